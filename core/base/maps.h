@@ -1,0 +1,51 @@
+#pragma once
+
+#include "core/base/snapshot.h"
+
+#include <cstdint>
+#include <vector>
+
+/// Any map of a layer, computed from its factored snapshot. Pure functions; run them off the GUI thread.
+namespace sparsescope {
+
+/// rows = queries t, columns = keys s, row-major; NaN where s > t unless stated.
+struct Map {
+    int rows = 0, columns = 0;
+    std::vector<float> values;
+    float at(int t, int s) const { return values[static_cast<std::size_t>(t) * columns + s]; }
+};
+
+/// State of one cell of the selection mask.
+enum class KeyState : std::uint8_t {
+    Neither,          ///< visible, not selected, not needed
+    SelectedNeeded,   ///< selected, and in the dense top-k of the head mean
+    SelectedLittle,   ///< selected, little weight
+    Missed,           ///< in the dense top-k, not selected
+    Future,           ///< s > t
+    FutureSelected    ///< s > t and selected: a fault
+};
+struct MaskMap {
+    int rows = 0, columns = 0;
+    std::vector<KeyState> states;
+    KeyState at(int t, int s) const { return states[static_cast<std::size_t>(t) * columns + s]; }
+};
+
+Map indexScoreMap(const LayerSnapshot &layer, int length);                ///< sum over indexer heads
+Map indexTermMap(const LayerSnapshot &layer, int length, int indexHead);  ///< w[t,j] relu(q.k) of one head
+Map attentionMap(const LayerSnapshot &layer, int length, double scale, int head); ///< of the attention that ran; head -1: mean
+Map denseAttentionMap(const LayerSnapshot &layer, int length, double scale, int head); ///< over all visible keys; head -1: mean
+/// Needed = among the min(k, t+1) largest of the dense head mean (ties: lower key first).
+MaskMap maskMap(const LayerSnapshot &layer, int length, double scale, std::int64_t topK);
+
+/// One query, all its visible keys: what the row inspector and the token strip show.
+struct QueryRow {
+    int query = 0;
+    std::vector<float> score;          ///< [t+1]
+    std::vector<float> terms;          ///< [HI, t+1]
+    std::vector<float> attention;      ///< [t+1] head mean of the dense attention
+    std::vector<KeyState> state;       ///< [S]
+    float threshold = 0;
+};
+QueryRow queryRow(const LayerSnapshot &layer, int length, double scale, std::int64_t topK, int query);
+
+} // namespace sparsescope

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "core/base/config.h"
+#include "core/base/records.h"
+#include "core/base/series.h"
+#include "core/base/snapshot.h"
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// One run folder on disk (CONTRACTS.md 3): run.json, run.sqlite, run.lock, snapshots/, checkpoints/.
+/// One writer (holds the lock, batches about once a second, rollback journal), any number of readers in any process.
+namespace sparsescope {
+
+/// The only writer of a run. All methods may throw Failure (disk full, folder gone); nothing already written is damaged
+/// and the rows that could not be written stay buffered, so that the caller can try again after making room.
+class RunWriter {
+public:
+    /// Makes the folder and its run.json; throws Failure when a run is already there.
+    static std::unique_ptr<RunWriter> create(const std::filesystem::path &folder, const RunConfig &config);
+    /// Opens an existing run to go on with it; throws Failure naming host and process that hold a live lock.
+    static std::unique_ptr<RunWriter> open(const std::filesystem::path &folder);
+    ~RunWriter();                      ///< flushes what it can, releases the lock; does not change the state
+
+    const std::filesystem::path &folder() const;
+    void scalars(std::int64_t step, double wall, const std::vector<Scalar> &values); ///< buffered; replaces (metric, step)
+    void event(std::int64_t step, LogLevel level, const std::string &text, double wall);
+    void snapshot(const Snapshot &snapshot);                     ///< file, then row
+    void state(RunState state, const std::string &reason = {});  ///< written through at once
+    void value(const std::string &key, const std::string &value);///< table `state`: "device", "parameters", "stage", ...
+    /// Flushes when a second has passed since the last flush; renews the heartbeat. Call it between steps.
+    void tick();
+    void flush();
+    /// Deletes scalar, snapshot (rows and files), event and checkpoint rows with step > `step`.
+    void truncateAfter(std::int64_t step);
+    /// checkpoints/<step, 8 digits>.partial is made and handed to `fill`, fsynced, renamed, entered as complete;
+    /// then older ones beyond `keep` are removed. An incomplete one is never visible under its final name.
+    void checkpoint(std::int64_t step, int keep, const std::function<void(const std::filesystem::path &)> &fill);
+
+private:
+    struct Impl;
+    explicit RunWriter(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> m_impl;
+};
+
+struct SnapshotInfo { std::int64_t step = 0; std::filesystem::path file; int layers = 0; int length = 0; };
+struct CheckpointInfo { std::int64_t step = 0; std::filesystem::path folder; };
+struct EventRow { std::int64_t id = 0; double wall = 0; std::int64_t step = 0; LogLevel level = LogLevel::Info; std::string text; };
+
+/// Read side. Opens read-only, holds no lock between calls.
+class RunReader {
+public:
+    explicit RunReader(const std::filesystem::path &folder); ///< throws Failure: no run here, damaged, or newer schema
+
+    const std::filesystem::path &folder() const;
+    const RunConfig &config() const;
+    /// A running or paused run whose heartbeat is older than 30 s (or whose process on this host is gone) reads as Interrupted.
+    RunState state() const;
+    std::string stateReason() const;
+    std::optional<std::string> value(const std::string &key) const;
+    std::vector<std::string> metrics() const;
+    Series series(const std::string &metric, std::int64_t afterStep = -1) const; ///< by step, ascending
+    std::optional<double> last(const std::string &metric) const;
+    std::optional<double> best(const std::string &metric) const;                 ///< minimum
+    std::int64_t lastStep() const;                                               ///< of train.loss; -1: none
+    std::vector<EventRow> events(std::int64_t afterId = 0, int limit = 10000) const;
+    std::vector<SnapshotInfo> snapshots() const;
+    std::vector<CheckpointInfo> checkpoints() const;                             ///< complete ones, ascending
+    double lastWall() const;
+
+private:
+    struct Impl;
+    std::shared_ptr<Impl> m_impl;
+};
+
+/// Every run folder below `folder` (or `folder` itself), sorted by path; stops at run.json.
+std::vector<std::filesystem::path> findRuns(const std::filesystem::path &folder);
+
+} // namespace sparsescope

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// A tensor inside a safetensors file. dtype as in the format: "F32", "F16", "BF16", "F64", "I64", "I32", "U8", "U64", "BOOL", "F8_E4M3".
+struct TensorView {
+    std::string dtype;
+    std::vector<std::int64_t> shape;
+    const std::byte *data = nullptr;
+    std::size_t bytes = 0;
+};
+/// Bytes of one element; throws Failure for an unknown dtype.
+std::size_t elementSize(const std::string &dtype);
+
+/// A safetensors file, checked as a whole when opened (header size and syntax, offsets inside the file and not overlapping,
+/// shapes that fit their bytes), then memory-mapped. Throws Failure naming the file and the tensor; never allocates more than the file holds.
+class SafetensorsFile {
+public:
+    explicit SafetensorsFile(const std::filesystem::path &file);
+    ~SafetensorsFile();
+    SafetensorsFile(SafetensorsFile &&) noexcept;
+    SafetensorsFile &operator=(SafetensorsFile &&) noexcept;
+
+    const std::filesystem::path &path() const { return m_path; }
+    const std::map<std::string, TensorView> &tensors() const { return m_tensors; }
+    const std::map<std::string, std::string> &metadata() const { return m_metadata; }
+    bool contains(const std::string &name) const { return m_tensors.count(name) > 0; }
+    /// Throws Failure naming the file and the nearest name when missing.
+    const TensorView &at(const std::string &name) const;
+    /// Copies out with a check of dtype ("F32" for float, ...) and, when given, of shape.
+    template <class T> std::vector<T> read(const std::string &name, const std::vector<std::int64_t> &shape = {}) const;
+
+private:
+    std::filesystem::path m_path;
+    std::map<std::string, TensorView> m_tensors;
+    std::map<std::string, std::string> m_metadata;
+    void *m_mapping = nullptr;
+    std::size_t m_size = 0;
+};
+
+struct TensorToWrite {
+    std::string name;
+    std::string dtype;
+    std::vector<std::int64_t> shape;
+    const void *data = nullptr;        ///< row-major, little endian; must live until writeSafetensors returns
+};
+/// Sorted names, header padded to 8; atomic: temporary file in the same folder, fsync, rename, fsync of the folder.
+void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWrite> tensors,
+                      const std::map<std::string, std::string> &metadata = {});
+
+/// Atomic replacement of a whole file by the same steps. Throws Failure (disk full, folder gone) and leaves the old file.
+void writeFileAtomically(const std::filesystem::path &file, const std::string &content);
+
+} // namespace sparsescope

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "core/model/model_options.h"
+#include "kernels/ops/dsa.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+// B batch, T queries, S keys, D model width, U width of the query source, H heads, KV key heads, HI indexer heads, dI their width
+namespace sparsescope {
+
+/// The indexer's factors: score = sum_j w relu(q.k), all scale factors inside w.
+struct IndexFactors {
+    at::Tensor q; ///< [B,T,HI,dI] after RoPE
+    at::Tensor k; ///< [B,S,dI] after RoPE
+    at::Tensor w; ///< [B,T,HI] fp32
+    bool defined() const { return q.defined(); }
+};
+
+/// What a selector may look at. All detached: no selector gives gradient to the main model.
+struct SelectorInput {
+    at::Tensor q, k;           ///< [B,H,T,Dqk], [B,KV,S,Dqk] of this layer's attention, after RoPE
+    double scale = 1.0;
+    IndexFactors index;        ///< of this layer's indexer; undefined when it has none
+    std::int64_t topK = 1;
+    std::int64_t offset = 0;
+    int layer = 0;
+    std::uint64_t seed = 0;    ///< for random ones; equal seeds draw equal sets
+    bool wantIdx = false;
+};
+
+struct SelectorOutput {
+    dsa::Selection selection;
+    at::Tensor tau;            ///< [B,T] threshold score; undefined where there are no scores
+    at::Tensor lseSelected;    ///< [B,T]; undefined where there are no scores
+};
+
+/// Chooses the keys of every query (waist "Selection"). Stateless; weights belong to the indexer, not to the selector.
+class Selector {
+public:
+    virtual ~Selector() = default;
+    virtual SelectorOutput select(const SelectorInput &input) const = 0;
+};
+
+/// One registered kind. `needsIndexer`: the layer gets a lightning indexer. `trainsIndexer`: and KL trains it.
+struct SelectorKind {
+    std::string name;
+    bool needsIndexer = false;
+    bool trainsIndexer = false;
+    std::unique_ptr<Selector> (*make)();
+};
+/// The table, written by hand in registry.cpp: a new selector is one file and one line there. "none" is not in it (dense).
+const std::vector<SelectorKind> &selectorKinds();
+/// Throws Failure naming the nearest known kind.
+const SelectorKind &selectorKind(const std::string &name);
+
+} // namespace sparsescope

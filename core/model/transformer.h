@@ -1,0 +1,73 @@
+#pragma once
+
+#include "core/model/attention.h"
+#include "core/model/model_options.h"
+#include "core/model/parameters.h"
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+// B batch, S tokens, V vocabulary, D model width
+namespace sparsescope {
+
+/// Router choices of one MoE layer (for tests and balance): filled when asked for.
+struct RouterTrace {
+    int layer = 0;
+    at::Tensor logits;         ///< [B*S,E] fp32
+    at::Tensor experts;        ///< [B*S,top] int64
+    at::Tensor weights;        ///< [B*S,top]
+};
+
+struct ForwardOptions {
+    bool sparse = false;
+    KlTarget kl = KlTarget::None;
+    bool needLogits = true;            ///< false: the output head is skipped (indexer-only stages)
+    const Selector *selector = nullptr;///< counterfactual selector
+    std::int64_t topK = 0;             ///< 0: the configured k
+    std::uint64_t selectorSeed = 0;
+    bool absorbed = false;
+    std::vector<AttentionTrace> *trace = nullptr;
+    std::vector<at::Tensor> *hidden = nullptr;      ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm
+    std::vector<RouterTrace> *routers = nullptr;
+};
+
+struct ForwardOutput {
+    at::Tensor logits;                 ///< [B,S,V]
+    std::vector<at::Tensor> klLosses;  ///< one [] tensor per layer that owns an indexer (empty unless kl is asked for)
+};
+
+/// The decoder of SPEC section 2. Parameters carry the published checkpoint names; experts are fused in memory
+/// (mlp.experts.gate_up_proj [E,2M,D], mlp.experts.down_proj [E,D,M]) and split on disk.
+class Transformer {
+public:
+    explicit Transformer(ModelOptions options);
+    ~Transformer();
+
+    ForwardOutput forward(const at::Tensor &ids /* int64 [B,S] */, const ForwardOptions &options = {});
+
+    const ModelOptions &options() const { return m_options; }
+    Parameters &parameters() { return m_parameters; }
+    const Parameters &parameters() const { return m_parameters; }
+    static bool isIndexer(const std::string &name) { return name.find(".indexer.") != std::string::npos; }
+    /// Training mode counts router loads.
+    void setTraining(bool training);
+    /// Bias balancing (SPEC section 6) from the loads counted since the last call; clears them. Training mode counts.
+    void updateRouterBias(double rate);
+    /// max over experts of load / mean load, largest over layers, of the last update; 0 without MoE.
+    double maxExpertLoad() const;
+
+private:
+    struct Layers;
+    ModelOptions m_options;
+    Parameters m_parameters;
+    std::unique_ptr<Layers> m_layers;
+};
+
+/// Mean cross-entropy over the positions whose target is not -1; logits [B,S,V], targets int64 [B,S].
+at::Tensor languageModelLoss(const at::Tensor &logits, const at::Tensor &targets);
+
+} // namespace sparsescope
