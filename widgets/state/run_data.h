@@ -98,7 +98,6 @@ private:
     std::map<std::string, Series> m_series;
     std::map<std::string, std::string> m_values;
     std::vector<StageChange> m_stages;
-    bool m_stagesFromConfig = true;
     std::vector<LogRecord> m_log;
     std::vector<std::int64_t> m_snapshotSteps;
     mutable std::list<std::shared_ptr<const Snapshot>> m_cache; ///< most recently used first

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <QString>
+#include <QStringList>
+
+class QWidget;
+
+/// Questions to the person. A test answers the next one in advance, so that whole journeys run.
+namespace sparsescope::dialogs {
+
+/// Asks with named buttons, the first is the default; returns the index of the pressed one, -1 for closed.
+int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons);
+/// An existing folder, or empty.
+QString chooseFolder(QWidget *parent, const QString &title, const QString &start);
+/// A name for a new file, or empty.
+QString chooseNewFile(QWidget *parent, const QString &title, const QString &start, const QString &filter);
+
+/// Each answers one question and is used up: an index of ask(), a path of the two others.
+void setNextAnswer(int button);
+void setNextPath(const QString &path);
+/// Texts of the questions asked since the start, for tests.
+QStringList asked();
+
+} // namespace sparsescope::dialogs
