@@ -43,7 +43,7 @@ struct Snapshot {
     double scale = 0;                  ///< of the attention dot products
     std::int64_t topK = 0;             ///< keys per query
     std::vector<std::int32_t> tokens;  ///< [S]
-    std::vector<std::string> words;    ///< [S] each token as text, for display; not stored (re-made by the reader from the tokenizer's name)
+    std::vector<std::string> words;    ///< [S] each token as text, for display; may be empty
     std::vector<std::vector<int>> needed; ///< [S] or empty: known needed keys of each query (tasks with an answer)
     std::vector<LayerSnapshot> layers;
 
