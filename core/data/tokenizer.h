@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/config.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,5 +24,10 @@ public:
 
 /// 256 byte values and the separator 256.
 std::unique_ptr<Tokenizer> makeByteTokenizer();
+/// The tokenizer that data.tokenizer names. Throws Failure when it names none.
+std::unique_ptr<Tokenizer> makeTokenizer(const DataConfig &data);
+/// A byte for display: printable ASCII and the space as they are, "¶" line end, "→" tab, every other byte as "\x0D" (also
+/// the parts of a non-ASCII letter), "⏎⏎" the separator, "?300" what is no token.
+std::string byteWord(std::int32_t id);
 
 } // namespace sparsescope

@@ -1,0 +1,144 @@
+#include "core/data/generated_source.h"
+
+#include "core/data/generator_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+namespace sparsescope {
+
+namespace {
+
+std::uint64_t keyOf(const std::string &name, int length, int batchSize)
+{
+    return mixKey(mixKey(hashText(name), static_cast<std::uint64_t>(length)), static_cast<std::uint64_t>(batchSize));
+}
+
+} // namespace
+
+int checkedLength(const RunConfig &config)
+{
+    const std::int64_t length = config.training.sequenceLength;
+    if (length < 2 || length > 131072) {
+        throw Failure({"out of range", "training.sequence_length", std::to_string(length), "2 to 131072", ""});
+    }
+    return static_cast<int>(length);
+}
+
+int checkedBatchSize(const RunConfig &config)
+{
+    const int size = config.training.batchSize;
+    if (size < 1 || size > 4096) {
+        throw Failure({"out of range", "training.batch_size", std::to_string(size), "1 to 4096", ""});
+    }
+    return size;
+}
+
+GeneratedSource::GeneratedSource(std::string name, const RunConfig &config)
+    : m_name(std::move(name)), m_length(checkedLength(config)), m_batchSize(checkedBatchSize(config)),
+      m_trainingKey(mixKey(keyOf(m_name, m_length, m_batchSize), config.training.seed)),
+      m_validationKey(m_trainingKey)
+{
+    // The same for every seed of the model. Where the two keys happen to be equal, the split keeps the streams apart.
+    m_validationKey = keyOf(m_name, m_length, m_batchSize);
+}
+
+Batch GeneratedSource::training(std::int64_t index) const
+{
+    return make(Split::Training, m_trainingKey, index);
+}
+
+Batch GeneratedSource::validation(std::int64_t index) const
+{
+    return make(Split::Validation, m_validationKey, index);
+}
+
+Batch GeneratedSource::make(Split split, std::uint64_t key, std::int64_t index) const
+{
+    Batch batch;
+    batch.rows = m_batchSize;
+    batch.length = m_length;
+    const std::size_t size = static_cast<std::size_t>(m_batchSize) * static_cast<std::size_t>(m_length);
+    batch.inputs.reserve(size);
+    batch.targets.reserve(size);
+    for (int b = 0; b < m_batchSize; ++b) {
+        RandomStream stream(key, split, index, static_cast<std::uint32_t>(b));
+        Row row = makeRow(stream, split);
+        batch.inputs.insert(batch.inputs.end(), row.inputs.begin(), row.inputs.end());
+        batch.targets.insert(batch.targets.end(), row.targets.begin(), row.targets.end());
+        for (NeededKeys &needed : row.needed) {
+            needed.row = b;
+            batch.needed.push_back(std::move(needed));
+        }
+    }
+    return batch;
+}
+
+std::vector<std::int32_t> GeneratedSource::encode(const std::string &text) const
+{
+    std::map<std::string, std::int32_t> idOf;
+    for (std::int32_t id = 0; id < vocabulary(); ++id) {
+        idOf.emplace(word(id), id);
+    }
+    std::vector<std::int32_t> ids;
+    std::istringstream words(text);
+    for (std::string one; words >> one;) {
+        const auto it = idOf.find(one);
+        if (it == idOf.end()) {
+            throw Failure({fmt::format("not a word of source \"{}\"", m_name), "probe.text", one,
+                           fmt::format("words between spaces such as {} and {}", word(0), word(vocabulary() - 1)),
+                           "Leave it empty to look at an example of the validation side."});
+        }
+        ids.push_back(it->second);
+    }
+    return ids;
+}
+
+Probe GeneratedSource::probe(const std::string &text) const
+{
+    if (!text.empty()) {
+        return probeOfTokens(encode(text), m_length, *this, predictsNextToken());
+    }
+    RandomStream stream(m_validationKey, Split::Validation, 0, 0);
+    const Row row = makeRow(stream, Split::Validation);
+    Probe probe;
+    probe.name = m_name + " example 1";
+    probe.tokens.assign(row.inputs.begin(), row.inputs.end());
+    probe.targets = row.targets;
+    for (const std::int32_t id : probe.tokens) {
+        probe.words.push_back(word(id));
+    }
+    if (!row.needed.empty()) {
+        probe.needed.resize(probe.tokens.size());
+        for (const NeededKeys &needed : row.needed) {
+            probe.needed[static_cast<std::size_t>(needed.query)] = needed.keys;
+        }
+    }
+    return probe;
+}
+
+Probe probeOfTokens(std::vector<std::int32_t> tokens, int length, const DataSource &source, bool predictsNextToken)
+{
+    if (tokens.size() < 2) {
+        throw Failure({"too short to look at", "probe.text", fmt::format("{} tokens", tokens.size()),
+                       fmt::format("2 tokens or more (the first {} are used)", length),
+                       "Leave it empty to look at an example of the validation side."});
+    }
+    Probe probe;
+    probe.name = "probe text";
+    const std::size_t used = std::min(tokens.size(), static_cast<std::size_t>(length));
+    probe.targets.assign(used, -1);
+    for (std::size_t t = 0; predictsNextToken && t < used && t + 1 < tokens.size(); ++t) {
+        probe.targets[t] = tokens[t + 1];
+    }
+    tokens.resize(used);
+    probe.tokens = std::move(tokens);
+    for (const std::int32_t id : probe.tokens) {
+        probe.words.push_back(source.word(id));
+    }
+    return probe;
+}
+
+} // namespace sparsescope
