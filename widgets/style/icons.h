@@ -10,21 +10,18 @@ class QPainter;
 namespace sparsescope {
 
 enum class Icon {
-    Play, Pause, Stop, Plus, Open, Export, Tick, Passed, Failed, Warning, Info, Clock, Dot, Moon, Sun, Chip,
-    Previous, Next, Train, Inspect, Fit, Disk, More, Less, Eye
+    Start, Pause, Stop, Add, Export, Previous, Next, Up, Down, Train, Inspect, Compare, Speed, Moon, Sun, Device,
+    Passed, Failed, Check, Info, Clock, Running, Tick, Fit, Lock, Folder
 };
 
-/// Which token an icon is drawn in.
-enum class Ink { Text, Text2, Hint, Accent, OnAccent, Passed, Check, Failed };
+/// Draws in a 16 x 16 box scaled to `box`. `ground` is what shines through the filled signs (tick, cross).
+void paintIcon(QPainter &painter, const QRectF &box, Icon icon, const QColor &colour, const QColor &ground);
 
-/// Drawn when it is shown: follows the theme and the scale by itself. Disabled widgets get it in the hint colour.
-QIcon icon(Icon shape, Ink ink = Ink::Text);
-QColor inkColour(Ink ink, const Tokens &tokens);
-/// Fills `rect` (drawn on a 16 x 16 grid). `ground` is what lies behind, for the marks cut out of filled shapes.
-void paintIcon(QPainter &painter, Icon shape, const QRectF &rect, const QColor &colour, const QColor &ground);
-/// The sign of a run state; its word stands beside it.
+/// Drawn anew for every size, scale and theme. Colour role: text, or white-on-accent for the primary button.
+enum class IconRole { Normal, OnAccent, Accent };
+QIcon makeIcon(Icon icon, IconRole role = IconRole::Normal);
+
+/// Never colour alone: a sign for each run state (its word: displayName(RunState), its colour: runStateColour).
 Icon runStateIcon(RunState state);
-/// A family's marker, `size` px across, filled with `fill`.
-void paintMarker(QPainter &painter, Marker marker, QPointF centre, double size, const QColor &colour, const QColor &fill);
 
 } // namespace sparsescope

@@ -47,9 +47,6 @@ Tokens makeLight()
     t.stage = rgb("#EEF3FA");
     t.chance = rgb("#626B79");
     t.cursor = rgb("#1A1F27");
-    t.divergingLow = rgb("#2166AC");
-    t.divergingCentre = rgb("#F7F7F7");
-    t.divergingHigh = rgb("#B2182B");
     t.heads = {rgb("#332288"), rgb("#2F8F80"), rgb("#85852A"), rgb("#882255")};
     t.dark = false;
     return t;
@@ -93,9 +90,6 @@ Tokens makeDark()
     t.stage = rgb("#222B37");
     t.chance = rgb("#929BA9");
     t.cursor = rgb("#E8EBEF");
-    t.divergingLow = rgb("#6CB4F0");
-    t.divergingCentre = rgb("#20242B");
-    t.divergingHigh = rgb("#FF7A6B");
     t.heads = {rgb("#9C8CF5"), rgb("#44AA99"), rgb("#C2C255"), rgb("#D9699B")};
     t.dark = true;
     return t;

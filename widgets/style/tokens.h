@@ -24,7 +24,6 @@ struct Tokens {
     QColor selectedNeeded, selectedLittle, missed, futureSelected, future, futureLine;
     QColor notSelected;                ///< bars of keys that were not chosen
     QColor stage, chance, cursor;
-    QColor divergingLow, divergingCentre, divergingHigh;
     std::array<QColor, 4> heads;       ///< indexer heads 0 to 3; further ones repeat, hatched
     bool dark = false;
 };
