@@ -6,6 +6,7 @@
 #include "core/base/snapshot.h"
 
 #include <cstdint>
+#include <exception>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -51,6 +52,7 @@ public:
     void advance();
     void snapshotNow();
     void checkpointNow();
+    void keepAlive();                  ///< renews the heartbeat while the run waits for others or is paused
     void pause();                      ///< records the state and flushes; advance() resumes
     void resume();
     void finish();                     ///< final evaluation and checkpoint, state finished
@@ -62,8 +64,19 @@ private:
     std::unique_ptr<Impl> m_impl;
 };
 
-/// What the device word means on this machine: "cpu", or "cuda:0 NVIDIA H100 80GB HBM3"; throws Failure when it cannot be had.
-struct DeviceInfo { std::string name; std::string description; bool isCuda = false; double memoryBytes = 0; std::string note; };
+/// What the device word means on this machine; throws Failure when it cannot be had.
+struct DeviceInfo {
+    std::string name;                  ///< "cpu", "cuda:0"
+    std::string description;           ///< "CPU", "CUDA 0 · NVIDIA H100 80GB HBM3 · 85 GB"
+    bool isCuda = false;
+    double memoryBytes = 0;            ///< of the card; 0 on the CPU
+    std::string note;                  ///< why "auto" did not take a CUDA device
+};
 DeviceInfo describeDevice(const std::string &device);
+
+/// What went wrong, in words a user can act on: out of memory names the device and the remedy; library errors lose their backtrace.
+std::string describe(const std::exception &error);
+/// Gives cached device memory back after a failure.
+void releaseCachedMemory();
 
 } // namespace sparsescope

@@ -1,0 +1,244 @@
+#include "core/probe/selection_statistics.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/exp.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/logical_and.h>
+#include <ATen/ops/logical_or.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/quantile.h>
+#include <ATen/ops/where.h>
+#include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace sparsescope {
+namespace {
+
+constexpr std::int64_t kChunkBytes = 64 << 20;
+
+/// Head mean of the dense attention for query rows [from, to): [B,to-from,S] fp32, 0 beyond causality.
+at::Tensor headMean(const AttentionTrace &trace, double scale, std::int64_t from, std::int64_t to)
+{
+    const auto heads = trace.q.size(1), kvHeads = trace.k.size(1), keys = trace.k.size(2);
+    const at::Tensor visible =
+        at::arange(keys, trace.q.options().dtype(at::kLong)).unsqueeze(0)
+            .le(at::arange(from, to, trace.q.options().dtype(at::kLong)).unsqueeze(1));
+    at::Tensor sum;
+    for (std::int64_t h = 0; h < heads; ++h) {
+        const at::Tensor q = trace.q.select(1, h).slice(1, from, to).to(at::kFloat);
+        const at::Tensor k = trace.k.select(1, h / (heads / kvHeads)).to(at::kFloat);
+        const at::Tensor lse = trace.lseDense.select(1, h).slice(1, from, to).to(at::kFloat);
+        const at::Tensor p = at::exp(at::matmul(q, k.transpose(1, 2)).mul_(scale).sub_(lse.unsqueeze(2)));
+        sum = sum.defined() ? sum.add_(p) : p;
+    }
+    return at::where(visible, sum.div_(static_cast<double>(heads)), at::zeros_like(sum));
+}
+
+/// The mask of the min(k, t+1) best keys of every row of p.
+at::Tensor bestKeys(const at::Tensor &p, std::int64_t from, std::int64_t k)
+{
+    const auto rows = p.size(1), keys = p.size(2);
+    const at::Tensor visible = at::arange(keys, p.options().dtype(at::kLong)).unsqueeze(0)
+                                   .le(at::arange(from, from + rows, p.options().dtype(at::kLong)).unsqueeze(1));
+    const at::Tensor scores = at::where(visible, p, at::full({}, -1.0, p.options()));
+    return dsa::unpack_mask(dsa::topk_select(scores, k, from), keys);
+}
+
+double meanOf(const at::Tensor &values)
+{
+    return values.to(at::kDouble).mean().item<double>();
+}
+
+} // namespace
+
+void SelectionStatistics::Sum::add(double value, double by)
+{
+    if (std::isnan(value) || by <= 0) {
+        return;
+    }
+    total += value * by;
+    weight += by;
+}
+
+SelectionStatistics::SelectionStatistics(std::int64_t topK, double attentionScale, std::uint64_t seed)
+    : m_topK(topK), m_scale(attentionScale), m_seed(seed)
+{
+}
+
+void SelectionStatistics::add(const std::vector<AttentionTrace> &trace, const Batch &batch)
+{
+    m_previousMask = at::Tensor();
+    for (std::size_t layer = 0; layer < trace.size(); ++layer) {
+        if (trace[layer].selection.bits.defined()) {
+            addLayer(static_cast<int>(layer), trace[layer], batch);
+        }
+    }
+}
+
+void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const Batch &batch)
+{
+    const std::int64_t length = trace.q.size(2), rowsFrom = std::min(m_topK, length);
+    const auto longs = trace.q.options().dtype(at::kLong);
+    const at::Tensor mask = dsa::unpack_mask(trace.selection, length); // [B,T,S]
+    auto sum = [&](const char *metric) -> Sum & { return m_sums[metric][layer]; };
+
+    sum("selection.k_effective").add(meanOf(trace.selection.count));
+    const double visiblePairs = length * (length + 1) / 2.0;
+    sum("selection.pairs_kept").add(trace.selection.count.sum(1).to(at::kDouble).mean().item<double>() / visiblePairs);
+    if (trace.kl.defined()) {
+        sum("indexer.kl").add(trace.kl.item<double>());
+        sum("indexer.kl_uniform").add(trace.klUniform.item<double>());
+    }
+    addKnownKeys(layer, trace, batch);
+    if (rowsFrom >= length) {
+        return; // every row is dense: nothing below has a row
+    }
+
+    const at::Tensor sparseMask = mask.slice(1, rowsFrom);
+    const at::Tensor t = at::arange(rowsFrom, length, longs).unsqueeze(1), s = at::arange(length, longs).unsqueeze(0);
+    const double rows = static_cast<double>(sparseMask.size(0) * sparseMask.size(1));
+    const at::Tensor chance = at::full({}, static_cast<double>(m_topK), trace.q.options().dtype(at::kDouble)) / (t + 1).to(at::kDouble);
+    const double meanChance = meanOf(chance);
+    sum("selection.look_back").add((sparseMask * (t - s)).sum(2).to(at::kDouble).div_(sparseMask.sum(2)).mean().item<double>(), rows);
+    sum("selection.look_back.chance").add(meanOf(t) / 2.0, rows);
+    sum("selection.coverage").add(meanOf(sparseMask.slice(2, 0, length - 1).any(1)));
+    sum("selection.sink_kept").add(meanOf(sparseMask.slice(2, 0, std::min<std::int64_t>(4, length))), rows);
+    sum("selection.sink_kept.chance").add(meanChance, rows);
+    if (m_previousMask.defined()) {
+        const at::Tensor both = at::logical_and(sparseMask, m_previousMask).sum(2).to(at::kDouble);
+        const at::Tensor either = at::logical_or(sparseMask, m_previousMask).sum(2).to(at::kDouble);
+        sum("selection.agreement").add(both.div_(either).mean().item<double>(), rows);
+    }
+    m_previousMask = sparseMask;
+
+    SelectorInput random;
+    random.q = trace.q;
+    random.k = trace.k;
+    random.scale = m_scale;
+    random.topK = m_topK;
+    random.layer = layer;
+    random.seed = m_seed;
+    const at::Tensor randomMask =
+        dsa::unpack_mask(selectorKind("random").make()->select(random).selection, length).slice(1, rowsFrom);
+    sum("selection.coverage.chance").add(meanOf(randomMask.slice(2, 0, length - 1).any(1)));
+
+    const std::int64_t batchRows = trace.q.size(0);
+    const std::int64_t chunk = std::max<std::int64_t>(1, kChunkBytes / (batchRows * length * 4 * 4));
+    for (std::int64_t from = rowsFrom; from < length; from += chunk) {
+        const std::int64_t to = std::min(length, from + chunk), a = from - rowsFrom, b = to - rowsFrom;
+        const double weight = static_cast<double>(batchRows * (to - from));
+        const at::Tensor p = headMean(trace, m_scale, from, to);
+        const at::Tensor best = bestKeys(p, from, m_topK), chosen = sparseMask.slice(1, a, b);
+        const at::Tensor kept = (p * chosen).sum(2);
+        const at::Tensor keptRandom = (p * randomMask.slice(1, a, b)).sum(2);
+        const double chanceHere = meanOf(chance.slice(0, a, b));
+        sum("selection.mass_kept").add(meanOf(kept), weight);
+        sum("selection.mass_kept.chance").add(chanceHere, weight);
+        sum("selection.mass_kept.oracle").add(meanOf((p * best).sum(2)), weight);
+        sum("selection.recall").add(meanOf(at::logical_and(best, chosen).sum(2)) / static_cast<double>(m_topK), weight);
+        sum("selection.recall.chance").add(chanceHere, weight);
+        m_kept[layer].push_back(kept.flatten().cpu());
+        m_keptRandom[layer].push_back(keptRandom.flatten().cpu());
+        if (trace.index.defined()) {
+            const at::Tensor scores = dsa::index_scores(trace.index.q.slice(1, from, to), trace.index.k,
+                                                        trace.index.w.slice(1, from, to), from);
+            const at::Tensor tied = at::logical_and(scores == trace.tau.slice(1, from, to).unsqueeze(2), chosen.logical_not());
+            sum("selection.ties").add(meanOf(tied.any(2)), weight);
+        }
+    }
+}
+
+void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch)
+{
+    if (batch.needed.empty()) {
+        return;
+    }
+    const std::int64_t length = trace.q.size(2);
+    auto recallOf = [&](const dsa::Selection &selection) {
+        const at::Tensor bits = selection.bits.cpu().contiguous();
+        const std::int64_t words = bits.size(2);
+        const auto *data = bits.const_data_ptr<std::int64_t>();
+        double found = 0, all = 0;
+        for (const NeededKeys &needed : batch.needed) {
+            for (const int key : needed.keys) {
+                const auto word = static_cast<std::uint64_t>(data[(needed.row * length + needed.query) * words + key / 64]);
+                found += static_cast<double>((word >> (key % 64)) & 1);
+                all += 1;
+            }
+        }
+        return all > 0 ? found / all : std::nan("");
+    };
+    double chance = 0, all = 0;
+    for (const NeededKeys &needed : batch.needed) {
+        const double share = std::min(1.0, static_cast<double>(m_topK) / (needed.query + 1));
+        chance += share * static_cast<double>(needed.keys.size());
+        all += static_cast<double>(needed.keys.size());
+    }
+    m_sums["oracle.recall"][layer].add(recallOf(trace.selection));
+    m_sums["oracle.recall.chance"][layer].add(all > 0 ? chance / all : std::nan(""));
+
+    SelectorInput input;
+    input.q = trace.q;
+    input.k = trace.k;
+    input.scale = m_scale;
+    input.topK = m_topK;
+    input.layer = layer;
+    input.seed = m_seed;
+    for (const char *name : {"random", "recency"}) {
+        m_sums[std::string("oracle.recall.") + name][layer].add(recallOf(selectorKind(name).make()->select(input).selection));
+    }
+}
+
+std::vector<Scalar> SelectionStatistics::scalars() const
+{
+    std::vector<Scalar> result;
+    std::map<std::string, std::map<int, double>> values;
+    for (const auto &[metric, layers] : m_sums) {
+        for (const auto &[layer, sum] : layers) {
+            if (sum.weight > 0) {
+                values[metric][layer] = sum.total / sum.weight;
+            }
+        }
+    }
+    auto percentile = [](const std::vector<at::Tensor> &rows) { return at::quantile(at::cat(rows), 0.05).item<double>(); };
+    for (const auto &[layer, rows] : m_kept) {
+        values["selection.mass_kept.worst"][layer] = percentile(rows);
+        values["selection.mass_kept.worst.chance"][layer] = percentile(m_keptRandom.at(layer));
+    }
+    for (const auto &[layer, kept] : values["selection.mass_kept"]) {
+        const double chance = values["selection.mass_kept.chance"][layer], oracle = values["selection.mass_kept.oracle"][layer];
+        if (oracle - chance > 1e-9) {
+            values["indexer.captured"][layer] = (kept - chance) / (oracle - chance);
+        }
+    }
+    for (const auto &[metric, layers] : values) {
+        if (layers.empty()) {
+            continue;
+        }
+        double total = 0;
+        const bool isAgreement = metric == "selection.agreement";
+        for (const auto &[layer, value] : layers) {
+            total += value;
+            result.push_back({metric + (isAgreement ? "." : "/") + std::to_string(layer), value});
+        }
+        if (!isAgreement) {
+            result.push_back({metric, total / static_cast<double>(layers.size())});
+        }
+    }
+    // One layer that finds the answer is enough for a task with known keys; the mean over layers would hide it.
+    const auto recall = values.find("oracle.recall");
+    if (recall != values.end() && !recall->second.empty()) {
+        double best = 0;
+        for (const auto &[layer, value] : recall->second) {
+            best = std::max(best, value);
+        }
+        result.push_back({"oracle.recall.best_layer", best});
+    }
+    return result;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,68 @@
+#include "core/train/checkpoint.h"
+
+#include "core/base/safetensors.h"
+#include "core/model/hf_weights.h"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/from_blob.h>
+
+#include <fstream>
+
+namespace sparsescope {
+namespace {
+
+constexpr auto kTensors = "trainer.safetensors";
+constexpr auto kPosition = "trainer.json";
+
+} // namespace
+
+void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &config, const Transformer &model,
+                     const Optimizer &optimizer, const StageMachine::Position &position)
+{
+    nlohmann::ordered_json more;
+    more["sparsescope_run"] = toJson(config);
+    saveCheckpoint(model, folder, more);
+
+    std::vector<at::Tensor> onHost;
+    std::vector<TensorToWrite> tensors;
+    for (const auto &[name, tensor] : optimizer.state()) {
+        onHost.push_back(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
+        tensors.push_back({name, "F32", onHost.back().sizes().vec(), onHost.back().const_data_ptr()});
+    }
+    writeSafetensors(folder / kTensors, std::move(tensors));
+
+    const nlohmann::ordered_json document = {{"schema", 1},
+                                             {"stage", position.stage},
+                                             {"step_in_stage", position.stepInStage},
+                                             {"main_steps", position.mainSteps},
+                                             {"uncounted_steps", position.uncountedSteps},
+                                             {"seed", config.training.seed}};
+    writeFileAtomically(folder / kPosition, document.dump(2) + "\n");
+}
+
+StageMachine::Position readCheckpoint(const std::filesystem::path &folder, Transformer &model, Optimizer &optimizer)
+{
+    loadWeights(model, folder);
+
+    const SafetensorsFile file(folder / kTensors);
+    std::map<std::string, at::Tensor> state;
+    for (const auto &[name, view] : file.tensors()) {
+        const std::vector<float> values = file.read<float>(name);
+        auto *data = const_cast<float *>(values.data()); // from_blob takes no const; the copy is made at once
+        state[name] = at::from_blob(data, view.shape, at::kFloat).clone();
+    }
+    optimizer.restore(state);
+
+    const std::filesystem::path path = folder / kPosition;
+    try {
+        std::ifstream stream(path);
+        const nlohmann::json document = nlohmann::json::parse(stream);
+        return {document.at("stage").get<int>(), document.at("step_in_stage").get<std::int64_t>(),
+                document.at("main_steps").get<std::int64_t>(), document.at("uncounted_steps").get<std::int64_t>()};
+    } catch (const nlohmann::json::exception &error) {
+        throw Failure({"training position cannot be read", path.string(), error.what(), "",
+                       "Remove this checkpoint folder to go on from the one before it."});
+    }
+}
+
+} // namespace sparsescope

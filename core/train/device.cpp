@@ -1,0 +1,140 @@
+#include "core/train/device.h"
+
+#include <ATen/Context.h>
+#ifdef SPARSESCOPE_TORCH_HAS_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#endif
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/util/Exception.h>
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <string>
+
+namespace sparsescope {
+namespace {
+
+bool cudaUsable(std::string &why)
+{
+    if (!at::globalContext().hasCUDA()) {
+        why = "no CUDA device was found";
+        return false;
+    }
+    try {
+        at::globalContext().lazyInitDevice(at::kCUDA);
+        return true;
+    } catch (const std::exception &error) {
+        why = describe(error);
+        return false;
+    }
+}
+
+std::string firstLine(const std::string &text)
+{
+    return text.substr(0, text.find('\n'));
+}
+
+double statusField(const char *name)
+{
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.rfind(name, 0) == 0) {
+            return std::stod(line.substr(line.find(':') + 1)) * 1024;
+        }
+    }
+    return 0;
+}
+
+} // namespace
+
+at::Device resolveDevice(const std::string &device)
+{
+    std::string why;
+    if (device == "auto") {
+        return cudaUsable(why) ? at::Device(at::kCUDA, 0) : at::Device(at::kCPU);
+    }
+    if (device == "cpu") {
+        return at::Device(at::kCPU);
+    }
+    if (device.rfind("cuda", 0) != 0) {
+        throw Failure({"unknown device", "--device", device, "auto, cpu, cuda or cuda:<number>", ""});
+    }
+    at::Device wanted(at::kCPU);
+    try {
+        wanted = at::Device(device);
+    } catch (const std::exception &) {
+        throw Failure({"unknown device", "--device", device, "auto, cpu, cuda or cuda:<number>", ""});
+    }
+    if (!cudaUsable(why)) {
+        throw Failure({"no CUDA device can be used", "--device", why, "", "Use --device cpu, or mend the driver."});
+    }
+    const int index = wanted.has_index() ? wanted.index() : 0;
+    const int count = static_cast<int>(at::getNumGPUs());
+    if (index >= count) {
+        throw Failure({"no such CUDA device", "--device", device, fmt::format("cuda:0 to cuda:{}", count - 1), ""});
+    }
+    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+}
+
+double hostMemory()
+{
+    return statusField("VmRSS");
+}
+
+double deviceMemory(const at::Device &device)
+{
+    if (!device.is_cuda()) {
+        return statusField("VmHWM");
+    }
+    const auto stats = at::getDeviceAllocator(at::kCUDA)->getDeviceStats(device.index());
+    return static_cast<double>(stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
+}
+
+std::string describe(const std::exception &error)
+{
+    if (dynamic_cast<const c10::OutOfMemoryError *>(&error)) {
+        return "not enough GPU memory: " + firstLine(static_cast<const c10::Error &>(error).what_without_backtrace())
+            + " Use a smaller training.batch_size or training.sequence_length, or the CPU.";
+    }
+    if (const auto *library = dynamic_cast<const c10::Error *>(&error)) {
+        return firstLine(library->what_without_backtrace());
+    }
+    if (dynamic_cast<const std::bad_alloc *>(&error)) {
+        return "not enough memory on the host. Use a smaller training.batch_size or model.";
+    }
+    return error.what();
+}
+
+void releaseCachedMemory()
+{
+    if (at::globalContext().hasCUDA() && at::getDeviceAllocator(at::kCUDA)->initialized()) {
+        at::getDeviceAllocator(at::kCUDA)->emptyCache();
+    }
+}
+
+DeviceInfo describeDevice(const std::string &device)
+{
+    const at::Device resolved = resolveDevice(device);
+    DeviceInfo info;
+    info.name = resolved.str();
+    info.isCuda = resolved.is_cuda();
+    if (info.isCuda) {
+        info.description = fmt::format("CUDA {}", resolved.index());
+#ifdef SPARSESCOPE_TORCH_HAS_CUDA
+        const cudaDeviceProp *properties = at::cuda::getDeviceProperties(resolved.index());
+        info.memoryBytes = static_cast<double>(properties->totalGlobalMem);
+        info.description += fmt::format(" · {} · {:.0f} GB", properties->name, info.memoryBytes / 1e9);
+#endif
+        return info;
+    }
+    info.description = "CPU";
+    if (device == "auto") {
+        std::string why;
+        cudaUsable(why);
+        info.note = why;
+    }
+    return info;
+}
+
+} // namespace sparsescope

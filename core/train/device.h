@@ -1,0 +1,14 @@
+#pragma once
+
+#include "core/train/train_run.h"
+
+#include <ATen/core/Tensor.h>
+
+namespace sparsescope {
+
+/// "auto", "cpu", "cuda", "cuda:1" as a device; throws Failure naming what was found when it cannot be had.
+at::Device resolveDevice(const std::string &device);
+/// Bytes in use by this process on the device (allocator peak on CUDA, resident set on the CPU).
+double deviceMemory(const at::Device &device);
+double hostMemory();
+} // namespace sparsescope

@@ -1,0 +1,132 @@
+#include "core/train/evaluation.h"
+
+#include "core/probe/selection_statistics.h"
+#include "core/train/autocast.h"
+#include "core/train/trainer.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cross_entropy_loss.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+namespace sparsescope {
+namespace {
+
+constexpr int kBuckets = 8;
+
+struct Totals {
+    double loss = 0, correct = 0, count = 0;
+    void add(double nll, bool right)
+    {
+        loss += nll;
+        correct += right ? 1 : 0;
+        count += 1;
+    }
+    double mean() const { return loss / count; }
+};
+
+struct LossByPosition {
+    Totals all, densePart, sparsePart;
+    std::array<Totals, kBuckets> buckets;
+};
+
+/// Adds every labelled position of one batch.
+void accumulate(LossByPosition &totals, const at::Tensor &logits, const DeviceBatch &batch, std::int64_t topK)
+{
+    const std::int64_t vocabulary = logits.size(-1), length = batch.targets.size(1);
+    const at::Tensor flat = logits.reshape({-1, vocabulary}).to(at::kFloat), targets = batch.targets.reshape({-1});
+    const at::Tensor nll = at::cross_entropy_loss(flat, targets, {}, /*reduction=*/0, /*ignore_index=*/-1).to(at::kCPU, at::kDouble);
+    const at::Tensor right = flat.argmax(1).eq(targets).to(at::kCPU, at::kByte);
+    const at::Tensor labels = targets.cpu();
+    const auto *n = nll.const_data_ptr<double>();
+    const auto *r = right.const_data_ptr<std::uint8_t>();
+    const auto *l = labels.const_data_ptr<std::int64_t>();
+    for (std::int64_t i = 0; i < labels.numel(); ++i) {
+        if (l[i] < 0) {
+            continue;
+        }
+        const std::int64_t t = i % length;
+        totals.all.add(n[i], r[i] != 0);
+        (t < topK ? totals.densePart : totals.sparsePart).add(n[i], r[i] != 0);
+        totals.buckets[t * kBuckets / length].add(n[i], r[i] != 0);
+    }
+}
+
+} // namespace
+
+std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const EvaluationOptions &options, const at::Device &device)
+{
+    at::NoGradGuard noGrad;
+    model.setTraining(false);
+    const ModelOptions &shape = model.options();
+    const std::int64_t topK = shape.topK > 0 ? shape.topK : std::numeric_limits<std::int64_t>::max();
+    LossByPosition totals;
+    SelectionStatistics statistics(shape.topK, shape.attentionScale(), /*seed=*/0);
+    for (int index = 0; index < options.batches; ++index) {
+        const Batch batch = data.validation(index);
+        const DeviceBatch onDevice = toDevice(batch, device);
+        std::vector<AttentionTrace> trace;
+        ForwardOptions forward;
+        forward.sparse = options.sparse;
+        forward.selector = options.selector;
+        forward.selectorSeed = static_cast<std::uint64_t>(index);
+        forward.trace = index < options.observedBatches && shape.selector != "none" ? &trace : nullptr;
+        AutocastScope autocast(options.bf16);
+        const ForwardOutput output = model.forward(onDevice.inputs, forward);
+        accumulate(totals, output.logits, onDevice, topK);
+        if (forward.trace) {
+            statistics.add(trace, batch);
+        }
+    }
+    model.setTraining(true);
+
+    std::vector<Scalar> scalars;
+    auto put = [&](const std::string &metric, double value) { scalars.push_back({metric, value}); };
+    if (totals.all.count > 0) {
+        const double loss = totals.all.mean();
+        put("val.loss", loss);
+        put("val.loss.chance", std::log(static_cast<double>(shape.vocabulary)));
+        put("val.accuracy", totals.all.correct / totals.all.count);
+        put("val.accuracy.chance", data.chanceAccuracy().value_or(1.0 / shape.vocabulary));
+        put("val.perplexity", std::exp(loss));
+        put("val.bits_per_byte", loss / std::log(2.0) / data.bytesPerToken());
+    }
+    if (totals.densePart.count > 0) {
+        put("val.loss.dense_part", totals.densePart.mean());
+    }
+    if (totals.sparsePart.count > 0) {
+        put("val.loss.sparse_part", totals.sparsePart.mean());
+    }
+    for (int bucket = 0; bucket < kBuckets; ++bucket) {
+        if (totals.buckets[bucket].count > 0) {
+            put("val.loss.position/" + std::to_string(bucket), totals.buckets[bucket].mean());
+        }
+    }
+    for (Scalar &scalar : statistics.scalars()) {
+        scalars.push_back(std::move(scalar));
+    }
+    return scalars;
+}
+
+std::vector<Scalar> evaluateCounterfactual(Transformer &model, const DataSource &data, const EvaluationOptions &options,
+                                           const std::string &selector, const at::Device &device)
+{
+    const std::unique_ptr<Selector> other = selectorKind(selector).make();
+    EvaluationOptions counterfactual = options;
+    counterfactual.selector = other.get();
+    counterfactual.sparse = true;
+    counterfactual.observedBatches = 0;
+    std::vector<Scalar> result;
+    for (const Scalar &scalar : evaluate(model, data, counterfactual, device)) {
+        if (scalar.metric == "val.loss" || scalar.metric == "val.accuracy") {
+            result.push_back({"counterfactual." + scalar.metric.substr(4) + "." + selector, scalar.value});
+        }
+    }
+    return result;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "core/base/records.h"
+#include "core/train/trainer.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// Keeps the [] tensors of recent steps on the device and brings them to the host together, so that a step on the GPU waits
+/// for nothing. On the CPU every step is brought over at once.
+class StepLog {
+public:
+    StepLog(std::string run, bool onDevice, std::int64_t tokensPerStep);
+
+    /// `step`: main steps done after this one.
+    void add(std::int64_t step, const StepTensors &tensors);
+    /// Is it time to bring the steps over?
+    bool due() const;
+    /// Waits for the device. Throws Failure naming the step at which the loss became NaN or infinite; what came before that
+    /// step is in `records` all the same.
+    void drain(std::vector<StepRecord> &records);
+
+private:
+    struct Pending {
+        std::int64_t step;
+        StepTensors tensors;
+    };
+    std::string m_run;
+    bool m_onDevice;
+    std::int64_t m_tokensPerStep;
+    double m_lastDrain;
+    std::vector<Pending> m_pending;
+};
+
+/// Seconds since the epoch.
+double wallClock();
+
+} // namespace sparsescope

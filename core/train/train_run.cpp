@@ -1,0 +1,356 @@
+#include "core/train/train_run.h"
+
+#include "core/base/selection_metrics.h"
+#include "core/probe/attention_probe.h"
+#include "core/train/checkpoint.h"
+#include "core/train/device.h"
+#include "core/train/evaluation.h"
+#include "core/train/stage_machine.h"
+#include "core/train/step_log.h"
+#include "core/train/trainer.h"
+
+#include <ATen/Parallel.h>
+
+#include <fmt/format.h>
+
+namespace sparsescope {
+namespace {
+
+/// Batches of an indexer-only stage come from a stretch of the stream that no main-model step reaches, so that every family
+/// sees the same main-model batches.
+constexpr std::int64_t kUncountedBatches = std::int64_t{1} << 40;
+constexpr int kObservedBatches = 2;    ///< validation batches that are traced at an evaluation
+constexpr int kObservedAtTheEnd = 4;
+
+} // namespace
+
+struct TrainRun::Impl {
+    RunConfig config;
+    std::filesystem::path folder;
+    TrainRunOptions options;
+    TrainingObserver &observer;
+    std::string name;
+    std::unique_ptr<DataSource> data;
+    std::unique_ptr<RunWriter> writer;
+    std::unique_ptr<Trainer> trainer;
+    StageMachine stages;
+    StepLog steps;
+    Probe probe;
+    RunState state = RunState::Queued;
+    std::optional<Snapshot> lastSnapshot;
+    double lastCheckpoint = wallClock();
+    std::int64_t lastEvaluation = -1;
+
+    Impl(RunConfig runConfig, const std::filesystem::path &runFolder, TrainRunOptions runOptions, TrainingObserver &runObserver,
+         const at::Device &device)
+        : config(std::move(runConfig)), folder(runFolder), options(std::move(runOptions)), observer(runObserver),
+          name(config.folder()), data(makeDataSource(config)), stages(stagesOf(config)),
+          steps(name, device.is_cuda(), config.training.sequenceLength * config.training.batchSize)
+    {
+        if (options.threads > 0) {
+            at::set_num_threads(options.threads);
+        }
+        writer = std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder) : RunWriter::create(folder, config);
+        const bool bf16 = config.training.precision == Precision::Bf16
+            || (config.training.precision == Precision::Auto && device.is_cuda());
+        if (bf16 && !device.is_cuda()) {
+            throw Failure({"bf16 training needs a CUDA device", "training.precision", "bf16", "auto or fp32 on the CPU", ""});
+        }
+        trainer = std::make_unique<Trainer>(config, data->vocabulary(), device, bf16);
+        probe = data->probe(config.probe.text);
+    }
+
+    std::int64_t step() const { return stages.position().mainSteps; }
+
+    void log(LogLevel level, const std::string &text)
+    {
+        const double now = wallClock();
+        writer->event(step(), level, text, now);
+        observer.onLog({name, now, step(), level, text});
+    }
+
+    void changeState(RunState next, const std::string &reason = {})
+    {
+        state = next;
+        writer->state(next, reason);
+        observer.onState({name, next, reason, step(), config.training.steps});
+    }
+
+    /// Throws away what came after the checkpoint to go on from, or everything when there is none.
+    void restore()
+    {
+        const std::vector<CheckpointInfo> checkpoints = RunReader(folder).checkpoints();
+        if (checkpoints.empty()) {
+            writer->truncateAfter(-1);
+            return;
+        }
+        const CheckpointInfo &last = checkpoints.back();
+        stages.restore(readCheckpoint(last.folder, trainer->model(), trainer->optimizer()));
+        writer->truncateAfter(last.step);
+        lastEvaluation = last.step;
+        const std::vector<SnapshotInfo> snapshots = RunReader(folder).snapshots();
+        if (!snapshots.empty()) {
+            lastSnapshot = readSnapshot(snapshots.back().file); // churn goes on as if nothing had happened
+        }
+        log(LogLevel::Info, fmt::format("Going on from the checkpoint of step {}", last.step));
+    }
+
+    void describeRun(const DeviceInfo &device)
+    {
+        writer->value("device", device.description);
+        writer->value("parameters", std::to_string(trainer->model().parameters().count()));
+        writer->value("vocabulary", std::to_string(data->vocabulary()));
+        writer->value("precision", trainer->bf16() ? "bf16" : "fp32");
+        log(LogLevel::Info, fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
+                                        trainer->model().parameters().count(), device.description,
+                                        trainer->bf16() ? "bf16" : "fp32"));
+        for (std::size_t i = 0; i < stages.stages().size(); ++i) {
+            const StageConfig &stage = stages.stages()[i];
+            log(LogLevel::Info, fmt::format("Stage {} \"{}\", {} steps: {}", i + 1, stage.name, stage.steps, trainer->audit(stage)));
+        }
+    }
+
+    void announceStages()
+    {
+        for (int i = 0; i < static_cast<int>(stages.stages().size()); ++i) {
+            const StageConfig &stage = stages.stages()[i];
+            const StageChange change{name, stages.beginOf(i), stages.endOf(i), i, stage.name, trainer->audit(stage)};
+            writer->value(fmt::format("stage/{}", i),
+                          nlohmann::json{{"name", change.name}, {"begin", change.step}, {"end", change.endStep}, {"audit", change.audit}}.dump());
+            observer.onStage(change);
+        }
+    }
+
+    bool sparseNow() const
+    {
+        if (trainer->model().options().selector == "none") {
+            return false;
+        }
+        const StageConfig &stage = stages.finished() ? stages.stages().back() : stages.current();
+        return stage.attention == StageAttention::Sparse;
+    }
+
+    std::string stageName() const { return stages.finished() ? stages.stages().back().name : stages.current().name; }
+
+    EvaluationOptions evaluationOptions(int observed) const
+    {
+        EvaluationOptions evaluation;
+        evaluation.batches = config.training.evalBatches;
+        evaluation.observedBatches = std::min(observed, evaluation.batches);
+        evaluation.sparse = sparseNow();
+        evaluation.bf16 = trainer->bf16();
+        return evaluation;
+    }
+
+    void evaluateNow(int observed, std::vector<Scalar> more = {})
+    {
+        std::vector<Scalar> scalars = evaluate(trainer->model(), *data, evaluationOptions(observed), trainer->device());
+        scalars.insert(scalars.end(), more.begin(), more.end());
+        scalars.push_back({"memory.device", deviceMemory(trainer->device())});
+        scalars.push_back({"memory.host", hostMemory()});
+        if (trainer->model().options().moe.nExperts > 0) {
+            scalars.push_back({"moe.load_max", trainer->model().maxExpertLoad()});
+        }
+        const double now = wallClock();
+        writer->scalars(step(), now, scalars);
+        observer.onEvaluation({name, step(), now, std::move(scalars)});
+        lastEvaluation = step();
+    }
+
+    void takeSnapshotNow()
+    {
+        const ProbeMoment moment{name, step(), stageName(), sparseNow(), trainer->model().options().selector};
+        auto snapshot = std::make_shared<Snapshot>(takeSnapshot(trainer->model(), probe, moment, trainer->device()));
+        writer->snapshot(*snapshot);
+        std::vector<Scalar> scalars;
+        if (lastSnapshot) {
+            double total = 0;
+            int layers = 0;
+            for (std::size_t layer = 0; layer < snapshot->layers.size(); ++layer) {
+                if (const auto value = churn(*snapshot, *lastSnapshot, layer)) {
+                    scalars.push_back({fmt::format("selection.churn/{}", layer), *value});
+                    total += *value;
+                    ++layers;
+                }
+            }
+            if (layers > 0) {
+                scalars.push_back({"selection.churn", total / layers});
+            }
+        }
+        if (!scalars.empty()) {
+            const double now = wallClock();
+            writer->scalars(step(), now, scalars);
+            observer.onEvaluation({name, step(), now, std::move(scalars)});
+        }
+        lastSnapshot = *snapshot;
+        observer.onSnapshot(std::move(snapshot));
+    }
+
+    void writeCheckpointNow()
+    {
+        drainSteps();
+        writer->checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
+            writeCheckpoint(target, config, trainer->model(), trainer->optimizer(), stages.position());
+        });
+        lastCheckpoint = wallClock();
+        log(LogLevel::Saved, fmt::format("Checkpoint at step {}", step()));
+    }
+
+    void drainSteps()
+    {
+        std::vector<StepRecord> records;
+        auto publish = [&] {
+            for (StepRecord &record : records) {
+                writer->scalars(record.step, record.wall, record.scalars);
+                observer.onStep(record);
+            }
+        };
+        try {
+            steps.drain(records);
+        } catch (...) {
+            publish();
+            throw;
+        }
+        publish();
+    }
+
+    void start()
+    {
+        changeState(RunState::Running);
+        if (lastEvaluation < 0) {
+            evaluateNow(kObservedBatches);
+        }
+    }
+
+    void advance()
+    {
+        if (state != RunState::Running) {
+            start();
+        }
+        const StageMachine::Position before = stages.position();
+        const StageConfig stage = stages.current();
+        const bool counted = countsOnAxis(stage);
+        const std::int64_t index = counted ? before.mainSteps : kUncountedBatches + before.uncountedSteps;
+        const StepTensors tensors = trainer->step(stage, toDevice(data->training(index), trainer->device()), before.mainSteps);
+        const bool stageEnded = stages.advance();
+        if (counted || tensors.kl.defined()) {
+            steps.add(step(), tensors);
+        }
+
+        const std::int64_t within = counted ? step() : stages.position().stepInStage;
+        const bool evaluationDue = stageEnded || (counted && step() % config.training.evalEvery == 0);
+        const bool snapshotDue = stageEnded || within % config.probe.every == 0 || (counted && step() == 1);
+        if (steps.due() || evaluationDue || snapshotDue) {
+            drainSteps();
+        }
+        if (snapshotDue) {
+            takeSnapshotNow();
+        }
+        if (evaluationDue && !stages.finished()) { // the last evaluation is finish()'s, with more
+            evaluateNow(kObservedBatches);
+        }
+        if ((stageEnded && !stages.finished()) || wallClock() - lastCheckpoint > config.training.checkpointSeconds) {
+            writeCheckpointNow();
+        }
+        if (stageEnded && !stages.finished()) {
+            log(LogLevel::Info, fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(), stages.current().name));
+        }
+        writer->tick();
+    }
+
+    void finish()
+    {
+        drainSteps();
+        std::vector<Scalar> more;
+        if (trainer->model().options().selector != "none") {
+            for (const char *selector : {"random", "recency"}) {
+                for (Scalar &scalar :
+                     evaluateCounterfactual(trainer->model(), *data, evaluationOptions(0), selector, trainer->device())) {
+                    more.push_back(std::move(scalar));
+                }
+            }
+        }
+        evaluateNow(kObservedAtTheEnd, std::move(more));
+        writeCheckpointNow();
+        changeState(RunState::Finished);
+        writer->flush();
+    }
+};
+
+TrainRun::TrainRun(RunConfig config, const std::filesystem::path &folder, TrainRunOptions options, TrainingObserver &observer)
+{
+    const DeviceInfo info = describeDevice(options.device);
+    const at::Device device = resolveDevice(options.device);
+    const bool resume = options.resume;
+    m_impl = std::make_unique<Impl>(std::move(config), folder, std::move(options), observer, device);
+    if (resume) {
+        m_impl->restore();
+    }
+    m_impl->describeRun(info);
+    m_impl->announceStages();
+}
+
+TrainRun::~TrainRun() = default;
+TrainRun::TrainRun(TrainRun &&) noexcept = default;
+
+const RunConfig &TrainRun::config() const { return m_impl->config; }
+std::int64_t TrainRun::step() const { return m_impl->step(); }
+bool TrainRun::finished() const { return m_impl->stages.finished(); }
+bool TrainRun::inUncountedStage() const { return !finished() && !countsOnAxis(m_impl->stages.current()); }
+
+void TrainRun::advance()
+{
+    m_impl->advance();
+}
+
+void TrainRun::snapshotNow()
+{
+    m_impl->takeSnapshotNow();
+}
+
+void TrainRun::checkpointNow()
+{
+    m_impl->writeCheckpointNow();
+}
+
+void TrainRun::keepAlive()
+{
+    m_impl->writer->tick();
+}
+
+void TrainRun::pause()
+{
+    if (m_impl->state == RunState::Running) {
+        m_impl->drainSteps();
+        m_impl->writer->flush();
+        m_impl->changeState(RunState::Paused);
+    }
+}
+
+void TrainRun::resume()
+{
+    if (m_impl->state == RunState::Paused) {
+        m_impl->changeState(RunState::Running);
+    }
+}
+
+void TrainRun::finish()
+{
+    m_impl->finish();
+}
+
+void TrainRun::stop()
+{
+    m_impl->writeCheckpointNow();
+    m_impl->changeState(RunState::Stopped);
+    m_impl->writer->flush();
+}
+
+void TrainRun::fail(const std::string &reason)
+{
+    m_impl->log(LogLevel::Error, reason);
+    m_impl->changeState(RunState::Failed, reason);
+    m_impl->writer->flush();
+}
+
+} // namespace sparsescope
