@@ -14,8 +14,9 @@ struct Error {
     std::string found;   ///< the value as read
     std::string allowed; ///< "1 to 131072", "mha or mla"
     std::string remedy;  ///< one sentence
+    std::string origin = {}; ///< file in which `where` is a path, when there is one; printed in front of it
 
-    /// "model.selection.top_k: got 0, allowed 1 to 131072. Remedy."
+    /// "exp.json: model.selection.top_k: got 0, allowed 1 to 131072. Remedy."
     std::string text() const;
 };
 
