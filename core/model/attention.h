@@ -31,6 +31,7 @@ struct AttentionContext {
     std::int64_t topK = 0;                     ///< keys per query (the configured k unless a caller sweeps it)
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;                     ///< MLA: attend in the latent space (SPEC section 4)
+    bool indexerGradient = true;               ///< the indexer's part of the graph is recorded (also where the main model's is not)
     std::vector<AttentionTrace> *trace = nullptr; ///< one entry a layer is appended
 
     // Between layers

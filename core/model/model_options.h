@@ -60,6 +60,10 @@ struct ModelOptions {
 
 ModelOptions modelOptions(const RunConfig &config, int vocabulary);
 
+/// Throws ConfigFailure with everything a model of these sizes cannot be: heads that do not divide, odd rotary dimensions,
+/// more experts a token than there are, a shared selection before the first own one. Fields are named as in config.json.
+void checkOptions(const ModelOptions &options, const std::string &origin = "model");
+
 /// config.json of the checkpoint formats (CHECKPOINTS.md), both spellings read, the new one written.
 /// Throws ConfigFailure with every error; stricter than transformers (unknown model_type, missing keys, impossible sizes).
 ModelOptions modelOptionsFromHf(const nlohmann::json &config, const std::string &origin);

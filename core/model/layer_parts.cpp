@@ -1,0 +1,45 @@
+#include "core/model/layer_parts.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/rms_norm.h>
+#include <ATen/ops/silu.h>
+
+#include <cmath>
+
+namespace sparsescope {
+
+at::Tensor inFullPrecision(const at::Tensor &x)
+{
+    return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
+}
+
+at::Tensor rmsNorm(const at::Tensor &x, const at::Tensor &weight, double eps)
+{
+    const NoAutocast noAutocast;
+    const at::SymInt width = x.sym_size(-1);
+    if (x.scalar_type() == weight.scalar_type()) {
+        return at::rms_norm_symint(x, width, weight, eps);
+    }
+    return at::rms_norm_symint(x.to(weight.scalar_type()), width, weight, eps).to(x.scalar_type());
+}
+
+Initialisation projectionStart(std::int64_t fanIn, int residualLayers)
+{
+    const double shrink = residualLayers > 0 ? std::sqrt(2.0 * residualLayers) : 1.0;
+    return {Initialisation::Kind::Normal, 1.0 / (std::sqrt(static_cast<double>(fanIn)) * shrink)};
+}
+
+GatedMlp::GatedMlp(Parameters &parameters, const std::string &prefix, int width, int inner, int layers)
+    : m_gate(parameters.add(prefix + "gate_proj.weight", {inner, width}, projectionStart(width))),
+      m_up(parameters.add(prefix + "up_proj.weight", {inner, width}, projectionStart(width))),
+      m_down(parameters.add(prefix + "down_proj.weight", {width, inner}, projectionStart(inner, layers)))
+{
+}
+
+at::Tensor GatedMlp::forward(const at::Tensor &x) const
+{
+    return at::linear(at::silu(at::linear(x, m_gate)) * at::linear(x, m_up), m_down);
+}
+
+} // namespace sparsescope

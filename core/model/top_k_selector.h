@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/model/selector.h"
+
+namespace sparsescope {
+
+/// The k keys of highest index score; the lower key wins a tie (SPEC section 3). Serves the trained and the untrained indexer.
+class TopKSelector : public Selector {
+public:
+    SelectorOutput select(const SelectorInput &input) const override;
+};
+
+std::unique_ptr<Selector> makeTopKSelector();
+
+} // namespace sparsescope

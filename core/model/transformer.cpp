@@ -1,0 +1,171 @@
+#include "core/model/transformer.h"
+
+#include "core/base/error.h"
+#include "core/model/layer_parts.h"
+#include "core/model/mixture_of_experts.h"
+#include "core/model/multi_head_attention.h"
+#include "core/model/multi_head_latent_attention.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/Reduction.h>
+#include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/embedding.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/stack.h>
+#include <c10/core/GradMode.h>
+
+#include <map>
+#include <optional>
+#include <tuple>
+
+namespace sparsescope {
+
+namespace {
+
+std::unique_ptr<Attention> makeAttention(const ModelOptions &options, int layer, Parameters &parameters,
+                                         const std::string &prefix)
+{
+    if (options.attention == AttentionKind::Mla) {
+        return std::make_unique<MultiHeadLatentAttention>(options, layer, parameters, prefix);
+    }
+    return std::make_unique<MultiHeadAttention>(options, layer, parameters, prefix);
+}
+
+} // namespace
+
+struct Transformer::Layers {
+    struct Block {
+        at::Tensor inputNorm, outputNorm;         ///< [D], before attention, before the feed-forward
+        std::unique_ptr<Attention> attention;
+        std::unique_ptr<GatedMlp> dense;          ///< one of the two
+        std::unique_ptr<MixtureOfExperts> experts;
+    };
+    at::Tensor embedding, norm, head;             ///< head is the embedding where tied
+    std::vector<Block> blocks;
+    bool training = false;
+    RotaryTables rotary;                          ///< of the last forward's length, type and device
+
+    const RotaryTables &rotaryFor(const ModelOptions &options, std::int64_t positions)
+    {
+        const at::ScalarType type = embedding.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+        const bool fits = rotary.cos.defined() && rotary.cos.size(0) == positions && rotary.cos.scalar_type() == type &&
+                          rotary.cos.device() == embedding.device();
+        if (!fits) {
+            rotary = rotaryTables(options, positions, type, embedding.device());
+        }
+        return rotary;
+    }
+};
+
+Transformer::Transformer(ModelOptions options) : m_options(std::move(options)), m_layers(std::make_unique<Layers>())
+{
+    checkOptions(m_options);
+    const int width = m_options.dModel;
+    const Initialisation wide{Initialisation::Kind::Normal, 0.02};
+    m_layers->embedding = m_parameters.add("model.embed_tokens.weight", {m_options.vocabulary, width}, wide);
+    for (int i = 0; i < m_options.nLayers; ++i) {
+        const std::string prefix = "model.layers." + std::to_string(i) + ".";
+        Layers::Block block;
+        block.inputNorm = m_parameters.add(prefix + "input_layernorm.weight", {width}, ones());
+        block.attention = makeAttention(m_options, i, m_parameters, prefix + "self_attn.");
+        block.outputNorm = m_parameters.add(prefix + "post_attention_layernorm.weight", {width}, ones());
+        if (m_options.moe.nExperts > 0 && i >= m_options.moe.firstDense) {
+            block.experts = std::make_unique<MixtureOfExperts>(m_options, m_parameters, prefix + "mlp.");
+        } else {
+            block.dense = std::make_unique<GatedMlp>(m_parameters, prefix + "mlp.", width, m_options.dFf, m_options.nLayers);
+        }
+        m_layers->blocks.push_back(std::move(block));
+    }
+    m_layers->norm = m_parameters.add("model.norm.weight", {width}, ones());
+    m_layers->head = m_options.tieEmbeddings ? m_layers->embedding
+                                             : m_parameters.add("lm_head.weight", {m_options.vocabulary, width}, wide);
+    m_parameters.initialise(m_options.seed);
+}
+
+Transformer::~Transformer() = default;
+
+ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &options)
+{
+    AttentionContext context;
+    context.sparse = options.sparse;
+    context.kl = options.kl;
+    context.override = options.selector;
+    context.topK = options.topK > 0 ? options.topK : m_options.topK;
+    context.selectorSeed = m_options.seed + options.selectorSeed;
+    context.absorbed = options.absorbed;
+    context.indexerGradient = c10::GradMode::is_enabled();
+    context.trace = options.trace;
+    context.rotary = m_layers->rotaryFor(m_options, ids.size(1));
+
+    // Without the head nothing but the indexer can learn: the main model's graph would only take memory.
+    const c10::AutoGradMode gradient(options.needLogits && c10::GradMode::is_enabled());
+    at::Tensor h = at::embedding(m_layers->embedding, ids);
+    const auto keepHidden = [&](const at::Tensor &tensor) {
+        if (options.hidden) {
+            options.hidden->push_back(tensor);
+        }
+    };
+    for (std::size_t i = 0; i < m_layers->blocks.size(); ++i) {
+        Layers::Block &block = m_layers->blocks[i];
+        keepHidden(h);
+        h = h + block.attention->forward(rmsNorm(h, block.inputNorm, m_options.normEps), context);
+        const bool unused = i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
+        if (unused) {
+            break;
+        }
+        const at::Tensor x = rmsNorm(h, block.outputNorm, m_options.normEps);
+        if (block.dense) {
+            h = h + block.dense->forward(x);
+            continue;
+        }
+        RouterTrace trace;
+        trace.layer = static_cast<int>(i);
+        h = h + block.experts->forward(x, m_layers->training, options.routers ? &trace : nullptr);
+        if (options.routers) {
+            options.routers->push_back(std::move(trace));
+        }
+    }
+    ForwardOutput output;
+    output.klLosses = std::move(context.klLosses);
+    if (options.needLogits || options.hidden) {
+        h = rmsNorm(h, m_layers->norm, m_options.normEps);
+        keepHidden(h);
+    }
+    if (options.needLogits) {
+        output.logits = at::linear(h, m_layers->head);
+    }
+    return output;
+}
+
+void Transformer::setTraining(bool training)
+{
+    m_layers->training = training;
+}
+
+void Transformer::updateRouterBias(double rate)
+{
+    for (Layers::Block &block : m_layers->blocks) {
+        if (block.experts) {
+            block.experts->updateBias(rate);
+        }
+    }
+}
+
+double Transformer::maxExpertLoad() const
+{
+    std::vector<at::Tensor> loads;
+    for (const Layers::Block &block : m_layers->blocks) {
+        if (block.experts && block.experts->imbalance().defined()) {
+            loads.push_back(block.experts->imbalance());
+        }
+    }
+    return loads.empty() ? 0.0 : at::stack(loads).max().item<double>();
+}
+
+at::Tensor languageModelLoss(const at::Tensor &logits, const at::Tensor &targets)
+{
+    return at::cross_entropy_loss(inFullPrecision(logits).reshape({-1, logits.size(-1)}), targets.reshape({-1}), {},
+                                  at::Reduction::Mean, -1);
+}
+
+} // namespace sparsescope
