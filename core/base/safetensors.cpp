@@ -108,7 +108,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path &file)
             throw Failure({"wrong header length", file.string(), fmt::format("{} bytes in a file of {}", length, m_size),
                            fmt::format("at most {}", std::min(kLargestHeader, m_size - kLengthBytes)),
                            "The file is no safetensors file, or it is cut off."});
-        if (!m_mapping)
+        if (!m_mapping && m_size > kLengthBytes)
             throw Failure({"cannot map the file", file.string(), fmt::format("{} bytes", m_size), {}, {}});
         SafetensorsHeader header = parseSafetensorsHeader(text, m_size - kLengthBytes - length, file.string());
         m_metadata = std::move(header.metadata);
