@@ -142,6 +142,7 @@ install_toolkit()
         ln -s "$nvidia/$name" "$folder/$name"
     done
     for library in "$nvidia"/lib/*; do
+        [ -f "$library" ] || continue
         name=$(basename "$library")
         ln -s "$library" "$folder/lib64/$name"
         case $name in
