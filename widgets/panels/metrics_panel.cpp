@@ -1,0 +1,183 @@
+#include "widgets/panels/metrics_panel.h"
+
+#include "widgets/panels/sparkline.h"
+#include "widgets/state/number_text.h"
+#include "widgets/state/run_data.h"
+#include "widgets/style/fonts.h"
+#include "widgets/style/theme.h"
+
+#include <QMouseEvent>
+#include <QPainter>
+
+#include <algorithm>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr int kRowHeight = 24, kTop = 34;
+
+enum class Form { Nats, Share, Plain, Bytes, Tokens, PerSecond };
+struct MetricWords {
+    const char *metric, *label, *unit;
+    Form form;
+    bool ruleAbove = false;
+};
+/// In the order of the panel.
+constexpr MetricWords kMetrics[] = {
+    {"train.loss", "Train loss", "nats", Form::Nats},
+    {"val.loss", "Validation loss", "nats", Form::Nats},
+    {"val.perplexity", "Perplexity", "", Form::Plain},
+    {"val.accuracy", "Accuracy", "%", Form::Share},
+    {"val.bits_per_byte", "Bits per byte", "bits", Form::Nats},
+    {"indexer.kl", "Indexer KL", "nats", Form::Nats},
+    {"indexer.captured", "Mass captured", "", Form::Nats},
+    {"grad.norm", "Gradient norm", "", Form::Plain},
+    {"grad.indexer", "Indexer gradient", "", Form::Plain},
+    {"selection.mass_kept", "Attention mass kept", "", Form::Nats},
+    {"selection.recall", "Dense top-k chosen", "%", Form::Share},
+    {"oracle.recall", "Needed keys chosen", "%", Form::Share},
+    {"selection.sink_kept", "First token kept", "%", Form::Share},
+    {"selection.look_back", "Look-back", "tokens", Form::Plain},
+    {"selection.churn", "Selection churn", "", Form::Plain},
+    {"selection.pairs_kept", "Key pairs kept", "%", Form::Share},
+    {"moe.load_max", "Largest expert load", "×", Form::Plain},
+    {"time.step", "Speed", "steps/s", Form::PerSecond, true},
+    {"time.tokens_per_s", "Throughput", "k tok/s", Form::Tokens},
+    {"memory.device", "GPU memory", "GB", Form::Bytes},
+    {"memory.host", "Memory", "GB", Form::Bytes},
+};
+
+QString valueText(double value, Form form)
+{
+    switch (form) {
+    case Form::Nats: return lossText(value);
+    case Form::Share: return lossText(100 * value).chopped(2);
+    case Form::Plain: return significantText(value);
+    case Form::Bytes: return QString::number(value / 1e9, 'f', 2);
+    case Form::Tokens: return significantText(value / 1e3);
+    case Form::PerSecond: return value > 0 ? significantText(1 / value) : unknownText();
+    }
+    return unknownText();
+}
+
+} // namespace
+
+QString metricText(const std::string &metric)
+{
+    const auto found = std::find_if(std::begin(kMetrics), std::end(kMetrics), [&](const MetricWords &m) { return metric == m.metric; });
+    return found == std::end(kMetrics) ? QString::fromStdString(metric) : QString::fromUtf8(found->label);
+}
+
+MetricsPanel::MetricsPanel(QWidget *parent) : QWidget(parent)
+{
+    setObjectName(QStringLiteral("metricsList"));
+    setAccessibleName(QStringLiteral("Metrics"));
+    setMouseTracking(true);
+    setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+}
+
+void MetricsPanel::setRun(RunData *run, const QString &title)
+{
+    if (m_run != nullptr && m_run != run) {
+        disconnect(m_run, nullptr, this, nullptr);
+    }
+    if (run != nullptr && m_run != run) {
+        connect(run, &RunData::seriesChanged, this, &MetricsPanel::update);
+        connect(run, &RunData::stateChanged, this, &MetricsPanel::update);
+    }
+    m_run = run;
+    m_title = title;
+    update();
+}
+
+void MetricsPanel::update()
+{
+    const std::size_t before = m_rows.size();
+    m_rows.clear();
+    for (const MetricWords &words : kMetrics) {
+        const auto value = m_run ? m_run->last(words.metric) : std::nullopt;
+        if (value) {
+            m_rows.push_back({words.metric, QString::fromUtf8(words.label), valueText(*value, words.form), QString::fromUtf8(words.unit), words.ruleAbove});
+        }
+    }
+    if (before != m_rows.size()) {
+        updateGeometry();
+    }
+    QStringList words;
+    for (const Row &row : m_rows) {
+        words << row.label + QLatin1Char(' ') + row.value + QLatin1Char(' ') + row.unit;
+    }
+    setAccessibleDescription(words.join(QStringLiteral(", ")));
+    QWidget::update();
+}
+
+QSize MetricsPanel::sizeHint() const
+{
+    return {280, kTop + kRowHeight * std::max(1, static_cast<int>(m_rows.size())) + 10};
+}
+
+int MetricsPanel::rowAt(QPoint position) const
+{
+    const int row = position.y() < kTop ? -1 : (position.y() - kTop) / kRowHeight;
+    return row >= 0 && row < static_cast<int>(m_rows.size()) ? row : -1;
+}
+
+void MetricsPanel::paintEvent(QPaintEvent *)
+{
+    const Tokens &t = currentTokens();
+    QPainter painter(this);
+    painter.fillRect(rect(), t.panel);
+    painter.setPen(t.text2);
+    painter.setFont(uiFont(12, QFont::DemiBold));
+    const QString title = m_run ? QStringLiteral("%1, step %2").arg(m_title, countText(m_run->step())) : QStringLiteral("No run selected");
+    painter.drawText(QRect(10, 8, width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, title);
+    if (m_run && m_rows.empty()) {
+        painter.setFont(uiFont(12));
+        painter.setPen(t.hint);
+        painter.drawText(QRect(10, kTop, width() - 20, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("No values yet"));
+    }
+    for (std::size_t index = 0; index < m_rows.size(); ++index) {
+        const Row &row = m_rows[index];
+        const QRect box(0, kTop + kRowHeight * static_cast<int>(index), width(), kRowHeight);
+        if (static_cast<int>(index) == m_hovered) {
+            painter.fillRect(box, t.hover);
+        }
+        if (row.ruleAbove && index > 0) {
+            painter.fillRect(QRect(0, box.top(), width(), 1), t.grid);
+        }
+        painter.setFont(uiFont(13));
+        painter.setPen(t.text);
+        painter.drawText(box.adjusted(10, 0, -150, 0), Qt::AlignLeft | Qt::AlignVCenter, row.label);
+        painter.setFont(monoFont(13));
+        painter.drawText(box.adjusted(0, 0, -62, 0), Qt::AlignRight | Qt::AlignVCenter, row.value);
+        painter.setFont(uiFont(12));
+        painter.setPen(t.text2);
+        painter.drawText(QRect(width() - 56, box.top(), 56, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, row.unit);
+        if (width() >= 270) {
+            paintSparkline(painter, QRectF(width() - 182, box.top() + 6, 56, kRowHeight - 12), m_run->series(row.metric), t.text2, 1.2);
+        }
+    }
+}
+
+void MetricsPanel::mousePressEvent(QMouseEvent *event)
+{
+    const int row = rowAt(event->pos());
+    if (event->button() == Qt::LeftButton && row >= 0) {
+        Q_EMIT metricChosen(m_rows[static_cast<std::size_t>(row)].metric);
+    }
+}
+
+void MetricsPanel::mouseMoveEvent(QMouseEvent *event)
+{
+    m_hovered = rowAt(event->pos());
+    QWidget::update();
+}
+
+void MetricsPanel::leaveEvent(QEvent *)
+{
+    m_hovered = -1;
+    QWidget::update();
+}
+
+} // namespace sparsescope

@@ -1,0 +1,188 @@
+#include "widgets/panels/run_table.h"
+
+#include "widgets/panels/sparkline.h"
+#include "widgets/state/run_data.h"
+#include "widgets/state/run_table_model.h"
+#include "widgets/style/fonts.h"
+#include "widgets/style/icons.h"
+#include "widgets/style/marks.h"
+#include "widgets/style/theme.h"
+
+#include <QHeaderView>
+#include <QLineEdit>
+#include <QPainter>
+#include <QSortFilterProxyModel>
+#include <QStyledItemDelegate>
+#include <QTreeView>
+#include <QVBoxLayout>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr int kRowHeight = 28;
+
+/// Chips, trend, loss and state of a run; name and progress of an experiment.
+class RunDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+    QSize sizeHint(const QStyleOptionViewItem &, const QModelIndex &) const override { return {60, kRowHeight}; }
+
+    void paint(QPainter *painter, const QStyleOptionViewItem &option, const QModelIndex &index) const override
+    {
+        const Tokens &t = currentTokens();
+        painter->save();
+        painter->setRenderHint(QPainter::Antialiasing);
+        const bool selected = option.state & QStyle::State_Selected;
+        if (selected || option.state & QStyle::State_MouseOver) {
+            painter->fillRect(option.rect, selected ? t.selection : t.hover);
+        }
+        const auto *run = index.data(RunTableModel::RunRole).value<RunData *>();
+        if (run != nullptr) {
+            paintRun(*painter, option.rect, index, *run, selected, t);
+        } else {
+            painter->setFont(index.column() == RunTableModel::Name ? uiFont(13, QFont::DemiBold) : uiFont(12));
+            painter->setPen(index.column() == RunTableModel::Name ? t.text : t.text2);
+            const QRect box = option.rect.adjusted(6, 0, -8, 0);
+            const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
+            painter->drawText(box, side | Qt::AlignVCenter, painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
+        }
+        painter->restore();
+    }
+
+private:
+    static void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run, bool selected, const Tokens &t)
+    {
+        switch (index.column()) {
+        case RunTableModel::Name: {
+            double left = rect.left() + 6;
+            const QStringList chips = index.data(RunTableModel::ChipsRole).toStringList();
+            for (int chip = 0; chip < chips.size(); ++chip) {
+                const QSizeF size = chipSize(chips[chip]);
+                if (left + size.width() > rect.right()) {
+                    break;
+                }
+                const QRectF box(QPointF(left, rect.center().y() + 0.5 - size.height() / 2), size);
+                paintChip(painter, box, chips[chip], t, chip == 0 ? std::optional(run.config().model.family) : std::nullopt);
+                left += size.width() + 5;
+            }
+            break;
+        }
+        case RunTableModel::Trend:
+            paintSparkline(painter, QRectF(rect).adjusted(6, 8, -6, -7), run.series("train.loss"), familyColour(run.config().model.family, t));
+            break;
+        case RunTableModel::ValidationLoss:
+            painter.setFont(monoFont(12));
+            painter.setPen(t.text);
+            painter.drawText(rect.adjusted(0, 0, -8, 0), Qt::AlignRight | Qt::AlignVCenter, index.data().toString());
+            break;
+        case RunTableModel::State: {
+            // Words of a state on the selected row need the selection's own text colour where the state has none of its own.
+            const QColor colour = runStateColour(run.state(), t);
+            paintIcon(painter, QRectF(rect.left() + 4, rect.center().y() - 5.5, 13, 13), runStateIcon(run.state()), colour, selected ? t.selection : t.panel);
+            painter.setFont(uiFont(12));
+            painter.setPen(run.state() == RunState::Failed || run.state() == RunState::Paused || run.state() == RunState::Interrupted ? colour : t.text);
+            painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
+            const QVariant progress = index.data(RunTableModel::ProgressRole);
+            if (progress.isValid()) {
+                const QRectF bar(rect.left() + 4, rect.bottom() - 4, rect.width() - 12, 3);
+                painter.setPen(Qt::NoPen);
+                painter.setBrush(t.grid);
+                painter.drawRoundedRect(bar, 1.5, 1.5);
+                painter.setBrush(colour);
+                painter.drawRoundedRect(QRectF(bar.topLeft(), QSizeF(bar.width() * progress.toDouble(), 3)), 1.5, 1.5);
+            }
+            break;
+        }
+        default:
+            break;
+        }
+    }
+};
+
+} // namespace
+
+RunTable::RunTable(RunTableModel *model, QWidget *parent)
+    : QWidget(parent), m_model(model), m_proxy(new QSortFilterProxyModel(this)), m_view(new QTreeView(this)), m_filter(new QLineEdit(this))
+{
+    m_filter->setObjectName(QStringLiteral("runFilter"));
+    m_filter->setAccessibleName(QStringLiteral("Filter"));
+    m_filter->setPlaceholderText(QStringLiteral("Filter: family, k, seed, state"));
+    m_filter->setClearButtonEnabled(true);
+    m_proxy->setSourceModel(model);
+    m_proxy->setFilterRole(RunTableModel::FilterRole);
+    m_proxy->setFilterKeyColumn(RunTableModel::Name);
+    m_proxy->setFilterCaseSensitivity(Qt::CaseInsensitive);
+    m_proxy->setRecursiveFilteringEnabled(true);
+    m_view->setObjectName(QStringLiteral("runTable"));
+    m_view->setAccessibleName(QStringLiteral("Runs"));
+    m_view->setModel(m_proxy);
+    m_view->setItemDelegate(new RunDelegate(m_view));
+    m_view->setRootIsDecorated(false);
+    m_view->setIndentation(0);
+    m_view->setUniformRowHeights(true);
+    m_view->setMouseTracking(true);
+    m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
+    m_view->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    m_view->setExpandsOnDoubleClick(false);
+    QHeaderView *header = m_view->header();
+    header->setStretchLastSection(false);
+    header->setSectionsMovable(false);
+    header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
+    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 62}, {RunTableModel::ValidationLoss, 66}, {RunTableModel::State, 84}};
+    for (const auto &[column, width] : kWidths) {
+        header->setSectionResizeMode(column, QHeaderView::Fixed);
+        header->resizeSection(column, width);
+    }
+    m_view->expandAll();
+
+    auto *top = new QWidget(this);
+    auto *topLayout = new QVBoxLayout(top);
+    topLayout->setContentsMargins(10, 7, 10, 5);
+    topLayout->addWidget(m_filter);
+    auto *layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(top);
+    layout->addWidget(m_view, 1);
+
+    connect(m_filter, &QLineEdit::textChanged, this, [this](const QString &text) {
+        m_proxy->setFilterFixedString(text);
+        m_view->expandAll();
+    });
+    connect(m_proxy, &QAbstractItemModel::rowsInserted, m_view, &QTreeView::expandAll);
+    connect(m_proxy, &QAbstractItemModel::modelReset, m_view, &QTreeView::expandAll);
+    connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+        if (RunData *run = currentRun()) {
+            Q_EMIT currentRunChanged(run);
+        }
+    });
+    connect(m_view, &QTreeView::activated, this, [this] {
+        if (RunData *run = currentRun()) {
+            Q_EMIT runActivated(run);
+        }
+    });
+}
+
+RunData *RunTable::currentRun() const
+{
+    return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex()));
+}
+
+void RunTable::setCurrentRun(const RunData *run)
+{
+    const QModelIndex at = m_proxy->mapFromSource(m_model->indexOf(run));
+    if (at.isValid() && currentRun() != run) {
+        m_view->setCurrentIndex(at);
+        m_view->scrollTo(at);
+    }
+}
+
+void RunTable::focusFilter()
+{
+    m_filter->setFocus(Qt::ShortcutFocusReason);
+    m_filter->selectAll();
+}
+
+} // namespace sparsescope
