@@ -56,11 +56,15 @@ std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, con
 /// k [B,KV,S,D] (KV may be 1) and the lse of the attention that ran; the student over the same set A_t: the selected keys
 /// (Selected) or every visible key (Dense; selection may be empty). Differentiable in qi [B,T,Hi,Di], ki [B,S,Di], w [B,T,Hi]
 /// only; everything else is detached inside. loss_rows [B,T] is 0 on unused rows. lse_sel may be undefined (then computed).
-/// row_stride n uses only the 64-query blocks b with b % n == phase.
+/// Dense counts the queries as the last T of the S positions. row_stride n uses only the 64-query blocks b with b % n == phase.
 std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
                                     const Tensor &lse, const Selection &selection, const Tensor &lse_sel,
                                     std::optional<double> scale, KlTarget target, std::int64_t row_stride = 1,
                                     const std::optional<Tensor> &phase = std::nullopt);
+
+/// The KL of an indexer that knows nothing (I = 0, so softmax I is even over A_t): rows [B,T], 0 on rows without a key.
+Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Selection &selection, std::optional<double> scale,
+                        KlTarget target);
 
 /// q [T,H,Dqk] over the rows kv[idx[t]] ([S,Dqk], V = the first dv columns); idx int32 [T,k], -1 anywhere is no key.
 std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
