@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kFewestPieces = 260;   // 256 byte pieces and the control pieces
 constexpr int kMostPieces = 65536;
+constexpr std::int64_t kMostKeys = 131072;
 
 /// Reports relations between fields; one that involves a value already refused is left out.
 class Checker {
@@ -156,13 +157,15 @@ void checkStages(Checker &check, const TrainingConfig &training)
                   "at least one stage with recipe custom");
     check.require(custom || training.stages.empty(), {"training.stages", "training.recipe"}, fmt::format("{} with recipe {}", training.stages.size(), toString(training.recipe)),
                   "stages with recipe custom only", "Set training.recipe = custom, or leave out the stages.");
-    if (!custom || !check.readable({"training.stages", "training.recipe"}))
+    if (!custom)
         return;
     std::int64_t counted = 0;
     for (std::size_t i = 0; i < training.stages.size(); ++i) {
         const StageConfig &stage = training.stages[i];
         counted += countsOnAxis(stage) ? stage.steps : 0;
-        const std::string kl = fmt::format("training.stages[{}].kl", i);
+        const std::string path = fmt::format("training.stages[{}]", i), kl = path + ".kl";
+        if (!check.readable({path.c_str()}))
+            continue;
         check.require(stage.trains != StageTrains::Indexer || stage.kl != KlTarget::None, {kl.c_str()}, "none", "visible or selected: the indexer learns from nothing else");
         check.require(stage.trains != StageTrains::Main || stage.kl == KlTarget::None, {kl.c_str()}, toString(stage.kl), "none where only the main weights are trained");
         check.require(stage.kl != KlTarget::Selected || stage.attention == StageAttention::Sparse, {kl.c_str()}, "selected with dense attention",
@@ -193,6 +196,8 @@ void checkRun(const ReadConfig &read, std::vector<Error> &errors)
     checkKinds(check, config.model);
     checkAttention(check, config.model);
     checkLayers(check, config.model);
+    check.require(config.topK() <= kMostKeys, {"model.selection.top_k", "training.sequence_length"}, std::to_string(config.topK()),
+                  fmt::format("1 to {}", kMostKeys));
     checkTraining(check, config.training);
     if (config.model.yarn) {
         check.require(config.model.yarn->betaFast > config.model.yarn->betaSlow, {"model.yarn.beta_fast", "model.yarn.beta_slow", "model.yarn"},

@@ -38,7 +38,7 @@ public:
             info.defaultValue = defaultOf(value);
         fields.push_back(std::move(info));
     }
-    void expression(const FieldInfo &info, std::int64_t, std::int64_t) { fields.push_back(info); }
+    template <class Int> void expression(const FieldInfo &info, Int value, std::int64_t) { (*this)(info, value); }
     template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &, const Inner &inner)
     {
         fields.push_back(info);

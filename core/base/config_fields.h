@@ -15,7 +15,7 @@
 ///   operator()(const FieldInfo &, T &member)                     T: integers, double, bool, std::string, the enums of
 ///                                                                config.h, LengthExpression, std::optional<T>,
 ///                                                                nlohmann::json, std::vector<StageConfig>
-///   expression(const FieldInfo &, std::int64_t &member, std::int64_t sequenceLength)
+///   expression(const FieldInfo &, Int &member, std::int64_t sequenceLength)   a whole number, or an expression in L
 ///   group(const FieldInfo &, std::optional<Group> &, inner)      inner(group) describes the fields of a group that may be null
 namespace sparsescope {
 
@@ -209,7 +209,8 @@ template <class Visitor> void describeTraining(Visitor &visit, TrainingConfig &t
     using namespace field;
     const std::vector<Family> sparse{Family::Sparse, Family::MhlaSparse};
     visit(in(integer("training.sequence_length", "Sequence length L", 2, 131072, "Tokens of one training window"), "tokens"), training.sequenceLength);
-    visit(in(integer("training.batch_size", "Batch", 1, 4096, "Sequences a step"), "sequences"), training.batchSize);
+    visit.expression(in(expression("training.batch_size", "Batch", 1, 4096, "Sequences a step; 4096/L keeps the tokens of a step equal over lengths"), "sequences"),
+                     training.batchSize, training.sequenceLength);
     visit(in(integer("training.steps", "Steps", 1, 1e9, "Main-model steps of the recipe"), "steps"), training.steps);
     visit(choice<Recipe>("training.recipe", "Recipe", "Which stages train what; on text at small k, warmup and joint end closer to dense than scratch"),
           training.recipe);

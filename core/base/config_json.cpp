@@ -37,7 +37,10 @@ public:
         }
         setValueAt(document, info.path, written(value));
     }
-    void expression(const FieldInfo &info, std::int64_t value, std::int64_t) { setValueAt(document, info.path, value); }
+    template <class Int> void expression(const FieldInfo &info, Int value, std::int64_t)
+    {
+        setValueAt(document, info.path, value);
+    }
     template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
     {
         if (value)

@@ -60,12 +60,17 @@ public:
         for (std::size_t i = 0; i < node->size(); ++i)
             readStage((*node)[i], fmt::format("{}[{}]", info.path, i), stages);
     }
-    void expression(const FieldInfo &info, std::int64_t &value, std::int64_t sequenceLength)
+    template <class Int> void expression(const FieldInfo &info, Int &value, std::int64_t sequenceLength)
     {
         LengthExpression expression;
         (*this)(info, expression);
-        if (given.count(info.path))
-            value = expression.evaluate(sequenceLength);
+        if (!given.count(info.path))
+            return;
+        const std::int64_t number = expression.evaluate(sequenceLength);
+        if (static_cast<double>(number) <= info.high.value())
+            value = static_cast<Int>(number);
+        else
+            refuse(info, *valueAt(m_document, info.path));
     }
     template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
     {
@@ -96,12 +101,19 @@ private:
         addOnce(m_errors, {"", m_prefix + info.path, brief(node), allowedText(info), remedy});
     }
 
+    void refuseStage(const std::string &path)
+    {
+        bad.insert(path);
+        bad.insert("training.stages");
+    }
+
     void readStage(const ordered_json &node, const std::string &path, std::vector<StageConfig> &stages)
     {
         StageConfig stage;
         if (!node.is_object()) {
             addOnce(m_errors, {"", path, brief(node), "an object with steps, attention, train and kl", ""});
-            bad.insert("training.stages");
+            refuseStage(path);
+            stages.push_back(stage);
             return;
         }
         Reader reader(node, path + ".", m_errors);
@@ -111,11 +123,11 @@ private:
             if (!reader.given.count(required)) {
                 if (!reader.bad.count(required))
                     addOnce(m_errors, {"missing field", path + "." + required, "", "", ""});
-                bad.insert("training.stages");
+                refuseStage(path);
             }
         }
         if (!reader.bad.empty())
-            bad.insert("training.stages");
+            refuseStage(path);
         if (stage.name.empty())
             stage.name = stage.trains == StageTrains::Indexer ? "Indexer warm-up" : stage.attention == StageAttention::Dense ? "Dense training" : "Sparse training";
         stages.push_back(std::move(stage));

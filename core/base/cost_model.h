@@ -1,0 +1,56 @@
+#pragma once
+
+#include "core/base/config.h"
+
+#include <cstdint>
+
+/// What a run costs, before it starts. A multiply-add counts as two operations; attention counts causal or selected pairs
+/// only; a backward pass counts twice its forward.
+namespace sparsescope {
+
+/// Numbers that training changes; equals Parameters::count() of the model (the router bias is no parameter).
+struct ParameterCount {
+    std::int64_t main = 0;
+    std::int64_t indexer = 0;
+    std::int64_t total() const { return main + indexer; }
+};
+ParameterCount parameterCount(const RunConfig &config, int vocabulary);
+
+/// Operations of one optimiser step of a stage, by part.
+struct StepFlops {
+    double projections = 0;   ///< of query, key, value and output
+    double attention = 0;     ///< scores and sums over the keys
+    double indexer = 0;       ///< its projections and scores
+    double indexerLoss = 0;   ///< teacher and backward of the KL
+    double feedForward = 0;   ///< dense layers, router, experts
+    double head = 0;          ///< logits
+    double total() const { return projections + attention + indexer + indexerLoss + feedForward + head; }
+};
+StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage);
+
+/// All stages of the run, evaluations and snapshots left out.
+double runFlops(const RunConfig &config, int vocabulary);
+
+/// Pairs (query, key) that attention looks at in one sequence: over every visible key, or over min(k, t+1) of them.
+double densePairs(std::int64_t sequenceLength);
+double selectedPairs(std::int64_t sequenceLength, std::int64_t topK);
+
+/// Device memory of training, in bytes, to about a factor of two: weights, gradients, optimiser, activations kept for the
+/// backward pass, logits. `bytesPerActivation`: 4 in fp32, 2 in bf16.
+double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActivation);
+/// The largest batch whose estimate fits; 0: not even one sequence does.
+int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation, double memoryBytes);
+
+/// Rough speed of a device at these small sizes.
+struct DeviceSpeed {
+    double flopsPerSecond = 0;
+    double secondsPerOperation = 0; ///< fixed cost of one tensor operation: what small models spend their time on
+};
+DeviceSpeed typicalSpeed(bool isCuda);
+/// Seconds of the whole run, evaluations included; to about a factor of two.
+double runSeconds(const RunConfig &config, int vocabulary, const DeviceSpeed &speed);
+
+/// Token kinds of the run's source, without opening it: exact for generated sources and bytes; for sentencepiece:N it is N.
+int expectedVocabulary(const RunConfig &config);
+
+} // namespace sparsescope
