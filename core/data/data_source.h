@@ -59,6 +59,9 @@ public:
 /// is asked for; unknown generator option with the nearest known one; impossible generator sizes) before anything is allocated.
 std::unique_ptr<DataSource> makeDataSource(const RunConfig &config);
 
+/// Hash of the first `batches` training batches: equal for two runs that see the same tokens in the same order.
+std::uint64_t dataOrderHash(const DataSource &source, int batches = 100);
+
 /// One registered kind of source: name as in data.source, what it is, its options with defaults.
 struct DataSourceKind {
     std::string name;

@@ -4,9 +4,15 @@
 
 namespace sparsescope {
 
-/// One per source, each in the file of its name; the table is data_source_registry.cpp.
+/// One per source, each in the file of its source; the table is data_source_registry.cpp.
+DataSourceKind storiesKind();
 DataSourceKind textKind();
 DataSourceKind needleKind();
+DataSourceKind mqarKind();
+DataSourceKind noisyRecallKind();
+DataSourceKind selectiveCopyKind();
+DataSourceKind forgettingKind();
+DataSourceKind bracketsKind();
 DataSourceKind noiseKind();
 
 } // namespace sparsescope

@@ -1,5 +1,6 @@
 #include "core/base/nearest_name.h"
 #include "core/data/data_source_kinds.h"
+#include "core/data/random_stream.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +8,9 @@ namespace sparsescope {
 
 const std::vector<DataSourceKind> &dataSourceKinds()
 {
-    static const std::vector<DataSourceKind> kinds = {textKind(), needleKind(), noiseKind()};
+    static const std::vector<DataSourceKind> kinds = {
+        storiesKind(),       textKind(),       needleKind(),   mqarKind(), noisyRecallKind(),
+        selectiveCopyKind(), forgettingKind(), bracketsKind(), noiseKind()};
     return kinds;
 }
 
@@ -23,6 +26,19 @@ std::unique_ptr<DataSource> makeDataSource(const RunConfig &config)
     const std::string nearest = nearestName(config.data.source, names);
     throw Failure({"unknown data source", "data.source", config.data.source, listed(names),
                    nearest.empty() ? "" : fmt::format("The nearest known source is \"{}\".", nearest)});
+}
+
+std::uint64_t dataOrderHash(const DataSource &source, int batches)
+{
+    std::uint64_t hash = 0;
+    for (int i = 0; i < batches; ++i) {
+        const Batch batch = source.training(i);
+        for (std::size_t t = 0; t < batch.inputs.size(); ++t) {
+            hash = mixKey(hash, static_cast<std::uint64_t>(batch.inputs[t]));
+            hash = mixKey(hash, static_cast<std::uint64_t>(batch.targets[t]));
+        }
+    }
+    return hash;
 }
 
 } // namespace sparsescope

@@ -1,10 +1,9 @@
 #include "core/data/generated_source.h"
 
-#include "core/data/generator_options.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <sstream>
 
 namespace sparsescope {
@@ -39,10 +38,8 @@ int checkedBatchSize(const RunConfig &config)
 GeneratedSource::GeneratedSource(std::string name, const RunConfig &config)
     : m_name(std::move(name)), m_length(checkedLength(config)), m_batchSize(checkedBatchSize(config)),
       m_trainingKey(mixKey(keyOf(m_name, m_length, m_batchSize), config.training.seed)),
-      m_validationKey(m_trainingKey)
+      m_validationKey(keyOf(m_name, m_length, m_batchSize))
 {
-    // The same for every seed of the model. Where the two keys happen to be equal, the split keeps the streams apart.
-    m_validationKey = keyOf(m_name, m_length, m_batchSize);
 }
 
 Batch GeneratedSource::training(std::int64_t index) const
@@ -96,13 +93,18 @@ std::vector<std::int32_t> GeneratedSource::encode(const std::string &text) const
     return ids;
 }
 
+Row GeneratedSource::exampleRow() const
+{
+    RandomStream stream = exampleStream(0);
+    return makeRow(stream, Split::Validation);
+}
+
 Probe GeneratedSource::probe(const std::string &text) const
 {
     if (!text.empty()) {
         return probeOfTokens(encode(text), m_length, *this, predictsNextToken());
     }
-    RandomStream stream(m_validationKey, Split::Validation, 0, 0);
-    const Row row = makeRow(stream, Split::Validation);
+    const Row row = exampleRow();
     Probe probe;
     probe.name = m_name + " example 1";
     probe.tokens.assign(row.inputs.begin(), row.inputs.end());

@@ -3,8 +3,6 @@
 #include "core/data/data_source.h"
 #include "core/data/random_stream.h"
 
-#include <map>
-
 namespace sparsescope {
 
 /// One row while a generator fills it: L inputs, L targets (-1: no loss) and the needed keys of some queries.
@@ -45,6 +43,11 @@ protected:
     virtual std::vector<std::int32_t> encode(const std::string &text) const;
     /// Are the targets of a given text its next tokens (else: no loss anywhere)?
     virtual bool predictsNextToken() const { return false; }
+
+    /// What probe("") shows: the first validation row, unless a source has a more telling one.
+    virtual Row exampleRow() const;
+    /// Validation row `row` of batch 0.
+    RandomStream exampleStream(std::uint32_t row) const { return {m_validationKey, Split::Validation, 0, row}; }
 
     int length() const { return m_length; }
     const std::string &name() const { return m_name; }
