@@ -40,12 +40,6 @@ QThreadPool &readers()
     return pool;
 }
 
-std::filesystem::path snapshotFile(const std::filesystem::path &folder, std::int64_t step)
-{
-    const QString name = QStringLiteral("%1.safetensors").arg(step, 8, 10, QLatin1Char('0'));
-    return folder / "snapshots" / name.toStdString();
-}
-
 /// The stages that a configuration says a run will go through, on the axis of main-model steps.
 std::vector<StageChange> plannedStages(const RunConfig &config)
 {
@@ -61,20 +55,22 @@ std::vector<StageChange> plannedStages(const RunConfig &config)
 
 } // namespace
 
-RunData::RunData(RunConfig config, std::filesystem::path experimentFolder, QObject *parent)
+std::filesystem::path snapshotFile(const std::filesystem::path &folder, std::int64_t step)
+{
+    const QString name = QStringLiteral("%1.safetensors").arg(step, 8, 10, QLatin1Char('0'));
+    return folder / "snapshots" / name.toStdString();
+}
+
+RunData::RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder, QObject *parent)
     : QObject(parent), m_config(std::move(config)), m_experimentFolder(std::move(experimentFolder)),
-      m_id(QString::fromStdString(m_config.folder())), m_steps(m_config.training.steps), m_stages(plannedStages(m_config))
+      m_id(QString::fromStdString(m_config.folder())),
+      m_folder(folder.empty() ? m_experimentFolder / m_config.folder() : std::move(folder)), m_steps(m_config.training.steps), m_stages(plannedStages(m_config))
 {
 }
 
 QString RunData::experiment() const
 {
     return QString::fromStdString(m_config.experiment);
-}
-
-std::filesystem::path RunData::folder() const
-{
-    return m_experimentFolder / m_id.toStdString();
 }
 
 const Series &RunData::series(const std::string &metric) const

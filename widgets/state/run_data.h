@@ -37,12 +37,13 @@ public:
     static constexpr std::size_t kCacheBytes = std::size_t{64} << 20;
 
     /// `experimentFolder`: where the run folder lies or will lie; may be empty for a run that is nowhere on disk.
-    RunData(RunConfig config, std::filesystem::path experimentFolder, QObject *parent = nullptr);
+    /// `folder`: the run folder itself, where it was moved away from its place in the experiment.
+    RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder = {}, QObject *parent = nullptr);
 
     QString id() const { return m_id; }                  ///< folder relative to the experiment: "seq_64/sparse/seed_0"
     QString experiment() const;                          ///< name of the experiment
     const std::filesystem::path &experimentFolder() const { return m_experimentFolder; }
-    std::filesystem::path folder() const;
+    const std::filesystem::path &folder() const { return m_folder; }
     const RunConfig &config() const { return m_config; }
     RunState state() const { return m_state; }
     QString reason() const { return m_reason; }          ///< why it failed or stopped; empty otherwise
@@ -68,6 +69,8 @@ public:
     void apply(const StateChange &change);
     void apply(const LogRecord &record);
     void addSnapshot(std::shared_ptr<const Snapshot> snapshot);
+    /// One that is on disk, not in memory.
+    void addSnapshotStep(std::int64_t step);
     /// Records of a run folder.
     void apply(const RunUpdate &update);
     /// Signals what the calls of apply() changed since the last flush, each kind at most once: one repaint a frame.
@@ -84,7 +87,6 @@ Q_SIGNALS:
 private:
     void addScalars(std::int64_t step, const std::vector<Scalar> &scalars);
     void addPoint(const std::string &metric, Point point);
-    void addSnapshotStep(std::int64_t step);
     void keep(std::shared_ptr<const Snapshot> snapshot) const;
     void load(std::int64_t step);
     void loadFinished(std::int64_t step, std::shared_ptr<const Snapshot> snapshot, const QString &reason);
@@ -92,6 +94,7 @@ private:
     RunConfig m_config;
     std::filesystem::path m_experimentFolder;
     QString m_id;
+    std::filesystem::path m_folder;
     RunState m_state = RunState::Queued;
     QString m_reason;
     std::int64_t m_step = 0, m_steps = 0;
@@ -105,5 +108,8 @@ private:
     bool m_loading = false;
     bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false;
 };
+
+/// <folder>/snapshots/<step, 8 digits>.safetensors
+std::filesystem::path snapshotFile(const std::filesystem::path &runFolder, std::int64_t step);
 
 } // namespace sparsescope
