@@ -3,7 +3,6 @@
 #include "widgets/style/fonts.h"
 
 #include <QFontMetricsF>
-#include <QLocale>
 
 #include <algorithm>
 #include <cmath>
@@ -137,11 +136,6 @@ void paintStateSwatch(QPainter &painter, const QRectF &box, KeyState state, cons
         painter.drawRoundedRect(box, 2, 2);
     }
     painter.restore();
-}
-
-QString thousands(long long value)
-{
-    return QLocale(QLocale::English, QLocale::UnitedStates).toString(value);
 }
 
 QString shownToken(const std::string &word)

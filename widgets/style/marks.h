@@ -34,9 +34,6 @@ void paintHatch(QPainter &painter, const QPolygonF &polygon, double step, const 
 /// Colour between two colours, for tints.
 QColor mix(const QColor &from, const QColor &to, double share);
 
-/// "3,200": thousands commas, whatever the locale.
-QString thousands(long long value);
-
 /// A token as it is shown: line ends as a pilcrow, a lone space as a middle dot, nothing as an empty box.
 QString shownToken(const std::string &word);
 
