@@ -76,7 +76,10 @@ std::unique_ptr<Tokenizer> makeTokenizer(const DataConfig &data)
     if (data.tokenizer == "bytes") {
         return makeByteTokenizer();
     }
-    throw Failure({"unknown tokenizer", "data.tokenizer", data.tokenizer, "bytes", ""});
+    throw Failure({"unknown tokenizer", "data.tokenizer", data.tokenizer, "bytes",
+                   data.tokenizer.find("sentencepiece") == 0 || data.tokenizer.find(".model") != std::string::npos
+                       ? "SentencePiece models cannot be read yet."
+                       : ""});
 }
 
 } // namespace sparsescope

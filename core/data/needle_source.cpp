@@ -1,6 +1,7 @@
 #include "core/data/data_source_kinds.h"
 #include "core/data/generated_source.h"
 #include "core/data/generator_options.h"
+#include "core/data/story_writer.h"
 #include "core/data/text_corpus.h"
 
 #include <fmt/format.h>
@@ -25,7 +26,8 @@ struct NeedleOptions {
 };
 
 /// A haystack with `pairs` entries KEY d1 .. dn in it, and a tail that asks `queries` of them. The loss is on the asked
-/// digits only, and each can be copied from one place of the haystack (EXPERIMENTS.md 7).
+/// digits only, and each can be copied from one place of the haystack (EXPERIMENTS.md 7). The haystack is full stops, random
+/// letters, or text: of data.path, else generated stories.
 class NeedleSource : public GeneratedSource {
 public:
     explicit NeedleSource(const RunConfig &config)
@@ -34,7 +36,7 @@ public:
           m_body(length() - m_options.queries * m_entry)
     {
         check();
-        if (m_options.filler == "text") {
+        if (m_options.filler == "text" && !config.data.path.empty()) {
             m_corpus = std::make_unique<TextCorpus>(config.data, m_body, makeByteTokenizer());
         }
     }
@@ -107,6 +109,8 @@ private:
             for (int t = 0; t < m_body; ++t) {
                 row.input(t) = 'a' + static_cast<std::int64_t>(stream.below(26));
             }
+        } else if (m_options.filler == "text" && !m_corpus) {
+            fillWithStories(row, stream, split);
         } else if (m_options.filler == "text") {
             const std::vector<std::uint16_t> &side =
                 split == Split::Training ? m_corpus->training() : m_corpus->validation();
@@ -119,10 +123,23 @@ private:
         }
     }
 
+    void fillWithStories(Row &row, RandomStream &stream, Split split) const
+    {
+        std::string story = writeStory(stream, split, 4).text + '\n';
+        std::size_t at = stream.below(story.size());
+        for (int t = 0; t < m_body; ++t, ++at) {
+            if (at == story.size()) {
+                story = writeStory(stream, split, 4).text + '\n';
+                at = 0;
+            }
+            row.input(t) = static_cast<unsigned char>(story[at]);
+        }
+    }
+
     NeedleOptions m_options;
     int m_entry; ///< tokens of KEY d1 .. dn
     int m_body;  ///< tokens before the first query
-    std::unique_ptr<TextCorpus> m_corpus;
+    std::unique_ptr<TextCorpus> m_corpus; ///< only where data.path gives the haystack
 };
 
 } // namespace

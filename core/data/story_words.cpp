@@ -1,8 +1,37 @@
 #include "core/data/story_words.h"
 
+#include <cctype>
 #include <map>
+#include <string_view>
 
 namespace sparsescope {
+
+Pattern::Pattern(const char *text)
+{
+    static const std::map<std::string, Slot> kSlots = {{"hero", Slot::Hero}, {"friend", Slot::Friend}, {"other", Slot::Other},
+                                                       {"key", Slot::Key},   {"value", Slot::Value}};
+    std::string_view rest(text);
+    while (!rest.empty()) {
+        Piece piece;
+        const std::size_t open = rest.find('{');
+        piece.literal = rest.substr(0, open);
+        if (open == std::string_view::npos) {
+            m_pieces.push_back(std::move(piece));
+            return;
+        }
+        const std::size_t close = rest.find('}', open);
+        std::string name(rest.substr(open + 1, close - open - 1));
+        rest.remove_prefix(close + 1);
+        const auto known = kSlots.find(name);
+        piece.slot = known == kSlots.end() ? Slot::Word : known->second;
+        if (piece.slot == Slot::Word) {
+            piece.capital = std::isupper(static_cast<unsigned char>(name[0])) != 0;
+            name[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(name[0])));
+            piece.words = &storyWords(name);
+        }
+        m_pieces.push_back(std::move(piece));
+    }
+}
 
 // Every adjective and noun begins with a consonant, so that "a" is right in front of each.
 // Lists that occur in a key or a value (hide, thing, tint, syllable, count, goods, beast, gate) occur nowhere else.
@@ -39,9 +68,9 @@ const std::vector<FactKind> &storyFacts()
     return facts;
 }
 
-const std::vector<std::string> &storyOpenings()
+const std::vector<Pattern> &storyOpenings()
 {
-    static const std::vector<std::string> openings = {
+    static const std::vector<Pattern> openings = {
         "One {season} {daytime} {hero} of {village} set out for the {building}.",
         "{hero} and {friend} lived near the {building} of {village}.",
         "In {village}, where the {land} begins, {hero} kept a {nature} {building}.",
@@ -52,9 +81,9 @@ const std::vector<std::string> &storyOpenings()
     return openings;
 }
 
-const std::vector<std::string> &storyFillers()
+const std::vector<Pattern> &storyFillers()
 {
-    static const std::vector<std::string> fillers = {
+    static const std::vector<Pattern> fillers = {
         "A {weather} wind {blew} over the {land} and {shook} the {plant}.",
         "{hero} ate {food} with {food} and spoke of {topic}.",
         "On the way they met a {nature} {animal} that {did} beside the {land}.",
@@ -73,9 +102,9 @@ const std::vector<std::string> &storyFillers()
     return fillers;
 }
 
-const std::vector<std::string> &storyClosings()
+const std::vector<Pattern> &storyClosings()
 {
-    static const std::vector<std::string> closings = {
+    static const std::vector<Pattern> closings = {
         "So they {walked} home to {village} and had {food} with {food}.",
         "That {daytime} {hero} slept in the {garment} and dreamed of {topic}.",
         "And in {village} they still talk of {topic} when the {animal} {did}.",

@@ -117,49 +117,41 @@ private:
         return begin;
     }
 
-    Sentence expand(const std::string &pattern, const Fact *fact)
+    Sentence expand(const Pattern &pattern, const Fact *fact)
     {
         Sentence sentence;
-        for (std::size_t at = 0; at < pattern.size();) {
-            if (pattern[at] != '{') {
-                sentence.text += pattern[at++];
-                continue;
-            }
-            const std::size_t end = pattern.find('}', at);
-            const std::string slot = pattern.substr(at + 1, end - at - 1);
-            if (slot == "value") {
+        for (const Pattern::Piece &piece : pattern.pieces()) {
+            sentence.text += piece.literal;
+            switch (piece.slot) {
+            case Pattern::Slot::None:
+                break;
+            case Pattern::Slot::Hero:
+                sentence.text += m_hero;
+                break;
+            case Pattern::Slot::Friend:
+                sentence.text += m_friend;
+                break;
+            case Pattern::Slot::Other:
+                sentence.text += m_other;
+                break;
+            case Pattern::Slot::Key:
+                sentence.text += fact->key;
+                break;
+            case Pattern::Slot::Value:
                 sentence.valueAt = static_cast<int>(sentence.text.size());
                 sentence.text += fact->value;
-            } else {
-                sentence.text += word(slot, fact);
+                break;
+            case Pattern::Slot::Word: {
+                const std::size_t at = sentence.text.size();
+                sentence.text += m_stream.pick(*piece.words);
+                if (piece.capital) {
+                    sentence.text[at] = static_cast<char>(std::toupper(static_cast<unsigned char>(sentence.text[at])));
+                }
+                break;
             }
-            at = end + 1;
+            }
         }
         return sentence;
-    }
-
-    std::string word(const std::string &slot, const Fact *fact)
-    {
-        if (slot == "key") {
-            return fact->key;
-        }
-        if (slot == "hero") {
-            return m_hero;
-        }
-        if (slot == "friend") {
-            return m_friend;
-        }
-        if (slot == "other") {
-            return m_other;
-        }
-        if (std::isupper(static_cast<unsigned char>(slot[0]))) {
-            std::string text = slot;
-            text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(slot[0])));
-            text = m_stream.pick(storyWords(text));
-            text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-            return text;
-        }
-        return m_stream.pick(storyWords(slot));
     }
 
     RandomStream &m_stream;
