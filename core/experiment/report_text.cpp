@@ -1,0 +1,214 @@
+#include "core/experiment/report_text.h"
+
+#include "core/base/records.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <string_view>
+#include <vector>
+
+namespace sparsescope {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string dumped(const Json &value)
+{
+    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string plain(const Json &value)
+{
+    if (value.is_null())
+        return {};
+    return value.is_string() ? value.get<std::string>() : dumped(value);
+}
+
+std::string csvCell(const Json &value)
+{
+    const std::string text = plain(value);
+    if (text.find_first_of(",\"\r\n") == std::string::npos)
+        return text;
+    std::string quoted = "\"";
+    for (const char c : text)
+        quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
+}
+
+/// Text inside a Markdown table: one line, no bar that would end the cell.
+std::string cell(const std::string &text)
+{
+    std::string safe;
+    for (const char c : text) {
+        if (c == '\n' || c == '\r')
+            safe += ' ';
+        else
+            safe += c == '|' ? std::string("\\|") : std::string(1, c);
+    }
+    return safe.empty() ? "-" : safe;
+}
+
+const Json &at(const Json &row, const char *key)
+{
+    static const Json missing;
+    const auto found = row.find(key);
+    return found == row.end() ? missing : *found;
+}
+
+std::string decimals(const Json &value, int count, const char *sign = "")
+{
+    return value.is_number() ? fmt::format(fmt::runtime(fmt::format("{{:{}.{}f}}", sign, count)), value.get<double>()) : "-";
+}
+
+/// The state as the window shows it; "Damaged" for a folder that cannot be read.
+std::string shownState(const Json &row)
+{
+    const Json &state = at(row, "state");
+    return state.is_string() ? displayName(runStateFrom(state.get<std::string>())) : "Damaged";
+}
+
+struct Column {
+    const char *title;
+    const char *key;
+    int decimals; ///< -1: as it is
+};
+constexpr Column kColumns[] = {{"Run", "run", -1},
+                               {"Family", "family", -1},
+                               {"State", "state", -1},
+                               {"Recipe", "recipe", -1},
+                               {"k", "top_k", -1},
+                               {"Steps", "steps", -1},
+                               {"Validation loss (nats)", "val_loss", 4},
+                               {"chance", "val_loss_chance", 4},
+                               {"Accuracy", "val_accuracy", 4},
+                               {"chance", "val_accuracy_chance", 4},
+                               {"Mass kept", "mass_kept", 4},
+                               {"chance", "mass_kept_chance", 4},
+                               {"Captured", "captured", 4},
+                               {"Needed keys found", "oracle_recall", 4},
+                               {"by random", "oracle_recall_random", 4},
+                               {"by recency", "oracle_recall_recency", 4},
+                               {"Accuracy with a random selector", "accuracy_random_selector", 4},
+                               {"with recency", "accuracy_recency_selector", 4},
+                               {"Seconds a step", "seconds_per_step", 4}};
+
+std::string tableRow(const std::vector<std::string> &cells)
+{
+    std::string line = "|";
+    for (const std::string &text : cells)
+        line += " " + text + " |";
+    return line + "\n";
+}
+
+std::string table(const std::vector<std::string> &titles, const std::vector<std::vector<std::string>> &rows)
+{
+    std::string text = tableRow(titles) + tableRow(std::vector<std::string>(titles.size(), "---"));
+    for (const auto &row : rows)
+        text += tableRow(row);
+    return text;
+}
+
+/// Columns that no run has a value for are left out.
+std::string runTable(const Json &runs)
+{
+    std::vector<std::string> titles;
+    std::vector<std::vector<std::string>> rows(runs.size());
+    for (const Column &column : kColumns) {
+        bool known = false;
+        for (const Json &run : runs)
+            known = known || !at(run, column.key).is_null();
+        if (!known)
+            continue;
+        titles.push_back(column.title);
+        for (std::size_t i = 0; i < runs.size(); ++i) {
+            const Json &value = at(runs[i], column.key);
+            if (std::string_view(column.key) == "state")
+                rows[i].push_back(shownState(runs[i]));
+            else
+                rows[i].push_back(column.decimals < 0 ? cell(plain(value)) : decimals(value, column.decimals));
+        }
+    }
+    return table(titles, rows);
+}
+
+std::string comparisonTable(const Json &comparisons)
+{
+    std::vector<std::vector<std::string>> rows;
+    for (const Json &row : comparisons) {
+        const Json &interval = at(row, "ci95");
+        std::string place = plain(at(row, "sequence_length"));
+        for (const auto &[axis, value] : at(row, "axes").items())
+            place += ", " + axis + " " + plain(value);
+        rows.push_back({cell(plain(at(row, "a"))), cell(plain(at(row, "b"))), cell(place), plain(at(row, "n")),
+                        decimals(at(row, "mean_difference"), 4, "+"),
+                        interval.is_array() ? decimals(interval[0], 4, "+") + " to " + decimals(interval[1], 4, "+") : "-",
+                        cell(plain(at(row, "verdict")))});
+    }
+    return table({"a", "b", "Length", "Seeds", "Mean difference", "95 % interval", "Verdict"}, rows);
+}
+
+} // namespace
+
+std::string summaryCsv(const Json &summary)
+{
+    std::vector<std::string> keys;
+    std::set<std::string> known;
+    for (const Json &run : summary["runs"]) {
+        for (const auto &[key, value] : run.items()) {
+            if (known.insert(key).second)
+                keys.push_back(key);
+        }
+    }
+    std::string text;
+    const auto line = [&](const auto &cellOf) {
+        for (std::size_t i = 0; i < keys.size(); ++i)
+            text += (i == 0 ? "" : ",") + cellOf(keys[i]);
+        text += "\r\n";
+    };
+    line([](const std::string &key) { return csvCell(key); });
+    for (const Json &run : summary["runs"])
+        line([&](const std::string &key) { return csvCell(at(run, key.c_str())); });
+    return text;
+}
+
+std::string summaryMarkdown(const Json &summary)
+{
+    std::string text = fmt::format("# {}\n\n", cell(plain(summary["experiment"])));
+    if (const std::string question = plain(summary["question"]); !question.empty())
+        text += cell(question) + "\n\n";
+    if (summary["gates"].empty())
+        text += "**The soundness checks were not run. No verdict below may be trusted until they hold.**\n\n";
+
+    text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
+    if (summary["comparisons"].empty()) {
+        text += "## Comparisons\n\nNo two families of equal length and settings are done.\n\n";
+    } else {
+        text += "## Comparisons\n\n"
+                "The difference b - a of the final validation loss in nats, one pair a seed; below zero b is better. "
+                "Only runs that are done and have equal steps are paired.\n\n"
+            + comparisonTable(summary["comparisons"]) + "\n"
+            + fmt::format("The interval is a t-interval over the seeds. Better and worse need three seeds, an interval without zero, a mean of at "
+                          "least the margin ({} nats), and Holm's procedure over this table.\n\n",
+                          plain(summary["comparisons"][0]["margin"]));
+    }
+    std::string unfinished;
+    for (const Json &run : summary["runs"]) {
+        const Json &state = at(run, "state");
+        if (state.is_null() || state == "finished")
+            continue;
+        const std::string reason = plain(at(run, "reason"));
+        unfinished += fmt::format("- {}: {}{}\n", cell(plain(at(run, "run"))), shownState(run), reason.empty() ? "" : ", " + cell(reason));
+    }
+    if (!unfinished.empty())
+        text += "## Not done\n\nThese runs are left out of comparisons and means.\n\n" + unfinished + "\n";
+    if (!summary["problems"].empty()) {
+        text += "## Problems\n\n";
+        for (const Json &problem : summary["problems"])
+            text += "- " + cell(plain(problem)) + "\n";
+    }
+    return text;
+}
+
+} // namespace sparsescope
