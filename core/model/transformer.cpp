@@ -57,7 +57,8 @@ struct Transformer::Layers {
     }
 };
 
-Transformer::Transformer(ModelOptions options) : m_options(std::move(options)), m_layers(std::make_unique<Layers>())
+Transformer::Transformer(ModelOptions options, bool initialise)
+    : m_options(std::move(options)), m_layers(std::make_unique<Layers>())
 {
     checkOptions(m_options);
     const int width = m_options.dModel;
@@ -79,7 +80,9 @@ Transformer::Transformer(ModelOptions options) : m_options(std::move(options)), 
     m_layers->norm = m_parameters.add("model.norm.weight", {width}, ones());
     m_layers->head = m_options.tieEmbeddings ? m_layers->embedding
                                              : m_parameters.add("lm_head.weight", {m_options.vocabulary, width}, wide);
-    m_parameters.initialise(m_options.seed);
+    if (initialise) {
+        m_parameters.initialise(m_options.seed);
+    }
 }
 
 Transformer::~Transformer() = default;

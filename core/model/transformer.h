@@ -44,7 +44,8 @@ struct ForwardOutput {
 /// (mlp.experts.gate_up_proj [E,2M,D], mlp.experts.down_proj [E,D,M]) and split on disk.
 class Transformer {
 public:
-    explicit Transformer(ModelOptions options);
+    /// Throws ConfigFailure for impossible options. `initialise`: fill the weights (a reader of a checkpoint need not).
+    explicit Transformer(ModelOptions options, bool initialise = true);
     ~Transformer();
 
     ForwardOutput forward(const at::Tensor &ids /* int64 [B,S] */, const ForwardOptions &options = {});
