@@ -14,9 +14,9 @@ namespace {
 struct RecallOptions {
     int pairs = 0;
     int keys = 0;
-    int updates = 1;      ///< how often each key is written; the last value counts
-    double noise = 0.0;   ///< share of distractors in the context
-    int distractors = 0;  ///< tokens that only distract
+    int updates = 1;     ///< how often each key is written; the last value counts
+    double noise = 0.0;  ///< share of distractors in the context
+    int distractors = 0; ///< tokens that only distract
 };
 
 /// Key-value pairs one after the other, then each key once more at a random even place: the loss is on its value.
@@ -25,7 +25,8 @@ struct RecallOptions {
 class AssociativeRecallSource : public GeneratedSource {
 public:
     AssociativeRecallSource(const std::string &name, const RunConfig &config, const RecallOptions &options)
-        : GeneratedSource(name, config), m_options(options)
+        : GeneratedSource(name, config)
+        , m_options(options)
     {
         const int written = options.pairs * options.updates;
         m_distractors = static_cast<int>(std::lround(2.0 * written * options.noise / (1.0 - options.noise)));
@@ -99,8 +100,9 @@ private:
     int distract(Row &row, RandomStream &stream, int at, int count) const
     {
         for (int i = 0; i < count; ++i) {
-            row.input(at++) = 1 + 2 * m_options.keys
-                              + static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(m_options.distractors)));
+            row.input(at++) =
+                1 + 2 * m_options.keys +
+                static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(m_options.distractors)));
         }
         return at;
     }
@@ -161,20 +163,26 @@ std::unique_ptr<DataSource> makeForgetting(const RunConfig &config)
 
 DataSourceKind mqarKind()
 {
-    return {"mqar", "Many pairs of a key and a value, each key asked once more: hard for small models.",
-            {{"pairs", 8}, {"keys", 32}}, makeMqar};
+    return {"mqar",
+            "Many pairs of a key and a value, each key asked once more: hard for small models.",
+            {{"pairs", 8}, {"keys", 32}},
+            makeMqar};
 }
 
 DataSourceKind noisyRecallKind()
 {
-    return {"noisy-recall", "Pairs of a key and a value with distractors between them.",
-            {{"pairs", 8}, {"keys", 16}, {"noise", 0.5}, {"distractors", 16}}, makeNoisyRecall};
+    return {"noisy-recall",
+            "Pairs of a key and a value with distractors between them.",
+            {{"pairs", 8}, {"keys", 16}, {"noise", 0.5}, {"distractors", 16}},
+            makeNoisyRecall};
 }
 
 DataSourceKind forgettingKind()
 {
-    return {"forgetting", "Each key is written several times; its last value counts.",
-            {{"pairs", 4}, {"keys", 16}, {"updates", 3}}, makeForgetting};
+    return {"forgetting",
+            "Each key is written several times; its last value counts.",
+            {{"pairs", 4}, {"keys", 16}, {"updates", 3}},
+            makeForgetting};
 }
 
 } // namespace sparsescope

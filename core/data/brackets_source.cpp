@@ -13,7 +13,8 @@ namespace {
 /// Tokens: 0 .. types-1 open, types .. 2 types-1 close.
 class BracketsSource : public GeneratedSource {
 public:
-    explicit BracketsSource(const RunConfig &config) : GeneratedSource("brackets", config)
+    explicit BracketsSource(const RunConfig &config)
+        : GeneratedSource("brackets", config)
     {
         const GeneratorOptions options(config.data.options, bracketsKind().options, "brackets");
         m_types = options.integer("types", 1, 1024);
@@ -68,8 +69,12 @@ private:
 
 DataSourceKind bracketsKind()
 {
-    return {"brackets", "Nested brackets of several kinds: which kind closes next.", {{"types", 8}, {"depth", 8}},
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<BracketsSource>(config); }};
+    return {"brackets",
+            "Nested brackets of several kinds: which kind closes next.",
+            {{"types", 8}, {"depth", 8}},
+            [](const RunConfig &config) -> std::unique_ptr<DataSource> {
+                return std::make_unique<BracketsSource>(config);
+            }};
 }
 
 } // namespace sparsescope

@@ -66,10 +66,7 @@ std::string byteWord(std::int32_t id)
     return text;
 }
 
-std::unique_ptr<Tokenizer> makeByteTokenizer()
-{
-    return std::make_unique<ByteTokenizer>();
-}
+std::unique_ptr<Tokenizer> makeByteTokenizer() { return std::make_unique<ByteTokenizer>(); }
 
 std::unique_ptr<Tokenizer> makeTokenizer(const DataConfig &data)
 {

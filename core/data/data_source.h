@@ -28,10 +28,10 @@ struct Batch {
 
 /// What the snapshots look at: one row, the same for every snapshot of a run.
 struct Probe {
-    std::string name;                  ///< "validation document 3", "needle example 1"
-    std::vector<std::int32_t> tokens;  ///< [L]
-    std::vector<std::int64_t> targets; ///< [L]
-    std::vector<std::string> words;    ///< [L] for display
+    std::string name;                     ///< "validation document 3", "needle example 1"
+    std::vector<std::int32_t> tokens;     ///< [L]
+    std::vector<std::int64_t> targets;    ///< [L]
+    std::vector<std::string> words;       ///< [L] for display
     std::vector<std::vector<int>> needed; ///< [L], or empty when the task has no known keys
 };
 
@@ -43,7 +43,8 @@ public:
     virtual ~DataSource() = default;
     virtual int vocabulary() const = 0;
     virtual Batch training(std::int64_t index) const = 0;
-    virtual Batch validation(std::int64_t index) const = 0; ///< never overlaps training; the same for every seed of the model
+    /// Never overlaps training; the same for every seed of the model.
+    virtual Batch validation(std::int64_t index) const = 0;
     virtual Probe probe(const std::string &text) const = 0; ///< empty text: an example of the validation side
     virtual std::string word(std::int32_t id) const = 0;    ///< a token for display
     virtual double bytesPerToken() const { return 1.0; }
@@ -66,7 +67,7 @@ std::uint64_t dataOrderHash(const DataSource &source, int batches = 100);
 struct DataSourceKind {
     std::string name;
     std::string help;
-    nlohmann::json options;            ///< every option with its default
+    nlohmann::json options; ///< every option with its default
     std::unique_ptr<DataSource> (*make)(const RunConfig &config);
 };
 /// The table, written by hand in data_source_registry.cpp: a new source is one file and one line there.

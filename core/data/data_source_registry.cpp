@@ -8,9 +8,9 @@ namespace sparsescope {
 
 const std::vector<DataSourceKind> &dataSourceKinds()
 {
-    static const std::vector<DataSourceKind> kinds = {
-        storiesKind(),       textKind(),       needleKind(),   mqarKind(), noisyRecallKind(),
-        selectiveCopyKind(), forgettingKind(), bracketsKind(), noiseKind()};
+    static const std::vector<DataSourceKind> kinds = {storiesKind(),    textKind(),        needleKind(),
+                                                      mqarKind(),       noisyRecallKind(), selectiveCopyKind(),
+                                                      forgettingKind(), bracketsKind(),    noiseKind()};
     return kinds;
 }
 

@@ -36,21 +36,16 @@ int checkedBatchSize(const RunConfig &config)
 }
 
 GeneratedSource::GeneratedSource(std::string name, const RunConfig &config)
-    : m_name(std::move(name)), m_length(checkedLength(config)), m_batchSize(checkedBatchSize(config)),
-      m_trainingKey(mixKey(keyOf(m_name, m_length, m_batchSize), config.training.seed)),
-      m_validationKey(keyOf(m_name, m_length, m_batchSize))
-{
-}
+    : m_name(std::move(name))
+    , m_length(checkedLength(config))
+    , m_batchSize(checkedBatchSize(config))
+    , m_trainingKey(mixKey(keyOf(m_name, m_length, m_batchSize), config.training.seed))
+    , m_validationKey(keyOf(m_name, m_length, m_batchSize))
+{}
 
-Batch GeneratedSource::training(std::int64_t index) const
-{
-    return make(Split::Training, m_trainingKey, index);
-}
+Batch GeneratedSource::training(std::int64_t index) const { return make(Split::Training, m_trainingKey, index); }
 
-Batch GeneratedSource::validation(std::int64_t index) const
-{
-    return make(Split::Validation, m_validationKey, index);
-}
+Batch GeneratedSource::validation(std::int64_t index) const { return make(Split::Validation, m_validationKey, index); }
 
 Batch GeneratedSource::make(Split split, std::uint64_t key, std::int64_t index) const
 {

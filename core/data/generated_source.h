@@ -8,9 +8,9 @@ namespace sparsescope {
 /// One row while a generator fills it: L inputs, L targets (-1: no loss) and the needed keys of some queries.
 struct Row {
     explicit Row(int length, std::int64_t filler = 0)
-        : inputs(static_cast<std::size_t>(length), filler), targets(static_cast<std::size_t>(length), -1)
-    {
-    }
+        : inputs(static_cast<std::size_t>(length), filler)
+        , targets(static_cast<std::size_t>(length), -1)
+    {}
     std::int64_t &input(int position) { return inputs[static_cast<std::size_t>(position)]; }
     std::int64_t &target(int position) { return targets[static_cast<std::size_t>(position)]; }
     /// The loss at `query` is on `token`, which stands at (or follows from) `keys`.

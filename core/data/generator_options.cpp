@@ -11,10 +11,7 @@ namespace sparsescope {
 
 namespace {
 
-std::string optionPath(const std::string &name)
-{
-    return "data.options." + name;
-}
+std::string optionPath(const std::string &name) { return "data.options." + name; }
 
 } // namespace
 
@@ -36,8 +33,10 @@ GeneratorOptions::GeneratorOptions(const nlohmann::json &given, const nlohmann::
         if (!m_values.contains(name)) {
             const std::string nearest = nearestName(name, known);
             const std::string allowed = known.empty() ? "no options" : listed(known);
-            const std::string remedy = nearest.empty() ? "" : fmt::format("The nearest known option is \"{}\".", nearest);
-            throw Failure({fmt::format("unknown option of source \"{}\"", source), optionPath(name), name, allowed, remedy});
+            const std::string remedy =
+                nearest.empty() ? "" : fmt::format("The nearest known option is \"{}\".", nearest);
+            throw Failure(
+                {fmt::format("unknown option of source \"{}\"", source), optionPath(name), name, allowed, remedy});
         }
         m_values[name] = value;
     }
@@ -47,9 +46,9 @@ int GeneratorOptions::integer(const std::string &name, int low, int high) const
 {
     const nlohmann::json &value = m_values.at(name);
     const bool whole = value.is_number_integer();
-    const bool inRange = whole && (value.is_number_unsigned()
-                                       ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(high)
-                                       : value.get<std::int64_t>() <= high);
+    const bool inRange =
+        whole && (value.is_number_unsigned() ? value.get<std::uint64_t>() <= static_cast<std::uint64_t>(high)
+                                             : value.get<std::int64_t>() <= high);
     if (!inRange || value.get<std::int64_t>() < low) {
         throw Failure({whole ? "out of range" : "not a whole number", optionPath(name), value.dump(),
                        fmt::format("{} to {}", low, high), ""});

@@ -16,11 +16,12 @@ constexpr int kFirstKey = 256; // ids 0..255 are bytes
 
 struct NeedleOptions {
     explicit NeedleOptions(const GeneratorOptions &options)
-        : pairs(options.integer("pairs", 1, 4096)), queries(options.integer("queries", 1, 4096)),
-          digits(options.integer("digits", 1, 64)), keys(options.integer("keys", 1, 65536 - kFirstKey)),
-          filler(options.choice("filler", {"constant", "random", "text"}))
-    {
-    }
+        : pairs(options.integer("pairs", 1, 4096))
+        , queries(options.integer("queries", 1, 4096))
+        , digits(options.integer("digits", 1, 64))
+        , keys(options.integer("keys", 1, 65536 - kFirstKey))
+        , filler(options.choice("filler", {"constant", "random", "text"}))
+    {}
     int pairs, queries, digits, keys;
     std::string filler;
 };
@@ -31,9 +32,10 @@ struct NeedleOptions {
 class NeedleSource : public GeneratedSource {
 public:
     explicit NeedleSource(const RunConfig &config)
-        : GeneratedSource("needle", config),
-          m_options(GeneratorOptions(config.data.options, needleKind().options, "needle")), m_entry(1 + m_options.digits),
-          m_body(length() - m_options.queries * m_entry)
+        : GeneratedSource("needle", config)
+        , m_options(GeneratorOptions(config.data.options, needleKind().options, "needle"))
+        , m_entry(1 + m_options.digits)
+        , m_body(length() - m_options.queries * m_entry)
     {
         check();
         if (m_options.filler == "text" && !config.data.path.empty()) {
@@ -96,10 +98,11 @@ private:
         }
         const int shortest = (o.queries + o.pairs) * m_entry;
         if (length() < shortest) {
-            throw Failure({"the window is too short for the pairs and queries", "training.sequence_length",
-                           std::to_string(length()),
-                           fmt::format("{} or more: ({} pairs + {} queries) x {} tokens", shortest, o.pairs, o.queries, m_entry),
-                           "Lengthen the window, or lower data.options.pairs, queries or digits."});
+            throw Failure(
+                {"the window is too short for the pairs and queries", "training.sequence_length",
+                 std::to_string(length()),
+                 fmt::format("{} or more: ({} pairs + {} queries) x {} tokens", shortest, o.pairs, o.queries, m_entry),
+                 "Lengthen the window, or lower data.options.pairs, queries or digits."});
         }
     }
 
@@ -137,8 +140,8 @@ private:
     }
 
     NeedleOptions m_options;
-    int m_entry; ///< tokens of KEY d1 .. dn
-    int m_body;  ///< tokens before the first query
+    int m_entry;                          ///< tokens of KEY d1 .. dn
+    int m_body;                           ///< tokens before the first query
     std::unique_ptr<TextCorpus> m_corpus; ///< only where data.path gives the haystack
 };
 
@@ -146,9 +149,11 @@ private:
 
 DataSourceKind needleKind()
 {
-    return {"needle", "Numbers hidden under keys in a haystack, asked for at the end.",
-            {{"pairs", 4}, {"queries", 4}, {"digits", 3}, {"keys", 16}, {"filler", "constant"}},
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<NeedleSource>(config); }};
+    return {
+        "needle",
+        "Numbers hidden under keys in a haystack, asked for at the end.",
+        {{"pairs", 4}, {"queries", 4}, {"digits", 3}, {"keys", 16}, {"filler", "constant"}},
+        [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<NeedleSource>(config); }};
 }
 
 } // namespace sparsescope

@@ -12,10 +12,10 @@ namespace {
 class NoiseSource : public GeneratedSource {
 public:
     explicit NoiseSource(const RunConfig &config)
-        : GeneratedSource("noise", config),
-          m_vocabulary(GeneratorOptions(config.data.options, noiseKind().options, "noise").integer("vocabulary", 2, 65536))
-    {
-    }
+        : GeneratedSource("noise", config)
+        , m_vocabulary(
+              GeneratorOptions(config.data.options, noiseKind().options, "noise").integer("vocabulary", 2, 65536))
+    {}
 
     int vocabulary() const override { return m_vocabulary; }
     std::string word(std::int32_t id) const override { return m_vocabulary <= 256 ? byteWord(id) : std::to_string(id); }
@@ -51,8 +51,11 @@ private:
 
 DataSourceKind noiseKind()
 {
-    return {"noise", "Uniform random tokens: no causal model can get below ln V.", {{"vocabulary", 256}},
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<NoiseSource>(config); }};
+    return {
+        "noise",
+        "Uniform random tokens: no causal model can get below ln V.",
+        {{"vocabulary", 256}},
+        [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<NoiseSource>(config); }};
 }
 
 } // namespace sparsescope

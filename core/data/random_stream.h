@@ -16,10 +16,9 @@ inline std::array<std::uint32_t, 4> philoxBlock(std::array<std::uint32_t, 4> cou
     for (int round = 0; round < 10; ++round) {
         const std::uint64_t product0 = std::uint64_t{0xD2511F53u} * counter[0];
         const std::uint64_t product1 = std::uint64_t{0xCD9E8D57u} * counter[2];
-        counter = {static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0],
-                   static_cast<std::uint32_t>(product1),
-                   static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1],
-                   static_cast<std::uint32_t>(product0)};
+        counter = {
+            static_cast<std::uint32_t>(product1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(product1),
+            static_cast<std::uint32_t>(product0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(product0)};
         key[0] += 0x9E3779B9u;
         key[1] += 0xBB67AE85u;
     }
@@ -52,11 +51,10 @@ enum class Split : std::uint32_t { Training = 0, Validation = 1 };
 class RandomStream {
 public:
     RandomStream(std::uint64_t key, Split split, std::int64_t index, std::uint32_t row)
-        : m_key{static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)},
-          m_counter{0, row * 2u + static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index),
+        : m_key{static_cast<std::uint32_t>(key), static_cast<std::uint32_t>(key >> 32)}
+        , m_counter{0, row * 2u + static_cast<std::uint32_t>(split), static_cast<std::uint32_t>(index),
                     static_cast<std::uint32_t>(static_cast<std::uint64_t>(index) >> 32)}
-    {
-    }
+    {}
 
     std::uint32_t next32()
     {
@@ -86,9 +84,14 @@ public:
     /// Uniform over [0, 1), 53 bits.
     double unit() { return static_cast<double>(next64() >> 11) * 0x1p-53; }
 
-    template <class T> const T &pick(const std::vector<T> &values) { return values[below(values.size())]; }
+    template <class T>
+    const T &pick(const std::vector<T> &values)
+    {
+        return values[below(values.size())];
+    }
 
-    template <class T> void shuffle(std::vector<T> &values)
+    template <class T>
+    void shuffle(std::vector<T> &values)
     {
         for (std::size_t i = values.size(); i > 1; --i) {
             std::swap(values[i - 1], values[below(i)]);

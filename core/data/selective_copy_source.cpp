@@ -14,13 +14,15 @@ namespace {
 /// on the repetition. Tokens: 0 blank, 1 the mark, then the symbols.
 class SelectiveCopySource : public GeneratedSource {
 public:
-    explicit SelectiveCopySource(const RunConfig &config) : GeneratedSource("selective-copy", config)
+    explicit SelectiveCopySource(const RunConfig &config)
+        : GeneratedSource("selective-copy", config)
     {
         const GeneratorOptions options(config.data.options, selectiveCopyKind().options, "selective-copy");
         m_copies = options.integer("copies", 1, 65536);
         m_symbols = options.integer("symbols", 2, 65536 - 2);
         if (length() < 2 * m_copies) {
-            throw Failure({"the window is too short for the copies", "training.sequence_length", std::to_string(length()),
+            throw Failure({"the window is too short for the copies", "training.sequence_length",
+                           std::to_string(length()),
                            fmt::format("{} or more (twice data.options.copies)", 2 * m_copies),
                            "Lengthen the window, or lower data.options.copies."});
         }
@@ -66,9 +68,12 @@ private:
 
 DataSourceKind selectiveCopyKind()
 {
-    return {"selective-copy", "Symbols scattered in blanks, to be repeated in order at the end.",
+    return {"selective-copy",
+            "Symbols scattered in blanks, to be repeated in order at the end.",
             {{"copies", 8}, {"symbols", 16}},
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<SelectiveCopySource>(config); }};
+            [](const RunConfig &config) -> std::unique_ptr<DataSource> {
+                return std::make_unique<SelectiveCopySource>(config);
+            }};
 }
 
 } // namespace sparsescope

@@ -14,10 +14,9 @@ constexpr int kStorySeparator = 256;
 class StoriesSource : public GeneratedSource {
 public:
     explicit StoriesSource(const RunConfig &config)
-        : GeneratedSource("stories", config),
-          m_facts(GeneratorOptions(config.data.options, storiesKind().options, "stories").integer("facts", 1, 10))
-    {
-    }
+        : GeneratedSource("stories", config)
+        , m_facts(GeneratorOptions(config.data.options, storiesKind().options, "stories").integer("facts", 1, 10))
+    {}
 
     int vocabulary() const override { return 257; }
     std::string word(std::int32_t id) const override { return byteWord(id); }
@@ -96,8 +95,11 @@ private:
 
 DataSourceKind storiesKind()
 {
-    return {"stories", "Small generated (artificial) stories whose facts come back 50 to 500 bytes later.", {{"facts", 4}},
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<StoriesSource>(config); }};
+    return {
+        "stories",
+        "Small generated (artificial) stories whose facts come back 50 to 500 bytes later.",
+        {{"facts", 4}},
+        [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<StoriesSource>(config); }};
 }
 
 } // namespace sparsescope

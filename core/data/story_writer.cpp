@@ -18,7 +18,8 @@ struct Fact {
 
 class Writer {
 public:
-    Writer(RandomStream &stream, int facts) : m_stream(stream)
+    Writer(RandomStream &stream, int facts)
+        : m_stream(stream)
     {
         const std::vector<std::string> &names = storyWords("name");
         const std::vector<int> chosen = m_stream.distinct(3, static_cast<int>(names.size()));

@@ -19,7 +19,7 @@ struct Story {
     std::vector<Callback> callbacks;
 };
 
-constexpr int kNearestCallback = 50;  ///< bytes from a source byte to the byte that repeats it, at least
+constexpr int kNearestCallback = 50;   ///< bytes from a source byte to the byte that repeats it, at least
 constexpr int kFarthestCallback = 500; ///< and at most
 
 /// Writes one small story about `facts` things that are told once and come back later: who hid what where, what a beast

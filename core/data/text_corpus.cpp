@@ -17,7 +17,8 @@ std::string readText(const std::string &path)
 {
     namespace fs = std::filesystem;
     if (path.empty()) {
-        throw Failure({"no text file given", "data.path", "nothing", "a text file", "Set data.path, or choose data.source stories, which needs no file."});
+        throw Failure({"no text file given", "data.path", "nothing", "a text file",
+                       "Set data.path, or choose data.source stories, which needs no file."});
     }
     std::error_code code;
     const fs::file_status status = fs::status(path, code);
@@ -25,7 +26,8 @@ std::string readText(const std::string &path)
         throw Failure({"file not found", "data.path", path, "a text file that exists", ""});
     }
     if (code) {
-        throw Failure({"file cannot be reached: " + code.message(), "data.path", path, "a text file that can be read", ""});
+        throw Failure(
+            {"file cannot be reached: " + code.message(), "data.path", path, "a text file that can be read", ""});
     }
     if (!fs::is_regular_file(status)) {
         const char *found = fs::is_directory(status) ? "a folder" : "not a regular file";
@@ -33,14 +35,16 @@ std::string readText(const std::string &path)
     }
     const std::uintmax_t size = fs::file_size(path, code);
     if (code) {
-        throw Failure({"file cannot be read: " + code.message(), "data.path", path, "a text file that can be read", ""});
+        throw Failure(
+            {"file cannot be read: " + code.message(), "data.path", path, "a text file that can be read", ""});
     }
     if (size == 0) {
         throw Failure({"file is empty", "data.path", path + " (0 bytes)", "a text of two documents or more", ""});
     }
     if (size > TextCorpus::kLargestFile) {
         throw Failure({"file is too large to hold in memory", "data.path", fmt::format("{} ({} bytes)", path, size),
-                       fmt::format("at most {} bytes", TextCorpus::kLargestFile), "Cut a part of it into a file of its own."});
+                       fmt::format("at most {} bytes", TextCorpus::kLargestFile),
+                       "Cut a part of it into a file of its own."});
     }
     std::ifstream file(path, std::ios::binary);
     std::string text(static_cast<std::size_t>(size), '\0');
@@ -61,7 +65,8 @@ std::size_t lineEnd(std::string_view text, std::size_t at)
 }
 
 /// Splits at runs of line ends: `wanted` tells from their number whether a run separates documents.
-template <class Wanted> std::vector<std::string_view> splitAtLineEnds(std::string_view text, Wanted wanted)
+template <class Wanted>
+std::vector<std::string_view> splitAtLineEnds(std::string_view text, Wanted wanted)
 {
     std::vector<std::string_view> documents;
     std::size_t begin = 0;
@@ -136,7 +141,8 @@ void checkWindow(const std::vector<std::uint16_t> &side, const char *name, int l
 std::vector<std::string_view> splitDocuments(std::string_view text, const std::string &separator)
 {
     if (separator.empty()) {
-        throw Failure({"empty separator", "data.separator", "\"\"", "the text between documents, at least one character", ""});
+        throw Failure(
+            {"empty separator", "data.separator", "\"\"", "the text between documents, at least one character", ""});
     }
     if (separator == "\n\n") {
         return splitAtLineEnds(withoutTrailingLineEnds(text), [](std::size_t lines) { return lines >= 2; });
@@ -164,10 +170,11 @@ TextCorpus::TextCorpus(const DataConfig &data, int length, std::shared_ptr<const
     const std::string text = readText(data.path);
     const std::vector<std::string_view> documents = splitDocuments(text, data.separator);
     if (documents.size() < 2) {
-        throw Failure({"too few documents to split", "data.path",
-                       fmt::format("{} ({} documents with data.separator {})", data.path, documents.size(),
-                                   nlohmann::json(data.separator).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
-                       "2 documents or more", "Set data.separator to what stands between the documents of this file."});
+        throw Failure(
+            {"too few documents to split", "data.path",
+             fmt::format("{} ({} documents with data.separator {})", data.path, documents.size(),
+                         nlohmann::json(data.separator).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
+             "2 documents or more", "Set data.separator to what stands between the documents of this file."});
     }
     const double share = data.validation * static_cast<double>(documents.size());
     const auto wanted = static_cast<std::size_t>(std::ceil(share - 1e-9)); // 0.1 * 30 is a little above 3

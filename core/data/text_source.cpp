@@ -16,12 +16,13 @@ namespace {
 class TextSource : public DataSource {
 public:
     explicit TextSource(const RunConfig &config)
-        : m_length(checkedLength(config)), m_batchSize(checkedBatchSize(config)),
-          m_evalBatches(std::max(1, config.training.evalBatches)),
-          m_key(mixKey(mixKey(mixKey(hashText("text"), static_cast<std::uint64_t>(m_length)),
+        : m_length(checkedLength(config))
+        , m_batchSize(checkedBatchSize(config))
+        , m_evalBatches(std::max(1, config.training.evalBatches))
+        , m_key(mixKey(mixKey(mixKey(hashText("text"), static_cast<std::uint64_t>(m_length)),
                               static_cast<std::uint64_t>(m_batchSize)),
-                       config.training.seed)),
-          m_corpus(config.data, m_length, makeTokenizer(config.data))
+                       config.training.seed))
+        , m_corpus(config.data, m_length, makeTokenizer(config.data))
     {
         const GeneratorOptions noOptions(config.data.options, textKind().options, "text");
     }
@@ -45,12 +46,15 @@ public:
     Batch validation(std::int64_t index) const override
     {
         const std::vector<std::uint16_t> &side = m_corpus.validation();
-        const std::uint64_t last = side.size() - static_cast<std::size_t>(m_length) - 1; // the last place a window may start
-        const std::uint64_t windows = static_cast<std::uint64_t>(m_evalBatches) * static_cast<std::uint64_t>(m_batchSize);
+        const std::uint64_t last =
+            side.size() - static_cast<std::size_t>(m_length) - 1; // the last place a window may start
+        const std::uint64_t windows =
+            static_cast<std::uint64_t>(m_evalBatches) * static_cast<std::uint64_t>(m_batchSize);
         Batch batch = emptyBatch();
         for (int b = 0; b < m_batchSize; ++b) {
-            const std::uint64_t number =
-                (static_cast<std::uint64_t>(index) * static_cast<std::uint64_t>(m_batchSize) + static_cast<std::uint64_t>(b)) % windows;
+            const std::uint64_t number = (static_cast<std::uint64_t>(index) * static_cast<std::uint64_t>(m_batchSize) +
+                                          static_cast<std::uint64_t>(b)) %
+                                         windows;
             appendWindow(batch, side, windows == 1 ? 0 : number * last / (windows - 1));
         }
         return batch;
@@ -124,8 +128,9 @@ private:
 
 DataSourceKind textKind()
 {
-    return {"text", "Windows of a text file, split by document.", nlohmann::json::object(),
-            [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<TextSource>(config); }};
+    return {
+        "text", "Windows of a text file, split by document.", nlohmann::json::object(),
+        [](const RunConfig &config) -> std::unique_ptr<DataSource> { return std::make_unique<TextSource>(config); }};
 }
 
 } // namespace sparsescope

@@ -13,9 +13,9 @@ namespace sparsescope {
 class Tokenizer {
 public:
     virtual ~Tokenizer() = default;
-    virtual std::string name() const = 0;                   ///< "bytes", or the model's file name
+    virtual std::string name() const = 0; ///< "bytes", or the model's file name
     virtual int vocabulary() const = 0;
-    virtual int separator() const = 0;                      ///< id between documents
+    virtual int separator() const = 0; ///< id between documents
     virtual std::vector<std::int32_t> encode(const std::string &text) const = 0;
     virtual std::string decode(const std::vector<std::int32_t> &ids) const = 0;
     /// One token as text for display: printable, never empty ("¶" for a line end, "·" for a space stays a space).

@@ -19,7 +19,8 @@ inline RunConfig runOf(const std::string &source, int length, int batchSize = 4,
 }
 
 /// The error of a Failure that `act` throws; an Error with what = "nothing was thrown" otherwise.
-template <class Act> Error failureOf(Act act)
+template <class Act>
+Error failureOf(Act act)
 {
     try {
         act();
@@ -36,11 +37,11 @@ inline Error failureOf(const RunConfig &config)
 
 inline bool same(const Batch &a, const Batch &b)
 {
-    bool equal = a.rows == b.rows && a.length == b.length && a.inputs == b.inputs && a.targets == b.targets
-                 && a.needed.size() == b.needed.size();
+    bool equal = a.rows == b.rows && a.length == b.length && a.inputs == b.inputs && a.targets == b.targets &&
+                 a.needed.size() == b.needed.size();
     for (std::size_t i = 0; equal && i < a.needed.size(); ++i) {
-        equal = a.needed[i].row == b.needed[i].row && a.needed[i].query == b.needed[i].query
-                && a.needed[i].keys == b.needed[i].keys;
+        equal = a.needed[i].row == b.needed[i].row && a.needed[i].query == b.needed[i].query &&
+                a.needed[i].keys == b.needed[i].keys;
     }
     return equal;
 }

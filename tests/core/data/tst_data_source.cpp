@@ -92,7 +92,8 @@ void tst_DataSource::seedLengthAndBatchSizeChangeTheData()
     for (const std::string &kind : generatedKinds()) {
         const Batch base = makeDataSource(runOf(kind, 128, 4, 0))->training(0);
         QVERIFY2(rowsOf(base) != rowsOf(makeDataSource(runOf(kind, 128, 4, 1))->training(0)), kind.c_str());
-        QVERIFY2(!rowsOf(makeDataSource(runOf(kind, 128, 8, 0))->training(0)).count(*rowsOf(base).begin()), kind.c_str());
+        QVERIFY2(!rowsOf(makeDataSource(runOf(kind, 128, 8, 0))->training(0)).count(*rowsOf(base).begin()),
+                 kind.c_str());
         const Batch longer = makeDataSource(runOf(kind, 130, 4, 0))->training(0);
         QVERIFY2(!std::equal(base.inputs.begin(), base.inputs.begin() + 128, longer.inputs.begin()), kind.c_str());
     }
@@ -169,8 +170,8 @@ void tst_DataSource::probesAreExamplesOfTheValidationSide()
         for (std::size_t t = 0; t < probe.needed.size(); ++t) {
             for (const int key : probe.needed[t]) {
                 QVERIFY(key <= static_cast<int>(t));
-                QCOMPARE(static_cast<std::int64_t>(probe.tokens[static_cast<std::size_t>(key)])
-                             + (kind == "brackets" ? source->vocabulary() / 2 : 0),
+                QCOMPARE(static_cast<std::int64_t>(probe.tokens[static_cast<std::size_t>(key)]) +
+                             (kind == "brackets" ? source->vocabulary() / 2 : 0),
                          probe.targets[t]);
             }
         }
@@ -209,8 +210,9 @@ void tst_DataSource::needleStructure()
         const int w = 1 + digits;
         const int length = (pairs + queries) * w + static_cast<int>(random.below(100));
         const std::string filler = random.below(2) ? "random" : "constant";
-        const auto source = makeDataSource(runOf("needle", length, 3, static_cast<std::uint64_t>(round),
-                                                 {{"digits", digits}, {"pairs", pairs}, {"queries", queries}, {"keys", keys}, {"filler", filler}}));
+        const auto source = makeDataSource(
+            runOf("needle", length, 3, static_cast<std::uint64_t>(round),
+                  {{"digits", digits}, {"pairs", pairs}, {"queries", queries}, {"keys", keys}, {"filler", filler}}));
         QCOMPARE(source->vocabulary(), 256 + keys);
         QCOMPARE(source->chanceAccuracy(), std::optional<double>(0.1));
         const Batch batch = round % 2 ? source->training(round) : source->validation(round);
@@ -311,7 +313,8 @@ void tst_DataSource::selectiveCopyStructure()
 {
     const int length = 40;
     const int copies = 6;
-    const Batch batch = makeDataSource(runOf("selective-copy", length, 16, 0, {{"copies", copies}, {"symbols", 5}}))->training(1);
+    const Batch batch =
+        makeDataSource(runOf("selective-copy", length, 16, 0, {{"copies", copies}, {"symbols", 5}}))->training(1);
     for (int b = 0; b < batch.rows; ++b) {
         std::vector<std::int64_t> symbols, repeated;
         for (int t = 0; t < length; ++t) {
@@ -337,7 +340,8 @@ void tst_DataSource::bracketsStructure()
     for (const int length : {40, 41}) {
         const int types = 3;
         const int depth = 4;
-        const Batch batch = makeDataSource(runOf("brackets", length, 32, 0, {{"types", types}, {"depth", depth}}))->training(0);
+        const Batch batch =
+            makeDataSource(runOf("brackets", length, 32, 0, {{"types", types}, {"depth", depth}}))->training(0);
         std::map<std::pair<int, int>, int> keyOf;
         for (const NeededKeys &needed : batch.needed) {
             keyOf[{needed.row, needed.query}] = needed.keys.at(0);
@@ -389,26 +393,66 @@ void tst_DataSource::badInput_data()
     QTest::addColumn<int>("length");
     QTest::addColumn<QString>("where");
     QTest::addColumn<QString>("says");
-    QTest::newRow("unknown source") << "needel" << "{}" << 64 << "data.source" << "\"needle\"";
-    QTest::newRow("unknown option") << "needle" << R"({"piars": 3})" << 64 << "data.options.piars" << "\"pairs\"";
-    QTest::newRow("option of another source") << "mqar" << R"({"filler": "text"})" << 64 << "data.options.filler" << "keys or pairs";
-    QTest::newRow("no options at all") << "stories" << R"({"a": 1})" << 64 << "data.options.a" << "facts";
-    QTest::newRow("not an object") << "needle" << "[1]" << 64 << "data.options" << "an object";
-    QTest::newRow("not a number") << "needle" << R"({"pairs": "four"})" << 64 << "data.options.pairs" << "1 to 4096";
-    QTest::newRow("not whole") << "needle" << R"({"pairs": 2.5})" << 64 << "data.options.pairs" << "2.5";
-    QTest::newRow("too small") << "needle" << R"({"digits": 0})" << 64 << "data.options.digits" << "got 0";
-    QTest::newRow("huge") << "needle" << R"({"digits": 18446744073709551615})" << 64 << "data.options.digits" << "1 to 64";
-    QTest::newRow("unknown filler") << "needle" << R"({"filler": "txt"})" << 64 << "data.options.filler" << "\"text\"";
-    QTest::newRow("more queries than pairs") << "needle" << R"({"queries": 5})" << 64 << "data.options.queries" << "1 to 4";
-    QTest::newRow("fewer keys than pairs") << "needle" << R"({"keys": 3})" << 64 << "data.options.keys" << "4 or more";
-    QTest::newRow("needle too short") << "needle" << "{}" << 31 << "training.sequence_length" << "32 or more";
-    QTest::newRow("mqar too short") << "mqar" << "{}" << 30 << "training.sequence_length" << "31 or more";
-    QTest::newRow("mqar keys") << "mqar" << R"({"keys": 7})" << 64 << "data.options.keys" << "8 or more";
-    QTest::newRow("noise share") << "noisy-recall" << R"({"noise": 1.0})" << 64 << "data.options.noise" << "0 to 0.95";
-    QTest::newRow("copy too short") << "selective-copy" << "{}" << 15 << "training.sequence_length" << "16 or more";
-    QTest::newRow("brackets") << "brackets" << R"({"types": 0})" << 64 << "data.options.types" << "1 to 1024";
-    QTest::newRow("noise vocabulary") << "noise" << R"({"vocabulary": 1})" << 64 << "data.options.vocabulary" << "2 to 65536";
-    QTest::newRow("length") << "stories" << "{}" << 1 << "training.sequence_length" << "2 to 131072";
+    QTest::newRow("unknown source") << "needel"
+                                    << "{}" << 64 << "data.source"
+                                    << "\"needle\"";
+    QTest::newRow("unknown option") << "needle"
+                                    << R"({"piars": 3})" << 64 << "data.options.piars"
+                                    << "\"pairs\"";
+    QTest::newRow("option of another source") << "mqar"
+                                              << R"({"filler": "text"})" << 64 << "data.options.filler"
+                                              << "keys or pairs";
+    QTest::newRow("no options at all") << "stories"
+                                       << R"({"a": 1})" << 64 << "data.options.a"
+                                       << "facts";
+    QTest::newRow("not an object") << "needle"
+                                   << "[1]" << 64 << "data.options"
+                                   << "an object";
+    QTest::newRow("not a number") << "needle"
+                                  << R"({"pairs": "four"})" << 64 << "data.options.pairs"
+                                  << "1 to 4096";
+    QTest::newRow("not whole") << "needle"
+                               << R"({"pairs": 2.5})" << 64 << "data.options.pairs"
+                               << "2.5";
+    QTest::newRow("too small") << "needle"
+                               << R"({"digits": 0})" << 64 << "data.options.digits"
+                               << "got 0";
+    QTest::newRow("huge") << "needle"
+                          << R"({"digits": 18446744073709551615})" << 64 << "data.options.digits"
+                          << "1 to 64";
+    QTest::newRow("unknown filler") << "needle"
+                                    << R"({"filler": "txt"})" << 64 << "data.options.filler"
+                                    << "\"text\"";
+    QTest::newRow("more queries than pairs") << "needle"
+                                             << R"({"queries": 5})" << 64 << "data.options.queries"
+                                             << "1 to 4";
+    QTest::newRow("fewer keys than pairs") << "needle"
+                                           << R"({"keys": 3})" << 64 << "data.options.keys"
+                                           << "4 or more";
+    QTest::newRow("needle too short") << "needle"
+                                      << "{}" << 31 << "training.sequence_length"
+                                      << "32 or more";
+    QTest::newRow("mqar too short") << "mqar"
+                                    << "{}" << 30 << "training.sequence_length"
+                                    << "31 or more";
+    QTest::newRow("mqar keys") << "mqar"
+                               << R"({"keys": 7})" << 64 << "data.options.keys"
+                               << "8 or more";
+    QTest::newRow("noise share") << "noisy-recall"
+                                 << R"({"noise": 1.0})" << 64 << "data.options.noise"
+                                 << "0 to 0.95";
+    QTest::newRow("copy too short") << "selective-copy"
+                                    << "{}" << 15 << "training.sequence_length"
+                                    << "16 or more";
+    QTest::newRow("brackets") << "brackets"
+                              << R"({"types": 0})" << 64 << "data.options.types"
+                              << "1 to 1024";
+    QTest::newRow("noise vocabulary") << "noise"
+                                      << R"({"vocabulary": 1})" << 64 << "data.options.vocabulary"
+                                      << "2 to 65536";
+    QTest::newRow("length") << "stories"
+                            << "{}" << 1 << "training.sequence_length"
+                            << "2 to 131072";
 }
 
 void tst_DataSource::badInput()
@@ -418,7 +462,8 @@ void tst_DataSource::badInput()
     QFETCH(int, length);
     QFETCH(QString, where);
     QFETCH(QString, says);
-    const Error error = failureOf(runOf(source.toStdString(), length, 4, 0, nlohmann::json::parse(options.toStdString())));
+    const Error error =
+        failureOf(runOf(source.toStdString(), length, 4, 0, nlohmann::json::parse(options.toStdString())));
     QCOMPARE(QString::fromStdString(error.where), where);
     QVERIFY2(QString::fromStdString(error.text()).contains(says), error.text().c_str());
 }

@@ -109,12 +109,15 @@ void tst_StoriesSource::callbacksNameWhatTheyAskFor()
         return words;
     };
     const std::set<std::string> keyEnds = {
-        "key", "lantern", "compass", "ring", "flute", "map", "coin", "mirror", "dagger", "bottle", "spyglass", "letter",
-        "locket", "whistle", "candle", "ribbon", "button", "drum", "needle", "crown", "cat", "mare", "parrot", "wolfhound",
-        "goat", "ferret", "tortoise", "rooster", "mule", "falcon", "pig", "calf", "gate", "door", "drawbridge", "vault",
-        "tunnel", "tower", "landing", "passage", "museum", "treasury", "house", "chain", "jars", "candlesticks", "blankets",
-        "hens", "nails", "plates", "sacks", "turnips", "pebbles", "shells", "spoons", "feathers", "grandmother", "baker",
-        "captain", "miller", "shepherd", "teacher", "widow", "tailor", "doctor", "fisherman", "postman", "piper"};
+        "key",         "lantern",   "compass",    "ring",    "flute",    "map",          "coin",     "mirror",
+        "dagger",      "bottle",    "spyglass",   "letter",  "locket",   "whistle",      "candle",   "ribbon",
+        "button",      "drum",      "needle",     "crown",   "cat",      "mare",         "parrot",   "wolfhound",
+        "goat",        "ferret",    "tortoise",   "rooster", "mule",     "falcon",       "pig",      "calf",
+        "gate",        "door",      "drawbridge", "vault",   "tunnel",   "tower",        "landing",  "passage",
+        "museum",      "treasury",  "house",      "chain",   "jars",     "candlesticks", "blankets", "hens",
+        "nails",       "plates",    "sacks",      "turnips", "pebbles",  "shells",       "spoons",   "feathers",
+        "grandmother", "baker",     "captain",    "miller",  "shepherd", "teacher",      "widow",    "tailor",
+        "doctor",      "fisherman", "postman",    "piper"};
     int checked = 0;
     for (int i = 0; i < 200; ++i) {
         const Story story = storyOf(i, Split::Training);

@@ -105,7 +105,8 @@ void tst_TextSource::splitIsByDocument()
             const std::vector<std::int32_t> tokens(corpus.validation().begin(), corpus.validation().end());
             const std::string text = play(documents);
             QVERIFY(text.ends_with(makeByteTokenizer()->decode(tokens) + "\n\n")); // the last documents, whole
-            QVERIFY(text.starts_with(makeByteTokenizer()->decode({corpus.training().begin(), corpus.training().end()}) + "\n\n"));
+            QVERIFY(text.starts_with(makeByteTokenizer()->decode({corpus.training().begin(), corpus.training().end()}) +
+                                     "\n\n"));
         }
     }
 }
@@ -120,8 +121,9 @@ void tst_TextSource::windowsStayOnTheirSide()
         for (int b = 0; b < batch.rows; ++b) {
             const auto begin = batch.inputs.begin() + b * batch.length;
             const auto at = std::search(side.begin(), side.end(), begin, begin + batch.length);
-            if (at == side.end() || *(at + batch.length) != batch.targets[static_cast<std::size_t>((b + 1) * batch.length - 1)]
-                || !std::equal(begin + 1, begin + batch.length, batch.targets.begin() + b * batch.length)) {
+            if (at == side.end() ||
+                *(at + batch.length) != batch.targets[static_cast<std::size_t>((b + 1) * batch.length - 1)] ||
+                !std::equal(begin + 1, begin + batch.length, batch.targets.begin() + b * batch.length)) {
                 return false;
             }
         }
@@ -151,8 +153,8 @@ void tst_TextSource::validationWindowsAreSpreadAndDoNotOverlap()
         const Batch batch = source->validation(i);
         for (int b = 0; b < 4; ++b) {
             const auto begin = batch.inputs.begin() + b * 16;
-            starts.push_back(std::search(corpus.validation().begin(), corpus.validation().end(), begin, begin + 16)
-                             - corpus.validation().begin());
+            starts.push_back(std::search(corpus.validation().begin(), corpus.validation().end(), begin, begin + 16) -
+                             corpus.validation().begin());
         }
     }
     QCOMPARE(starts.front(), std::ptrdiff_t{0});
@@ -221,7 +223,9 @@ void tst_TextSource::needleInText()
     int keys = 0;
     for (int t = 0; t < 128; ++t) {
         keys += batch.inputs[static_cast<std::size_t>(t)] >= 256;
-        row.push_back(batch.inputs[static_cast<std::size_t>(t)] < 256 ? static_cast<char>(batch.inputs[static_cast<std::size_t>(t)]) : '#');
+        row.push_back(batch.inputs[static_cast<std::size_t>(t)] < 256
+                          ? static_cast<char>(batch.inputs[static_cast<std::size_t>(t)])
+                          : '#');
     }
     QCOMPARE(keys, 3); // two pairs, one query: no separator is mistaken for a key
     QVERIFY2(row.find("SPEAKER ") != std::string::npos || row.find(" of it,") != std::string::npos, row.c_str());
