@@ -1,0 +1,30 @@
+#pragma once
+
+#include "app/cli/output.h"
+
+#include <CLI/CLI.hpp>
+
+#include <functional>
+
+/// A command is one file and one line in main.cpp's table. `declare` adds the command's options to its parser and returns
+/// what runs once they are read; it returns the exit code and may throw Failure, ConfigFailure or std::exception.
+namespace sparsescope {
+
+enum ExitCode { kDone = 0, kFailed = 1, kBadUsage = 2, kDoesNotHold = 3, kInterrupted = 130 };
+
+using Action = std::function<int(Output &)>;
+
+struct Command {
+    const char *name;
+    const char *help;
+    Action (*declare)(CLI::App &command);
+};
+
+Action declareTrain(CLI::App &command);
+Action declareForward(CLI::App &command);
+Action declareReport(CLI::App &command);
+Action declarePresets(CLI::App &command);
+Action declareSchema(CLI::App &command);
+Action declareDoctor(CLI::App &command);
+
+} // namespace sparsescope

@@ -1,0 +1,22 @@
+#include "app/cli/command.h"
+#include "app/cli/figures.h"
+#include "app/cli/result_table.h"
+#include "core/experiment/report.h"
+
+#include <memory>
+
+namespace sparsescope {
+
+Action declareReport(CLI::App &command)
+{
+    const auto folder = std::make_shared<std::string>();
+    command.add_option("folder", *folder, "Folder of an experiment, such as runs/demo")->required()->type_name("DIR");
+    return [folder](Output &output) {
+        if (!std::filesystem::is_directory(*folder))
+            throw ConfigFailure({{"no such folder", "", "\"" + *folder + "\"", "the folder of an experiment", ""}});
+        writeResults(*folder, output);
+        return kDone;
+    };
+}
+
+} // namespace sparsescope

@@ -1,0 +1,119 @@
+#include "app/cli/result_table.h"
+
+#include "app/cli/figures.h"
+#include "app/cli/output.h"
+#include "core/base/run_store.h"
+#include "core/experiment/report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+namespace sparsescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Column {
+    const char *title;
+    std::vector<const char *> metrics; ///< the first that the run has
+    int decimals;
+};
+
+/// Columns that no run has a value for are left out.
+const std::vector<Column> &columns()
+{
+    static const std::vector<Column> table = {
+        {"val loss", {"val.loss"}, 4},
+        {"accuracy", {"val.accuracy"}, 3},
+        {"chance", {"val.accuracy.chance"}, 3},
+        {"captured", {"indexer.captured"}, 3},
+        {"needed keys found", {"oracle.recall.best_layer", "oracle.recall"}, 3},
+        {"by random", {"oracle.recall.random", "oracle.recall.chance"}, 3},
+        {"by recency", {"oracle.recall.recency"}, 3},
+        {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
+        {"with recency", {"counterfactual.accuracy.recency"}, 3},
+    };
+    return table;
+}
+
+std::optional<double> lastOf(const RunReader &run, const Column &column)
+{
+    for (const char *metric : column.metrics) {
+        const std::optional<double> value = run.last(metric);
+        if (value && std::isfinite(*value))
+            return value;
+    }
+    return std::nullopt;
+}
+
+std::string padded(const std::string &text, std::size_t width, bool right)
+{
+    const std::string blanks(width > text.size() ? width - text.size() : 0, ' ');
+    return right ? blanks + text : text + blanks;
+}
+
+void printTable(const std::vector<std::vector<std::string>> &rows, Output &output)
+{
+    std::vector<std::size_t> widths(rows[0].size(), 0);
+    for (const auto &row : rows) {
+        for (std::size_t i = 0; i < row.size(); ++i)
+            widths[i] = std::max(widths[i], row[i].size());
+    }
+    for (const auto &row : rows) {
+        std::string line;
+        for (std::size_t i = 0; i < row.size(); ++i)
+            line += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i > 2);
+        output.line(line);
+    }
+}
+
+void printRuns(const fs::path &folder, Output &output)
+{
+    std::vector<std::vector<std::string>> rows{{"run", "family", "state"}};
+    std::vector<std::vector<std::optional<double>>> values;
+    for (const fs::path &path : findRuns(folder)) {
+        try {
+            const RunReader run(path);
+            rows.push_back({run.config().folder(), displayName(run.config().model.family), displayName(run.state())});
+            std::vector<std::optional<double>> cells;
+            for (const Column &column : columns())
+                cells.push_back(lastOf(run, column));
+            values.push_back(std::move(cells));
+        } catch (const Failure &failure) {
+            output.note("Left out: " + failure.error().text());
+        }
+    }
+    if (values.empty())
+        return;
+    for (std::size_t c = 0; c < columns().size(); ++c) {
+        if (std::none_of(values.begin(), values.end(), [c](const auto &cells) { return cells[c].has_value(); }))
+            continue;
+        rows[0].push_back(columns()[c].title);
+        for (std::size_t r = 0; r < values.size(); ++r)
+            rows[r + 1].push_back(values[r][c] ? fmt::format("{:.{}f}", *values[r][c], columns()[c].decimals) : "-");
+    }
+    printTable(rows, output);
+}
+
+} // namespace
+
+void writeResults(const fs::path &experimentFolder, Output &output)
+{
+    output.data()["summary"] = writeReport(experimentFolder);
+    printRuns(experimentFolder, output);
+    const Figures figures = drawFigures(experimentFolder);
+    output.data()["figures"] = nlohmann::ordered_json::array();
+    output.line("Summary:    " + (experimentFolder / "RESULTS_SUMMARY.md").string());
+    for (const fs::path &file : figures.files) {
+        output.data()["figures"].push_back(file.string());
+        output.line("Comparison: " + file.string());
+    }
+    if (!figures.note.empty())
+        output.note(figures.note);
+}
+
+} // namespace sparsescope
