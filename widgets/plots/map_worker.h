@@ -25,6 +25,8 @@ struct MapRequest {
     bool logarithmic = true;
     std::optional<std::pair<double, double>> limits; ///< locked ones
     Theme theme = Theme::Light;
+    int tag = 0;                       ///< the asker's own; comes back unchanged
+    bool operator==(const MapRequest &) const = default;
 };
 
 /// Everything that is painted of one layer, ready.
@@ -72,6 +74,7 @@ struct RowRequest {
     std::shared_ptr<const Snapshot> snapshot;
     int layer = 0;
     int query = 0;
+    bool operator==(const RowRequest &) const = default;
 };
 
 /// One query in words and numbers (what the token strip, the row statistics and the tooltip show).
