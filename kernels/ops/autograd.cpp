@@ -1,5 +1,7 @@
 #include "kernels/ops/below_autograd.h"
+#include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
+#include "kernels/ops/fused_dense.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
@@ -81,12 +83,22 @@ struct DenseAttention : Function<DenseAttention> {
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
-        const auto [o, lse] = dense_attention(q, k, v, scale, offset);
-        ctx->save_for_backward({q, k, v, o, lse});
-        ctx->saved_data["scale"] = plain::scaleOr(scale, q.size(3));
+        const double factor = plain::scaleOr(scale, q.size(3));
+        checks::attention("dense_attention", q, k, v);
+        FusedDense result;
+        if (const std::int64_t kind = fusedDenseKind(q, k, v, factor, offset)) {
+            result = fusedDense(kind, q, k, v, factor);
+        } else {
+            std::tie(result.o, result.lse) = dense_attention(q, k, v, scale, offset);
+            result.rawLse = result.lse;
+        }
+        ctx->save_for_backward({q, k, v, result.o, result.rawLse, result.seed, result.offset});
+        ctx->saved_data["kind"] = result.kind;
+        ctx->saved_data["sizes"] = std::vector<std::int64_t>{result.maxQueries, result.maxKeys};
+        ctx->saved_data["scale"] = factor;
         ctx->saved_data["offset"] = offset;
-        ctx->mark_non_differentiable({lse});
-        return {o, lse};
+        ctx->mark_non_differentiable({result.lse});
+        return {result.o, result.lse};
     }
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
@@ -96,8 +108,16 @@ struct DenseAttention : Function<DenseAttention> {
         if (!grads[0].defined()) {
             return variable_list(5);
         }
+        const double scale = ctx->saved_data["scale"].toDouble();
+        const std::int64_t kind = ctx->saved_data["kind"].toInt();
+        if (kind != 0) {
+            const auto sizes = ctx->saved_data["sizes"].toIntVector();
+            const FusedDense fused{kind, saved[3], {}, saved[4], saved[5], saved[6], sizes[0], sizes[1]};
+            const auto [q, k, v] = fusedDenseBackward(fused, grads[0], saved[0], saved[1], saved[2], scale);
+            return padded({q, k, v}, 5);
+        }
         const auto [q, k, v] = reference::attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4],
-                                                            {{}, ctx->saved_data["offset"].toInt()}, ctx->saved_data["scale"].toDouble());
+                                                            {{}, ctx->saved_data["offset"].toInt()}, scale);
         return padded({q, k, v}, 5);
     }
 };

@@ -1,10 +1,13 @@
 #include "kernels/ops/dsa.h"
 
+#include "kernels/ops/fused_dense.h"
+#include "kernels/ops/packing.h"
+
 #include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
+#include <cmath>
 
 namespace dsa {
 
@@ -21,6 +24,17 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
     TORCH_CHECK(!inputs.empty() && inputs[0].defined(), "backend_of: inputs must hold the operation's tensors, got none");
     if (!inputs[0].is_cuda()) {
         return {"aten", "the tensors are on the CPU"};
+    }
+    if (op == "pack_mask") {
+        const char *why = nullptr;
+        const bool kernel = packsWithKernel(inputs[0], &why);
+        return {kernel ? "sm80" : "aten", why};
+    }
+    if (op == "dense_attention" && inputs.size() >= 3) {
+        const double scale = 1.0 / std::sqrt(static_cast<double>(inputs[0].size(3)));
+        if (const std::int64_t kind = fusedDenseKind(inputs[0], inputs[1], inputs[2], scale, 0)) {
+            return {"aten", std::string("the library's ") + fusedDenseName(kind) + " attention"};
+        }
     }
     return {"aten", "no kernel exists for this operation yet"};
 }

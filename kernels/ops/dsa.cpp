@@ -109,7 +109,7 @@ Selection dense_selection(std::int64_t batch, std::int64_t queries, std::int64_t
 {
     TORCH_CHECK(batch >= 0 && queries >= 0 && keys >= 0, "dense_selection: sizes must not be negative, got ", batch, ", ", queries, ", ", keys);
     // One sequence is packed, the others repeat it.
-    const Selection one = pack_mask(reference::visibleKeys(0, queries, keys, offset, device).unsqueeze(0));
+    const Selection one = pack_mask(reference::visibleKeys(0, queries, keys, offset, device).unsqueeze(0), offset);
     Selection all;
     all.bits = one.bits.repeat({batch, 1, 1});
     all.bitsT = one.bitsT.repeat({batch, 1, 1});

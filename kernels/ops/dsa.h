@@ -38,7 +38,7 @@ Tensor index_scores(const Tensor &q, const Tensor &k, const Tensor &w, std::int6
 /// Exact top-k of each row among visible keys: score descending, then key ascending; -0 equals +0; NaN ranks below -inf.
 Selection topk_select(const Tensor &scores, std::int64_t k, std::int64_t offset = 0, bool want_bits = true, bool want_idx = false);
 
-/// Scores and selection without the [B,T,S] array. tau [B,T] is the k-th (or lowest selected) score,
+/// Scores and selection without the [B,T,S] array. tau [B,T] is the k-th (or lowest selected) score, +inf on rows without a key,
 /// lse_sel [B,T] = log sum over the selected of exp I. Not differentiable.
 std::tuple<Selection, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t top_k,
                                                    std::int64_t offset = 0, bool want_bits = true, bool want_idx = false);

@@ -2,8 +2,11 @@
 
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
+#include "kernels/ops/fused_dense.h"
 #include "kernels/ops/layer_norm.h"
+#include "kernels/ops/packing.h"
 #include "kernels/ops/reference.h"
+#include "kernels/ops/value_checks.h"
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Exception.h>
@@ -61,6 +64,8 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
     checks::scores("topk_select", scores);
     checks::topk("topk_select", k);
     const BelowAutograd guard;
+    checks::reportValues();
+    checks::noNan("topk_select", "scores", scores);
     return tensorsOf(reference::topkSelect(scores, k, offset, wantBits, wantIdx));
 }
 
@@ -70,7 +75,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Te
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);
     const BelowAutograd guard;
+    checks::reportValues();
     const auto [selected, tau, lse] = reference::indexSelect(q, k, w, topK, offset, wantBits, wantIdx);
+    checks::noNan("index_select", "scores", tau);
     return {selected.bits, selected.bitsT, selected.count, selected.idx, tau, lse};
 }
 
@@ -80,6 +87,7 @@ std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, co
     checks::attention("masked_attention", q, k, v);
     checks::bits("masked_attention", bits, q.size(0), q.size(2), k.size(2));
     const BelowAutograd guard;
+    checks::reportValues();
     return reference::attention(q, k, v, {bits, 0}, scaleOr(scale, q.size(3)));
 }
 
@@ -87,7 +95,12 @@ std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, con
 {
     checks::attention("dense_attention", q, k, v);
     const BelowAutograd guard;
-    return reference::attention(q, k, v, {{}, offset}, scaleOr(scale, q.size(3)));
+    const double factor = scaleOr(scale, q.size(3));
+    if (const std::int64_t kind = fusedDenseKind(q, k, v, factor, offset)) {
+        const FusedDense fused = fusedDense(kind, q, k, v, factor);
+        return {fused.o, fused.lse};
+    }
+    return reference::attention(q, k, v, {{}, offset}, factor);
 }
 
 std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
@@ -123,7 +136,9 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
 {
     checks::gathered("gathered_attention", q, kv, idx, dv, sink.value_or(Tensor()));
     const BelowAutograd guard;
-    return reference::gathered(q, kv, idx, dv, scaleOr(scale, q.size(2)), sink.value_or(Tensor()));
+    checks::reportValues();
+    const Tensor places = checks::indicesBelow("gathered_attention", "idx", idx, kv.size(0));
+    return reference::gathered(q, kv, places, dv, scaleOr(scale, q.size(2)), sink.value_or(Tensor()));
 }
 
 std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight, const Tensor &lnBias,
@@ -155,9 +170,10 @@ SelectionTensors pack_mask(const Tensor &mask, std::int64_t offset, bool wantIdx
 {
     checks::mask("pack_mask", mask);
     const BelowAutograd guard;
-    const Tensor seen = mask.logical_and(reference::visibleKeys(0, mask.size(1), mask.size(2), offset, mask.device()));
-    return {reference::packRows(seen), reference::packColumns(seen), seen.sum(-1).to(at::kInt),
-            wantIdx ? reference::indicesOf(seen, mask.size(2)) : at::empty({0}, mask.options().dtype(at::kInt))};
+    const PackedMask packed = packMask(mask, offset);
+    return {packed.bits, packed.bitsT, packed.count,
+            wantIdx ? reference::indicesOf(mask.logical_and(reference::visibleKeys(0, mask.size(1), mask.size(2), offset, mask.device())), mask.size(2))
+                    : at::empty({0}, mask.options().dtype(at::kInt))};
 }
 
 Tensor unpack_mask(const Tensor &bits, std::int64_t keys)

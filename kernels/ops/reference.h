@@ -33,9 +33,6 @@ struct Mask {
 struct SelectedBits {
     Tensor bits, bitsT, count, idx;
 };
-/// mask [B,T,S] -> bool cut to s <= t + offset is the caller's business.
-Tensor packRows(const Tensor &mask);              ///< int64 [B,T,ceil(S/64)]
-Tensor packColumns(const Tensor &mask);           ///< int64 [B,ceil(T/64),S]
 Tensor unpackRows(const Tensor &bits, std::int64_t keys); ///< bool [B,T,S]
 Tensor indicesOf(const Tensor &mask, std::int64_t slots); ///< int32 [B,T,slots], ascending, -1 behind
 /// bool [rows, keys]: s <= firstRow + t + offset.
@@ -58,7 +55,7 @@ std::array<Tensor, 3> indexScoresBackward(const Tensor &grad, const Tensor &q, c
 std::tuple<Tensor, Tensor> attention(const Tensor &q, const Tensor &k, const Tensor &v, const Mask &mask, double scale);
 std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &o,
                                         const Tensor &lse, const Mask &mask, double scale);
-/// lse [H,T... as [T,H]] is that of the keys; the sink only enlarges the denominator of o.
+/// lse [T,H] is that of the keys; the sink only enlarges the denominator of o.
 std::tuple<Tensor, Tensor> gathered(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv, double scale,
                                     const Tensor &sink);
 std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,

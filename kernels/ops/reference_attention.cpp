@@ -34,6 +34,27 @@ Tensor lowered(const Tensor &x, const Tensor &like)
     return x.to(like.scalar_type());
 }
 
+/// q times scale where that loses nothing, so that the [.., T, S] array is spared a pass; else `rest` is left for the scores.
+struct ScaledQueries {
+    Tensor q;
+    double rest;
+    ScaledQueries(const Tensor &queries, at::ScalarType type, double scale)
+        : q(working(queries, type)), rest(1)
+    {
+        if (q.scalar_type() == type) {
+            q = q.mul(scale);
+        } else {
+            rest = scale;
+        }
+    }
+    void finish(Tensor &scores) const
+    {
+        if (rest != 1) {
+            scores.mul_(rest);
+        }
+    }
+};
+
 struct Heads {
     std::int64_t batch, heads, kvHeads, group;
     Heads(const Tensor &q, const Tensor &k)
@@ -56,7 +77,8 @@ std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, 
     const at::ScalarType type = accumulateType(queries.scalar_type());
     const auto options = queries.options().dtype(type);
     const Heads heads(queries, keys);
-    const Tensor q = working(queries, type), k3 = heads.keys(working(keys, type)), v3 = heads.keys(working(values, type));
+    const ScaledQueries scaled(queries, type, scale);
+    const Tensor &q = scaled.q, k3 = heads.keys(working(keys, type)), v3 = heads.keys(working(values, type));
     const std::int64_t rows = q.size(2), allKeys = keys.size(2), valueWidth = values.size(3);
     Tensor o = at::empty({heads.batch, heads.heads, rows, valueWidth}, queries.options());
     Tensor lse = at::empty({heads.batch, heads.heads, rows}, options);
@@ -68,7 +90,8 @@ std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, 
             lse.narrow(2, begin, count).fill_(-kInfinity);
             continue;
         }
-        Tensor scores = product(heads.queries(q, begin, count), k3.narrow(1, 0, seen).transpose(1, 2)).mul_(scale);
+        Tensor scores = product(heads.queries(q, begin, count), k3.narrow(1, 0, seen).transpose(1, 2));
+        scaled.finish(scores);
         Tensor byHead = scores.view({heads.batch, heads.heads, count, seen});
         byHead.add_(mask.bias(begin, begin + count, seen, options).unsqueeze(1));
         // A row without a key has the maximum -inf; the clamp keeps -inf - -inf away, its sum is 0.
@@ -87,7 +110,8 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queri
     const at::ScalarType type = accumulateType(queries.scalar_type());
     const auto options = queries.options().dtype(type);
     const Heads heads(queries, keys);
-    const Tensor q = working(queries, type), k3 = heads.keys(working(keys, type)), v3 = heads.keys(working(values, type));
+    const ScaledQueries scaled(queries, type, scale);
+    const Tensor &q = scaled.q, k3 = heads.keys(working(keys, type)), v3 = heads.keys(working(values, type));
     const Tensor go = working(gradO, type).to(q.scalar_type());
     const std::int64_t rows = q.size(2), allKeys = keys.size(2);
     Tensor gradQ = at::empty(queries.sizes(), options), gradK = at::zeros(k3.sizes(), options), gradV = at::zeros(v3.sizes(), options);
@@ -98,14 +122,20 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queri
         const std::int64_t count = std::min(chunk, rows - begin), seen = mask.keys(begin + count, allKeys);
         const std::array<std::int64_t, 4> byHead{heads.batch, heads.heads, count, seen};
         const Tensor qPart = heads.queries(q, begin, count), goPart = heads.queries(go, begin, count), kPart = k3.narrow(1, 0, seen);
-        Tensor p = product(qPart, kPart.transpose(1, 2)).mul_(scale);
+        Tensor p = product(qPart, kPart.transpose(1, 2));
+        scaled.finish(p);
         p.view(byHead).add_(mask.bias(begin, begin + count, seen, options).unsqueeze(1)).sub_(safeLse.narrow(2, begin, count)).exp_();
         gradV.narrow(1, 0, seen).add_(product(lowered(p, v3).transpose(1, 2), goPart));
         Tensor gradScores = product(goPart, v3.narrow(1, 0, seen).transpose(1, 2));
         gradScores.view(byHead).sub_(delta.narrow(2, begin, count));
-        const Tensor scaled = lowered(gradScores.mul_(p).mul_(scale), k3);
-        gradQ.narrow(2, begin, count).copy_(product(scaled, kPart).view({heads.batch, heads.heads, count, q.size(3)}));
-        gradK.narrow(1, 0, seen).add_(product(scaled.transpose(1, 2), qPart));
+        gradScores.mul_(p);
+        scaled.finish(gradScores);
+        const Tensor low = lowered(gradScores, k3);
+        gradQ.narrow(2, begin, count).copy_(product(low, kPart).view({heads.batch, heads.heads, count, q.size(3)}));
+        gradK.narrow(1, 0, seen).add_(product(low.transpose(1, 2), qPart));
+    }
+    if (scaled.rest == 1) {
+        gradQ.mul_(scale);
     }
     return {gradQ.to(queries.scalar_type()), gradK.view(keys.sizes()).to(keys.scalar_type()), gradV.view(values.sizes()).to(values.scalar_type())};
 }

@@ -1,10 +1,8 @@
 #include "kernels/ops/reference.h"
 
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mul.h>
-#include <ATen/ops/ones.h>
 #include <ATen/ops/threshold_backward.h>
 #include <ATen/ops/xlogy.h>
 #include <ATen/ops/zeros.h>
@@ -99,8 +97,14 @@ namespace {
 Tensor teacher(const Tensor &q, const Tensor &k, const Tensor &lse, const Tensor &bias, double scale)
 {
     const std::int64_t batch = q.size(0), heads = q.size(1), rows = q.size(2), width = q.size(3), kvHeads = k.size(1), keys = k.size(2);
-    Tensor scores = product(q.reshape({batch * kvHeads, heads / kvHeads * rows, width}), k.reshape({batch * kvHeads, keys, width}).transpose(1, 2))
-                        .mul_(scale).view({batch, heads, rows, keys});
+    // Scaled before the product where that loses nothing: the queries are the smaller array.
+    const bool wide = q.scalar_type() == accumulateType(q.scalar_type());
+    Tensor scores = product((wide ? q.mul(scale) : q).reshape({batch * kvHeads, heads / kvHeads * rows, width}),
+                            k.reshape({batch * kvHeads, keys, width}).transpose(1, 2))
+                        .view({batch, heads, rows, keys});
+    if (!wide) {
+        scores.mul_(scale);
+    }
     const Tensor safeLse = lse.to(scores.scalar_type()).clamp_min(std::numeric_limits<float>::lowest());
     Tensor p = scores.add_(bias.unsqueeze(1)).sub_(safeLse.unsqueeze(-1)).exp_().sum(1);
     return p.div_(p.sum(-1, true).clamp_min_(std::numeric_limits<float>::min()));

@@ -1,8 +1,8 @@
+#include "kernels/ops/packing.h"
 #include "kernels/ops/reference.h"
+#include "kernels/ops/topk_cpu.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/kthvalue.h>
@@ -24,18 +24,6 @@ std::int64_t wordsFor(std::int64_t bits)
     return (bits + kWord - 1) / kWord;
 }
 
-/// mask [...,n] bool -> int64 [...,ceil(n/64)]; the sum of distinct powers of two is their union, the sign bit included.
-Tensor packLast(const Tensor &mask)
-{
-    const std::int64_t words = wordsFor(mask.size(-1));
-    Tensor padded = mask;
-    if (words * kWord != mask.size(-1)) {
-        padded = at::constant_pad_nd(mask, {0, words * kWord - mask.size(-1)}, 0);
-    }
-    const Tensor shifts = at::arange(kWord, mask.options().dtype(at::kLong));
-    return padded.unflatten(-1, {words, kWord}).to(at::kLong).bitwise_left_shift_(shifts).sum(-1);
-}
-
 /// Signed integers in the order of the selection rule: NaN lowest, then -inf .. +inf, -0 with +0.
 Tensor orderedKeys(const Tensor &scores)
 {
@@ -49,57 +37,6 @@ Tensor orderedKeys(const Tensor &scores)
 }
 
 } // namespace
-
-Tensor packRows(const Tensor &mask)
-{
-    if (!mask.is_cpu()) {
-        return packLast(mask);
-    }
-    const Tensor source = mask.contiguous();
-    const std::int64_t keys = mask.size(2), words = wordsFor(keys), rows = mask.size(0) * mask.size(1);
-    Tensor out = at::empty({mask.size(0), mask.size(1), words}, mask.options().dtype(at::kLong));
-    const bool *in = source.const_data_ptr<bool>();
-    std::int64_t *target = out.mutable_data_ptr<std::int64_t>();
-    at::parallel_for(0, rows, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(keys, 1)), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-            for (std::int64_t word = 0; word < words; ++word) {
-                const bool *first = in + row * keys + word * kWord;
-                const std::int64_t count = std::min(kWord, keys - word * kWord);
-                std::uint64_t value = 0;
-                for (std::int64_t bit = 0; bit < count; ++bit) {
-                    value |= static_cast<std::uint64_t>(first[bit]) << bit;
-                }
-                target[row * words + word] = static_cast<std::int64_t>(value);
-            }
-        }
-    });
-    return out;
-}
-
-Tensor packColumns(const Tensor &mask)
-{
-    if (!mask.is_cpu()) {
-        return packLast(mask.transpose(1, 2)).transpose(1, 2).contiguous();
-    }
-    const Tensor source = mask.contiguous();
-    const std::int64_t batch = mask.size(0), rows = mask.size(1), keys = mask.size(2), words = wordsFor(rows);
-    Tensor out = at::zeros({batch, words, keys}, mask.options().dtype(at::kLong));
-    const bool *in = source.const_data_ptr<bool>();
-    std::int64_t *target = out.mutable_data_ptr<std::int64_t>();
-    at::parallel_for(0, batch * words, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t block = begin; block < end; ++block) {
-            const std::int64_t b = block / words, firstRow = block % words * kWord;
-            std::int64_t *line = target + block * keys;
-            for (std::int64_t bit = 0; bit < std::min(kWord, rows - firstRow); ++bit) {
-                const bool *row = in + (b * rows + firstRow + bit) * keys;
-                for (std::int64_t s = 0; s < keys; ++s) {
-                    line[s] = static_cast<std::int64_t>(static_cast<std::uint64_t>(line[s]) | (static_cast<std::uint64_t>(row[s]) << bit));
-                }
-            }
-        }
-    });
-    return out;
-}
 
 Tensor unpackRows(const Tensor &bits, std::int64_t keys)
 {
@@ -150,9 +87,9 @@ namespace {
 /// Packs the masks of consecutive row chunks; chunks begin at multiples of 64 rows.
 class SelectionBuilder {
 public:
-    SelectionBuilder(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t slots, bool wantBits, bool wantIdx,
-                     const at::TensorOptions &options)
-        : m_slots(slots), m_wantBits(wantBits), m_wantIdx(wantIdx)
+    SelectionBuilder(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t slots, std::int64_t offset, bool wantBits,
+                     bool wantIdx, const at::TensorOptions &options)
+        : m_slots(slots), m_offset(offset), m_wantBits(wantBits), m_wantIdx(wantIdx)
     {
         m_result.count = at::empty({batch, rows}, options.dtype(at::kInt));
         m_result.bits = at::empty(wantBits ? at::IntArrayRef{batch, rows, wordsFor(keys)} : at::IntArrayRef{0}, options.dtype(at::kLong));
@@ -160,13 +97,24 @@ public:
         m_result.idx = at::empty(wantIdx ? at::IntArrayRef{batch, rows, slots} : at::IntArrayRef{0}, options.dtype(at::kInt));
     }
 
+    /// mask [B,c,S] of rows firstRow .. firstRow + c, already cut to the visible keys.
     void add(std::int64_t firstRow, const Tensor &mask)
     {
         const std::int64_t rows = mask.size(1);
-        m_result.count.narrow(1, firstRow, rows).copy_(mask.sum(-1));
+        const bool whole = rows == m_result.count.size(1);
         if (m_wantBits) {
-            m_result.bits.narrow(1, firstRow, rows).copy_(packRows(mask));
-            m_result.bitsT.narrow(1, firstRow / kWord, wordsFor(rows)).copy_(packColumns(mask));
+            PackedMask packed = packMask(mask, m_offset + firstRow);
+            if (whole) {
+                m_result.bits = packed.bits;
+                m_result.bitsT = packed.bitsT;
+                m_result.count = packed.count;
+            } else {
+                m_result.bits.narrow(1, firstRow, rows).copy_(packed.bits);
+                m_result.bitsT.narrow(1, firstRow / kWord, wordsFor(rows)).copy_(packed.bitsT);
+                m_result.count.narrow(1, firstRow, rows).copy_(packed.count);
+            }
+        } else {
+            m_result.count.narrow(1, firstRow, rows).copy_(mask.sum(-1));
         }
         if (m_wantIdx) {
             m_result.idx.narrow(1, firstRow, rows).copy_(indicesOf(mask, m_slots));
@@ -177,20 +125,27 @@ public:
 
 private:
     SelectedBits m_result;
-    std::int64_t m_slots;
+    std::int64_t m_slots, m_offset;
     bool m_wantBits, m_wantIdx;
 };
+
+/// The rule by the quickest way for these scores.
+Tensor select(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset)
+{
+    const bool onCpu = scores.is_cpu() && scores.scalar_type() == at::kFloat;
+    return onCpu ? topkMaskOnCpu(scores, k, firstRow, offset) : topkMask(scores, k, firstRow, offset);
+}
 
 } // namespace
 
 SelectedBits topkSelect(const Tensor &scores, std::int64_t k, std::int64_t offset, bool wantBits, bool wantIdx)
 {
     const std::int64_t batch = scores.size(0), rows = scores.size(1), keys = scores.size(2);
-    SelectionBuilder builder(batch, rows, keys, k, wantBits, wantIdx, scores.options());
+    SelectionBuilder builder(batch, rows, keys, k, offset, wantBits, wantIdx, scores.options());
     const std::int64_t chunk = chunkRows(rows, batch * keys * 8, scores.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
-        builder.add(begin, topkMask(scores.narrow(1, begin, count), k, begin, offset));
+        builder.add(begin, select(scores.narrow(1, begin, count), k, begin, offset));
     }
     return builder.take();
 }
@@ -202,13 +157,13 @@ std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tens
     const at::ScalarType type = accumulateType(q.scalar_type());
     const auto options = q.options().dtype(type);
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    SelectionBuilder builder(batch, rows, keys, topK, wantBits, wantIdx, options);
+    SelectionBuilder builder(batch, rows, keys, topK, offset, wantBits, wantIdx, options);
     Tensor tau = at::empty({batch, rows}, options), lse = at::empty({batch, rows}, options);
     const std::int64_t chunk = chunkRows(rows, batch * q.size(2) * keys * (type == at::kDouble ? 8 : 4), q.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
         const Tensor scores = weightedSum(indexDots(q.narrow(1, begin, count), k), w.narrow(1, begin, count));
-        const Tensor mask = topkMask(scores, topK, begin, offset);
+        const Tensor mask = select(scores, topK, begin, offset);
         builder.add(begin, mask);
         if (keys == 0) {
             tau.fill_(kInfinity);
