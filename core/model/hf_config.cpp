@@ -1,3 +1,4 @@
+#include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
 #include "core/model/model_options.h"
 #include "core/model/selector.h"
@@ -14,12 +15,6 @@ namespace sparsescope {
 namespace {
 
 constexpr int kLargestSize = 1 << 26;
-
-std::string brief(const nlohmann::json &value)
-{
-    const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    return text.size() <= 60 ? text : text.substr(0, 57) + "...";
-}
 
 /// Typed reading of one object of config.json; every error goes to one list, named by its path.
 class HfReader {

@@ -99,7 +99,7 @@ at::Tensor MixtureOfExperts::runEveryExpert(const at::Tensor &tokens, const Rout
 at::Tensor MixtureOfExperts::runChosenExperts(const at::Tensor &tokens, const Routing &routing) const
 {
     const std::int64_t count = tokens.size(0), width = tokens.size(1), chosen = m_moe.expertsPerToken;
-    const std::int64_t experts = m_moe.nExperts, inner = m_moe.dExpert;
+    const std::int64_t experts = m_moe.nExperts;
     const at::Tensor flat = routing.experts.reshape({-1});
     const at::Tensor order = at::argsort(flat, /*stable=*/true, 0, false);
     const at::Tensor places = at::empty_like(order).scatter_(0, order, at::arange(order.numel(), order.options()));

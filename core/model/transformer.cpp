@@ -14,9 +14,7 @@
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 
-#include <map>
-#include <optional>
-#include <tuple>
+#include <utility>
 
 namespace sparsescope {
 
