@@ -1,0 +1,285 @@
+#include "core/base/config.h"
+#include "core/base/error.h"
+#include "core/base/run_store.h"
+#include "core/experiment/report.h"
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <map>
+
+using namespace sparsescope;
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string textOf(const fs::path &file)
+{
+    std::ifstream input(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(input), {}};
+}
+
+bool contains(const std::string &text, const std::string &part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+const Json &row(const Json &rows, const char *key, const std::string &value)
+{
+    for (const Json &one : rows) {
+        if (one[key] == value)
+            return one;
+    }
+    throw std::runtime_error("no row " + value);
+}
+
+} // namespace
+
+class tst_Report : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void init();
+    void theSummaryHasEveryKey();
+    void pairedDifferencesAndVerdicts();
+    void oneSeedHasNoInterval();
+    void onlyDoneRunsAreCompared();
+    void familyFilesHoldMeans();
+    void unknownIsNull();
+    void aDamagedRunIsListedAndTheRestGoesOn();
+    void textsSayThatChecksWereNotRun();
+    void textsAreQuoted();
+    void summariseWritesNothing();
+    void foldersWithoutRunsAreRefused();
+
+private:
+    /// Runs of an experiment with families, lengths and seeds; `loss` by run folder, else 2.0.
+    void make(const Json &sweep, const std::map<std::string, double> &losses, RunState state = RunState::Finished)
+    {
+        Json document = {{"schema", 1}, {"name", "exp"}, {"question", "Does | it \"matter\"?"}, {"sweep", sweep}};
+        fs::create_directories(m_path);
+        std::ofstream(m_path / "experiment.json") << document;
+        for (const RunConfig &run : expand(parseExperiment(document, "test"))) {
+            auto writer = RunWriter::create(m_path / run.folder(), run);
+            const auto known = losses.find(run.folder());
+            writer->value("parameters", "41216");
+            writer->value("device", "cpu");
+            writer->scalars(5, 1, {{"train.loss", 3}, {"val.loss", 1.0}, {"time.step", 0.2}});
+            writer->scalars(10, 2, {{"train.loss", 2},
+                                    {"val.loss", known == losses.end() ? 2.0 : known->second},
+                                    {"val.loss.chance", std::log(257.0)},
+                                    {"val.accuracy", 0.5},
+                                    {"val.accuracy.chance", 0.1},
+                                    {"time.step", 0.4},
+                                    {"memory.device", 0},
+                                    {"memory.host", 1e9}});
+            if (isSparse(run.model.family))
+                writer->scalars(10, 2, {{"selection.mass_kept", 0.9},
+                                        {"selection.mass_kept.chance", 0.3},
+                                        {"indexer.captured", 0.95},
+                                        {"oracle.recall", 0.8},
+                                        {"oracle.recall.random", 0.25},
+                                        {"oracle.recall.recency", 0.3},
+                                        {"counterfactual.accuracy.random", 0.2},
+                                        {"counterfactual.accuracy.recency", 0.15}});
+            writer->state(state, state == RunState::Failed ? "loss became NaN at step 10" : "");
+        }
+    }
+
+    std::unique_ptr<QTemporaryDir> m_folder;
+    fs::path m_path;
+};
+
+void tst_Report::init()
+{
+    m_folder = std::make_unique<QTemporaryDir>();
+    m_path = fs::path(m_folder->path().toStdString()) / "exp";
+}
+
+void tst_Report::theSummaryHasEveryKey()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {{"seq_128/sparse/seed_0", 1.0 / 3}});
+    const Json summary = writeReport(m_path);
+    QVERIFY(Json::parse(textOf(m_path / "summary.json")) == summary);
+    QVERIFY(summary["schema"] == Json(1));
+    QVERIFY(summary["experiment"] == Json("exp"));
+    QVERIFY(summary["question"] == Json("Does | it \"matter\"?"));
+    QCOMPARE(summary["runs"].size(), std::size_t{4});
+    QVERIFY(summary["gates"] == Json::array());
+    QVERIFY(summary["versions"].is_object());
+    QVERIFY(summary["chance"]["val_loss"] == Json(std::log(257.0)));
+    const Json &run = row(summary["runs"], "run", "seq_128/sparse/seed_0");
+    QVERIFY(run["family"] == Json("sparse"));
+    QVERIFY(run["sequence_length"] == Json(128));
+    QVERIFY(run["seed"] == Json(0));
+    QVERIFY(run["top_k"] == Json(16));
+    QVERIFY(run["state"] == Json("finished"));
+    QVERIFY(run["steps"] == Json(10));
+    QVERIFY(run["parameters"] == Json(41216));
+    QCOMPARE(run["val_loss"].get<double>(), 1.0 / 3); // every digit, through the file
+    QCOMPARE(Json::parse(textOf(m_path / "summary.json"))["runs"][2]["val_loss"].get<double>(), 1.0 / 3);
+    QVERIFY(run["best_val_loss"] == Json(1.0 / 3));
+    QVERIFY(row(summary["runs"], "run", "seq_128/classic/seed_0")["best_val_loss"] == Json(1.0));
+    QVERIFY(run["val_accuracy"] == Json(0.5));
+    QVERIFY(run["val_accuracy_chance"] == Json(0.1));
+    QVERIFY(run["mass_kept"] == Json(0.9));
+    QVERIFY(run["mass_kept_chance"] == Json(0.3));
+    QVERIFY(run["captured"] == Json(0.95));
+    QVERIFY(run["oracle_recall"] == Json(0.8));
+    QVERIFY(run["oracle_recall_random"] == Json(0.25));
+    QVERIFY(run["oracle_recall_recency"] == Json(0.3));
+    QVERIFY(run["accuracy_random_selector"] == Json(0.2));
+    QVERIFY(run["accuracy_recency_selector"] == Json(0.15));
+    QVERIFY(std::abs(run["seconds_per_step"].get<double>() - 0.3) < 1e-12); // median
+    QVERIFY(run["peak_memory_bytes"] == Json(1e9));
+    QVERIFY(run["device"] == Json("cpu"));
+}
+
+void tst_Report::pairedDifferencesAndVerdicts()
+{
+    make({{"family", {"classic", "sparse", "mhla", "mhla_sparse"}}, {"seed", {0, 1, 2}}},
+         {{"seq_128/sparse/seed_0", 1.500}, {"seq_128/sparse/seed_1", 1.501}, {"seq_128/sparse/seed_2", 1.502}});
+    const Json comparisons = summarise(m_path)["comparisons"];
+    QCOMPARE(comparisons.size(), std::size_t{4});
+    const auto of = [&](const char *a, const char *b) {
+        for (const Json &one : comparisons) {
+            if (one["a"] == a && one["b"] == b)
+                return one;
+        }
+        return Json();
+    };
+    const Json better = of("classic", "sparse");
+    QVERIFY(better["n"] == Json(3));
+    QVERIFY(better["metric"] == Json("val_loss"));
+    QVERIFY(better["sequence_length"] == Json(128));
+    QVERIFY(std::abs(better["mean_difference"].get<double>() + 0.499) < 1e-12);
+    QVERIFY(std::abs(better["ci95"][0].get<double>() - (-0.499 - 4.302653 * 0.001 / std::sqrt(3.0))) < 1e-8);
+    QVERIFY(better["verdict"] == Json("better"));
+    QVERIFY(of("mhla", "mhla_sparse")["verdict"] == Json("no difference within the margin"));
+    QVERIFY(of("classic", "mhla")["mean_difference"] == Json(0.0));
+    QVERIFY(of("sparse", "mhla_sparse")["verdict"] == Json("worse"));
+}
+
+void tst_Report::oneSeedHasNoInterval()
+{
+    make({{"family", {"classic", "sparse"}}, {"sequence_length", {64, 128}}}, {});
+    const Json summary = writeReport(m_path);
+    QCOMPARE(summary["comparisons"].size(), std::size_t{2}); // lengths are never mixed
+    for (const Json &one : summary["comparisons"]) {
+        QVERIFY(one["n"] == Json(1));
+        QVERIFY(one["ci95"].is_null());
+        QVERIFY(one["verdict"] == Json("one seed: no interval"));
+    }
+    QVERIFY(fs::exists(m_path / "seq_64/sparse_results.json"));
+    QVERIFY(fs::exists(m_path / "seq_128/classic_results.json"));
+}
+
+void tst_Report::onlyDoneRunsAreCompared()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {});
+    RunWriter::open(m_path / "seq_128/sparse/seed_1")->state(RunState::Stopped);
+    const Json summary = writeReport(m_path);
+    QVERIFY(summary["comparisons"][0]["n"] == Json(1));
+    QVERIFY(summary["comparisons"][0]["seeds"] == Json::array({0}));
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "- seq_128/sparse/seed_1: Stopped"));
+}
+
+void tst_Report::familyFilesHoldMeans()
+{
+    make({{"family", {"sparse"}}, {"seed", {0, 1}}, {"top_k", {8, 16}}},
+         {{"seq_128/sparse/seed_0/top_k_8", 1.0}, {"seq_128/sparse/seed_1/top_k_8", 2.0}});
+    const Json summary = writeReport(m_path);
+    QCOMPARE(summary["runs"].size(), std::size_t{4});
+    const Json document = Json::parse(textOf(m_path / "seq_128/sparse_results.json"));
+    QVERIFY(document["family"] == Json("sparse"));
+    QCOMPARE(document["groups"].size(), std::size_t{2});
+    const Json &group = document["groups"][0]["top_k"] == 8 ? document["groups"][0] : document["groups"][1];
+    QVERIFY(group["n"] == Json(2));
+    QVERIFY(group["axes"]["top_k"] == Json("8"));
+    QVERIFY(group["seeds"] == Json::array({0, 1}));
+    double mean = 0;
+    for (const Json &value : group["values"]["val_loss"])
+        mean += value.get<double>() / 2;
+    QCOMPARE(group["mean"]["val_loss"].get<double>(), mean);
+    QVERIFY(group["mean"]["recall"].is_null());
+}
+
+void tst_Report::unknownIsNull()
+{
+    make({{"family", {"classic"}}}, {{"seq_128/classic/seed_0", std::nan("")}}, RunState::Failed);
+    const Json run = writeReport(m_path)["runs"][0];
+    for (const char *key : {"val_loss", "mass_kept", "mass_kept_chance", "captured", "oracle_recall", "top_k", "accuracy_random_selector", "error"})
+        QVERIFY2(run.contains(key) && run[key].is_null(), key);
+    QVERIFY(run["best_val_loss"] == Json(1.0));
+    QVERIFY(run["reason"] == Json("loss became NaN at step 10"));
+    QVERIFY(!contains(textOf(m_path / "summary.json"), "nan"));
+    QVERIFY(contains(textOf(m_path / "RESULTS_SUMMARY.md"), "Failed, loss became NaN at step 10"));
+}
+
+void tst_Report::aDamagedRunIsListedAndTheRestGoesOn()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {});
+    std::ofstream(m_path / "seq_128/sparse/seed_1/run.sqlite") << "no database at all, only some text that stands where one should be";
+    std::ofstream(m_path / "experiment.json") << "{";
+    const Json summary = writeReport(m_path);
+    QCOMPARE(summary["runs"].size(), std::size_t{4});
+    const Json &damaged = row(summary["runs"], "run", "seq_128/sparse/seed_1");
+    QVERIFY(damaged["state"].is_null());
+    QVERIFY(contains(damaged["error"].get<std::string>(), "run.sqlite"));
+    QCOMPARE(summary["problems"].size(), std::size_t{2});
+    QVERIFY(summary["comparisons"][0]["n"] == Json(1));
+    QVERIFY(summary["experiment"] == Json("exp")); // as the runs remember it
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "## Problems") && contains(text, "run.sqlite") && contains(text, "Damaged"));
+}
+
+void tst_Report::textsSayThatChecksWereNotRun()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1, 2}}}, {});
+    writeReport(m_path);
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "checks were not run"));
+    QVERIFY(contains(text, "No verdict below may be trusted"));
+    QVERIFY(contains(text, "no difference within the margin"));
+    const std::size_t table = text.find("## Runs");
+    QVERIFY(text.find("checks were not run") < table);
+    QCOMPARE(text.find("% of"), std::string::npos); // a loss is never given in per cent
+}
+
+void tst_Report::textsAreQuoted()
+{
+    make({{"family", {"classic"}}}, {});
+    RunWriter::open(m_path / "seq_128/classic/seed_0")->state(RunState::Failed, "a, \"b\"\nsecond | line");
+    writeReport(m_path);
+    const std::string csv = textOf(m_path / "summary.csv");
+    QVERIFY(contains(csv, "\"a, \"\"b\"\"\nsecond | line\""));
+    QCOMPARE(csv.substr(0, 4), std::string("run,"));
+    QVERIFY(contains(csv, "val_loss"));
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "second \\| line"));
+    QVERIFY(contains(text, "Does \\| it \"matter\"?"));
+}
+
+void tst_Report::summariseWritesNothing()
+{
+    make({{"family", {"classic"}}}, {});
+    summarise(m_path);
+    QVERIFY(!fs::exists(m_path / "summary.json"));
+    QVERIFY(!fs::exists(m_path / "seq_128/classic_results.json"));
+}
+
+void tst_Report::foldersWithoutRunsAreRefused()
+{
+    QVERIFY_EXCEPTION_THROWN(writeReport(m_path), Failure);
+    fs::create_directories(m_path);
+    QVERIFY_EXCEPTION_THROWN(writeReport(m_path), Failure);
+    make({{"family", {"classic"}}}, {});
+    QVERIFY_EXCEPTION_THROWN(writeReport(m_path / "seq_128/classic/seed_0"), Failure);
+}
+
+QTEST_GUILESS_MAIN(tst_Report)
+#include "tst_report.moc"
