@@ -68,10 +68,12 @@ FusedDense fusedDense(std::int64_t kind, const Tensor &q, const Tensor &keys, co
     return result;
 }
 
-std::array<Tensor, 3> fusedDenseBackward(const FusedDense &saved, const Tensor &gradO, const Tensor &q, const Tensor &keys,
+std::array<Tensor, 3> fusedDenseBackward(const FusedDense &saved, const Tensor &gradient, const Tensor &q, const Tensor &keys,
                                          const Tensor &values, double scale)
 {
     const Tensor k = repeated(keys, q.size(1)), v = repeated(values, q.size(1)), none;
+    // The gradient of a sum is an expanded scalar; the kernels want real rows.
+    const Tensor gradO = gradient.is_non_overlapping_and_dense() && gradient.stride(3) == 1 ? gradient : gradient.contiguous();
     Tensor gradQ, gradK, gradV, gradBias;
     if (saved.kind == kEfficient) {
         std::tie(gradQ, gradK, gradV, gradBias) = at::_scaled_dot_product_efficient_attention_backward(
