@@ -42,7 +42,7 @@ Trainer::Trainer(const RunConfig &config, int vocabulary, const at::Device &devi
     : m_config(config), m_device(device), m_bf16(bf16)
 {
     m_model = std::make_unique<Transformer>(modelOptions(config, vocabulary));
-    m_model->initialise(config.training.seed);
+    m_model->parameters().initialise(config.training.seed);
     m_model->parameters().moveTo(device);
     m_model->setTraining(true);
     const std::string &selector = m_model->options().selector;
@@ -69,6 +69,7 @@ StepTensors Trainer::step(const StageConfig &stage, const DeviceBatch &batch, st
         }
     }
     m_optimizer->clearGradients();
+    m_model->setTraining(plan.main); // a frozen model's loads must not reach the next bias update
 
     StepTensors result;
     at::Tensor total;
