@@ -1,6 +1,6 @@
 #include "core/base/error.h"
 #include "core/base/maps.h"
-#include "sample_snapshot.h"
+#include "tests/core/base/sample_snapshot.h"
 
 #include <QTest>
 

@@ -1,8 +1,10 @@
+// Longer than 400 lines: all that one source promises is tested by one program.
+
 #include "core/base/error.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
 #include "core/base/sqlite.h"
-#include "sample_snapshot.h"
+#include "tests/core/base/sample_snapshot.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,5 +1,5 @@
 #include "core/base/selection_metrics.h"
-#include "sample_snapshot.h"
+#include "tests/core/base/sample_snapshot.h"
 
 #include <QTest>
 

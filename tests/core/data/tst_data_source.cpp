@@ -1,3 +1,5 @@
+// Longer than 400 lines: all that one source promises is tested by one program.
+
 #include "core/data/random_stream.h"
 #include "tests/core/data/fixtures.h"
 

@@ -324,7 +324,7 @@ inline Tree readTree(const std::filesystem::path &root)
          at != std::filesystem::recursive_directory_iterator(); ++at) {
         const std::string path = at->path().lexically_relative(root).generic_string();
         if (at->is_directory()) {
-            if (path == "build" || path == ".git" || path == ".cache" || path == "tests/truth" ||
+            if (path == "build" || path == ".git" || path == ".cache" || startsWith(path, "tests/truth/") ||
                 (path.find("/") == std::string::npos && startsWith(path, "runs")))
                 at.disable_recursion_pending();
             continue;

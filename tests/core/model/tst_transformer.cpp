@@ -1,3 +1,5 @@
+// Longer than 400 lines: all that one source promises is tested by one program.
+
 #include "core/base/error.h"
 #include "core/model/transformer.h"
 #include "core/model/yarn.h"
@@ -79,6 +81,10 @@ void tst_Transformer::sharedWeightsStartEqualInEveryFamily()
         const Parameters::Entry *other = models[1]->parameters().find(entry.name);
         QVERIFY2(other && at::equal(other->tensor, entry.tensor), entry.name.c_str());
     }
+    // Weights of one shape but two names start differently.
+    const auto named = [&](const char *name) { return models[0]->parameters().find(name)->tensor; };
+    QVERIFY(!at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.0.self_attn.k_proj.weight")));
+    QVERIFY(!at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.1.self_attn.q_proj.weight")));
     ModelOptions reseeded = smallOptions("classic");
     reseeded.seed = 8;
     const Transformer again(reseeded);
