@@ -129,11 +129,9 @@ private:
     bool m_wantBits, m_wantIdx;
 };
 
-/// The rule by the quickest way for these scores.
-Tensor select(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset)
+bool takesCpuSelection(const Tensor &scores)
 {
-    const bool onCpu = scores.is_cpu() && scores.scalar_type() == at::kFloat;
-    return onCpu ? topkMaskOnCpu(scores, k, firstRow, offset) : topkMask(scores, k, firstRow, offset);
+    return scores.is_cpu() && scores.scalar_type() == at::kFloat;
 }
 
 } // namespace
@@ -145,7 +143,8 @@ SelectedBits topkSelect(const Tensor &scores, std::int64_t k, std::int64_t offse
     const std::int64_t chunk = chunkRows(rows, batch * keys * 8, scores.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
-        builder.add(begin, select(scores.narrow(1, begin, count), k, begin, offset));
+        const Tensor part = scores.narrow(1, begin, count);
+        builder.add(begin, takesCpuSelection(part) ? selectOnCpu(part, k, begin, offset, false).mask : topkMask(part, k, begin, offset));
     }
     return builder.take();
 }
@@ -163,7 +162,14 @@ std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tens
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
         const Tensor scores = weightedSum(indexDots(q.narrow(1, begin, count), k), w.narrow(1, begin, count));
-        const Tensor mask = select(scores, topK, begin, offset);
+        if (takesCpuSelection(scores)) {
+            const CpuSelection part = selectOnCpu(scores, topK, begin, offset, true);
+            builder.add(begin, part.mask);
+            tau.narrow(1, begin, count).copy_(part.tau);
+            lse.narrow(1, begin, count).copy_(part.lse);
+            continue;
+        }
+        const Tensor mask = topkMask(scores, topK, begin, offset);
         builder.add(begin, mask);
         if (keys == 0) {
             tau.fill_(kInfinity);
