@@ -130,11 +130,11 @@ at::Tensor MixtureOfExperts::runChosenExperts(const at::Tensor &tokens, const Ro
 
 bool MixtureOfExperts::runsChosenOnly(const at::Tensor &x) const
 {
-    if (m_moe.nExperts <= 2 * m_moe.expertsPerToken) {
-        return false; // twice the arithmetic costs less than sorting and gathering
-    }
     if (!x.is_cuda()) {
-        return true;
+        return m_moe.expertsPerToken < m_moe.nExperts;
+    }
+    if (m_moe.nExperts <= 2 * m_moe.expertsPerToken) {
+        return false; // twice the arithmetic costs the device less than sorting and gathering
     }
     // The grouped product of the device takes bf16 and rows of whole 16 bytes; counting on the host would stall the stream.
     const bool half = m_gateUp.scalar_type() == at::kBFloat16 ||

@@ -125,6 +125,7 @@ void tst_MixtureOfExperts::equalsTheLoop_data()
     QTest::addColumn<double>("scale");
     QTest::addColumn<bool>("normalise");
     QTest::newRow("few experts") << 4 << 2 << 1 << 1 << 1 << 1.0 << true;
+    QTest::newRow("every expert") << 3 << 3 << 1 << 1 << 1 << 1.5 << true;
     QTest::newRow("one expert") << 1 << 1 << 0 << 1 << 1 << 1.0 << true;
     QTest::newRow("sorted by expert") << 12 << 2 << 1 << 1 << 1 << 2.5 << true;
     QTest::newRow("sorted, raw weights") << 12 << 3 << 2 << 1 << 1 << 1.0 << false;
