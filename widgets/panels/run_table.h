@@ -1,5 +1,7 @@
 #pragma once
 
+#include "widgets/state/run_data.h"
+
 #include <QWidget>
 
 #include <vector>
@@ -10,7 +12,6 @@ class QTreeView;
 
 namespace sparsescope {
 
-class RunData;
 class RunTableModel;
 
 /// The runs of every open experiment, with a filter.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/base/records.h"
+#include "widgets/state/run_data.h"
 
 #include <QAbstractItemModel>
 #include <QPointer>
@@ -9,8 +9,6 @@
 #include <vector>
 
 namespace sparsescope {
-
-class RunData;
 
 /// Experiments with their runs below, two levels. Display text is made here; SortRole gives the raw number.
 class RunTableModel : public QAbstractItemModel {
@@ -62,5 +60,3 @@ QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside);
 QString runTitle(const RunData &run, const std::vector<RunData *> &beside);
 
 } // namespace sparsescope
-
-Q_DECLARE_METATYPE(sparsescope::RunData *)
