@@ -20,9 +20,8 @@ using Violations = std::vector<std::string>;     ///< "path: what is wrong"
 
 /// Headers through which the window and the command line reach the engine; torch is behind them, never in them.
 inline const std::set<std::string> kDoors = {
-    "core/train/train_run.h",     "core/train/soundness.h",     "core/experiment/runner.h",
-    "core/experiment/report.h",   "core/data/data_source.h",    "core/probe/counterfactual.h",
-    "core/model/forward_door.h",  "kernels/ops/benchmark.h",
+    "core/train/train_run.h",  "core/train/soundness.h",      "core/experiment/runner.h",  "core/experiment/report.h",
+    "core/data/data_source.h", "core/probe/counterfactual.h", "core/model/forward_door.h", "kernels/ops/benchmark.h",
 };
 
 inline bool startsWith(const std::string &text, const std::string &start)
@@ -138,9 +137,9 @@ inline Violations orderViolations(const Tree &tree)
                 found.push_back(path + ": QCustomPlot belongs into .cpp files of widgets/");
             if (!isProject(name))
                 continue;
-            const bool allowed = std::any_of(layer->mayUse.begin(), layer->mayUse.end(), [&](const std::string &folder) {
-                                     return startsWith(name, folder);
-                                 }) && !(layer->folder == "app/" && startsWith(name, "app/cli/"));
+            const bool allowed = std::any_of(layer->mayUse.begin(), layer->mayUse.end(),
+                                             [&](const std::string &folder) { return startsWith(name, folder); }) &&
+                                 !(layer->folder == "app/" && startsWith(name, "app/cli/"));
             if (!allowed && !(layer->doors && kDoors.count(name)))
                 found.push_back(path + ": " + layer->folder + " may not include " + name);
         }
@@ -261,7 +260,10 @@ inline Violations lengthViolations(const Tree &tree)
 /// No note to oneself, no folder of one machine, no dead code between #if 0 and #endif.
 inline Violations contentViolations(const Tree &tree)
 {
-    static const std::regex note("\\b(TO" "DO|FIX" "ME|X" "XX)\\b");
+    static const std::regex note("\\b(TO"
+                                 "DO|FIX"
+                                 "ME|X"
+                                 "XX)\\b");
     static const std::regex place("(^|[^A-Za-z0-9_.}$])/(home|Users|root|work|mnt|data)/[A-Za-z0-9_]");
     static const std::regex dead("^\\s*#\\s*if\\s+0\\b");
     Violations found;
@@ -281,11 +283,33 @@ inline Violations contentViolations(const Tree &tree)
     return found;
 }
 
+/// The gpu and truth tests are also linked into one program, so their test classes need names of their own.
+inline Violations nameViolations(const Tree &tree)
+{
+    static const std::regex pattern("^class (\\w+)[^;]*\\bQObject\\b");
+    std::map<std::string, std::string> owners;
+    Violations found;
+    for (const auto &[path, text] : tree) {
+        if (!startsWith(path, "tests/gpu/") && !startsWith(path, "tests/truth/"))
+            continue;
+        for (const std::string &line : linesOf(text)) {
+            std::smatch match;
+            if (!std::regex_search(line, match, pattern))
+                continue;
+            const auto [owner, isNew] = owners.emplace(match[1], path);
+            if (!isNew)
+                found.push_back(path + ": " + owner->first + " is a class of " + owner->second + " too");
+        }
+    }
+    return found;
+}
+
 /// The top level is fixed; a test stands in a folder named like its source's; file names are snake_case.
 inline Violations shapeViolations(const Tree &tree)
 {
-    static const std::set<std::string> top = {"CMakeLists.txt", "app",       "core",    "kernels", "widgets", "resources",
-                                              "experiments",    "README.md", "LICENSE", "tests",   "dev"};
+    static const std::set<std::string> top = {"CMakeLists.txt", "app",       "core",        "kernels",
+                                              "widgets",        "resources", "experiments", "README.md",
+                                              "LICENSE",        "tests",     "dev"};
     static const std::regex snake("[a-z0-9_]+\\.(cpp|h|cu|cuh)");
     static const std::regex test("tst_[a-z0-9_]+\\.cpp");
     std::set<std::string> folders;
@@ -318,7 +342,8 @@ inline Violations shapeViolations(const Tree &tree)
 /// Every text file of the tree that is ours; build output, runs, pictures, tensors and truth vectors are left out.
 inline Tree readTree(const std::filesystem::path &root)
 {
-    static const std::set<std::string> kinds = {".cpp", ".h", ".cu", ".cuh", ".txt", ".md", ".json", ".sh", ".cmake", ".qrc", ""};
+    static const std::set<std::string> kinds = {".cpp",  ".h",  ".cu",    ".cuh", ".txt", ".md",
+                                                ".json", ".sh", ".cmake", ".qrc", ""};
     Tree tree;
     for (auto at = std::filesystem::recursive_directory_iterator(root);
          at != std::filesystem::recursive_directory_iterator(); ++at) {

@@ -77,7 +77,8 @@ private slots:
         file.write(text.toUtf8() + "int offence() { return 0; }\n");
         file.close();
 
-        command << file.fileName() << (suffix == ".cu" ? QStringList{"-E", "-o", "/dev/null"} : QStringList{"-fsyntax-only"});
+        command << file.fileName()
+                << (suffix == ".cu" ? QStringList{"-E", "-o", "/dev/null"} : QStringList{"-fsyntax-only"});
         QProcess compiler;
         compiler.setWorkingDirectory(directory);
         compiler.setProcessChannelMode(QProcess::MergedChannels);
@@ -92,7 +93,8 @@ private slots:
             return;
         }
         QVERIFY2(compiler.exitCode() != 0, qPrintable(part + " compiled " + text));
-        const QRegularExpression expected("fatal error: " + QRegularExpression::escape(missing) + "\\S*: No such file or directory");
+        const QRegularExpression expected("fatal error: " + QRegularExpression::escape(missing) +
+                                          "\\S*: No such file or directory");
         QVERIFY2(answer.contains(expected), qPrintable("the compiler stopped for another reason:\n" + answer));
     }
 
