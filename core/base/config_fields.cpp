@@ -160,6 +160,13 @@ const std::vector<std::string> &knownPaths()
         std::vector<std::string> result;
         for (const FieldInfo &info : configFields())
             result.push_back(info.path);
+        for (const FieldInfo &info : configFields()) { // and the groups on the way, for "did you mean"
+            for (std::size_t dot = info.path.find('.'); dot != std::string::npos; dot = info.path.find('.', dot + 1)) {
+                const std::string group = info.path.substr(0, dot);
+                if (std::find(result.begin(), result.end(), group) == result.end())
+                    result.push_back(group);
+            }
+        }
         return result;
     }();
     return paths;

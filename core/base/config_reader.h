@@ -41,7 +41,7 @@ bool setValueAt(nlohmann::ordered_json &document, const std::string &path, nlohm
 /// The field that a path names: itself, or data.options for a path below it. Null when there is none.
 const FieldInfo *fieldAt(const std::string &path);
 
-/// Every path that may stand in a document, for "did you mean".
+/// Every path of a field or a group of fields that may stand in a document.
 const std::vector<std::string> &knownPaths();
 
 /// Adds an error unless the same one is there.
