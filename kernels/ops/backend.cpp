@@ -35,6 +35,7 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         if (const std::int64_t kind = fusedDenseKind(inputs[0], inputs[1], inputs[2], scale, 0)) {
             return {"aten", std::string("the library's ") + fusedDenseName(kind) + " attention"};
         }
+        return {"aten", "none of the library's fused attentions takes these types and sizes"};
     }
     return {"aten", "no kernel exists for this operation yet"};
 }

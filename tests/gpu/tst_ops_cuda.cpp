@@ -51,6 +51,21 @@ bool equalSelections(const dsa::Selection &a, const dsa::Selection &b)
            && a.idx.defined() == b.idx.defined() && (!a.idx.defined() || a.idx.cpu().equal(b.idx.cpu()));
 }
 
+/// Deviation of gradient i from the oracle's, relative to its size. With a single key the softmax is constant: the gradients of
+/// q and k are zero but for rounding, so there all gradients together are the measure.
+double gradientError(const std::vector<Tensor> &found, const std::vector<Tensor> &oracle, int i, std::int64_t keys)
+{
+    if (keys > 1) {
+        return relativeError(found[i], oracle[i]);
+    }
+    double squares = 0;
+    for (const Tensor &gradient : oracle) {
+        squares += gradient.square().sum().item().toDouble();
+    }
+    const double difference = exact(found[i]).sub(oracle[i]).norm().item().toDouble();
+    return squares > 0 ? difference / std::sqrt(squares) : difference;
+}
+
 const std::array kTypes{at::kDouble, at::kFloat, at::kBFloat16};
 
 } // namespace
@@ -175,7 +190,7 @@ private Q_SLOTS:
                 const auto found = optest::gradients(f(card), low, weight), again = optest::gradients(f(card), low, weight);
                 const auto oracle = optest::gradients(f(cpu), wide, weight.to(at::kDouble));
                 for (int i = 0; i < 3; ++i) {
-                    VERIFY_ERROR(found[i], oracle[i], limits.gradient);
+                    QVERIFY(gradientError(found, oracle, i, rows) <= limits.gradient);
                     QVERIFY(optest::identical(found[i], again[i]));
                 }
                 const auto [dense, denseLse] = dsa::dense_attention(low[0], low[1], low[2], std::nullopt, offset);
@@ -185,7 +200,7 @@ private Q_SLOTS:
                 const auto g = [&](const std::vector<Tensor> &x) { return std::get<0>(dsa::dense_attention(x[0], x[1], x[2], std::nullopt, offset)); };
                 const auto foundDense = optest::gradients(g, low, weight), oracleDense = optest::gradients(g, wide, weight.to(at::kDouble));
                 for (int i = 0; i < 3; ++i) {
-                    VERIFY_ERROR(foundDense[i], oracleDense[i], limits.gradient);
+                    QVERIFY(gradientError(foundDense, oracleDense, i, rows) <= limits.gradient);
                 }
             }
             qInfo("%s: dense runs on %s", c10::toString(type), dsa::backend_of("dense_attention", low).why.c_str());
