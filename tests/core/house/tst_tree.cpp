@@ -139,16 +139,16 @@ private:
     struct Rule {
         const char *name;
         Violations (*check)(const Tree &);
-        bool needsOthers = false; ///< what it finds in one file depends on the others
+        bool needsOthers; ///< what it finds in one file depends on the others
     };
     static inline const std::vector<Rule> kRules = {
-        {"include order", orderViolations},
+        {"include order", orderViolations, false},
         {"no include cycles", cycleViolations, true},
         {"includes from the root", spellingViolations, true},
-        {"no costly headers", costlyViolations},
+        {"no costly headers", costlyViolations, false},
         {"doors show no torch", doorViolations, true},
-        {"length", lengthViolations},
-        {"content", contentViolations},
+        {"length", lengthViolations, false},
+        {"content", contentViolations, false},
         {"shape", shapeViolations, true},
         {"names of test classes", nameViolations, true},
     };
