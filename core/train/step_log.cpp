@@ -27,9 +27,10 @@ StepLog::StepLog(std::string run, bool onDevice, std::int64_t tokensPerStep)
 {
 }
 
-void StepLog::add(std::int64_t step, const StepTensors &tensors)
+void StepLog::add(std::int64_t step, const StepTensors &tensors, double seconds)
 {
     m_pending.push_back({step, tensors});
+    m_seconds += seconds;
 }
 
 bool StepLog::due() const
@@ -43,6 +44,7 @@ void StepLog::drain(std::vector<StepRecord> &records)
         m_lastDrain = wallClock();
         return;
     }
+    const double begin = wallClock();
     const at::Tensor missing = at::full({}, std::nan(""), at::TensorOptions(at::kFloat));
     std::vector<at::Tensor> values;
     for (const Pending &pending : m_pending) {
@@ -54,8 +56,9 @@ void StepLog::drain(std::vector<StepRecord> &records)
     const float *value = host.const_data_ptr<float>();
 
     const double now = wallClock();
-    const double seconds = (now - m_lastDrain) / static_cast<double>(m_pending.size());
+    const double seconds = (m_seconds + now - begin) / static_cast<double>(m_pending.size());
     m_lastDrain = now;
+    m_seconds = 0;
     std::vector<Pending> pending = std::move(m_pending);
     m_pending.clear();
     for (std::size_t i = 0; i < pending.size(); ++i) {

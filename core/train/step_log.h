@@ -15,8 +15,9 @@ class StepLog {
 public:
     StepLog(std::string run, bool onDevice, std::int64_t tokensPerStep);
 
-    /// `step`: main steps done after this one.
-    void add(std::int64_t step, const StepTensors &tensors);
+    /// `step`: main steps done after this one; `seconds`: what this run spent on it (runs of a group take turns, so the wall
+    /// clock between two steps belongs to all of them).
+    void add(std::int64_t step, const StepTensors &tensors, double seconds);
     /// Is it time to bring the steps over?
     bool due() const;
     /// Waits for the device. Throws Failure naming the step at which the loss became NaN or infinite; what came before that
@@ -32,6 +33,7 @@ private:
     bool m_onDevice;
     std::int64_t m_tokensPerStep;
     double m_lastDrain;
+    double m_seconds = 0;              ///< spent on the pending steps
     std::vector<Pending> m_pending;
 };
 

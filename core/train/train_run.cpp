@@ -230,11 +230,12 @@ struct TrainRun::Impl {
         const StageMachine::Position before = stages.position();
         const StageConfig stage = stages.current();
         const bool counted = countsOnAxis(stage);
+        const double begin = wallClock();
         const std::int64_t index = counted ? before.mainSteps : kUncountedBatches + before.uncountedSteps;
         const StepTensors tensors = trainer->step(stage, toDevice(data->training(index), trainer->device()), before.mainSteps);
         const bool stageEnded = stages.advance();
         if (counted || tensors.kl.defined()) {
-            steps.add(step(), tensors);
+            steps.add(step(), tensors, wallClock() - begin);
         }
 
         const std::int64_t within = counted ? step() : stages.position().stepInStage;
