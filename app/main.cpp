@@ -1,1 +1,123 @@
-int main() { return 0; }
+#include "app/exporting.h"
+#include "app/main_window.h"
+#include "app/screenshots.h"
+#include "core/base/error.h"
+#include "core/experiment/runner.h"
+#include "widgets/style/theme.h"
+
+#include <CLI/CLI.hpp>
+
+#include <QApplication>
+#include <QSettings>
+
+#include <cstdio>
+#include <string>
+
+namespace {
+
+constexpr int kBadUsage = 2, kFailed = 1;
+
+struct Arguments {
+    std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000", run;
+    int scale = 1;
+    bool demo = false;
+};
+
+QSize sizeOf(const std::string &text)
+{
+    int width = 0, height = 0;
+    char rest = 0;
+    if (std::sscanf(text.c_str(), "%dx%d%c", &width, &height, &rest) != 2 || width < 320 || height < 240 || width > 8192 || height > 8192) {
+        throw sparsescope::Failure({"", "--size", text, "WIDTHxHEIGHT in pixels, 320x240 to 8192x8192", ""});
+    }
+    return {width, height};
+}
+
+sparsescope::Theme themeOf(const std::string &text)
+{
+    const QString word = text.empty() ? QSettings().value(QStringLiteral("theme")).toString() : QString::fromStdString(text);
+    return word == QLatin1String("dark") ? sparsescope::Theme::Dark : sparsescope::Theme::Light;
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    using namespace sparsescope;
+    Arguments given;
+    CLI::App parser{"Trains classic, sparse (DSA) and latent (MHLA) attention side by side and shows what the indexer selects", "sparsescope"};
+    parser.add_option("path", given.path, "Folder of runs, or an experiment file");
+    parser.add_flag("--demo", given.demo, "Start the demo at once");
+    parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
+    parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
+    parser.add_option("--screenshot", given.screenshot, "Write a picture of a view: first-run, train or focus");
+    parser.add_option("--export", given.figure, "Write a figure: loss, comparison, map or mask");
+    parser.add_option("--runs", given.runs, "Folder of the runs to draw");
+    parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
+    parser.add_option("--out", given.out, "File to write");
+    parser.add_option("--size", given.size, "Size of the picture, WIDTHxHEIGHT")->capture_default_str();
+    parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
+    parser.add_option("--scale", given.scale, "Pixels per unit of a picture")->check(CLI::Range(1, 4))->capture_default_str();
+    try {
+        parser.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        return error.get_exit_code() == 0 ? parser.exit(error) : (parser.exit(error), kBadUsage);
+    }
+    const bool picture = !given.screenshot.empty(), figure = !given.figure.empty();
+    if ((picture || figure) && given.out.empty()) {
+        std::fprintf(stderr, "--out: missing. Give the file to write.\n");
+        return kBadUsage;
+    }
+    if ((figure || (picture && given.screenshot != "first-run")) && given.runs.empty()) {
+        std::fprintf(stderr, "--runs: missing. Give the folder of an experiment or of a run.\n");
+        return kBadUsage;
+    }
+    if (picture || figure) {
+        // The same picture with and without a display, on every desktop.
+        qputenv("QT_QPA_PLATFORM", "offscreen");
+        qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
+    }
+    QApplication application(argc, argv);
+    QApplication::setOrganizationName(QStringLiteral("sparsescope"));
+    QApplication::setApplicationName(QStringLiteral("sparsescope"));
+    try {
+        if (picture) {
+            applyTheme(application, given.theme == "dark" ? Theme::Dark : Theme::Light);
+            ScreenshotOptions options;
+            options.view = QString::fromStdString(given.screenshot);
+            options.runs = given.runs;
+            options.size = sizeOf(given.size);
+            options.out = QString::fromStdString(given.out);
+            options.run = QString::fromStdString(given.run);
+            takeScreenshot(options);
+            return 0;
+        }
+        if (figure) {
+            const Theme theme = given.theme == "dark" ? Theme::Dark : Theme::Light;
+            applyTheme(application, theme);
+            exportFromRuns(QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.out), theme, given.scale == 1 ? 2 : given.scale);
+            return 0;
+        }
+    } catch (const Failure &failure) {
+        std::fprintf(stderr, "%s\n", failure.what());
+        const std::string &where = failure.error().where;
+        return where.rfind("--", 0) == 0 ? kBadUsage : kFailed;
+    } catch (const std::exception &error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return kFailed;
+    }
+    applyTheme(application, themeOf(given.theme));
+    WindowOptions options;
+    options.out = given.outFolder;
+    options.device = given.device;
+    options.describeDevice = describeDevice;
+    MainWindow window(runExperiment, options);
+    if (!given.path.empty()) {
+        window.openPath(given.path);
+    }
+    window.show();
+    if (given.demo) {
+        QTimer::singleShot(0, &window, [&window] { window.startPreset("demo"); });
+    }
+    return QApplication::exec();
+}

@@ -162,6 +162,7 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         add(result.loss, *run, "val.loss");
         add(result.accuracy, *run, "val.accuracy");
         add(result.recall, *run, "oracle.recall");
+        add(result.recallBest, *run, "oracle.recall.best_layer");
         add(result.recallRecency, *run, "oracle.recall.recency");
         add(result.recallRandom, *run, "oracle.recall.random");
         add(result.accuracyRecency, *run, "counterfactual.accuracy.recency");
@@ -366,11 +367,11 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     const bool needed = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
     if (needed) {
         heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found by the selection") + at,
-                QStringLiteral("Of the keys that hold the answer. Solid: trained indexer."), t);
+                QStringLiteral("Of the keys that hold the answer, in the layer that finds most. Solid: trained."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             const QColor colour = familyColour(result->family, t);
-            row(familyText(result->family), result->recall, 1, true, colour);
+            row(familyText(result->family), result->recallBest.mean() ? result->recallBest : result->recall, 1, true, colour);
             row(QStringLiteral("  newest keys"), result->recallRecency, 1, true, t.hint, true);
             row(QStringLiteral("  random keys"), result->recallRandom, 1, true, t.hint, true);
         }
@@ -482,6 +483,7 @@ QString ComparisonFigure::csv() const
         const std::pair<const char *, const SeedValues *> metrics[] = {{"val.loss", &result.loss},
                                                                        {"val.accuracy", &result.accuracy},
                                                                        {"oracle.recall", &result.recall},
+                                                                       {"oracle.recall.best_layer", &result.recallBest},
                                                                        {"oracle.recall.recency", &result.recallRecency},
                                                                        {"oracle.recall.random", &result.recallRandom},
                                                                        {"counterfactual.accuracy.recency", &result.accuracyRecency},

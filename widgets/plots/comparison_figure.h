@@ -26,7 +26,8 @@ struct FamilyResult {
     Family family = Family::Classic;
     std::int64_t sequenceLength = 0;
     SeedValues loss, accuracy;
-    SeedValues recall, recallRecency, recallRandom;      ///< share of the needed keys that is selected, by who selects
+    SeedValues recall, recallRecency, recallRandom;      ///< share of the needed keys that is selected, by who selects, mean of layers
+    SeedValues recallBest;                               ///< of the layer that finds most: one is enough to answer
     SeedValues accuracyRecency, accuracyRandom;          ///< of the same weights with another selector
     SeedValues captured;
     std::vector<BandPoint> validation;                   ///< over steps

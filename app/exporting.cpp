@@ -1,0 +1,224 @@
+#include "app/exporting.h"
+
+#include "app/run_folder_reader.h"
+#include "core/base/error.h"
+#include "widgets/plots/comparison_figure.h"
+#include "widgets/plots/indexer_heatmap.h"
+#include "widgets/plots/loss_plot.h"
+#include "widgets/plots/selection_mask_view.h"
+#include "widgets/panels/inspect_page.h"
+#include "widgets/state/hover_state.h"
+#include "widgets/state/view_state.h"
+#include "widgets/style/dialogs.h"
+#include "widgets/style/figure_export.h"
+#include "widgets/style/theme.h"
+
+#include <QComboBox>
+#include <QCoreApplication>
+#include <QDialogButtonBox>
+#include <QDir>
+#include <QElapsedTimer>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QSettings>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr std::pair<const char *, const char *> kFigures[] = {
+    {"loss", "Loss"}, {"comparison", "Comparison"}, {"map", "Map of the layer"}, {"mask", "Selection mask"}};
+
+QString words(const QString &figure)
+{
+    for (const auto &[name, label] : kFigures) {
+        if (figure == QLatin1String(name)) {
+            return QString::fromUtf8(label);
+        }
+    }
+    return figure;
+}
+
+} // namespace
+
+ExportDialog::ExportDialog(Figures figures, const QString &chosen, QWidget *parent)
+    : QDialog(parent), m_figures(std::move(figures)), m_figure(new QComboBox(this)), m_format(new QComboBox(this)), m_theme(new QComboBox(this)),
+      m_scale(new QComboBox(this)), m_folder(new QLineEdit(this)), m_target(new QLabel(this)), m_result(new QLabel(this))
+{
+    setObjectName(QStringLiteral("exportDialog"));
+    setWindowTitle(QStringLiteral("Export"));
+    const auto named = [](QWidget *widget, const char *name, const QString &words) {
+        widget->setObjectName(QLatin1String(name));
+        widget->setAccessibleName(words);
+    };
+    named(m_figure, "exportFigure", QStringLiteral("Figure"));
+    named(m_format, "exportFormat", QStringLiteral("Format"));
+    named(m_theme, "exportTheme", QStringLiteral("Colours"));
+    named(m_scale, "exportScale", QStringLiteral("Scale"));
+    named(m_folder, "exportFolder", QStringLiteral("Folder"));
+    for (const auto &[name, view] : m_figures) {
+        m_figure->addItem(words(name), name);
+    }
+    m_figure->setCurrentIndex(std::max(0, m_figure->findData(chosen)));
+    for (const char *format : {"png", "svg", "pdf", "csv"}) {
+        m_format->addItem(QString::fromLatin1(format).toUpper(), QLatin1String(format));
+    }
+    m_theme->addItem(QStringLiteral("Light for print"));
+    m_theme->addItem(QStringLiteral("As on screen"));
+    for (int scale = 1; scale <= 4; ++scale) {
+        m_scale->addItem(QStringLiteral("%1×").arg(scale), scale);
+    }
+    m_scale->setCurrentIndex(1);
+    m_folder->setText(QSettings().value(QStringLiteral("exportFolder"), QDir::currentPath()).toString());
+    m_folder->setMinimumWidth(320);
+    auto *choose = new QPushButton(QStringLiteral("Choose…"), this);
+    auto *folderRow = new QHBoxLayout;
+    folderRow->addWidget(m_folder, 1);
+    folderRow->addWidget(choose);
+    setRole(m_target, "hint");
+    m_target->setObjectName(QStringLiteral("exportTarget"));
+    m_result->setObjectName(QStringLiteral("exportResult"));
+    m_result->setWordWrap(true);
+    auto *form = new QFormLayout;
+    form->addRow(QStringLiteral("Figure"), m_figure);
+    form->addRow(QStringLiteral("Format"), m_format);
+    form->addRow(QStringLiteral("Colours"), m_theme);
+    form->addRow(QStringLiteral("Scale"), m_scale);
+    form->addRow(QStringLiteral("Folder"), folderRow);
+    form->addRow(QString(), m_target);
+    auto *save = new QPushButton(QStringLiteral("Export"), this);
+    save->setObjectName(QStringLiteral("exportSave"));
+    save->setDefault(true);
+    setRole(save, "primary");
+    auto *close = new QPushButton(QStringLiteral("Close"), this);
+    close->setObjectName(QStringLiteral("exportClose"));
+    auto *buttons = new QHBoxLayout;
+    buttons->addStretch(1);
+    buttons->addWidget(close);
+    buttons->addWidget(save);
+    auto *layout = new QVBoxLayout(this);
+    layout->setContentsMargins(20, 20, 20, 16);
+    layout->setSpacing(12);
+    layout->addLayout(form);
+    layout->addWidget(m_result);
+    layout->addLayout(buttons);
+
+    connect(choose, &QPushButton::clicked, this, [this] {
+        const QString folder = dialogs::chooseFolder(this, QStringLiteral("Folder for exports"), m_folder->text());
+        if (!folder.isEmpty()) {
+            m_folder->setText(folder);
+        }
+    });
+    connect(m_figure, &QComboBox::currentIndexChanged, this, &ExportDialog::showTarget);
+    connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::showTarget);
+    connect(m_folder, &QLineEdit::textChanged, this, &ExportDialog::showTarget);
+    connect(save, &QPushButton::clicked, this, &ExportDialog::save);
+    connect(close, &QPushButton::clicked, this, &QDialog::reject);
+    save->setEnabled(!m_figures.empty());
+    showTarget();
+}
+
+void ExportDialog::showTarget()
+{
+    const int index = m_figure->currentIndex();
+    if (index < 0) {
+        m_target->setText(QStringLiteral("Nothing to export yet"));
+        return;
+    }
+    const QString file = proposedFileName(*m_figures[static_cast<std::size_t>(index)].second) + QLatin1Char('.') + m_format->currentData().toString();
+    m_target->setText(QDir(m_folder->text()).filePath(file));
+    m_scale->setEnabled(m_format->currentData().toString() == QLatin1String("png"));
+    m_theme->setEnabled(m_format->currentData().toString() != QLatin1String("csv"));
+}
+
+void ExportDialog::save()
+{
+    FigureOptions options;
+    options.theme = m_theme->currentIndex() == 0 ? Theme::Light : currentTheme();
+    options.scale = m_scale->currentData().toDouble();
+    try {
+        const QStringList files = exportFigure(*m_figures[static_cast<std::size_t>(m_figure->currentIndex())].second, m_target->text(), options);
+        QSettings().setValue(QStringLiteral("exportFolder"), m_folder->text());
+        m_result->setText(QStringLiteral("Wrote %1").arg(files.join(QStringLiteral(", "))));
+        setRole(m_result, "passed");
+    } catch (const std::exception &error) {
+        m_result->setText(QString::fromUtf8(error.what()));
+        setRole(m_result, "failed");
+    }
+}
+
+void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme, double scale)
+{
+    const bool known = std::any_of(std::begin(kFigures), std::end(kFigures), [&](const auto &f) { return figure == QLatin1String(f.first); });
+    if (!known) {
+        throw Failure({"unknown figure", "--export", figure.toStdString(), "loss, comparison, map or mask", ""});
+    }
+    figureFormat(out);
+    std::error_code ignored;
+    const std::filesystem::path root = std::filesystem::absolute(folder, ignored).lexically_normal();
+    std::vector<std::unique_ptr<RunData>> owned;
+    std::vector<RunData *> runs;
+    for (const auto &path : findRuns(root)) {
+        FoundRun found = readRun(path);
+        owned.push_back(std::make_unique<RunData>(found.config, experimentFolderOf(path, found.config), path));
+        owned.back()->apply(found.update);
+        owned.back()->flush();
+        if (owned.back()->experimentFolder() == owned.front()->experimentFolder()) { // one experiment a figure: the first
+            runs.push_back(owned.back().get());
+        }
+    }
+    if (runs.empty()) {
+        throw Failure({"no runs here", root.string(), "", "", "Give the folder of an experiment or of a run."});
+    }
+    const auto sparse = std::find_if(runs.begin(), runs.end(), [](const RunData *run) { return isSparse(run->config().model.family); });
+    RunData *current = sparse != runs.end() ? *sparse : runs.front();
+    FigureOptions options;
+    options.theme = theme;
+    options.scale = scale;
+    if (figure == QLatin1String("comparison")) {
+        exportFigure(ComparisonFigure(comparisonOf(runs, true)), out, options);
+        return;
+    }
+    if (figure == QLatin1String("loss")) {
+        LossPlot plot;
+        plot.setRuns(runs);
+        plot.setCurrent(current);
+        exportFigure(plot, out, options);
+        return;
+    }
+    if (current->snapshotSteps().empty()) {
+        throw Failure({"no snapshot to draw", current->folder().string(), "", "", "Snapshots are taken every probe.every steps."});
+    }
+    ViewState view;
+    HoverState hover;
+    InspectPage page(&view, &hover);
+    page.resize(1200, 800);
+    page.setRuns(runs);
+    page.setRun(current);
+    view.setRun(current->id());
+    view.setStep(current->snapshotSteps().back());
+    auto *map = page.findChild<IndexerHeatmap *>();
+    auto *mask = page.findChild<SelectionMaskView *>();
+    const HeatmapPlot *wanted = figure == QLatin1String("map") ? static_cast<HeatmapPlot *>(map) : mask;
+    QString reason;
+    QObject::connect(current, &RunData::snapshotFailed, &page, [&](std::int64_t, const QString &why) { reason = why; });
+    page.show(); // offscreen: a page that is not shown computes no maps
+    QElapsedTimer timer;
+    timer.start();
+    constexpr int kLongest = 60000;
+    while (!wanted->picture() && reason.isEmpty() && timer.elapsed() < kLongest) {
+        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 50);
+    }
+    if (!wanted->picture()) {
+        throw Failure({"the map could not be computed", current->folder().string(), reason.toStdString(), "", ""});
+    }
+    exportFigure(*wanted, out, options);
+}
+
+} // namespace sparsescope

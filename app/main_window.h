@@ -1,0 +1,159 @@
+#pragma once
+
+#include "app/run_folder_reader.h"
+#include "app/run_queue.h"
+#include "app/window_frame.h"
+#include "core/train/train_run.h"
+#include "widgets/state/hover_state.h"
+#include "widgets/state/run_table_model.h"
+#include "widgets/state/view_state.h"
+
+#include <QMainWindow>
+#include <QPointer>
+#include <QTimer>
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <vector>
+
+class QLabel;
+class QStackedWidget;
+
+namespace sparsescope {
+
+class ConfigForm;
+class ExportableView;
+class FirstRunPage;
+class InspectPage;
+class LogPanel;
+class MetricsPanel;
+class NoticeBar;
+class RunTable;
+class TrainPage;
+
+struct WindowOptions {
+    std::filesystem::path out = "runs";        ///< where new experiments are written
+    std::filesystem::path presets;             ///< empty: presetFolder()
+    std::string device = "auto";
+    /// For pictures that must repeat bit for bit: no clock, no ETA, no device name, nothing read from the settings.
+    bool frozen = false;
+    /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
+    std::function<DeviceInfo(const std::string &)> describeDevice;
+};
+
+/// The program's window: toolbar, pages, docks, status bar, and everything between them and the runs.
+class MainWindow : public QMainWindow {
+    Q_OBJECT
+
+public:
+    MainWindow(Engine engine, WindowOptions options, QWidget *parent = nullptr);
+    ~MainWindow() override;
+
+    /// Shows every run below a folder, or takes an experiment file into the form.
+    void openPath(const std::filesystem::path &path);
+    /// Queues a preset as it is and starts the queue. False when there is no such preset or it cannot run.
+    bool startPreset(const std::string &name);
+    void showPage(Page page);
+    Page page() const { return m_page; }
+    void setCurrentRun(RunData *run);
+    RunData *currentRun() const { return m_current; }
+    std::vector<RunData *> runs() const;
+    /// Runs of the experiment that is shown.
+    std::vector<RunData *> shownRuns() const;
+    ViewState &viewState() { return m_view; }
+    HoverState &hoverState() { return m_hover; }
+    RunQueue &queue() { return m_queue; }
+    ConfigForm *form() const { return m_form; }
+    TrainPage *trainPage() const { return m_trainPage; }
+    InspectPage *inspectPage() const { return m_inspectPage; }
+    /// Figures that can be exported now, with the names the command line uses: "loss", "comparison", "map".
+    std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures() const;
+    /// True once every folder that was opened has been read.
+    bool settled() const { return m_opening == 0; }
+
+public Q_SLOTS:
+    void startQueue();
+    void togglePause();
+    void stopTraining();
+    void toggleTheme();
+    void exportFigures();
+    void copyImage();
+
+Q_SIGNALS:
+    void settledChanged();
+
+protected:
+    void closeEvent(QCloseEvent *event) override;
+    void keyPressEvent(QKeyEvent *event) override;
+    void dragEnterEvent(QDragEnterEvent *event) override;
+    void dropEvent(QDropEvent *event) override;
+    void changeEvent(QEvent *event) override;
+    void showEvent(QShowEvent *event) override;
+
+private:
+    void buildPages();
+    void buildDocks();
+    void buildActions();
+    void buildStatusBar();
+    void connectParts();
+    void lookForDevice();
+
+    RunData *find(const std::filesystem::path &experimentFolder, const std::string &run) const;
+    RunData *addRun(std::unique_ptr<RunData> run);
+    /// The first run of an experiment that selects keys, else its first: what there is to look at.
+    RunData *firstOf(const std::filesystem::path &experimentFolder) const;
+    /// Brings what the training thread has put out since the last call to the runs of that experiment.
+    void takeRecords(const std::filesystem::path &experimentFolder);
+    void showFrame();
+    void experimentAdded(const QueuedExperiment &experiment);
+    void experimentFinished(const QueuedExperiment &experiment, const ExperimentOutcome &outcome);
+    /// `first`: everything of the run; else what is new since the last time.
+    void runFound(const FoundRun &found, bool first);
+    void showRuns();
+    void showView();
+    void showCursor();
+    void showTraining();
+    void showStatus();
+    void showFirstRun();
+    void updateDocks();
+    void postRunNotice(RunData &run);
+    void stepSnapshot(int by);
+    void chooseFolder();
+    void newExperiment();
+    void showShortcuts();
+    void showPlotMenu(QPoint globalPosition);
+
+    WindowOptions m_options;
+    std::vector<std::unique_ptr<RunData>> m_runs;
+    RunTableModel m_model;
+    ViewState m_view;
+    HoverState m_hover;
+    RunFolderReader m_reader;
+    RunToolbar *m_toolbar = nullptr;
+    QStackedWidget *m_stack = nullptr;
+    FirstRunPage *m_firstRun = nullptr;
+    TrainPage *m_trainPage = nullptr;
+    InspectPage *m_inspectPage = nullptr;
+    NoticeBar *m_notices = nullptr;
+    RunTable *m_runTable = nullptr;
+    ConfigForm *m_form = nullptr;
+    MetricsPanel *m_metrics = nullptr;
+    LogPanel *m_log = nullptr;
+    PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_logDock = nullptr;
+    QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr;
+    QTimer m_frame;                    ///< the one coalescing timer
+    QPointer<RunData> m_current;
+    Page m_page = Page::Train;
+    bool m_composing = false;          ///< a new experiment is being made: the form instead of the first-run page
+    bool m_closing = false;
+    bool m_deviceAsked = false;
+    bool m_cuda = false;
+    int m_opening = 0;
+    double m_doneAtStart = 0;          ///< steps of the experiment done when its clock was started
+    std::chrono::steady_clock::time_point m_clock;
+    RunQueue m_queue;                  // last: its thread stops before anything it feeds goes
+};
+
+} // namespace sparsescope

@@ -1,0 +1,229 @@
+#include "app/main_window.h"
+
+#include "app/train_page.h"
+#include "core/base/cost_model.h"
+#include "widgets/panels/config_form.h"
+#include "widgets/panels/first_run_page.h"
+#include "widgets/panels/inspect_page.h"
+#include "widgets/panels/log_panel.h"
+#include "widgets/panels/metrics_panel.h"
+#include "widgets/panels/notice_bar.h"
+#include "widgets/panels/run_table.h"
+#include "widgets/state/number_text.h"
+#include "widgets/style/theme.h"
+
+#include <QAction>
+#include <QComboBox>
+#include <QLabel>
+#include <QMenuBar>
+#include <QScrollArea>
+#include <QStackedWidget>
+#include <QStatusBar>
+#include <QVBoxLayout>
+
+#include <algorithm>
+
+/// How the window is put together; what it does is in main_window.cpp.
+namespace sparsescope {
+
+namespace {
+
+QString estimateOf(const std::vector<RunConfig> &runs, bool cuda)
+{
+    double seconds = 0, largest = 0, memory = 0;
+    for (const RunConfig &run : runs) {
+        const int vocabulary = expectedVocabulary(run);
+        seconds += runSeconds(run, vocabulary, typicalSpeed(cuda));
+        largest = std::max(largest, static_cast<double>(parameterCount(run, vocabulary).total()));
+        memory = std::max(memory, trainingMemory(run, vocabulary, cuda ? 2 : 4));
+    }
+    return QStringLiteral("%1 %2 · up to %3 parameters · roughly %4 in all, %5 each")
+        .arg(runs.size())
+        .arg(runs.size() == 1 ? "run" : "runs")
+        .arg(parametersText(largest), durationText(seconds), bytesText(memory));
+}
+
+} // namespace
+
+void MainWindow::buildPages()
+{
+    m_toolbar = new RunToolbar(this);
+    addToolBar(Qt::TopToolBarArea, m_toolbar);
+    m_stack = new QStackedWidget;
+    m_firstRun = new FirstRunPage;
+    m_trainPage = new TrainPage;
+    m_inspectPage = new InspectPage(&m_view, &m_hover);
+    m_inspectPage->setObjectName(QStringLiteral("pageInspect"));
+    m_stack->addWidget(m_firstRun);
+    m_stack->addWidget(m_trainPage);
+    m_stack->addWidget(m_inspectPage);
+    m_notices = new NoticeBar;
+    auto *centre = new QWidget;
+    setRole(centre, "page");
+    auto *layout = new QVBoxLayout(centre);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->setSpacing(0);
+    layout->addWidget(m_notices);
+    layout->addWidget(m_stack, 1);
+    setCentralWidget(centre);
+}
+
+void MainWindow::buildDocks()
+{
+    setDockNestingEnabled(true);
+    setCorner(Qt::BottomLeftCorner, Qt::LeftDockWidgetArea);
+    setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
+    m_runTable = new RunTable(&m_model);
+    m_form = new ConfigForm;
+    m_form->setEstimate([this](const std::vector<RunConfig> &runs) { return estimateOf(runs, m_cuda); });
+    m_metrics = new MetricsPanel;
+    m_log = new LogPanel;
+    m_log->setUtc(m_options.frozen);
+    auto *metricsScroll = new QScrollArea;
+    metricsScroll->setWidget(m_metrics);
+    metricsScroll->setWidgetResizable(true);
+    metricsScroll->setFrameShape(QFrame::NoFrame);
+    metricsScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    metricsScroll->viewport()->setAutoFillBackground(true);
+    metricsScroll->viewport()->setBackgroundRole(QPalette::Button);
+    m_runsDock = new PanelDock(QStringLiteral("Runs"), "runsDock", m_runTable, this);
+    m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
+    m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
+    m_logDock = new PanelDock(QStringLiteral("Log"), "logDock", m_log, this);
+    auto *hint = new QLabel(QStringLiteral("does not change queued runs"));
+    setRole(hint, "hint");
+    m_experimentDock->addTitleWidget(hint);
+    m_logDock->addTitleWidget(m_log->filter());
+    m_runTable->setMinimumWidth(290);
+    m_form->setMinimumWidth(290);
+    metricsScroll->setMinimumWidth(260);
+    m_log->setMinimumHeight(60);
+    addDockWidget(Qt::LeftDockWidgetArea, m_runsDock);
+    addDockWidget(Qt::LeftDockWidgetArea, m_experimentDock);
+    addDockWidget(Qt::RightDockWidgetArea, m_metricsDock);
+    addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
+}
+
+void MainWindow::buildStatusBar()
+{
+    m_statusRun = new QLabel;
+    m_statusRun->setObjectName(QStringLiteral("statusRun"));
+    m_statusQueue = new QLabel;
+    m_statusQueue->setObjectName(QStringLiteral("statusQueue"));
+    m_statusCursor = new QLabel;
+    m_statusCursor->setObjectName(QStringLiteral("statusCursor"));
+    m_statusReducer = new QLabel;
+    m_statusReducer->setObjectName(QStringLiteral("statusReducer"));
+    statusBar()->setSizeGripEnabled(false);
+    statusBar()->addWidget(m_statusRun);
+    statusBar()->addWidget(m_statusQueue);
+    statusBar()->addPermanentWidget(m_statusReducer);
+    statusBar()->addPermanentWidget(m_statusCursor);
+}
+
+void MainWindow::buildActions()
+{
+    const auto action = [this](QMenu *menu, const QString &text, const QKeySequence &keys, auto slot) {
+        QAction *action = menu->addAction(text);
+        action->setShortcut(keys);
+        connect(action, &QAction::triggered, this, slot);
+        return action;
+    };
+    QMenu *file = menuBar()->addMenu(QStringLiteral("File"));
+    action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
+    action(file, QStringLiteral("Open runs…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
+    action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
+    file->addSeparator();
+    action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
+
+    QMenu *edit = menuBar()->addMenu(QStringLiteral("Edit"));
+    action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
+    action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
+        m_runsDock->show();
+        m_runTable->focusFilter();
+    });
+
+    QMenu *view = menuBar()->addMenu(QStringLiteral("View"));
+    action(view, QStringLiteral("Train"), QKeySequence(Qt::CTRL | Qt::Key_1), [this] { showPage(Page::Train); });
+    action(view, QStringLiteral("Inspect"), QKeySequence(Qt::CTRL | Qt::Key_2), [this] { showPage(Page::Inspect); });
+    view->addSeparator();
+    // The letters themselves act in keyPressEvent: only while no text field has the focus.
+    action(view, QStringLiteral("Logarithmic steps\tL"), {}, [this] { m_trainPage->loss()->toggleLogX(); });
+    action(view, QStringLiteral("Logarithmic loss\tY"), {}, [this] { m_trainPage->loss()->toggleLogY(); });
+    action(view, QStringLiteral("Unsmoothed loss\tR"), {}, [this] { m_trainPage->loss()->toggleRaw(); });
+    view->addSeparator();
+    const std::tuple<PanelDock *, int> docks[] = {{m_logDock, Qt::Key_F8}, {m_runsDock, Qt::Key_F9}, {m_metricsDock, Qt::Key_F10}};
+    for (const auto &[dock, key] : docks) {
+        dock->toggleViewAction()->setShortcut(QKeySequence(key));
+        view->addAction(dock->toggleViewAction());
+    }
+    view->addAction(m_experimentDock->toggleViewAction());
+    view->addSeparator();
+    action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
+    action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11), [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
+
+    QMenu *run = menuBar()->addMenu(QStringLiteral("Run"));
+    action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
+    action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
+    action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
+
+    QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
+    action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
+}
+
+void MainWindow::connectParts()
+{
+    connect(m_toolbar, &RunToolbar::pageRequested, this, &MainWindow::showPage);
+    connect(m_toolbar, &RunToolbar::startRequested, this, &MainWindow::startQueue);
+    connect(m_toolbar, &RunToolbar::pauseRequested, this, &MainWindow::togglePause);
+    connect(m_toolbar, &RunToolbar::stopRequested, this, &MainWindow::stopTraining);
+    connect(m_toolbar, &RunToolbar::newExperimentRequested, this, &MainWindow::newExperiment);
+    connect(m_toolbar, &RunToolbar::exportRequested, this, &MainWindow::exportFigures);
+    connect(m_toolbar, &RunToolbar::themeRequested, this, &MainWindow::toggleTheme);
+    connect(m_firstRun, &FirstRunPage::demoRequested, this, [this] { startPreset("demo"); });
+    connect(m_firstRun, &FirstRunPage::presetRequested, this, &MainWindow::newExperiment);
+    connect(m_firstRun, &FirstRunPage::openRequested, this, &MainWindow::chooseFolder);
+    connect(m_form, &ConfigForm::addRequested, this, [this](const ExperimentConfig &experiment) { m_queue.add(experiment); });
+    connect(m_runTable, &RunTable::currentRunChanged, this, &MainWindow::setCurrentRun);
+    connect(m_runTable, &RunTable::runActivated, this, [this] { showPage(Page::Inspect); });
+    connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
+    connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);
+    connect(m_trainPage, &TrainPage::hovered, this, [this](std::optional<std::int64_t> step) { m_hover.setStep(step.value_or(-1)); });
+    connect(m_trainPage->loss(), &LossPlot::menuRequested, this, &MainWindow::showPlotMenu);
+    connect(&m_view, &ViewState::changed, this, &MainWindow::showView);
+    connect(&m_hover, &HoverState::changed, this, [this] {
+        const std::int64_t step = m_hover.hover().step;
+        m_trainPage->setHover(step >= 0 ? std::optional(step) : std::nullopt);
+    });
+    connect(&m_queue, &RunQueue::added, this, &MainWindow::experimentAdded);
+    connect(&m_queue, &RunQueue::finished, this, &MainWindow::experimentFinished);
+    connect(&m_queue, &RunQueue::changed, this, &MainWindow::showTraining);
+    connect(&m_queue, &RunQueue::started, this, [this](const QueuedExperiment &experiment) {
+        m_reader.setLive({experiment.folder});
+        m_doneAtStart = -1;
+        setCurrentRun(firstOf(experiment.folder));
+        m_view.setFollowLive(true);
+        m_frame.start();
+    });
+    connect(&m_reader, &RunFolderReader::found, this, [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, true); });
+    connect(&m_reader, &RunFolderReader::updated, this, [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
+    connect(&m_reader, &RunFolderReader::failed, this, [this](const QString &folder, const QString &reason) {
+        m_notices->post(folder, NoticeBar::Kind::Failed, QStringLiteral("Could not open %1").arg(QString::fromStdString(std::filesystem::path(folder.toStdString()).filename().string())), reason);
+    });
+    connect(&m_reader, &RunFolderReader::opened, this, [this](const QString &folder, int runs) {
+        --m_opening;
+        if (runs == 0) {
+            m_notices->post(folder, NoticeBar::Kind::Check, QStringLiteral("No runs in %1").arg(folder),
+                            QStringLiteral("A run folder holds run.json. Open the folder of a run or one above it."));
+        }
+        if (m_current && !m_queue.training() && m_opening == 0) {
+            setCurrentRun(firstOf(m_current->experimentFolder()));
+        }
+        showFirstRun();
+        Q_EMIT settledChanged();
+    });
+    connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
+    connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
+}
+
+} // namespace sparsescope

@@ -1,0 +1,158 @@
+#include "app/main_window.h"
+
+#include "app/exporting.h"
+#include "app/train_page.h"
+#include "widgets/panels/inspect_page.h"
+#include "widgets/plots/comparison_figure.h"
+#include "widgets/plots/indexer_heatmap.h"
+#include "widgets/plots/selection_mask_view.h"
+#include "widgets/plots/series_plot.h"
+#include "widgets/style/dialogs.h"
+
+#include <QApplication>
+#include <QClipboard>
+#include <QDropEvent>
+#include <QKeyEvent>
+#include <QMenu>
+#include <QMimeData>
+#include <QUrl>
+
+#include <algorithm>
+
+/// Keys, drops, menus and export of the window.
+namespace sparsescope {
+
+void MainWindow::keyPressEvent(QKeyEvent *event)
+{
+    // A focused text field takes letters before they come here.
+    LossPlot *loss = m_trainPage->loss();
+    const bool ten = event->modifiers() & Qt::ShiftModifier;
+    switch (event->key()) {
+    case Qt::Key_L:
+        loss->toggleLogX();
+        break;
+    case Qt::Key_Y:
+        loss->toggleLogY();
+        break;
+    case Qt::Key_R:
+        loss->toggleRaw();
+        break;
+    case Qt::Key_BracketLeft:
+    case Qt::Key_BraceLeft:
+        stepSnapshot(ten ? -10 : -1);
+        break;
+    case Qt::Key_BracketRight:
+    case Qt::Key_BraceRight:
+        stepSnapshot(ten ? 10 : 1);
+        break;
+    case Qt::Key_Home:
+        stepSnapshot(-1000000);
+        break;
+    case Qt::Key_End:
+        m_view.setFollowLive(true);
+        if (m_current) {
+            m_view.followStep(m_current->step());
+        }
+        break;
+    default:
+        QMainWindow::keyPressEvent(event);
+    }
+}
+
+void MainWindow::stepSnapshot(int by)
+{
+    if (!m_current || m_current->snapshotSteps().empty()) {
+        return;
+    }
+    const auto &steps = m_current->snapshotSteps();
+    const auto after = std::upper_bound(steps.begin(), steps.end(), m_view.view().step);
+    const auto at = std::max<std::ptrdiff_t>(0, after - steps.begin() - 1);
+    m_view.setStep(steps[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(at + by, 0, static_cast<std::ptrdiff_t>(steps.size()) - 1))]);
+}
+
+void MainWindow::dragEnterEvent(QDragEnterEvent *event)
+{
+    if (event->mimeData()->hasUrls()) {
+        event->acceptProposedAction();
+    }
+}
+
+void MainWindow::dropEvent(QDropEvent *event)
+{
+    for (const QUrl &url : event->mimeData()->urls()) {
+        if (url.isLocalFile()) {
+            openPath(url.toLocalFile().toStdString());
+        }
+    }
+    event->acceptProposedAction();
+}
+
+void MainWindow::chooseFolder()
+{
+    const QString folder = dialogs::chooseFolder(this, QStringLiteral("Open runs"), QString::fromStdString(m_options.out.string()));
+    if (!folder.isEmpty()) {
+        openPath(folder.toStdString());
+    }
+}
+
+void MainWindow::showShortcuts()
+{
+    static const std::pair<const char *, const char *> kKeys[] = {
+        {"Ctrl+1, Ctrl+2", "Train, Inspect"}, {"Ctrl+N", "New experiment"}, {"Ctrl+O", "Open runs"}, {"Ctrl+Return", "Start the queue"},
+        {"F6", "Pause or resume"}, {"Shift+F6", "Stop"}, {"[ and ], Shift: ten", "Previous, next snapshot"}, {"Home, End", "First snapshot, follow live"},
+        {"L, Y, R", "Log x, log y, raw"}, {"+, −, 0 on a plot", "Zoom, show everything"}, {"Ctrl+F", "Filter runs"}, {"Ctrl+E", "Export"},
+        {"Ctrl+Shift+C", "Copy image"}, {"F8, F9, F10", "Log, Runs, Metrics"}, {"Ctrl+T", "Light or dark"}, {"F11", "Full screen"}};
+    QString rows;
+    for (const auto &[keys, words] : kKeys) {
+        rows += QStringLiteral("<tr><td style='padding-right:18px'><tt>%1</tt></td><td>%2</td></tr>").arg(QString::fromUtf8(keys).toHtmlEscaped(), QString::fromUtf8(words));
+    }
+    dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows), {QStringLiteral("Close")});
+}
+
+void MainWindow::showPlotMenu(QPoint globalPosition)
+{
+    QMenu menu(this);
+    menu.addAction(QStringLiteral("Copy image"), m_trainPage->loss()->plot(), &SeriesPlot::copyImage);
+    menu.addAction(QStringLiteral("Export…"), this, &MainWindow::exportFigures);
+    menu.addSeparator();
+    menu.addAction(QStringLiteral("Show everything"), m_trainPage->loss()->plot(), &SeriesPlot::resetView);
+    menu.exec(globalPosition);
+}
+
+void MainWindow::copyImage()
+{
+    if (m_page == Page::Inspect) {
+        QApplication::clipboard()->setPixmap(m_inspectPage->findChild<IndexerHeatmap *>()->grab());
+    } else {
+        m_trainPage->loss()->plot()->copyImage();
+    }
+}
+
+std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::figures() const
+{
+    // Views that are on screen stay with their owners: a pointer without a deleter.
+    const auto borrowed = [](ExportableView *view) { return std::shared_ptr<ExportableView>(view, [](ExportableView *) {}); };
+    std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures;
+    const std::vector<RunData *> shown = shownRuns();
+    if (shown.empty()) {
+        return figures;
+    }
+    figures.emplace_back(QStringLiteral("loss"), borrowed(m_trainPage->loss()));
+    figures.emplace_back(QStringLiteral("comparison"), std::make_shared<ComparisonFigure>(comparisonOf(shown)));
+    // Maps are painted from the snapshot that the Inspect page shows.
+    if (auto *map = m_inspectPage->findChild<IndexerHeatmap *>(); map != nullptr && map->picture()) {
+        figures.emplace_back(QStringLiteral("map"), borrowed(map));
+    }
+    if (auto *mask = m_inspectPage->findChild<SelectionMaskView *>(); mask != nullptr && mask->picture() && isSparse(m_current->config().model.family)) {
+        figures.emplace_back(QStringLiteral("mask"), borrowed(mask));
+    }
+    return figures;
+}
+
+void MainWindow::exportFigures()
+{
+    ExportDialog dialog(figures(), m_page == Page::Inspect ? QStringLiteral("map") : QStringLiteral("loss"), this);
+    dialog.exec();
+}
+
+} // namespace sparsescope

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "core/base/run_store.h"
+#include "widgets/state/run_data.h"
+
+#include <QObject>
+#include <QString>
+#include <QThread>
+#include <QTimer>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace sparsescope {
+
+/// A run found on disk, with everything read so far.
+struct FoundRun {
+    std::filesystem::path folder;
+    RunConfig config;
+    RunUpdate update;
+};
+
+/// Reads run folders on a thread of its own and looks again every second while a run may still grow. Runs that this process
+/// trains are left out: their records come from memory.
+class RunFolderReader : public QObject {
+    Q_OBJECT
+
+public:
+    explicit RunFolderReader(QObject *parent = nullptr);
+    ~RunFolderReader() override;
+
+    /// Reads every run below `folder`, now and those that appear later.
+    void open(const std::filesystem::path &folder);
+    void setLive(const std::set<std::filesystem::path> &experimentFolders);
+
+Q_SIGNALS:
+    void found(std::shared_ptr<const sparsescope::FoundRun> run);
+    /// `run.update` holds only what is new.
+    void updated(std::shared_ptr<const sparsescope::FoundRun> run);
+    void failed(QString folder, QString reason);
+    /// Everything below an opened folder has been read once.
+    void opened(QString folder, int runs);
+
+private:
+    class Worker;
+    QThread m_thread;
+    Worker *m_worker;                  // lives on m_thread
+};
+
+/// Reads one run as a whole, now, on the calling thread. Throws Failure.
+FoundRun readRun(const std::filesystem::path &folder);
+
+/// The experiment folder of a run folder: the id's parts are cut off where the path ends with them.
+std::filesystem::path experimentFolderOf(const std::filesystem::path &runFolder, const RunConfig &config);
+
+} // namespace sparsescope
+
+Q_DECLARE_METATYPE(std::shared_ptr<const sparsescope::FoundRun>)

@@ -1,0 +1,109 @@
+#include "app/run_queue.h"
+
+#include <algorithm>
+
+namespace sparsescope {
+
+RunQueue::RunQueue(Engine engine, std::filesystem::path out, QObject *parent) : QObject(parent), m_out(std::move(out)), m_thread(std::move(engine))
+{
+    connect(&m_thread, &TrainingThread::finished, this, &RunQueue::ended);
+}
+
+std::string RunQueue::freeName(const std::string &name) const
+{
+    constexpr std::size_t kLongest = 64;
+    const auto taken = [&](const std::string &candidate) {
+        std::error_code ignored;
+        const std::filesystem::path folder = m_out / candidate;
+        return std::filesystem::exists(folder, ignored) || (m_current && m_current->folder == folder)
+            || std::any_of(m_waiting.begin(), m_waiting.end(), [&](const QueuedExperiment &q) { return q.folder == folder; });
+    };
+    std::string candidate = name;
+    for (int number = 2; taken(candidate); ++number) {
+        const std::string suffix = "-" + std::to_string(number);
+        candidate = name.substr(0, kLongest - suffix.size()) + suffix;
+    }
+    return candidate;
+}
+
+void RunQueue::add(const ExperimentConfig &experiment)
+{
+    nlohmann::ordered_json document = experiment.document;
+    const std::string name = freeName(experiment.name);
+    document["name"] = name;
+    QueuedExperiment entry{parseExperiment(document, experiment.origin), m_out / name, false};
+    m_waiting.push_back(entry);
+    Q_EMIT added(entry);
+    if (m_going && !m_current) {
+        startNext();
+    }
+    Q_EMIT changed();
+}
+
+void RunQueue::addResume(const std::filesystem::path &folder)
+{
+    QueuedExperiment entry{loadExperiment(folder / "experiment.json"), folder, true};
+    m_waiting.push_back(entry);
+    Q_EMIT added(entry);
+    Q_EMIT changed();
+}
+
+void RunQueue::start()
+{
+    m_going = true;
+    if (!m_current) {
+        startNext();
+    } else {
+        resume();
+    }
+}
+
+void RunQueue::startNext()
+{
+    if (m_waiting.empty()) {
+        m_going = false;
+        Q_EMIT changed();
+        return;
+    }
+    m_current = std::move(m_waiting.front());
+    m_waiting.pop_front();
+    RunnerOptions options;
+    options.out = m_current->folder.parent_path();
+    options.device = m_device;
+    options.resume = m_current->resume;
+    m_thread.start(m_current->config, options);
+    Q_EMIT started(*m_current);
+    Q_EMIT changed();
+}
+
+void RunQueue::pause()
+{
+    m_thread.pause();
+    Q_EMIT changed();
+}
+
+void RunQueue::resume()
+{
+    m_thread.resume();
+    Q_EMIT changed();
+}
+
+void RunQueue::stop()
+{
+    m_going = false;
+    m_thread.stop();
+    Q_EMIT changed();
+}
+
+void RunQueue::ended(const ExperimentOutcome &outcome)
+{
+    const QueuedExperiment done = std::move(*m_current);
+    m_current.reset();
+    Q_EMIT finished(done, outcome);
+    if (m_going) {
+        startNext();
+    }
+    Q_EMIT changed();
+}
+
+} // namespace sparsescope

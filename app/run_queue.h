@@ -1,0 +1,63 @@
+#pragma once
+
+#include "app/training_thread.h"
+
+#include <QObject>
+
+#include <deque>
+#include <filesystem>
+#include <optional>
+
+namespace sparsescope {
+
+struct QueuedExperiment {
+    ExperimentConfig config;
+    std::filesystem::path folder;      ///< <out>/<name>
+    bool resume = false;
+};
+
+/// Experiments one after another. A failed one does not stop the queue; Stop does.
+class RunQueue : public QObject {
+    Q_OBJECT
+
+public:
+    RunQueue(Engine engine, std::filesystem::path out, QObject *parent = nullptr);
+
+    void setDevice(const std::string &device) { m_device = device; }
+    const std::filesystem::path &out() const { return m_out; }
+    /// Copies the experiment under a name that no folder of `out` has yet ("smoke-2"); starts it when the queue is going.
+    void add(const ExperimentConfig &experiment);
+    /// Goes on with an experiment whose folder is there. Throws Failure or ConfigFailure when experiment.json is damaged.
+    void addResume(const std::filesystem::path &folder);
+    void start();
+    void pause();
+    void resume();
+    /// Ends the current experiment with checkpoints; those after it wait for start().
+    void stop();
+
+    bool training() const { return m_current.has_value(); }
+    const std::optional<QueuedExperiment> &current() const { return m_current; }
+    const std::deque<QueuedExperiment> &waiting() const { return m_waiting; }
+    TrainingThread &thread() { return m_thread; }
+
+Q_SIGNALS:
+    void added(const sparsescope::QueuedExperiment &experiment);
+    void started(const sparsescope::QueuedExperiment &experiment);
+    /// After the last record of the experiment was put into the thread's queue.
+    void finished(const sparsescope::QueuedExperiment &experiment, const sparsescope::ExperimentOutcome &outcome);
+    void changed();
+
+private:
+    void startNext();
+    void ended(const ExperimentOutcome &outcome);
+    std::string freeName(const std::string &name) const;
+
+    std::filesystem::path m_out;
+    std::string m_device = "auto";
+    std::deque<QueuedExperiment> m_waiting;
+    std::optional<QueuedExperiment> m_current;
+    bool m_going = false;
+    TrainingThread m_thread;
+};
+
+} // namespace sparsescope

@@ -1,0 +1,88 @@
+#include "app/screenshots.h"
+
+#include "app/main_window.h"
+#include "core/base/error.h"
+#include "widgets/panels/inspect_page.h"
+#include "widgets/plots/indexer_heatmap.h"
+
+#include <QApplication>
+#include <QElapsedTimer>
+#include <QPixmap>
+#include <QSaveFile>
+#include <QThread>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr int kLongestMilliseconds = 60000, kQuietMilliseconds = 120, kEqualGrabs = 3;
+
+void wait(int milliseconds)
+{
+    QElapsedTimer timer;
+    timer.start();
+    while (timer.elapsed() < milliseconds) {
+        QCoreApplication::processEvents(QEventLoop::AllEvents, 10);
+        QThread::msleep(2);
+    }
+}
+
+} // namespace
+
+void takeScreenshot(const ScreenshotOptions &options)
+{
+    const bool train = options.view == QLatin1String("train"), focus = options.view == QLatin1String("focus");
+    if (!train && !focus && options.view != QLatin1String("first-run")) {
+        throw Failure({"unknown view", "--screenshot", options.view.toStdString(), "first-run, train or focus", ""});
+    }
+    WindowOptions window;
+    window.frozen = true;
+    MainWindow shown([](const ExperimentConfig &, const RunnerOptions &, RunControl &, TrainingObserver &) { return std::vector<RunOutcome>{}; }, window);
+    shown.resize(options.size);
+    QElapsedTimer timer;
+    timer.start();
+    const auto inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
+    if (train || focus) {
+        shown.openPath(options.runs);
+        while (!shown.settled() && inTime()) {
+            wait(5);
+        }
+        if (shown.runs().empty()) {
+            throw Failure({"no runs here", options.runs.string(), "", "", "Give the folder of an experiment or of a run."});
+        }
+        if (!options.run.isEmpty()) {
+            RunData *wanted = nullptr;
+            for (RunData *run : shown.runs()) {
+                wanted = run->id() == options.run ? run : wanted;
+            }
+            if (wanted == nullptr) {
+                throw Failure({"no such run", "--run", options.run.toStdString(), "the id of a run, for example seq_64/sparse/seed_0", ""});
+            }
+            shown.setCurrentRun(wanted);
+        }
+        shown.showPage(focus ? Page::Inspect : Page::Train);
+    }
+    shown.show();
+    if (QWidget *focused = QApplication::focusWidget()) {
+        focused->clearFocus(); // a blinking cursor would not repeat
+    }
+    if (focus) { // maps are computed off this thread
+        const auto *map = shown.inspectPage()->findChild<IndexerHeatmap *>();
+        while (map != nullptr && !map->picture() && !shown.currentRun()->snapshotSteps().empty() && inTime()) {
+            wait(10);
+        }
+    }
+    QImage image;
+    for (int equal = 0; equal < kEqualGrabs && inTime();) {
+        wait(kQuietMilliseconds);
+        const QImage next = shown.grab().toImage();
+        equal = next == image ? equal + 1 : 0;
+        image = next;
+    }
+    QSaveFile file(options.out);
+    if (!file.open(QIODevice::WriteOnly) || !image.save(&file, "PNG") || !file.commit()) {
+        throw Failure({"the picture could not be written", options.out.toStdString(), file.errorString().toStdString(), "", "Check the folder and the free space."});
+    }
+}
+
+} // namespace sparsescope

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <QSize>
+#include <QString>
+
+#include <filesystem>
+
+namespace sparsescope {
+
+struct ScreenshotOptions {
+    QString view;                      ///< first-run, train, focus
+    std::filesystem::path runs;        ///< empty: none
+    QSize size{1600, 1000};            ///< logical pixels
+    QString out;
+    QString run;                       ///< id of the run to show; empty: the first that selects keys
+};
+
+/// Draws the window as it stands on those runs and writes it as PNG. The application's theme and scale are already set.
+/// Repeats bit for bit: clock, ETA, device name and animation are frozen. Throws Failure.
+void takeScreenshot(const ScreenshotOptions &options);
+
+} // namespace sparsescope

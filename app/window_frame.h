@@ -1,0 +1,64 @@
+#pragma once
+
+#include "core/base/records.h"
+
+#include <QDockWidget>
+#include <QToolBar>
+
+class QLabel;
+class QPushButton;
+class QToolButton;
+
+namespace sparsescope {
+
+enum class Page { Train, Inspect };
+
+/// Pages, run control, device and theme: on every page, so that training is never hidden.
+class RunToolbar : public QToolBar {
+    Q_OBJECT
+
+public:
+    explicit RunToolbar(QWidget *parent = nullptr);
+
+    enum class Training { Idle, Running, Pausing, Paused, Stopping };
+    void setTraining(Training training, bool canStart);
+    void setPage(Page page);
+    void setExportable(bool exportable);
+    void setDevice(const QString &words, bool warning, const QString &details);
+
+Q_SIGNALS:
+    void pageRequested(sparsescope::Page page);
+    void startRequested();             ///< start the queue, or resume
+    void pauseRequested();
+    void stopRequested();
+    void newExperimentRequested();
+    void exportRequested();
+    void themeRequested();
+
+protected:
+    void changeEvent(QEvent *event) override;
+
+private:
+    void showDevice();
+
+    QToolButton *m_train, *m_inspect, *m_theme;
+    QPushButton *m_start, *m_pause, *m_stop, *m_export;
+    QLabel *m_device, *m_deviceIcon;
+    bool m_deviceWarning = false;
+    Training m_training = Training::Idle;
+};
+
+/// A dock with a title of 36 px and room for controls at its right.
+class PanelDock : public QDockWidget {
+    Q_OBJECT
+
+public:
+    PanelDock(const QString &title, const char *name, QWidget *content, QWidget *parent);
+    /// At the right of the title; the dock takes it over.
+    void addTitleWidget(QWidget *widget);
+
+private:
+    QWidget *m_title;
+};
+
+} // namespace sparsescope
