@@ -102,7 +102,7 @@ InspectPage::InspectPage(ViewState *viewState, HoverState *hoverState, QWidget *
     auto *right = new QVBoxLayout;
     right->setSpacing(6);
     auto *mapCard = makeMapCard();
-    right->addWidget(makeRowCard(), 5);
+    right->addWidget(makeRowCard(), 4);
     right->addWidget(makeMaskCard(), 6);
     columns->addWidget(mapCard, 11);
     columns->addLayout(right, 9);
@@ -733,6 +733,7 @@ void InspectPage::showRow()
         values = {{QStringLiteral("Visible keys"), QString::number(t + 1)}, {QStringLiteral("Selection"), QStringLiteral("every key")}};
     }
     m_rowStats->setValues(values);
+    m_legend->setVisible(row.hasSelection);
     m_legend->setTaskShown(!snapshot.needed.empty());
 }
 

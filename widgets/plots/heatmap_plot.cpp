@@ -27,13 +27,18 @@ constexpr double kTickDistance = 34;
 constexpr double kGridFrom = 12;       // pixels per cell from which cells get a grid
 constexpr double kTitleHeight = 30;    // of a figure on paper
 constexpr int kBigStep = 10;
+constexpr double kTooltipLine = 21, kTooltipPad = 10, kTooltipGap = 16, kTooltipAway = 14;
+constexpr double kTagRoomAcross = 30, kTagRoomDown = 15; // pixels about a tag in which no tick has a number
 constexpr qint64 kDescribeEveryMs = 1000;
 
 } // namespace
 
 HeatmapPlot::HeatmapPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     : QWidget(parent), m_viewState(viewState), m_hoverState(hoverState)
+    , m_tooltip(new PaintedPart("mapTooltip", QStringLiteral("Values under the pointer"),
+                                [this](QPainter &painter) { paintTooltip(painter); }, this))
 {
+    m_tooltip->hide();
     setMouseTracking(true);
     setFocusPolicy(Qt::StrongFocus);
     m_dimTimer.setSingleShot(true);
@@ -43,8 +48,8 @@ HeatmapPlot::HeatmapPlot(ViewState *viewState, HoverState *hoverState, QWidget *
         update();
     });
     connect(&m_tooltipTimer, &QTimer::timeout, this, [this] {
-        m_tooltipShown = true;
-        update();
+        m_tooltip->show();
+        placeTooltip();
     });
     connect(m_viewState, &ViewState::changed, this, qOverload<>(&QWidget::update));
     connect(m_hoverState, &HoverState::changed, this, &HeatmapPlot::hoverChanged);
@@ -67,8 +72,8 @@ void HeatmapPlot::setPicture(std::shared_ptr<const LayerPicture> picture)
 void HeatmapPlot::setRow(std::shared_ptr<const RowAnswer> row)
 {
     m_row = std::move(row);
-    if (m_tooltipShown) {
-        update();
+    if (m_tooltip->isVisible()) {
+        placeTooltip();
     }
 }
 
@@ -183,9 +188,6 @@ void HeatmapPlot::paintEvent(QPaintEvent *)
         }
         paintMap(painter, frame);
         painter.setOpacity(1);
-        if (m_tooltipShown) {
-            paintTooltip(painter, frame);
-        }
     }
     if (hasFocus()) {
         painter.setRenderHint(QPainter::Antialiasing);
@@ -273,12 +275,23 @@ void HeatmapPlot::paintFuture(QPainter &painter, const Frame &frame) const
     painter.restore();
 }
 
+std::pair<int, int> HeatmapPlot::taggedCell(const Frame &frame) const
+{
+    const Hover &hover = m_hoverState->hover();
+    const View &view = m_viewState->view();
+    const QSize cells = frame.cells();
+    if (frame.onScreen && hover.query >= 0 && hover.query < cells.height() && hover.key >= 0 && hover.key < cells.width()) {
+        return {hover.query, hover.key};
+    }
+    return {view.query < cells.height() ? view.query : -1, view.key < cells.width() ? view.key : -1};
+}
+
 void HeatmapPlot::paintAxes(QPainter &painter, const Frame &frame) const
 {
+    const auto [taggedQuery, taggedKey] = taggedCell(frame);
     const QRectF seen = frame.seen();
     const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
     if (frame.mapping.cell >= kGridFrom) {
-        painter.setPen(frame.tokens.grid);
         QColor grid = frame.tokens.border;
         grid.setAlpha(90);
         painter.setPen(grid);
@@ -301,6 +314,9 @@ void HeatmapPlot::paintAxes(QPainter &painter, const Frame &frame) const
         }
         painter.setPen(frame.tokens.hint);
         painter.drawLine(QPointF(seen.left() - 4, y), QPointF(seen.left() - 1, y));
+        if (taggedQuery >= 0 && std::abs(taggedQuery - t) * frame.mapping.cell < kTagRoomDown) {
+            continue;
+        }
         painter.setPen(frame.tokens.text2);
         painter.drawText(QRectF(seen.left() - 50, y - 8, 43, 16), Qt::AlignRight | Qt::AlignVCenter, QString::number(t));
     }
@@ -311,6 +327,9 @@ void HeatmapPlot::paintAxes(QPainter &painter, const Frame &frame) const
         }
         painter.setPen(frame.tokens.hint);
         painter.drawLine(QPointF(x, seen.bottom() + 1), QPointF(x, seen.bottom() + 4));
+        if (taggedKey >= 0 && std::abs(taggedKey - s) * frame.mapping.cell < kTagRoomAcross) {
+            continue;
+        }
         painter.setPen(frame.tokens.text2);
         painter.drawText(QRectF(x - 24, seen.bottom() + 5, 48, 15), Qt::AlignCenter, QString::number(s));
     }
@@ -354,8 +373,7 @@ void HeatmapPlot::paintMarks(QPainter &painter, const Frame &frame) const
     if (hovering && hover.query != view.query) {
         outlineRow(hover.query, false);
     }
-    const int query = hovering ? hover.query : picked ? view.query : -1;
-    const int key = hovering ? hover.key : view.key >= 0 && view.key < cells.width() ? view.key : -1;
+    const auto [query, key] = taggedCell(frame);
     if (key >= 0) {
         const double x = cellCentre(0, key, frame.mapping).x();
         if (x >= seen.left() && x <= seen.right()) {
@@ -373,50 +391,71 @@ void HeatmapPlot::paintMarks(QPainter &painter, const Frame &frame) const
     painter.restore();
 }
 
-void HeatmapPlot::paintTooltip(QPainter &painter, const Frame &frame) const
+QRectF HeatmapPlot::tooltipBox(const Lines &lines) const
 {
-    const Hover &hover = m_hoverState->hover();
-    if (hover.query < 0 || hover.key < 0) {
-        return;
-    }
-    const auto lines = tooltip(hover.query, hover.key);
     const QFontMetricsF labelMetrics(uiFont(12)), valueMetrics(monoFont(12, QFont::Medium));
     double labels = 0, values = 0;
     for (const auto &[label, value] : lines) {
         labels = std::max(labels, labelMetrics.horizontalAdvance(label));
         values = std::max(values, valueMetrics.horizontalAdvance(value));
     }
-    constexpr double kLine = 21, kPad = 10, kGap = 16, kAway = 14;
-    QRectF box(0, 0, 2 * kPad + labels + kGap + values, 2 * 6 + kLine * static_cast<double>(lines.size()));
-    const QRectF cell = cellRect(hover.query, hover.key, frame.mapping);
+    QRectF box(0, 0, 2 * kTooltipPad + labels + kTooltipGap + values, 12 + kTooltipLine * static_cast<double>(lines.size()));
+    const QRectF cell = cellRect(m_hoverState->hover().query, m_hoverState->hover().key, m_mapping);
     // Above the row by preference, else below it: the hovered row stays in sight.
-    box.moveBottom(cell.top() - kAway);
+    box.moveBottom(cell.top() - kTooltipAway);
     if (box.top() < 2) {
-        box.moveTop(cell.bottom() + kAway);
+        box.moveTop(cell.bottom() + kTooltipAway);
     }
-    box.moveRight(cell.left() - kAway);
+    box.moveRight(cell.left() - kTooltipAway);
     if (box.left() < 2) {
-        box.moveLeft(std::min(cell.right() + kAway, width() - box.width() - 2));
+        box.moveLeft(std::max(2.0, std::min(cell.right() + kTooltipAway, width() - box.width() - 2)));
     }
-    painter.save();
+    return box;
+}
+
+void HeatmapPlot::placeTooltip()
+{
+    const Hover &hover = m_hoverState->hover();
+    if (!m_picture || hover.query < 0 || hover.key < 0) {
+        m_tooltip->hide();
+        return;
+    }
+    m_tooltip->setGeometry(tooltipBox(tooltip(hover.query, hover.key)).adjusted(-2, -2, 2, 4).toAlignedRect());
+    m_tooltip->raise();
+    m_tooltip->update();
+}
+
+void HeatmapPlot::paintTooltip(QPainter &painter) const
+{
+    const Hover &hover = m_hoverState->hover();
+    if (!m_picture || hover.query < 0 || hover.key < 0) {
+        return;
+    }
+    const Tokens &t = currentTokens();
+    const Lines lines = tooltip(hover.query, hover.key);
+    const QRectF box = tooltipBox(lines);
+    double labels = 0;
+    for (const auto &[label, value] : lines) {
+        labels = std::max(labels, QFontMetricsF(uiFont(12)).horizontalAdvance(label));
+    }
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(Qt::NoPen);
     painter.setBrush(QColor(0, 0, 0, 40));
     painter.drawRoundedRect(box.translated(0, 2), 6, 6);
-    painter.setBrush(frame.tokens.panel);
-    painter.setPen(frame.tokens.border);
+    painter.setBrush(t.panel);
+    painter.setPen(t.border);
     painter.drawRoundedRect(box, 6, 6);
     double y = box.top() + 6;
+    const double valueX = box.left() + kTooltipPad + labels + kTooltipGap;
     for (const auto &[label, value] : lines) {
         painter.setFont(uiFont(12));
-        painter.setPen(frame.tokens.text2);
-        painter.drawText(QRectF(box.left() + kPad, y, labels + 2, kLine), Qt::AlignVCenter, label);
+        painter.setPen(t.text2);
+        painter.drawText(QRectF(box.left() + kTooltipPad, y, labels + 2, kTooltipLine), Qt::AlignVCenter, label);
         painter.setFont(monoFont(12, QFont::Medium));
-        painter.setPen(frame.tokens.text);
-        painter.drawText(QRectF(box.left() + kPad + labels + kGap, y, values + 4, kLine), Qt::AlignVCenter, value);
-        y += kLine;
+        painter.setPen(t.text);
+        painter.drawText(QRectF(valueX, y, box.right() - valueX, kTooltipLine), Qt::AlignVCenter, value);
+        y += kTooltipLine;
     }
-    painter.restore();
 }
 
 void HeatmapPlot::resizeEvent(QResizeEvent *event)
@@ -516,7 +555,7 @@ void HeatmapPlot::publishHover(QPointF position)
 void HeatmapPlot::hoverChanged()
 {
     // Only the map under the pointer shows the tooltip; every map shows the lines.
-    m_tooltipShown = false;
+    m_tooltip->hide();
     if (m_hoverState->hover().query >= 0 && underMouse()) {
         m_tooltipTimer.start(kTooltipAfterMs);
         describe();

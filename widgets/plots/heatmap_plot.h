@@ -2,6 +2,7 @@
 
 #include "widgets/plots/heatmap_coordinates.h"
 #include "widgets/plots/map_worker.h"
+#include "widgets/plots/margins.h"
 #include "widgets/plots/view.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
@@ -109,7 +110,12 @@ private:
     void paintFuture(QPainter &painter, const Frame &frame) const;
     void paintAxes(QPainter &painter, const Frame &frame) const;
     void paintMarks(QPainter &painter, const Frame &frame) const;
-    void paintTooltip(QPainter &painter, const Frame &frame) const;
+    using Lines = std::vector<std::pair<QString, QString>>;
+    QRectF tooltipBox(const Lines &lines) const;
+    void paintTooltip(QPainter &painter) const;
+    void placeTooltip();
+    /// The cell whose position stands as a tag on the axes: the hovered one, else the picked one. -1: none.
+    std::pair<int, int> taggedCell(const Frame &frame) const;
     void publishHover(QPointF position);
     void hoverChanged();
     void describe();
@@ -123,7 +129,8 @@ private:
     CellMapping m_mapping;
     bool m_fitted = true;
     QTimer m_dimTimer, m_tooltipTimer;
-    bool m_dimmed = false, m_tooltipShown = false;
+    bool m_dimmed = false;
+    PaintedPart *m_tooltip;            ///< above the parts of the subclass
     std::optional<QPointF> m_press;
     QPointF m_dragAt;
     bool m_dragging = false;

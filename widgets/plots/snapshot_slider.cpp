@@ -16,7 +16,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr double kLeft = 12, kRight = 16, kLineY = 41, kSparkTop = 5, kSparkBottom = 35;
+constexpr double kLeft = 12, kRight = 16, kLineY = 38, kSparkTop = 4, kSparkBottom = 32, kLabelTop = 46;
 
 /// Largest of 1, 2, 5 times a power of ten that gives at most `count` steps.
 std::int64_t roundStep(std::int64_t extent, int count)
@@ -118,7 +118,7 @@ void SnapshotSlider::paintEvent(QPaintEvent *)
         const double half = metrics.horizontalAdvance(text) / 2 + 1;
         const double x = std::clamp(xOf(step), half, width() - half);
         painter.setPen(t.text2);
-        painter.drawText(QRectF(x - half, kLineY + 5, 2 * half, 12), Qt::AlignCenter, text);
+        painter.drawText(QRectF(x - half, kLabelTop, 2 * half, 13), Qt::AlignCenter, text);
     }
     if (m_live && !m_steps.empty()) {
         const double x = xOf(m_steps.back()) + 10;
@@ -145,7 +145,7 @@ void SnapshotSlider::paintEvent(QPaintEvent *)
     painter.setFont(uiFont(11, QFont::DemiBold));
     const double half = QFontMetricsF(painter.font()).horizontalAdvance(countText(current)) / 2 + 2;
     painter.setPen(t.text);
-    painter.drawText(QRectF(std::clamp(currentX, half, width() - half) - half, kLineY + 5, 2 * half, 12), Qt::AlignCenter,
+    painter.drawText(QRectF(std::clamp(currentX, half, width() - half) - half, kLabelTop, 2 * half, 13), Qt::AlignCenter,
                      countText(current));
 }
 
@@ -170,7 +170,6 @@ void SnapshotSlider::pickAt(double x)
     }
     if (nearest >= 0) {
         setSliderPosition(nearest);
-        triggerAction(SliderMove);
     }
 }
 

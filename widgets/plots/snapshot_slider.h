@@ -26,8 +26,8 @@ public:
     std::int64_t stepAt(int index) const;
     double xOf(std::int64_t step) const;
 
-    QSize sizeHint() const override { return {400, 58}; }
-    QSize minimumSizeHint() const override { return {160, 58}; }
+    QSize sizeHint() const override { return {400, 60}; }
+    QSize minimumSizeHint() const override { return {160, 60}; }
 
 protected:
     void paintEvent(QPaintEvent *event) override;

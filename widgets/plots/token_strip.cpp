@@ -16,7 +16,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kBoxHeight = 22, kRowGap = 5, kGap = 2, kPad = 4, kTop = 4;
+constexpr int kBoxHeight = 22, kRowGap = 5, kGap = 2, kPad = 4, kTop = 4, kSide = 2;
 
 QFont stripFont()
 {
@@ -54,10 +54,14 @@ void TokenStrip::setSnapshot(std::shared_ptr<const Snapshot> snapshot)
         m_words.clear();
         for (int i = 0; m_snapshot && i < m_snapshot->length(); ++i) {
             const auto at = static_cast<std::size_t>(i);
-            const QString word = at < m_snapshot->words.size() ? shownToken(m_snapshot->words[at])
-                                                               : QString::number(m_snapshot->tokens[at]);
+            if (at >= m_snapshot->words.size()) {
+                m_words.push_back(QString::number(m_snapshot->tokens[at]));
+                continue;
+            }
             // A leading space is shown by the gap between boxes, not inside the box.
-            m_words.push_back(word.trimmed().isEmpty() ? word : word.trimmed());
+            const std::string &word = m_snapshot->words[at];
+            const bool spaced = word.size() > 1 && word.front() == ' ' && word.find_first_not_of(' ') != std::string::npos;
+            m_words.push_back(shownToken(spaced ? word.substr(word.find_first_not_of(' ')) : word));
         }
         m_boxes = boxesFor(width());
         updateGeometry();
@@ -76,11 +80,11 @@ std::vector<QRect> TokenStrip::boxesFor(int width) const
     const QFontMetrics metrics(stripFont());
     std::vector<QRect> boxes;
     boxes.reserve(m_words.size());
-    int x = 0, y = kTop;
+    int x = kSide, y = kTop;
     for (std::size_t i = 0; i < m_words.size(); ++i) {
         const int w = metrics.horizontalAdvance(m_words[i]) + 2 * kPad;
-        if (x > 0 && x + w > width) {
-            x = 0;
+        if (x > kSide && x + w > width - kSide) {
+            x = kSide;
             y += kBoxHeight + kRowGap;
         }
         boxes.emplace_back(x, y, w, kBoxHeight);

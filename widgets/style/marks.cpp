@@ -148,7 +148,8 @@ QString shownToken(const std::string &word)
     if (text.isEmpty()) {
         return QString(QChar(0x25A1));
     }
-    return text == QLatin1String(" ") ? QString(QChar(0x00B7)) : text;
+    text.replace(QLatin1Char(' '), QChar(0x00B7));
+    return text;
 }
 
 } // namespace sparsescope

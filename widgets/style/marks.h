@@ -34,7 +34,7 @@ void paintHatch(QPainter &painter, const QPolygonF &polygon, double step, const 
 /// Colour between two colours, for tints.
 QColor mix(const QColor &from, const QColor &to, double share);
 
-/// A token as it is shown: line ends as a pilcrow, a lone space as a middle dot, nothing as an empty box.
+/// A token as it is shown: line ends as a pilcrow, spaces as middle dots, nothing as an empty box.
 QString shownToken(const std::string &word);
 
 } // namespace sparsescope
