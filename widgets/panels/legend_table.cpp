@@ -103,7 +103,7 @@ LegendTable::LegendTable(QWidget *parent) : QTableWidget(0, ColumnCount, parent)
     header->setSectionResizeMode(QHeaderView::Fixed);
     header->setSectionResizeMode(Name, QHeaderView::Stretch);
     header->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    constexpr std::pair<int, int> kWidths[] = {{Train, 112}, {Validation, 112}, {Best, 124}, {Seeds, 78}};
+    constexpr std::pair<int, int> kWidths[] = {{Train, 100}, {Validation, 100}, {Best, 112}, {Seeds, 66}};
     for (const auto &[column, width] : kWidths) {
         header->resizeSection(column, width);
     }

@@ -60,7 +60,7 @@ private:
             const QStringList chips = index.data(RunTableModel::ChipsRole).toStringList();
             for (int chip = 0; chip < chips.size(); ++chip) {
                 const QSizeF size = chipSize(chips[chip]);
-                if (left + size.width() > rect.right()) {
+                if (chip > 0 && left + size.width() > rect.right()) {
                     break;
                 }
                 const QRectF box(QPointF(left, rect.center().y() + 0.5 - size.height() / 2), size);
@@ -130,7 +130,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     header->setStretchLastSection(false);
     header->setSectionsMovable(false);
     header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
-    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 62}, {RunTableModel::ValidationLoss, 66}, {RunTableModel::State, 84}};
+    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 58}, {RunTableModel::ValidationLoss, 62}, {RunTableModel::State, 78}};
     for (const auto &[column, width] : kWidths) {
         header->setSectionResizeMode(column, QHeaderView::Fixed);
         header->resizeSection(column, width);

@@ -90,6 +90,7 @@ void bar(QPainter &painter, const QRectF &box, const QString &label, double valu
         paintHatch(painter, QPolygonF(fill), 5, colour);
     }
     painter.setFont(monoFont(12));
+    painter.fillRect(QRectF(fill.right() + 4, box.top() + 3, painter.fontMetrics().horizontalAdvance(words) + 6, box.height() - 6), t.panel);
     painter.setPen(t.text);
     painter.drawText(QRectF(fill.right() + 7, box.top(), kValue + room, box.height()), Qt::AlignLeft | Qt::AlignVCenter, words);
 }
@@ -172,7 +173,8 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         if (!run->series("val.loss").empty()) {
             curves.push_back(run->series("val.loss"));
         }
-        if (shown == nullptr && isSparse(config.model.family) && !run->snapshotSteps().empty()) {
+        const bool better = shown == nullptr || (config.model.family == Family::Sparse && shown->config().model.family != Family::Sparse);
+        if (better && isSparse(config.model.family) && !run->snapshotSteps().empty()) {
             shown = run;
         }
     }
@@ -318,8 +320,8 @@ void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const T
         left += width + 48;
     }
     painter.save();
-    painter.translate(box.left() - 6, box.top() + 52);
-    m_curves->paint(painter, QSize(static_cast<int>(box.width()) + 10, static_cast<int>(box.height()) - 52), t);
+    painter.translate(box.left() - 6, box.top() + 62);
+    m_curves->paint(painter, QSize(static_cast<int>(box.width()) + 10, static_cast<int>(box.height()) - 62), t);
     painter.restore();
 }
 
@@ -348,12 +350,12 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
         heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right") + at,
                 m_comparison.chanceAccuracy ? QStringLiteral("Share of the asked tokens. Dashed: guessing, %1.").arg(percentText(m_comparison.chanceAccuracy)) : QStringLiteral("Share of the asked tokens."), t);
         top += 42;
-        const double begin = top;
+        const auto rows = std::count_if(results.begin(), results.end(), [](const FamilyResult *r) { return r->accuracy.mean().has_value(); });
+        if (m_comparison.chanceAccuracy) { // under the bars, so that their numbers stay readable
+            chanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)), *m_comparison.chanceAccuracy, 1, t);
+        }
         for (const FamilyResult *result : results) {
             row(familyText(result->family), result->accuracy, 1, true, familyColour(result->family, t));
-        }
-        if (m_comparison.chanceAccuracy) {
-            chanceMark(painter, QRectF(box.left(), begin, box.width(), top - begin), *m_comparison.chanceAccuracy, 1, t);
         }
         top += 18;
     } else {
@@ -367,7 +369,7 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     const bool needed = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
     if (needed) {
         heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found by the selection") + at,
-                QStringLiteral("Of the keys that hold the answer, in the layer that finds most. Solid: trained."), t);
+                QStringLiteral("Where the answer stands; best layer. Solid: trained indexer."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             const QColor colour = familyColour(result->family, t);
@@ -412,7 +414,7 @@ void ComparisonFigure::paintMask(QPainter &painter, const QRectF &box, const Tok
     const LayerSnapshot &layer = *shownLayer(snapshot);
     const int length = snapshot.length();
     const std::optional<double> recall = neededRecall(snapshot, layer);
-    heading(painter, box, QStringLiteral("What %1 selects at the end").arg(familyText(m_comparison.snapshotFamily)),
+    heading(painter, box, QStringLiteral("What %1 selects").arg(familyText(m_comparison.snapshotFamily)),
             QStringLiteral("Layer %1, step %2. Rows: queries, from the top. Columns: keys.").arg(layer.layer + 1).arg(countText(snapshot.step)), t);
     const double cell = std::floor(std::min(box.width(), box.height() - 44 - 60) / length * 2) / 2;
     const double side = std::max(1.0, cell) * length;
