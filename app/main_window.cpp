@@ -96,10 +96,8 @@ void MainWindow::showEvent(QShowEvent *event)
     QMainWindow::showEvent(event);
     if (!m_deviceAsked) {
         m_deviceAsked = true;
-        const bool low = height() < 860;
-        resizeDocks({m_runsDock, m_metricsDock}, {352, 312}, Qt::Horizontal);
-        resizeDocks({m_runsDock, m_experimentDock}, {low ? 240 : 430, low ? 330 : 420}, Qt::Vertical);
-        resizeDocks({m_logDock}, {low ? 96 : 170}, Qt::Vertical);
+        m_sized = false;
+        updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);
     }
 }
@@ -161,10 +159,11 @@ RunData *MainWindow::firstOf(const std::filesystem::path &experimentFolder) cons
     RunData *first = nullptr;
     for (const auto &run : m_runs) {
         if (run->experimentFolder() == experimentFolder) {
-            if (isSparse(run->config().model.family)) {
-                return run.get();
+            // DSA before MHLA+DSA before the dense ones; then in the order of the queue.
+            const auto rank = [](const RunData &r) { return r.config().model.family == Family::Sparse ? 0 : isSparse(r.config().model.family) ? 1 : 2; };
+            if (first == nullptr || rank(*run) < rank(*first)) {
+                first = run.get();
             }
-            first = first != nullptr ? first : run.get();
         }
     }
     return first;
@@ -415,6 +414,15 @@ void MainWindow::updateDocks()
         if (dock->isHidden() == docks) {
             dock->setVisible(docks);
         }
+    }
+    if (docks && isVisible() && !m_sized) { // docks have no size before they are first shown
+        m_sized = true;
+        QTimer::singleShot(0, this, [this] { // their layout has run by then
+            const bool low = height() < 860, narrow = width() < 1500;
+            resizeDocks({m_runsDock, m_metricsDock}, {narrow ? 290 : 352, narrow ? 262 : 312}, Qt::Horizontal);
+            resizeDocks({m_runsDock, m_experimentDock}, {low ? 240 : 430, low ? 330 : 420}, Qt::Vertical);
+            resizeDocks({m_logDock}, {low ? 96 : 170}, Qt::Vertical);
+        });
     }
 }
 

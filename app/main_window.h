@@ -150,6 +150,7 @@ private:
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_cuda = false;
+    bool m_sized = false;
     int m_opening = 0;
     double m_doneAtStart = 0;          ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;

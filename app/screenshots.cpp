@@ -63,9 +63,6 @@ void takeScreenshot(const ScreenshotOptions &options)
         shown.showPage(focus ? Page::Inspect : Page::Train);
     }
     shown.show();
-    if (QWidget *focused = QApplication::focusWidget()) {
-        focused->clearFocus(); // a blinking cursor would not repeat
-    }
     if (focus) { // maps are computed off this thread
         const auto *map = shown.inspectPage()->findChild<IndexerHeatmap *>();
         while (map != nullptr && !map->picture() && !shown.currentRun()->snapshotSteps().empty() && inTime()) {
@@ -75,6 +72,9 @@ void takeScreenshot(const ScreenshotOptions &options)
     QImage image;
     for (int equal = 0; equal < kEqualGrabs && inTime();) {
         wait(kQuietMilliseconds);
+        if (QWidget *focused = QApplication::focusWidget()) {
+            focused->clearFocus(); // a blinking cursor would not repeat
+        }
         const QImage next = shown.grab().toImage();
         equal = next == image ? equal + 1 : 0;
         image = next;

@@ -56,6 +56,7 @@ RunToolbar::RunToolbar(QWidget *parent)
     setObjectName(QStringLiteral("toolbar"));
     setWindowTitle(QStringLiteral("Toolbar"));
     setMovable(false);
+    setIconSize(QSize(16, 16));
     setFloatable(false);
     setContextMenuPolicy(Qt::PreventContextMenu);
     auto *pages = new QWidget;
@@ -125,7 +126,10 @@ RunToolbar::RunToolbar(QWidget *parent)
 
 void RunToolbar::setTraining(Training training, bool canStart)
 {
-    m_training = training;
+    if (m_shown == std::pair(training, canStart)) {
+        return; // asked every frame
+    }
+    m_shown = std::pair(training, canStart);
     const bool paused = training == Training::Paused || training == Training::Pausing;
     m_start->setText(training == Training::Paused ? QStringLiteral("Resume") : QStringLiteral("Start"));
     m_start->setAccessibleName(m_start->text());

@@ -5,6 +5,9 @@
 #include <QDockWidget>
 #include <QToolBar>
 
+#include <optional>
+#include <utility>
+
 class QLabel;
 class QPushButton;
 class QToolButton;
@@ -45,7 +48,7 @@ private:
     QPushButton *m_start, *m_pause, *m_stop, *m_export;
     QLabel *m_device, *m_deviceIcon;
     bool m_deviceWarning = false;
-    Training m_training = Training::Idle;
+    std::optional<std::pair<Training, bool>> m_shown;
 };
 
 /// A dock with a title of 36 px and room for controls at its right.

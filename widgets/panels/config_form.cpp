@@ -258,7 +258,7 @@ ConfigForm::ConfigForm(QWidget *parent)
     auto *presetRow = new QHBoxLayout;
     auto *presetLabel = new QLabel(QStringLiteral("Preset"), this);
     setRole(presetLabel, "sub");
-    presetLabel->setFixedWidth(92);
+    presetLabel->setFixedWidth(88);
     presetRow->addWidget(presetLabel);
     presetRow->addWidget(m_preset, 1);
     m_fields->addLayout(presetRow);
@@ -333,11 +333,11 @@ void ConfigForm::addFamilyRow()
     row->setAccessibleName(QStringLiteral("Family"));
     auto *grid = new QGridLayout(row);
     grid->setContentsMargins(0, 0, 0, 0);
-    grid->setHorizontalSpacing(8);
+    grid->setHorizontalSpacing(6);
     grid->setVerticalSpacing(4);
     auto *label = new QLabel(QStringLiteral("Family"), row);
     setRole(label, "sub");
-    label->setFixedWidth(92);
+    label->setFixedWidth(88);
     grid->addWidget(label, 0, 0);
     for (std::size_t index = 0; index < std::size(kFamilies); ++index) {
         const QString words = QString::fromStdString(displayName(kFamilies[index]));
@@ -368,7 +368,7 @@ void ConfigForm::addRow(const QString &label, const std::vector<std::string> &pa
     grid->setVerticalSpacing(4);
     auto *words = new QLabel(label, row.widget);
     setRole(words, "sub");
-    words->setFixedWidth(92);
+    words->setFixedWidth(88);
     words->setWordWrap(true);
     grid->addWidget(words, 0, 0);
     int column = 1;

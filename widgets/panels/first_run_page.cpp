@@ -62,9 +62,9 @@ private:
         curve(painter, plot, t.classic, 6.0, 0.05);
         // A causal selection of a few keys each row: near ones, and columns that everybody needs.
         constexpr int kCells = 24;
-        const double cell = 112.0 / kCells;
-        const QPointF corner(half + (half - 112) / 2, 19);
-        painter.setPen(Qt::NoPen);
+        constexpr double cell = 5;
+        const QPointF corner(std::floor(half + (half - cell * kCells) / 2), 15);
+        painter.setRenderHint(QPainter::Antialiasing, false); // else seams show between the cells
         for (int row = 0; row < kCells; ++row) {
             for (int column = 0; column < kCells; ++column) {
                 const bool column1 = column == 3 || column == 9 || column == 14;
@@ -211,7 +211,6 @@ FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFra
 
     auto *cards = new QHBoxLayout;
     cards->setSpacing(20);
-    cards->addStretch(1);
     cards->addWidget(card("demoCard", Picture::Demo, QStringLiteral("Run the two-minute demo"),
                           QStringLiteral("Trains all four families side by side on a generated recall task. Curves, indexer heatmaps and "
                                          "selection masks update as it learns."),
@@ -222,7 +221,6 @@ FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFra
     cards->addWidget(card("openCard", Picture::Folders, QStringLiteral("Open runs"),
                           QStringLiteral("Open a run folder or the folder of an experiment. You can also drop it on this window."),
                           new QLabel(QStringLiteral("Run folders, also of a run that is still going")), open, this), 4);
-    cards->addStretch(1);
 
     setRole(m_notice, "info");
     auto *noticeLayout = new QVBoxLayout(m_notice);

@@ -10,6 +10,8 @@
 #include <QTextDocument>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace sparsescope {
 
 namespace {
@@ -54,6 +56,9 @@ LogPanel::LogPanel(QWidget *parent) : QWidget(parent), m_view(new QPlainTextEdit
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_view);
     connect(m_filter, &QComboBox::currentIndexChanged, this, &LogPanel::rebuild);
+    m_rebuild.setSingleShot(true);
+    m_rebuild.setInterval(0);
+    connect(&m_rebuild, &QTimer::timeout, this, &LogPanel::rebuild);
 }
 
 bool LogPanel::shown(const Line &line) const
@@ -77,6 +82,12 @@ void LogPanel::append(const LogRecord &record, const QString &run)
 {
     if (m_lines.size() >= kLines) {
         m_lines.erase(m_lines.begin(), m_lines.begin() + kLines / 10);
+    }
+    if (!m_lines.empty() && record.wall < m_lines.back().record.wall) { // several stored runs: lines by time, whoever wrote them
+        const auto later = std::upper_bound(m_lines.begin(), m_lines.end(), record.wall, [](double wall, const Line &line) { return wall < line.record.wall; });
+        m_lines.insert(later, {record, run});
+        m_rebuild.start();
+        return;
     }
     m_lines.push_back({record, run});
     if (shown(m_lines.back())) {

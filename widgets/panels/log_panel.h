@@ -2,6 +2,7 @@
 
 #include "core/base/records.h"
 
+#include <QTimer>
 #include <QWidget>
 
 #include <optional>
@@ -44,6 +45,7 @@ private:
     QComboBox *m_filter;
     std::vector<Line> m_lines;
     bool m_utc = false;
+    QTimer m_rebuild;
 };
 
 } // namespace sparsescope

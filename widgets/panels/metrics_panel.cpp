@@ -44,7 +44,7 @@ constexpr MetricWords kMetrics[] = {
     {"moe.load_max", "Largest expert load", "×", Form::Plain},
     {"time.step", "Speed", "steps/s", Form::PerSecond, true},
     {"time.tokens_per_s", "Throughput", "k tok/s", Form::Tokens},
-    {"memory.device", "GPU memory", "GB", Form::Bytes},
+    {"memory.device", "Device memory", "GB", Form::Bytes},
     {"memory.host", "Memory", "GB", Form::Bytes},
 };
 
@@ -74,7 +74,7 @@ MetricsPanel::MetricsPanel(QWidget *parent) : QWidget(parent)
     setObjectName(QStringLiteral("metricsList"));
     setAccessibleName(QStringLiteral("Metrics"));
     setMouseTracking(true);
-    setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Fixed);
+    setSizePolicy(QSizePolicy::Preferred, QSizePolicy::Expanding);
 }
 
 void MetricsPanel::setRun(RunData *run, const QString &title)
@@ -102,7 +102,7 @@ void MetricsPanel::update()
         }
     }
     if (before != m_rows.size()) {
-        updateGeometry();
+        setMinimumHeight(sizeHint().height());
     }
     QStringList words;
     for (const Row &row : m_rows) {
@@ -146,15 +146,17 @@ void MetricsPanel::paintEvent(QPaintEvent *)
         if (row.ruleAbove && index > 0) {
             painter.fillRect(QRect(0, box.top(), width(), 1), t.grid);
         }
-        painter.setFont(uiFont(13));
+        const bool trend = width() >= 300;
+        const QRect words = box.adjusted(10, 0, trend ? -188 : -128, 0);
+        painter.setFont(uiFont(12));
         painter.setPen(t.text);
-        painter.drawText(box.adjusted(10, 0, -150, 0), Qt::AlignLeft | Qt::AlignVCenter, row.label);
+        painter.drawText(words, Qt::AlignLeft | Qt::AlignVCenter, painter.fontMetrics().elidedText(row.label, Qt::ElideRight, words.width()));
         painter.setFont(monoFont(13));
         painter.drawText(box.adjusted(0, 0, -62, 0), Qt::AlignRight | Qt::AlignVCenter, row.value);
         painter.setFont(uiFont(12));
         painter.setPen(t.text2);
         painter.drawText(QRect(width() - 56, box.top(), 56, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, row.unit);
-        if (width() >= 270) {
+        if (trend) {
             paintSparkline(painter, QRectF(width() - 182, box.top() + 6, 56, kRowHeight - 12), m_run->series(row.metric), t.text2, 1.2);
         }
     }

@@ -257,7 +257,7 @@ LossPlot::LossPlot(QWidget *parent)
         m_smoothingText->setText(QString::number(m_options.smoothing, 'f', 3));
         refresh();
     });
-    m_slider->setValue(41);
+    m_slider->setValue(27);
     connect(m_logX, &QToolButton::toggled, m_plot, &SeriesPlot::setLogX);
     connect(m_logY, &QToolButton::toggled, m_plot, &SeriesPlot::setLogY);
     connect(m_raw, &QToolButton::toggled, this, [this](bool on) {

@@ -252,6 +252,8 @@ private:
         const double at = x(static_cast<double>(*m_owner->m_cursor));
         painter.setPen(QPen(t.cursor, 1));
         painter.drawLine(QPointF(at, m_area.top()), QPointF(at, m_area.bottom()));
+        const double covered = QFontMetricsF(uiFont(11, QFont::DemiBold)).horizontalAdvance(QStringLiteral("Step ") + countText(*m_owner->m_cursor)) + 40;
+        painter.fillRect(QRectF(at - covered / 2, m_area.bottom() + 2, covered, 18), t.panel); // tick labels do not show from behind
         tag(painter, {at, m_area.bottom() + 12}, QStringLiteral("Step ") + countText(*m_owner->m_cursor), t.text, t.selection, QFont::DemiBold);
         painter.setClipRect(m_area);
         for (const PlotCurve &curve : content.curves) {
@@ -344,7 +346,7 @@ void SeriesPlot::buildAxes()
     area->setRangeZoomFactor(0.85);
     for (QCPAxis *axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setTickLength(0);
-        axis->setSubTickLength(0);
+        axis->setSubTicks(false);
         axis->setTickLabelPadding(5);
     }
     const bool logX = m_logX, logY = m_logY;
@@ -360,8 +362,7 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
     m_plot->setBackground(QBrush(tokens.panel));
     for (QCPAxis *axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setBasePen(QPen(tokens.border, 1));
-        axis->setTickPen(Qt::NoPen);
-        axis->setSubTickPen(Qt::NoPen);
+        axis->setTickPen(QPen(tokens.border, 1));
         axis->setTickLabelFont(uiFont(11));
         axis->setTickLabelColor(tokens.text2);
         axis->setLabelFont(uiFont(11));
@@ -506,6 +507,7 @@ void SeriesPlot::setLogX(bool on)
     if (m_logX != on) {
         m_logX = on;
         m_zoomedX = false;
+        m_fitting = true; // another scale may clip the range by itself
         buildAxes();
         fit();
         m_plot->replot(QCustomPlot::rpQueuedReplot);
@@ -517,6 +519,7 @@ void SeriesPlot::setLogY(bool on)
     if (m_logY != on) {
         m_logY = on;
         m_zoomedY = false;
+        m_fitting = true;
         buildAxes();
         fit();
         m_plot->replot(QCustomPlot::rpQueuedReplot);

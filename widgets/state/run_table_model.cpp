@@ -4,7 +4,7 @@
 #include "widgets/state/run_data.h"
 
 #include <algorithm>
-#include <set>
+#include <tuple>
 
 namespace sparsescope {
 
@@ -18,6 +18,26 @@ template <class Value> bool differs(const std::vector<RunData *> &runs, const Va
 QString keyOf(const RunData &run)
 {
     return run.experimentFolder().empty() ? run.experiment() : QString::fromStdString(run.experimentFolder().string());
+}
+
+/// The order of a queue: length, other swept values, seed, family.
+bool before(const RunData *a, const RunData *b)
+{
+    const auto key = [](const RunData &run) {
+        const RunConfig &config = run.config();
+        return std::tuple(config.training.sequenceLength, config.training.seed, config.model.family);
+    };
+    const auto axes = [](const RunData &run) {
+        std::vector<std::pair<QString, double>> values;
+        for (const auto &[name, value] : run.config().extraAxes) {
+            values.emplace_back(QString::fromStdString(name), QString::fromStdString(value).toDouble());
+        }
+        return values;
+    };
+    if (a->config().training.sequenceLength != b->config().training.sequenceLength || axes(*a) == axes(*b)) {
+        return key(*a) < key(*b);
+    }
+    return axes(*a) < axes(*b);
 }
 
 } // namespace
@@ -64,8 +84,11 @@ void RunTableModel::setRuns(const std::vector<RunData *> &runs)
         if (group == m_groups.end()) {
             group = m_groups.insert(m_groups.end(), {key, run->experiment(), {}});
         }
-        group->runs.push_back(run);
+        group->runs.insert(std::upper_bound(group->runs.begin(), group->runs.end(), run, before), run);
         watch(run);
+    }
+    for (Group &group : m_groups) {
+        describe(group);
     }
     endResetModel();
 }
@@ -81,15 +104,25 @@ void RunTableModel::addRun(RunData *run)
         endInsertRows();
         group = std::prev(m_groups.end());
     }
-    const int row = static_cast<int>(group->runs.size());
+    const auto place = std::upper_bound(group->runs.begin(), group->runs.end(), run, before);
+    const int row = static_cast<int>(place - group->runs.begin());
     const QModelIndex parent = createIndex(static_cast<int>(group - m_groups.begin()), 0, quintptr{0});
     beginInsertRows(parent, row, row);
-    group->runs.push_back(run);
+    group->runs.insert(place, run);
+    group->chips.insert(group->chips.begin() + row, chipsOf(*run, group->runs));
     endInsertRows();
     watch(run);
-    // Chips of the runs beside it may have more to tell apart now.
-    Q_EMIT dataChanged(this->index(0, 0, parent), this->index(row, ColumnCount - 1, parent));
+    describe(*group); // chips of the runs beside it may have more to tell apart now
+    Q_EMIT dataChanged(this->index(0, 0, parent), this->index(static_cast<int>(group->runs.size()) - 1, ColumnCount - 1, parent));
     Q_EMIT dataChanged(parent, parent.siblingAtColumn(ColumnCount - 1));
+}
+
+void RunTableModel::describe(Group &group)
+{
+    group.chips.clear();
+    for (const RunData *run : group.runs) {
+        group.chips.push_back(chipsOf(*run, group.runs));
+    }
 }
 
 void RunTableModel::watch(RunData *run)
@@ -175,7 +208,7 @@ QVariant RunTableModel::data(const QModelIndex &index, int role) const
         return groupData(m_groups[static_cast<std::size_t>(index.row())], index.column(), role);
     }
     const Group &group = m_groups[index.internalId() - 1];
-    return runData(group, *group.runs[static_cast<std::size_t>(index.row())], index.column(), role);
+    return runData(group, static_cast<std::size_t>(index.row()), index.column(), role);
 }
 
 QVariant RunTableModel::groupData(const Group &group, int column, int role) const
@@ -197,21 +230,22 @@ QVariant RunTableModel::groupData(const Group &group, int column, int role) cons
     }
 }
 
-QVariant RunTableModel::runData(const Group &group, const RunData &run, int column, int role) const
+QVariant RunTableModel::runData(const Group &group, std::size_t row, int column, int role) const
 {
+    const RunData &run = *group.runs[row];
     const QString state = QString::fromStdString(displayName(run.state()));
     const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
     const double progress = run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0) : 0.0;
     switch (role) {
     case Qt::DisplayRole:
         switch (column) {
-        case Name: return runTitle(run, group.runs);
+        case Name: return group.chips[row].join(QLatin1Char(' '));
         case ValidationLoss: return lossText(loss);
         case State: return run.state() == RunState::Running ? QStringLiteral("%1 %").arg(static_cast<int>(100 * progress)) : state;
         default: return {};
         }
     case Qt::AccessibleTextRole:
-        return column == State ? state : column == Trend ? QStringLiteral("Trend of the training loss") : this->runData(group, run, column, Qt::DisplayRole);
+        return column == State ? state : column == Trend ? QStringLiteral("Trend of the training loss") : runData(group, row, column, Qt::DisplayRole);
     case Qt::ToolTipRole:
         if (!run.reason().isEmpty()) {
             return state + QStringLiteral(": ") + run.reason();
@@ -229,11 +263,11 @@ QVariant RunTableModel::runData(const Group &group, const RunData &run, int colu
     case RunRole:
         return QVariant::fromValue(const_cast<RunData *>(&run));
     case ChipsRole:
-        return chipsOf(run, group.runs);
+        return group.chips[row];
     case ProgressRole:
         return run.state() == RunState::Running || run.state() == RunState::Paused ? QVariant(progress) : QVariant();
     case FilterRole:
-        return column == Name ? group.name + QLatin1Char(' ') + runTitle(run, group.runs) + QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state : QString();
+        return column == Name ? group.name + QLatin1Char(' ') + group.chips[row].join(QLatin1Char(' ')) + QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state : QString();
     default:
         return {};
     }

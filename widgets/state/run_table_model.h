@@ -26,7 +26,7 @@ public:
 
     explicit RunTableModel(QObject *parent = nullptr);
 
-    /// Runs of one experiment stand together, in the order given. The runs outlive the model or are removed first.
+    /// Runs of one experiment stand together, by length, other swept values, seed and family. The runs outlive the model or are removed first.
     void setRuns(const std::vector<RunData *> &runs);
     void addRun(RunData *run);
     RunData *runAt(const QModelIndex &index) const;
@@ -45,11 +45,13 @@ private:
     struct Group {
         QString key, name;
         std::vector<RunData *> runs;
+        std::vector<QStringList> chips; ///< of each run; brought up to date after rows came, not while they come
     };
     QVariant groupData(const Group &group, int column, int role) const;
-    QVariant runData(const Group &group, const RunData &run, int column, int role) const;
+    QVariant runData(const Group &group, std::size_t row, int column, int role) const;
     void watch(RunData *run);
     void changed(RunData *run);
+    static void describe(Group &group);
 
     std::vector<Group> m_groups;
 };

@@ -1,0 +1,132 @@
+#include "tests/widgets/fake_runs.h"
+#include "widgets/state/number_text.h"
+#include "widgets/state/run_table_model.h"
+
+#include <QAbstractItemModelTester>
+#include <QSignalSpy>
+#include <QTest>
+
+using namespace sparsescope;
+
+class tst_RunTableModel : public QObject {
+    Q_OBJECT
+
+private Q_SLOTS:
+    void readsAsText();
+    void growsUnderTheModelTester();
+    void chipsNameOnlyWhatDiffers();
+    void unknownIsADash();
+    void failureIsTold();
+    void numbersReadAsTheyShould();
+};
+
+namespace {
+
+/// The model as a person reads it.
+QString textOf(const RunTableModel &model)
+{
+    QString text;
+    for (int group = 0; group < model.rowCount(); ++group) {
+        const QModelIndex parent = model.index(group, 0);
+        text += parent.data().toString() + QStringLiteral(" | ") + parent.siblingAtColumn(RunTableModel::State).data().toString() + QLatin1Char('\n');
+        for (int row = 0; row < model.rowCount(parent); ++row) {
+            QStringList cells;
+            for (const int column : {RunTableModel::Name, RunTableModel::ValidationLoss, RunTableModel::State}) {
+                cells << model.index(row, column, parent).data().toString();
+            }
+            text += QStringLiteral("  ") + cells.join(QStringLiteral(" | ")) + QLatin1Char('\n');
+        }
+    }
+    return text;
+}
+
+} // namespace
+
+void tst_RunTableModel::readsAsText()
+{
+    auto runs = test::smallRuns();
+    RunTableModel model;
+    QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    model.setRuns(test::pointers(runs));
+    runs[0]->apply(StateChange{"", RunState::Running, {}, 0, 100});
+    test::train(*runs[0], 40);
+    test::train(*runs[1], 100);
+    runs[1]->apply(StateChange{"", RunState::Finished, {}, 100, 100});
+    QCOMPARE(textOf(model),
+             QStringLiteral("small | 1 of 4 done\n"
+                            "  Classic s0 | 1.591 | 40 %\n"
+                            "  DSA s0 | 1.077 | Done\n"
+                            "  Classic s1 | – | Queued\n"
+                            "  DSA s1 | – | Queued\n"));
+}
+
+void tst_RunTableModel::growsUnderTheModelTester()
+{
+    auto runs = test::smallRuns();
+    RunTableModel model;
+    QAbstractItemModelTester tester(&model, QAbstractItemModelTester::FailureReportingMode::QtTest);
+    QSignalSpy inserted(&model, &QAbstractItemModel::rowsInserted);
+    for (const std::size_t run : {3, 0, 2, 1}) { // in whatever order a folder gives them
+        model.addRun(runs[run].get());
+    }
+    QCOMPARE(model.indexOf(runs[2].get()).row(), 2);
+    QCOMPARE(model.indexOf(runs[2].get()).data().toString(), QStringLiteral("Classic s1"));
+    QCOMPARE(inserted.count(), 5); // the experiment and its four runs
+    QCOMPARE(model.runAt(model.indexOf(runs[2].get())), runs[2].get());
+    QCOMPARE(model.runsBeside(runs[2].get()).size(), std::size_t{4});
+    QSignalSpy changed(&model, &QAbstractItemModel::dataChanged);
+    test::train(*runs[2], 5);
+    QVERIFY(changed.count() > 0);
+    QVERIFY(!model.runAt(model.index(0, 0)));
+}
+
+void tst_RunTableModel::chipsNameOnlyWhatDiffers()
+{
+    auto document = test::smallDocument();
+    document["sweep"] = {{"family", {"sparse"}}, {"top_k", {8, 16}}, {"sequence_length", {32, 64}}};
+    auto runs = test::smallRuns(document);
+    const auto all = test::pointers(runs);
+    QCOMPARE(chipsOf(*runs[0], all), QStringList({"DSA", "L32", "k8"}));
+    QCOMPARE(chipsOf(*runs[0], {runs[0].get()}).first(), QStringLiteral("DSA"));
+}
+
+void tst_RunTableModel::unknownIsADash()
+{
+    auto runs = test::smallRuns();
+    RunTableModel model;
+    model.setRuns(test::pointers(runs));
+    const QModelIndex loss = model.indexOf(runs[0].get(), RunTableModel::ValidationLoss);
+    QCOMPARE(loss.data().toString(), QStringLiteral("–"));
+    QVERIFY(!loss.data(RunTableModel::SortRole).isValid());
+}
+
+void tst_RunTableModel::failureIsTold()
+{
+    auto runs = test::smallRuns();
+    RunTableModel model;
+    model.setRuns(test::pointers(runs));
+    runs[0]->apply(StateChange{"", RunState::Failed, "loss became NaN at step 31", 31, 100});
+    runs[0]->flush();
+    const QModelIndex state = model.indexOf(runs[0].get(), RunTableModel::State);
+    QCOMPARE(state.data().toString(), QStringLiteral("Failed"));
+    QCOMPARE(state.data(Qt::ToolTipRole).toString(), QStringLiteral("Failed: loss became NaN at step 31"));
+}
+
+void tst_RunTableModel::numbersReadAsTheyShould()
+{
+    QCOMPARE(countText(1234567), QStringLiteral("1,234,567"));
+    QCOMPARE(countText(999), QStringLiteral("999"));
+    QCOMPARE(lossText(3.96849), QStringLiteral("3.968"));
+    QCOMPARE(percentText(0.298), QStringLiteral("29.8 %"));
+    QCOMPARE(percentText(std::nullopt), QStringLiteral("–"));
+    QCOMPARE(signedText(-0.0121), QStringLiteral("−0.012"));
+    QCOMPARE(signedText(0.006), QStringLiteral("+0.006"));
+    QCOMPARE(durationText(78), QStringLiteral("1 min 18 s"));
+    QCOMPARE(durationText(16800), QStringLiteral("4 h 40 min"));
+    QCOMPARE(bytesText(1.84e9), QStringLiteral("1.84 GB"));
+    QCOMPARE(significantText(52.94), QStringLiteral("52.9"));
+    QCOMPARE(significantText(0.01312), QStringLiteral("0.0131"));
+}
+
+QTEST_GUILESS_MAIN(tst_RunTableModel)
+#include "tst_run_table_model.moc"
