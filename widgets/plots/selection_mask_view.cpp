@@ -6,6 +6,8 @@
 #include <QFontMetricsF>
 #include <QPainter>
 
+#include <algorithm>
+
 namespace sparsescope {
 
 namespace {
@@ -51,11 +53,23 @@ QMarginsF SelectionMaskView::insets() const
 
 void SelectionMaskView::paintOver(QPainter &painter, const Frame &frame) const
 {
-    if (frame.mapping.cell < kOutlineFrom || !frame.picture.mask) {
+    if (!frame.picture.mask) {
         return;
     }
     const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
     painter.setRenderHint(QPainter::Antialiasing, false);
+    if (frame.picture.futureSelected > 0) { // above the hatch of the future
+        for (int t = cells.top(); t <= cells.bottom(); ++t) {
+            for (int s = std::max(cells.left(), t + 1); s <= cells.right(); ++s) {
+                if (frame.picture.mask->at(t, s) == KeyState::FutureSelected) {
+                    painter.fillRect(cellRect(t, s, frame.mapping), frame.tokens.futureSelected);
+                }
+            }
+        }
+    }
+    if (frame.mapping.cell < kOutlineFrom) {
+        return;
+    }
     painter.setBrush(frame.tokens.panel);
     painter.setPen(QPen(frame.tokens.missed, 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
     for (int t = cells.top(); t <= cells.bottom(); ++t) {
