@@ -130,7 +130,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     header->setStretchLastSection(false);
     header->setSectionsMovable(false);
     header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
-    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 58}, {RunTableModel::ValidationLoss, 62}, {RunTableModel::State, 78}};
+    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 54}, {RunTableModel::ValidationLoss, 60}, {RunTableModel::State, 90}};
     for (const auto &[column, width] : kWidths) {
         header->setSectionResizeMode(column, QHeaderView::Fixed);
         header->resizeSection(column, width);
