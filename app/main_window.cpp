@@ -1,3 +1,4 @@
+// Longer than 400 lines: the one place where pages, queue and actions meet; to be cut by page.
 #include "app/main_window.h"
 
 #include "app/presets.h"

@@ -1,3 +1,4 @@
+// Longer than 400 lines: reader and writer of one file format, field by field, kept side by side.
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
 #include "core/model/model_options.h"

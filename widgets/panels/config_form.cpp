@@ -1,3 +1,4 @@
+// Longer than 400 lines: one widget with its row types; to be cut by row type.
 #include "widgets/panels/config_form.h"
 
 #include "widgets/style/icons.h"

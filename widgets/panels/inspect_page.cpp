@@ -1,3 +1,4 @@
+// Longer than 400 lines: one page with its controls; to be cut when Atlas and Focus are separate views.
 #include "widgets/panels/inspect_page.h"
 
 #include "widgets/panels/message_view.h"

@@ -1,3 +1,4 @@
+// Longer than 400 lines: one figure with its panels, drawn in one coordinate system.
 #include "widgets/plots/comparison_figure.h"
 
 #include "core/base/run_store.h"

@@ -1,3 +1,4 @@
+// Longer than 400 lines: painting, mouse and keyboard of one widget share its geometry.
 #include "widgets/plots/heatmap_plot.h"
 
 #include "widgets/state/number_text.h"

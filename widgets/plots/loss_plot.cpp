@@ -1,3 +1,4 @@
+// Longer than 400 lines: one plot with its layers and its export.
 #include "widgets/plots/loss_plot.h"
 
 #include "widgets/state/number_text.h"

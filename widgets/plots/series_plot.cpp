@@ -1,3 +1,4 @@
+// Longer than 400 lines: the one wrapper of the plot library: layers, mouse and export.
 #include "widgets/plots/series_plot.h"
 
 #include "widgets/state/number_text.h"

@@ -129,8 +129,10 @@ void tst_Transformer::futureTokensMoveNoEarlierLogit()
             Tensor changed = ids.clone();
             changed.narrow(1, t + 1, tokens - t - 1).add_(17).remainder_(61);
             const Tensor after = model.forward(changed, options).logits;
-            QVERIFY(at::equal(after.narrow(1, 0, t + 1), before.narrow(1, 0, t + 1)));
-            QVERIFY(!at::equal(after, before));
+            // Other tokens change the sizes of the experts' matrix products, hence the last bits; a leak moves logits by 0.1 and more.
+            const double moved = (after.narrow(1, 0, t + 1) - before.narrow(1, 0, t + 1)).abs().max().item<double>();
+            QVERIFY2(moved < 1e-5, qPrintable(QString::number(moved)));
+            QVERIFY((after - before).abs().max().item<double>() > 1e-2);
         }
     }
 }
