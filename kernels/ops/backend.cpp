@@ -1,6 +1,7 @@
 #include "kernels/ops/dsa.h"
 
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/kernel_path.h"
 #include "kernels/ops/packing.h"
 
 #include <c10/util/Exception.h>
@@ -16,6 +17,11 @@ namespace {
 constexpr std::array kOps{"index_scores",       "topk_select",        "index_select",  "masked_attention", "dense_attention", "index_kl",
                           "gathered_attention", "index_prepare",      "apply_rope",    "pack_mask",        "unpack_mask"};
 
+Backend backendOf(const KernelReport &report)
+{
+    return {report.runs ? "sm80" : "aten", report.why};
+}
+
 } // namespace
 
 Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
@@ -29,6 +35,12 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         const char *why = nullptr;
         const bool kernel = packsWithKernel(inputs[0], &why);
         return {kernel ? "sm80" : "aten", why};
+    }
+    if (op == "topk_select") {
+        return backendOf(selectKernel(inputs[0]));
+    }
+    if ((op == "index_scores" || op == "index_select") && inputs.size() >= 3) {
+        return backendOf(op == "index_scores" ? scoresKernel(inputs[0], inputs[1], inputs[2]) : indexSelectKernel(inputs[0], inputs[1], inputs[2]));
     }
     if (op == "dense_attention" && inputs.size() >= 3) {
         const double scale = 1.0 / std::sqrt(static_cast<double>(inputs[0].size(3)));

@@ -12,6 +12,7 @@ c10::TypedOperatorHandle<Signature> find(const char *name)
 {
     keepRegistration();
     keepAutograd();
+    keepKernels();
     return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 

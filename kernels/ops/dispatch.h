@@ -40,5 +40,6 @@ Tensor unpack_mask(const Tensor &bits, std::int64_t keys);
 /// Registration happens in static objects; a static library drops the files that hold them unless something in them is called.
 void keepRegistration();
 void keepAutograd();
+void keepKernels();
 
 } // namespace dsa::dispatch

@@ -1,0 +1,142 @@
+#include "kernels/launch/topk_select/topk_select.h"
+
+#include "kernels/launch/topk_select/block_select.cuh"
+
+#include <algorithm>
+#include <limits>
+
+namespace dsa::launch::topk_select {
+
+namespace {
+
+constexpr int kBlockThreads = 256, kLongThreads = 512;
+constexpr std::int64_t kLongestKeys = std::int64_t{1} << 19; // two words for 32 keys must fit shared memory
+
+/// 64 x 64 bits a warp: a row of 32 is a lane, five exchanges transpose a 32 x 32 block.
+__device__ unsigned transposed(unsigned x)
+{
+    const int lane = threadIdx.x % 32;
+    unsigned low = 0x0000ffffu;
+    for (int step = 16; step > 0; step /= 2, low ^= low << step) {
+        const unsigned other = __shfl_xor_sync(kAllLanes, x, step);
+        x = lane & step ? (x & ~low) | (other & ~low) >> step : (x & low) | (other & low) << step;
+    }
+    return x;
+}
+
+__global__ void __launch_bounds__(kBlockThreads) transposeBits(Params p)
+{
+    const long long keyWords = (p.keys + 63) / 64, queryWords = (p.queries + 63) / 64;
+    const long long tile = static_cast<long long>(blockIdx.x) * (kBlockThreads / 32) + threadIdx.x / 32;
+    if (tile >= p.batch * queryWords * keyWords) {
+        return;
+    }
+    const int lane = threadIdx.x % 32;
+    const long long keyWord = tile % keyWords, queryWord = tile / keyWords % queryWords, b = tile / keyWords / queryWords;
+    unsigned halves[2][2]; // by query, by key
+    for (int i = 0; i < 2; ++i) {
+        const long long t = queryWord * 64 + i * 32 + lane;
+        const unsigned long long word = t < p.queries ? static_cast<unsigned long long>(p.bits[(b * p.queries + t) * keyWords + keyWord]) : 0;
+        halves[i][0] = static_cast<unsigned>(word);
+        halves[i][1] = static_cast<unsigned>(word >> 32);
+    }
+    for (int j = 0; j < 2; ++j) {
+        const unsigned long long low = transposed(halves[0][j]), high = transposed(halves[1][j]);
+        const long long s = keyWord * 64 + j * 32 + lane;
+        if (s < p.keys) {
+            p.bitsT[(b * queryWords + queryWord) * p.keys + s] = static_cast<std::int64_t>(high << 32 | low);
+        }
+    }
+}
+
+struct Choice {
+    void (*kernel)(Params);
+    const char *name;
+    int threads, rowsPerBlock;
+    std::size_t dynamicBytes;
+};
+
+Choice choiceFor(const Params &p)
+{
+    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 2 * sizeof(unsigned);
+    if (p.keys <= 256) {
+        return {selectByWarp<8>, "warp a row, 8 keys a lane", kWarpThreads, kWarpsPerBlock, 0};
+    }
+    if (p.keys <= 1024) {
+        return {selectByWarp<32>, "warp a row, 32 keys a lane", kWarpThreads, kWarpsPerBlock, 0};
+    }
+    if (p.keys <= 8 * kBlockThreads) {
+        return {selectByBlock<kBlockThreads, 8>, "block a row, 8 keys a thread", kBlockThreads, 1, 2 * words};
+    }
+    if (p.keys <= 16 * kBlockThreads) {
+        return {selectByBlock<kBlockThreads, 16>, "block a row, 16 keys a thread", kBlockThreads, 1, 2 * words};
+    }
+    return {selectByBlock<kLongThreads, 0>, "block a row, read at every pass", kLongThreads, 1, 2 * words + kCandidates * sizeof(unsigned)};
+}
+
+std::int64_t blocksFor(std::int64_t count, std::int64_t perBlock)
+{
+    return (count + perBlock - 1) / perBlock;
+}
+
+} // namespace
+
+bool supported(const Params &p, const char **why)
+{
+    const char *reason = nullptr;
+    if (p.batch < 0 || p.queries < 0 || p.keys < 0 || p.rows < 0 || p.k < 1) {
+        reason = "a size is negative";
+    } else if (p.keys > kLongestKeys) {
+        reason = "rows of more than 524288 keys";
+    } else if (p.batch > 0 && p.queries > std::numeric_limits<std::int32_t>::max() / p.batch / std::max<std::int64_t>(1, blocksFor(p.keys, 4096))) {
+        reason = "more than 2^31 - 1 blocks";
+    }
+    if (why) {
+        *why = reason;
+    }
+    return reason == nullptr;
+}
+
+cudaError_t launch(const Params &p, cudaStream_t stream)
+{
+    if (!supported(p)) {
+        return cudaErrorInvalidValue;
+    }
+    const std::int64_t lines = p.batch * p.rows;
+    if (lines == 0) {
+        return cudaSuccess;
+    }
+    const Choice choice = choiceFor(p);
+    if (choice.dynamicBytes > 32 * 1024) { // with the static part more than the 48 KiB that need no asking
+        const cudaError_t error = cudaFuncSetAttribute(choice.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(choice.dynamicBytes));
+        if (error != cudaSuccess) {
+            return error;
+        }
+    }
+    choice.kernel<<<static_cast<unsigned>(blocksFor(lines, choice.rowsPerBlock)), choice.threads, choice.dynamicBytes, stream>>>(p);
+    return cudaGetLastError();
+}
+
+cudaError_t launchTranspose(const Params &p, cudaStream_t stream)
+{
+    if (!supported(p)) {
+        return cudaErrorInvalidValue;
+    }
+    const std::int64_t tiles = p.batch * blocksFor(p.queries, 64) * blocksFor(p.keys, 64);
+    if (tiles == 0) {
+        return cudaSuccess;
+    }
+    transposeBits<<<static_cast<unsigned>(blocksFor(tiles, kBlockThreads / 32)), kBlockThreads, 0, stream>>>(p);
+    return cudaGetLastError();
+}
+
+cudaError_t describe(const Params &p, KernelInfo &info)
+{
+    const Choice choice = choiceFor(p);
+    cudaFuncAttributes attributes{};
+    const cudaError_t error = cudaFuncGetAttributes(&attributes, choice.kernel);
+    info = {choice.name, attributes.numRegs, attributes.localSizeBytes, attributes.sharedSizeBytes + choice.dynamicBytes};
+    return error;
+}
+
+} // namespace dsa::launch::topk_select
