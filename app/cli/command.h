@@ -26,5 +26,6 @@ Action declareReport(CLI::App &command);
 Action declarePresets(CLI::App &command);
 Action declareSchema(CLI::App &command);
 Action declareDoctor(CLI::App &command);
+Action declareBench(CLI::App &command);
 
 } // namespace sparsescope

@@ -65,7 +65,9 @@ Tensor indexScores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), seen = mask.keys(begin + count, keys);
         const Tensor part = weightedSum(indexDots(q.narrow(1, begin, count), k.narrow(1, 0, seen)), w.narrow(1, begin, count));
-        scores.narrow(1, begin, count).narrow(2, 0, seen).copy_(part.add(mask.bias(begin, begin + count, seen, options)));
+        // Filled, not added: a NaN of a later key must not show.
+        const Tensor hidden = visibleKeys(begin, count, seen, offset, q.device()).logical_not_();
+        scores.narrow(1, begin, count).narrow(2, 0, seen).copy_(part.masked_fill(hidden, -kInfinity));
     }
     return scores;
 }

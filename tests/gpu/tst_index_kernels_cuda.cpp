@@ -189,6 +189,7 @@ private Q_SLOTS:
             k.select(1, 33).fill_(NAN);
             const Tensor found = dsa::index_scores(onCard(q), onCard(k), onCard(w)).cpu();
             QVERIFY(found.isnan().equal(dsa::index_scores(q.to(at::kFloat), k.to(at::kFloat), w).isnan()));
+            QVERIFY(dsa::dispatch::plain::index_scores(onCard(q), onCard(k), onCard(w), 0).cpu().isnan().equal(found.isnan()));
             QCOMPARE(found.isnan().sum().item().toInt(), 80 - 33);
         }
     }

@@ -69,6 +69,15 @@ class tst_Indexer : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
+    void laterNanStaysHidden()
+    {
+        const Tensor q = randn({1, 20, 3, 8}, at::kFloat), k = randn({1, 20, 8}, at::kFloat), w = randn({1, 20, 3}, at::kFloat);
+        k.select(1, 12).fill_(NAN);
+        const Tensor scores = dsa::index_scores(q, k, w);
+        QCOMPARE(scores.isnan().sum().item().toInt(), 20 - 12);
+        QVERIFY(scores.triu(1).select(1, 3).narrow(1, 4, 16).eq(-INFINITY).all().item().toBool());
+    }
+
     void scores()
     {
         for (const at::ScalarType type : {at::kDouble, at::kFloat, at::kBFloat16}) {

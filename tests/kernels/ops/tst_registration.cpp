@@ -164,6 +164,11 @@ private Q_SLOTS:
         const dsa::Backend backend = dsa::backend_of("masked_attention", {randn({1, 1, 2, 2})});
         QCOMPARE(backend.name, std::string("aten"));
         QCOMPARE(backend.why, std::string("the tensors are on the CPU"));
+        const Tensor q = randn({1, 5, 2, 8}), k = randn({1, 5, 8}), w = randn({1, 5, 2});
+        for (const auto &[op, inputs] : std::vector<std::pair<std::string, std::vector<Tensor>>>{{"topk_select", {randn({1, 5, 5})}}, {"index_scores", {q, k, w}}, {"index_select", {q, k, w}}}) {
+            QCOMPARE(dsa::backend_of(op, inputs).name, std::string("aten"));
+            QCOMPARE(dsa::backend_of(op, inputs).why, std::string("the tensors are on the CPU"));
+        }
         QVERIFY(errorOf([&] { dsa::backend_of("attention", {randn({1})}); }).find("backend_of: op must be one of the dsa operations, got 'attention'") != std::string::npos);
     }
 };

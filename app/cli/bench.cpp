@@ -1,0 +1,157 @@
+#include "app/cli/bench_report.h"
+#include "app/cli/command.h"
+#include "core/train/train_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <limits>
+#include <memory>
+#include <optional>
+
+namespace sparsescope {
+namespace {
+
+using dsa::benchmark::Shape;
+
+struct BenchOptions {
+    std::string subject;
+    std::vector<std::string> changes;
+    std::string device = "auto";
+    std::string out;
+    dsa::benchmark::Options method;
+};
+
+struct SizeField {
+    const char *name;
+    std::int64_t Shape::*member;
+    std::int64_t highest;
+};
+
+constexpr std::array kSizes{SizeField{"batch", &Shape::batch, 4096},       SizeField{"queries", &Shape::queries, 131072},
+                            SizeField{"keys", &Shape::keys, 1048576},      SizeField{"k", &Shape::k, 1048576},
+                            SizeField{"heads", &Shape::heads, 128},        SizeField{"width", &Shape::width, 256}};
+
+std::optional<std::int64_t> numberOf(const std::string &text)
+{
+    try {
+        std::size_t end = 0;
+        const std::int64_t number = std::stoll(text, &end);
+        if (end == text.size())
+            return number;
+    } catch (const std::exception &) { // no number at all, or none that fits
+    }
+    return std::nullopt;
+}
+
+/// One change to the shape; what is wrong with it goes into `errors`.
+void apply(const std::string &change, Shape &shape, std::vector<Error> &errors)
+{
+    const std::size_t equals = change.find('=');
+    if (equals == std::string::npos || equals == 0) {
+        errors.push_back({"", "--set", "\"" + change.substr(0, 80) + "\"", "FIELD=VALUE", ""});
+        return;
+    }
+    const std::string name = change.substr(0, equals), value = change.substr(equals + 1);
+    const auto word = [&](std::string &member, const std::vector<std::string> &allowed) {
+        if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
+            errors.push_back({"", name, "\"" + value.substr(0, 80) + "\"", fmt::format("{}", fmt::join(allowed, ", ")), ""});
+        else
+            member = value;
+    };
+    if (name == "type")
+        return word(shape.type, {"bfloat16", "float16", "float32"});
+    if (name == "scores")
+        return word(shape.scores, {"random", "plateau"});
+    for (const SizeField &field : kSizes) {
+        if (name != field.name)
+            continue;
+        const std::optional<std::int64_t> number = numberOf(value);
+        if (!number || *number < 1 || *number > field.highest)
+            errors.push_back({"", name, value.substr(0, 80), fmt::format("1 to {}", field.highest), ""});
+        else
+            shape.*field.member = *number;
+        return;
+    }
+    errors.push_back({"unknown field", name.substr(0, 80), "", "batch, queries, keys, k, heads, width, type, scores", ""});
+}
+
+/// The usual shapes, or the one that --set describes; it starts from the first of them.
+std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
+{
+    std::vector<Shape> shapes = dsa::benchmark::usualShapes(options.subject, isCuda);
+    if (options.changes.empty())
+        return shapes;
+    Shape shape = shapes.front();
+    std::vector<Error> errors;
+    for (const std::string &change : options.changes)
+        apply(change, shape, errors);
+    if (errors.empty() && shape.keys < shape.queries)
+        errors.push_back({"", "keys", std::to_string(shape.keys), fmt::format("at least queries ({})", shape.queries), ""});
+    if (!errors.empty())
+        throw ConfigFailure(std::move(errors));
+    return {shape};
+}
+
+void writeDocument(const std::string &path, const nlohmann::ordered_json &document)
+{
+    std::ofstream file(path);
+    file << document.dump(2) << '\n';
+    file.close();
+    if (!file)
+        throw Failure({"cannot be written", path, "", "", "Give --out a file in a folder that exists."});
+}
+
+DeviceInfo deviceOf(const std::string &word)
+{
+    try {
+        return describeDevice(word);
+    } catch (const Failure &failure) {
+        throw ConfigFailure({failure.error()});
+    }
+}
+
+int bench(const BenchOptions &options, Output &output)
+{
+    const DeviceInfo device = deviceOf(options.device);
+    const std::vector<Shape> shapes = shapesOf(options, device.isCuda);
+    if (!device.isCuda)
+        output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") + ": this times the CPU path, and says nothing about the kernels.");
+    const dsa::benchmark::Machine machine = dsa::benchmark::describeMachine(device.name);
+    output.data() = machineDocument(options.subject, machine, device.note, options.method);
+    for (const std::string &line : machineLines(machine))
+        output.line(line);
+    bool right = true;
+    for (const Shape &shape : shapes) {
+        for (const dsa::benchmark::Row &row : dsa::benchmark::measure(options.subject, shape, machine, options.method)) {
+            output.data()["rows"].push_back(rowDocument(row));
+            for (const std::string &line : rowLines(row))
+                output.line(line);
+            if (!row.wrong.empty()) {
+                right = false;
+                output.error({row.op + " is wrong: " + row.wrong, "", "", "", ""});
+            }
+        }
+    }
+    if (!options.out.empty())
+        writeDocument(options.out, output.data());
+    return right ? kDone : kFailed;
+}
+
+} // namespace
+
+Action declareBench(CLI::App &command)
+{
+    const auto options = std::make_shared<BenchOptions>();
+    command.add_option("subject", options->subject, "What to time: topk, indexer")->required()->check(CLI::IsMember({"topk", "indexer"}))->type_name("SUBJECT");
+    command.add_option("--set", options->changes, "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores")->type_name("FIELD=VALUE");
+    command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
+    command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")->check(CLI::Range(1, 1000))->capture_default_str();
+    command.add_option("--launches", options->method.launches, "Calls in one timed graph")->check(CLI::Range(1, 1000))->capture_default_str();
+    command.add_option("--out", options->out, "Also write the document to this file")->type_name("FILE");
+    return [options](Output &output) { return bench(*options, output); };
+}
+
+} // namespace sparsescope

@@ -1,0 +1,115 @@
+#include "app/cli/bench_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace sparsescope {
+namespace {
+
+using dsa::benchmark::Machine;
+using dsa::benchmark::Row;
+using dsa::benchmark::Timing;
+using nlohmann::ordered_json;
+
+ordered_json orNull(double value)
+{
+    return value > 0 ? ordered_json(value) : ordered_json(nullptr);
+}
+
+bool isIndexer(const Row &row)
+{
+    return row.op != "topk_select";
+}
+
+} // namespace
+
+ordered_json machineDocument(const std::string &subject, const Machine &machine, const std::string &note, const dsa::benchmark::Options &method)
+{
+    ordered_json document;
+    document["schema"] = 1;
+    document["bench"] = subject;
+    document["gpu"] = machine.isCuda;
+    document["machine"] = {{"device", machine.device},
+                           {"name", machine.name},
+                           {"note", note},
+                           {"multiprocessors", machine.multiprocessors},
+                           {"memory_bytes", orNull(machine.memoryBytes)},
+                           {"l2_bytes", orNull(machine.cacheBytes)},
+                           {"clock_mhz", orNull(machine.clockMhz)},
+                           {"highest_clock_mhz", orNull(machine.highestClockMhz)},
+                           {"memory_clock_mhz", orNull(machine.memoryClockMhz)},
+                           {"copy_bytes_per_s", orNull(machine.bytesPerSecond)},
+                           {"bf16_flops_per_s", orNull(machine.flopsLow)},
+                           {"fp32_flops_per_s", orNull(machine.flopsFloat)}};
+    document["method"] = {{"rounds", method.rounds}, {"launches", method.launches}, {"order", "A B B A"}, {"graphs", machine.isCuda}, {"unit", "us a call, median"}};
+    document["rows"] = ordered_json::array();
+    return document;
+}
+
+ordered_json rowDocument(const Row &row)
+{
+    ordered_json document;
+    document["op"] = row.op;
+    document["shape"] = {{"batch", row.shape.batch}, {"queries", row.shape.queries}, {"keys", row.shape.keys}, {"k", row.shape.k}};
+    if (isIndexer(row)) {
+        document["shape"]["heads"] = row.shape.heads;
+        document["shape"]["width"] = row.shape.width;
+        document["shape"]["type"] = row.shape.type;
+    } else {
+        document["shape"]["scores"] = row.shape.scores;
+    }
+    document["equals_reference"] = row.wrong.empty();
+    document["bytes"] = row.bytes;
+    document["flops"] = row.flops;
+    document["floor_us"] = orNull(row.floorMicroseconds);
+    document["limit"] = row.limit.empty() ? ordered_json(nullptr) : ordered_json(row.limit);
+    document["registers"] = row.registers;
+    document["spilled_bytes"] = row.spilledBytes;
+    document["shared_bytes"] = row.sharedBytes;
+    const double ours = row.timings.front().microseconds;
+    for (const Timing &timing : row.timings) {
+        document["timings"].push_back({{"name", timing.name},
+                                       {"backend", timing.backend},
+                                       {"us", timing.microseconds},
+                                       {"us_quartiles", {timing.lower, timing.upper}},
+                                       {"fraction_of_floor", orNull(row.floorMicroseconds / timing.microseconds)},
+                                       {"times_ours", timing.microseconds / ours},
+                                       {"bytes_per_s", row.bytes / timing.microseconds * 1e6},
+                                       {"flops_per_s", orNull(row.flops / timing.microseconds * 1e6)},
+                                       {"peak_bytes", orNull(timing.peakBytes)},
+                                       {"launches", timing.launches},
+                                       {"samples", timing.samples}});
+    }
+    return document;
+}
+
+std::vector<std::string> machineLines(const Machine &machine)
+{
+    if (!machine.isCuda)
+        return {"Device     CPU: no kernel is timed, only the operations' CPU path"};
+    std::vector<std::string> lines{fmt::format("Device     {} ({}), {} multiprocessors", machine.name, machine.device, machine.multiprocessors)};
+    if (machine.clockMhz > 0)
+        lines.push_back(fmt::format("Clocks     {:.0f} MHz while multiplying (at most {:.0f}), memory {:.0f} MHz", machine.clockMhz, machine.highestClockMhz, machine.memoryClockMhz));
+    lines.push_back(fmt::format("Ceilings   copy {:.2f} TB/s, bf16 product {:.0f} TF/s, fp32 product {:.1f} TF/s, measured here", machine.bytesPerSecond / 1e12,
+                                machine.flopsLow / 1e12, machine.flopsFloat / 1e12));
+    return lines;
+}
+
+std::vector<std::string> rowLines(const Row &row)
+{
+    const std::string indexer = isIndexer(row) ? fmt::format("  indexer {}x{} {}", row.shape.heads, row.shape.width, row.shape.type) : "  " + row.shape.scores + " scores";
+    const std::string floor = row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
+    std::vector<std::string> lines{"", fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch, row.shape.queries, row.shape.keys, row.shape.k, indexer, floor,
+                                                   row.wrong.empty() ? "" : "  WRONG: " + row.wrong)};
+    const double ours = row.timings.front().microseconds;
+    for (const Timing &timing : row.timings) {
+        const std::string share = row.floorMicroseconds > 0 ? fmt::format("{:5.1f} % of the floor", 100 * row.floorMicroseconds / timing.microseconds) : "";
+        const std::string memory = timing.peakBytes > 0 ? fmt::format("{:9.1f} MB", timing.peakBytes / 1e6) : "";
+        lines.push_back(fmt::format("  {:<11}{:10.1f} us  ({:.1f} to {:.1f})  {:6.2f} x ours  {}  {}  {}", timing.name, timing.microseconds, timing.lower, timing.upper,
+                                    timing.microseconds / ours, share, memory, timing.backend));
+    }
+    return lines;
+}
+
+} // namespace sparsescope

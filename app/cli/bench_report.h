@@ -1,0 +1,20 @@
+#pragma once
+
+#include "kernels/ops/benchmark.h"
+
+#include <nlohmann/json.hpp>
+
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// "bench", "machine", "method" and an empty "rows".
+nlohmann::ordered_json machineDocument(const std::string &subject, const dsa::benchmark::Machine &machine, const std::string &note,
+                                       const dsa::benchmark::Options &method);
+nlohmann::ordered_json rowDocument(const dsa::benchmark::Row &row);
+std::vector<std::string> machineLines(const dsa::benchmark::Machine &machine);
+/// A line of the shape and one for each that was timed.
+std::vector<std::string> rowLines(const dsa::benchmark::Row &row);
+
+} // namespace sparsescope

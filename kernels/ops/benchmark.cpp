@@ -1,0 +1,250 @@
+#include "kernels/ops/benchmark.h"
+
+#include "kernels/ops/benchmark_timer.h"
+#include "kernels/ops/kernel_path.h"
+#include "kernels/ops/plain_path.h"
+#include "kernels/ops/reference.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/topk.h>
+#include <c10/util/Exception.h>
+
+#ifdef SPARSESCOPE_HAS_KERNELS
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace dsa::benchmark {
+
+namespace {
+
+constexpr int kSampledRows = 8, kFewestSets = 3, kMostSets = 64;
+constexpr double kScoreTolerance = 1e-5;
+
+at::ScalarType typeOf(const std::string &name)
+{
+    return name == "float32" ? at::kFloat : name == "float16" ? at::kHalf : at::kBFloat16;
+}
+
+double pairsOf(const Shape &s)
+{
+    double pairs = 0;
+    for (std::int64_t t = 0; t < s.queries; ++t) {
+        pairs += static_cast<double>(std::clamp<std::int64_t>(t + 1 + s.keys - s.queries, 0, s.keys));
+    }
+    return pairs * static_cast<double>(s.batch);
+}
+
+/// bits, bitsT and count.
+double selectionBytes(const Shape &s)
+{
+    const auto words = [](std::int64_t n) { return static_cast<double>((n + 63) / 64); };
+    const double batch = static_cast<double>(s.batch), queries = static_cast<double>(s.queries);
+    return batch * (8 * queries * words(s.keys) + 8 * words(s.queries) * static_cast<double>(s.keys) + 4 * queries);
+}
+
+/// Input sets whose sum is larger than twice the card's L2, so that no call finds its input there.
+int setsFor(double bytesOfOne, const Machine &machine)
+{
+    return machine.isCuda ? std::clamp(static_cast<int>(2 * machine.cacheBytes / bytesOfOne) + 1, kFewestSets, kMostSets) : kFewestSets;
+}
+
+/// The sampled rows: batch entry and query.
+std::vector<std::pair<std::int64_t, std::int64_t>> sampledRows(const Shape &s)
+{
+    std::vector<std::pair<std::int64_t, std::int64_t>> rows;
+    for (std::int64_t i = 0; i < kSampledRows; ++i) {
+        rows.emplace_back(i % s.batch, s.queries - 1 - i * s.queries / kSampledRows);
+    }
+    return rows;
+}
+
+/// One row as the CPU sees it: dimensions 0 and 1 cut to one entry.
+Tensor rowOf(const Tensor &x, std::int64_t b, std::int64_t t)
+{
+    return x.narrow(0, b, 1).narrow(1, t, 1).cpu();
+}
+
+std::string rowName(std::int64_t b, std::int64_t t)
+{
+    return " in batch entry " + std::to_string(b) + ", query " + std::to_string(t);
+}
+
+void finish(Row &row, const KernelReport &report, const Machine &machine)
+{
+    row.registers = report.registers;
+    row.spilledBytes = report.spilledBytes;
+    row.sharedBytes = report.sharedBytes;
+    if (!machine.isCuda) {
+        return;
+    }
+    const double byBytes = row.bytes / machine.bytesPerSecond * 1e6, byFlops = row.flops / machine.flops(row.shape.type) * 1e6;
+    row.floorMicroseconds = std::max(byBytes, byFlops);
+    row.limit = byBytes >= byFlops ? "bytes" : "flops";
+}
+
+std::string backendName(const KernelReport &report)
+{
+    return (report.runs ? "sm80: " : "aten: ") + report.why;
+}
+
+void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call)
+{
+    if (isCuda) { // on the CPU that is ours already
+        candidates.push_back({"aten", "plain tensor operations", std::move(call)});
+    }
+}
+
+Row measureTopk(const Shape &shape, const Machine &machine, const Options &options)
+{
+    const std::int64_t offset = shape.keys - shape.queries;
+    const auto place = at::TensorOptions().device(at::Device(machine.device));
+    const Tensor hidden = reference::visibleKeys(0, shape.queries, shape.keys, offset, place.device()).logical_not();
+    std::vector<Tensor> inputs;
+    const int sets = setsFor(4.0 * static_cast<double>(shape.batch * shape.queries * shape.keys), machine);
+    for (int i = 0; i < sets; ++i) {
+        Tensor scores = at::randn({shape.batch, shape.queries, shape.keys}, place);
+        if (shape.scores == "plateau") {
+            scores.clamp_min_(0);
+        }
+        inputs.push_back(scores.masked_fill_(hidden, -INFINITY));
+    }
+
+    Row row{"topk_select", shape};
+    const Selection found = topk_select(inputs[0], shape.k, offset);
+    for (const auto &[b, t] : sampledRows(shape)) {
+        const Tensor expected = reference::topkMask(rowOf(inputs[0], b, t), shape.k, 0, t + offset);
+        if (!reference::unpackRows(rowOf(found.bits, b, t), shape.keys).equal(expected)) {
+            row.wrong = "other keys than the reference" + rowName(b, t);
+        }
+    }
+    const KernelReport report = selectKernel(inputs[0]);
+    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { topk_select(inputs[i], shape.k, offset); }}};
+    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::topk_select(inputs[i], shape.k, offset, true, false); });
+    candidates.push_back({"torch.topk", "the library's, whole rows, values and places without an order of ties, no bits",
+                          [&](int i) { at::topk(inputs[i], std::min(shape.k, shape.keys), -1, true, false); }});
+    row.timings = timeInTurn(candidates, sets, machine.isCuda, options);
+    row.bytes = 4 * pairsOf(shape) + selectionBytes(shape);
+    finish(row, report, machine);
+    return row;
+}
+
+struct IndexInputs {
+    Tensor q, k, w;
+};
+
+/// Empty, or what is wrong with the sampled rows of scores and selection: both against float64, a key may be selected otherwise
+/// only where its score is as near the threshold as scores are exact.
+std::string wrongRows(const Shape &shape, const IndexInputs &in, std::int64_t offset, bool selection)
+{
+    const Tensor scores = selection ? Tensor() : index_scores(in.q, in.k, in.w, offset);
+    const Selection selected = selection ? std::get<0>(index_select(in.q, in.k, in.w, shape.k, offset)) : Selection();
+    for (const auto &[b, t] : sampledRows(shape)) {
+        const Tensor q = rowOf(in.q, b, t).to(at::kDouble), w = rowOf(in.w, b, t).to(at::kDouble), k = in.k.narrow(0, b, 1).cpu().to(at::kDouble);
+        const Tensor expected = reference::indexScores(q, k, w, t + offset);
+        const Tensor visible = expected.isinf().logical_not(), size = expected.masked_fill(visible.logical_not(), 0).norm();
+        if (!selection) {
+            const Tensor row = rowOf(scores, b, t).to(at::kDouble);
+            const Tensor difference = row.sub(expected).masked_fill(visible.logical_not(), 0).norm();
+            if (!row.isinf().equal(expected.isinf()) || !difference.le(size.mul(kScoreTolerance)).item().toBool()) {
+                return "scores off by more than 1e-5" + rowName(b, t);
+            }
+            continue;
+        }
+        const Tensor mask = reference::topkMask(expected, shape.k, 0, t + offset), tau = expected.masked_fill(mask.logical_not(), INFINITY).amin();
+        const Tensor other = reference::unpackRows(rowOf(selected.bits, b, t), shape.keys).ne(mask);
+        if (other.logical_and(expected.sub(tau).abs().gt(size.mul(kScoreTolerance))).any().item().toBool()) {
+            return "other keys than the reference" + rowName(b, t);
+        }
+    }
+    return {};
+}
+
+std::vector<Row> measureIndexer(const Shape &shape, const Machine &machine, const Options &options)
+{
+    const std::int64_t offset = shape.keys - shape.queries;
+    const auto place = at::TensorOptions().device(at::Device(machine.device));
+    const at::ScalarType type = typeOf(shape.type);
+    const double pairs = pairsOf(shape), element = static_cast<double>(c10::elementSize(type));
+    const double inputBytes = static_cast<double>(shape.batch) * (element * static_cast<double>((shape.queries * shape.heads + shape.keys) * shape.width)
+                                                                   + 4.0 * static_cast<double>(shape.queries * shape.heads));
+    const int sets = setsFor(inputBytes, machine);
+    std::vector<IndexInputs> inputs;
+    for (int i = 0; i < sets; ++i) {
+        inputs.push_back({at::randn({shape.batch, shape.queries, shape.heads, shape.width}, place).to(type),
+                          at::randn({shape.batch, shape.keys, shape.width}, place).to(type), at::randn({shape.batch, shape.queries, shape.heads}, place)});
+    }
+
+    Row scores{"index_scores", shape, wrongRows(shape, inputs[0], offset, false)};
+    const KernelReport report = scoresKernel(inputs[0].q, inputs[0].k, inputs[0].w);
+    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); }}};
+    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); });
+    scores.timings = timeInTurn(candidates, sets, machine.isCuda, options);
+    scores.flops = 2 * pairs * static_cast<double>(shape.heads * shape.width);
+    scores.bytes = inputBytes + 4.0 * static_cast<double>(shape.batch * shape.queries * shape.keys);
+    finish(scores, report, machine);
+
+    Row select{"index_select", shape, wrongRows(shape, inputs[0], offset, true)};
+    const KernelReport both = indexSelectKernel(inputs[0].q, inputs[0].k, inputs[0].w);
+    candidates = {{"ours", backendName(both), [&](int i) { index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset); }}};
+    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset, true, false); });
+    candidates.push_back({"torch.topk", "plain scores, then the library's selection: values and places without an order of ties, no bits", [&](int i) {
+        at::topk(dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset), std::min(shape.k, shape.keys), -1, true, false);
+    }});
+    select.timings = timeInTurn(candidates, sets, machine.isCuda, options);
+    select.flops = scores.flops;
+    select.bytes = inputBytes + selectionBytes(shape) + 8.0 * static_cast<double>(shape.batch * shape.queries);
+    finish(select, both, machine);
+    return {scores, select};
+}
+
+} // namespace
+
+std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
+{
+    if (!isCuda) {
+        return {{2, 256, 256, 128}};
+    }
+    if (subject == "topk") {
+        std::vector<Shape> shapes{{16, 256, 256, 128}, {16, 512, 512, 256}, {8, 1024, 1024, 512}, {8, 2048, 2048, 1024}, {8, 2048, 2048, 256},
+                                  {4, 4096, 4096, 2048}, {1, 2048, 32768, 2048}, {1, 512, 131072, 2048}, {1, 1, 131072, 2048}};
+        Shape plateau{8, 2048, 2048, 1024};
+        plateau.scores = "plateau";
+        shapes.push_back(plateau);
+        plateau = {1, 2048, 32768, 20000};
+        plateau.scores = "plateau";
+        shapes.push_back(plateau);
+        return shapes;
+    }
+    return {{16, 256, 256, 128},          {8, 2048, 2048, 1024},
+            {4, 4096, 4096, 1024},        {1, 2048, 2048, 512, 64, 128},
+            {1, 2048, 32768, 2048},       {1, 2048, 32768, 2048, 64, 128},
+            {8, 2048, 2048, 1024, 4, 64, "float32"}};
+}
+
+std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine, const Options &options)
+{
+    TORCH_CHECK(shape.batch > 0 && shape.queries > 0 && shape.keys >= shape.queries && shape.k > 0,
+                "bench: keys must be at least queries, and every size 1 or more");
+    const at::NoGradGuard noGradients;
+#ifdef SPARSESCOPE_HAS_KERNELS
+    std::unique_ptr<c10::cuda::CUDAGuard> device;
+    if (machine.isCuda) {
+        device = std::make_unique<c10::cuda::CUDAGuard>(at::Device(machine.device));
+    }
+#endif
+    std::vector<Row> rows = subject == "topk" ? std::vector<Row>{measureTopk(shape, machine, options)} : measureIndexer(shape, machine, options);
+#ifdef SPARSESCOPE_HAS_KERNELS
+    if (machine.isCuda) {
+        c10::cuda::CUDACachingAllocator::emptyCache(); // graphs keep pools of their own
+    }
+#endif
+    return rows;
+}
+
+} // namespace dsa::benchmark

@@ -1,0 +1,130 @@
+#include <QtTest>
+
+#include <QJsonArray>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+
+namespace {
+
+struct Result {
+    int code = -1;
+    QByteArray out, err;
+    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
+};
+
+Result run(const QStringList &arguments)
+{
+    QProcess process;
+    process.start(qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli", QStringList{"bench"} << arguments);
+    Result result;
+    if (!process.waitForStarted() || !process.waitForFinished(300000))
+        return result;
+    result.code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
+    result.out = process.readAllStandardOutput();
+    result.err = process.readAllStandardError();
+    return result;
+}
+
+/// Small enough for any machine, and on the CPU even where there is a card.
+QStringList small(const QString &subject)
+{
+    return {subject, "--device", "cpu", "--rounds", "2", "--set", "batch=1", "--set", "queries=20", "--set", "keys=70", "--set", "k=9", "--set", "width=16"};
+}
+
+} // namespace
+
+/// `sparsescope-cli bench` without a card: what it says, what it writes, what it refuses.
+class tst_cliBench : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void timesTheCpuPathAndSaysSo_data();
+    void timesTheCpuPathAndSaysSo();
+    void writesItsDocument();
+    void wordsForPeople();
+    void refuses_data();
+    void refuses();
+};
+
+void tst_cliBench::timesTheCpuPathAndSaysSo_data()
+{
+    QTest::addColumn<QString>("subject");
+    QTest::addColumn<QStringList>("ops");
+    QTest::newRow("topk") << "topk" << QStringList{"topk_select"};
+    QTest::newRow("indexer") << "indexer" << QStringList{"index_scores", "index_select"};
+}
+
+void tst_cliBench::timesTheCpuPathAndSaysSo()
+{
+    QFETCH(QString, subject);
+    QFETCH(QStringList, ops);
+    const Result result = run(small(subject) << "--json");
+    QVERIFY2(result.code == 0, result.err.constData());
+    QVERIFY2(result.err.contains("No GPU is used here"), result.err.constData());
+    const QJsonObject document = result.json();
+    QCOMPARE(document["ok"], QJsonValue(true));
+    QCOMPARE(document["bench"].toString(), subject);
+    QCOMPARE(document["gpu"], QJsonValue(false));
+    QCOMPARE(document["machine"]["device"].toString(), QString("cpu"));
+    QVERIFY(document["machine"]["copy_bytes_per_s"].isNull());
+    QStringList found;
+    for (const QJsonValue &row : document["rows"].toArray()) {
+        found << row["op"].toString();
+        QCOMPARE(row["equals_reference"], QJsonValue(true));
+        QCOMPARE(row["shape"]["keys"].toInt(), 70);
+        QVERIFY(row["floor_us"].isNull() && row["bytes"].toDouble() > 0);
+        QCOMPARE(row["timings"][0]["name"].toString(), QString("ours"));
+        QCOMPARE(row["timings"][0]["backend"].toString(), QString("aten: the tensors are on the CPU"));
+        for (const QJsonValue &timing : row["timings"].toArray())
+            QVERIFY(timing["us"].toDouble() > 0 && timing["samples"].toInt() == 4);
+    }
+    QCOMPARE(found, ops);
+}
+
+void tst_cliBench::writesItsDocument()
+{
+    QTemporaryDir folder;
+    QCOMPARE(run(small("topk") << "--set" << "scores=plateau" << "--out" << folder.filePath("topk.json")).code, 0);
+    QFile file(folder.filePath("topk.json"));
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    const QJsonObject document = QJsonDocument::fromJson(file.readAll()).object();
+    QCOMPARE(document["schema"].toInt(), 1);
+    QCOMPARE(document["rows"][0]["shape"]["scores"].toString(), QString("plateau"));
+    const Result nowhere = run(small("topk") << "--out" << folder.filePath("no/such/file.json"));
+    QCOMPARE(nowhere.code, 1);
+    QVERIFY2(nowhere.err.contains("cannot be written"), nowhere.err.constData());
+}
+
+void tst_cliBench::wordsForPeople()
+{
+    const Result result = run(small("topk"));
+    QVERIFY2(result.out.contains("topk_select  B 1 T 20 S 70 k 9") && result.out.contains("torch.topk"), result.out.constData());
+}
+
+void tst_cliBench::refuses_data()
+{
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("nothing") << QStringList{} << "subject";
+    QTest::newRow("unknown subject") << QStringList{"topq"} << "topq";
+    QTest::newRow("unknown field") << QStringList{"topk", "--set", "rows=3"} << "rows: unknown field";
+    QTest::newRow("no value") << QStringList{"topk", "--set", "k"} << "FIELD=VALUE";
+    QTest::newRow("zero") << QStringList{"topk", "--set", "k=0"} << "k: got 0, allowed 1 to 1048576";
+    QTest::newRow("no number") << QStringList{"topk", "--set", "k=9x"} << "k: got 9x";
+    QTest::newRow("type") << QStringList{"indexer", "--set", "type=int8"} << "bfloat16, float16, float32";
+    QTest::newRow("fewer keys than queries") << QStringList{"topk", "--set", "queries=50", "--set", "keys=40"} << "keys: got 40, allowed at least queries (50)";
+    QTest::newRow("device") << QStringList{"topk", "--device", "abacus"} << "abacus";
+}
+
+void tst_cliBench::refuses()
+{
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, part);
+    const Result result = run(arguments);
+    QVERIFY2(result.code == 2, result.err.constData());
+    QVERIFY2(result.err.contains(part.toUtf8()), result.err.constData());
+    QVERIFY(result.out.isEmpty());
+}
+
+QTEST_GUILESS_MAIN(tst_cliBench)
+#include "tst_cli_bench.moc"
