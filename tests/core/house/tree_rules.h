@@ -354,7 +354,7 @@ inline Tree readTree(const std::filesystem::path &root)
                 at.disable_recursion_pending();
             continue;
         }
-        if (!kinds.count(at->path().extension().string()))
+        if (!kinds.count(at->path().extension().string()) || path == ".git") // a file in a second working tree
             continue;
         std::ifstream stream(at->path(), std::ios::binary);
         std::ostringstream text;
