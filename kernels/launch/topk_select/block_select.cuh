@@ -71,10 +71,20 @@ struct BlockRow {
                 }
             }
         } else {
-#pragma unroll 4
-            for (int first = 0; first < end; first += kThreads) {
-                const int s = first + threadIdx.x;
-                f(s, s < visible ? orderedKey(__ldg(scores + s)) : kHidden);
+            constexpr int kBatch = 4; // reads on their way together
+            for (int first = 0; first < end; first += kBatch * kThreads) {
+                unsigned batch[kBatch];
+#pragma unroll
+                for (int i = 0; i < kBatch; ++i) {
+                    const int s = first + i * kThreads + threadIdx.x;
+                    batch[i] = s < visible ? orderedKey(__ldg(scores + s)) : kHidden;
+                }
+#pragma unroll
+                for (int i = 0; i < kBatch; ++i) {
+                    if (first + i * kThreads < end) {
+                        f(first + i * kThreads + static_cast<int>(threadIdx.x), batch[i]);
+                    }
+                }
             }
         }
     }
@@ -155,7 +165,7 @@ __device__ Threshold blockThreshold(const BlockRow<kThreads, kHeld> &row, BlockS
 
 /// A block a row. Dynamic shared memory: two 32-bit words for 32 keys, and kCandidates words when the row is not held.
 template <int kThreads, int kHeld>
-__global__ void __launch_bounds__(kThreads) selectByBlock(Params p)
+__global__ void __launch_bounds__(kThreads, kHeld > 0 ? 1 : 2) selectByBlock(Params p)
 {
     extern __shared__ unsigned dynamic[];
     __shared__ BlockShared shared;

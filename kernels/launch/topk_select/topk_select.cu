@@ -9,7 +9,7 @@ namespace dsa::launch::topk_select {
 
 namespace {
 
-constexpr int kBlockThreads = 256, kLongThreads = 512;
+constexpr int kBlockThreads = 256, kLongThreads = 1024, kTransposeThreads = 256;
 constexpr std::int64_t kLongestKeys = std::int64_t{1} << 19; // two words for 32 keys must fit shared memory
 
 /// 64 x 64 bits a warp: a row of 32 is a lane, five exchanges transpose a 32 x 32 block.
@@ -24,10 +24,10 @@ __device__ unsigned transposed(unsigned x)
     return x;
 }
 
-__global__ void __launch_bounds__(kBlockThreads) transposeBits(Params p)
+__global__ void __launch_bounds__(kTransposeThreads) transposeBits(Params p)
 {
     const long long keyWords = (p.keys + 63) / 64, queryWords = (p.queries + 63) / 64;
-    const long long tile = static_cast<long long>(blockIdx.x) * (kBlockThreads / 32) + threadIdx.x / 32;
+    const long long tile = static_cast<long long>(blockIdx.x) * (kTransposeThreads / 32) + threadIdx.x / 32;
     if (tile >= p.batch * queryWords * keyWords) {
         return;
     }
@@ -58,17 +58,21 @@ struct Choice {
 
 Choice choiceFor(const Params &p)
 {
-    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 2 * sizeof(unsigned);
+    const auto byWarp = [](void (*kernel)(Params), const char *name) { return Choice{kernel, name, kWarpThreads, kWarpsPerBlock, 0}; };
     if (p.keys <= 256) {
-        return {selectByWarp<8>, "warp a row, 8 keys a lane", kWarpThreads, kWarpsPerBlock, 0};
+        return byWarp(selectByWarp<8>, "warp a row, 8 keys a lane");
+    }
+    if (p.keys <= 512) {
+        return byWarp(selectByWarp<16>, "warp a row, 16 keys a lane");
     }
     if (p.keys <= 1024) {
-        return {selectByWarp<32>, "warp a row, 32 keys a lane", kWarpThreads, kWarpsPerBlock, 0};
+        return byWarp(selectByWarp<32>, "warp a row, 32 keys a lane");
     }
-    if (p.keys <= 8 * kBlockThreads) {
+    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 2 * sizeof(unsigned);
+    if (p.keys <= 2048) {
         return {selectByBlock<kBlockThreads, 8>, "block a row, 8 keys a thread", kBlockThreads, 1, 2 * words};
     }
-    if (p.keys <= 16 * kBlockThreads) {
+    if (p.keys <= 4096) {
         return {selectByBlock<kBlockThreads, 16>, "block a row, 16 keys a thread", kBlockThreads, 1, 2 * words};
     }
     return {selectByBlock<kLongThreads, 0>, "block a row, read at every pass", kLongThreads, 1, 2 * words + kCandidates * sizeof(unsigned)};
@@ -126,7 +130,7 @@ cudaError_t launchTranspose(const Params &p, cudaStream_t stream)
     if (tiles == 0) {
         return cudaSuccess;
     }
-    transposeBits<<<static_cast<unsigned>(blocksFor(tiles, kBlockThreads / 32)), kBlockThreads, 0, stream>>>(p);
+    transposeBits<<<static_cast<unsigned>(blocksFor(tiles, kTransposeThreads / 32)), kTransposeThreads, 0, stream>>>(p);
     return cudaGetLastError();
 }
 
