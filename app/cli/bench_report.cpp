@@ -100,8 +100,9 @@ std::vector<std::string> rowLines(const Row &row)
 {
     const std::string indexer = isIndexer(row) ? fmt::format("  indexer {}x{} {}", row.shape.heads, row.shape.width, row.shape.type) : "  " + row.shape.scores + " scores";
     const std::string floor = row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
-    std::vector<std::string> lines{"", fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch, row.shape.queries, row.shape.keys, row.shape.k, indexer, floor,
-                                                   row.wrong.empty() ? "" : "  WRONG: " + row.wrong)};
+    const std::string wrong = row.wrong.empty() ? "" : "  WRONG: " + row.wrong;
+    std::vector<std::string> lines{"", fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch, row.shape.queries, row.shape.keys,
+                                                   row.shape.k, indexer, floor, wrong)};
     const double ours = row.timings.front().microseconds;
     for (const Timing &timing : row.timings) {
         const std::string share = row.floorMicroseconds > 0 ? fmt::format("{:5.1f} % of the floor", 100 * row.floorMicroseconds / timing.microseconds) : "";

@@ -40,7 +40,7 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         return backendOf(selectKernel(inputs[0]));
     }
     if ((op == "index_scores" || op == "index_select") && inputs.size() >= 3) {
-        return backendOf(op == "index_scores" ? scoresKernel(inputs[0], inputs[1], inputs[2]) : indexSelectKernel(inputs[0], inputs[1], inputs[2]));
+        return backendOf(op == "index_scores" ? scoresKernel(inputs[0], inputs[1]) : indexSelectKernel(inputs[0], inputs[1]));
     }
     if (op == "dense_attention" && inputs.size() >= 3) {
         const double scale = 1.0 / std::sqrt(static_cast<double>(inputs[0].size(3)));

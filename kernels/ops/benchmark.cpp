@@ -181,7 +181,7 @@ std::vector<Row> measureIndexer(const Shape &shape, const Machine &machine, cons
     }
 
     Row scores{"index_scores", shape, wrongRows(shape, inputs[0], offset, false)};
-    const KernelReport report = scoresKernel(inputs[0].q, inputs[0].k, inputs[0].w);
+    const KernelReport report = scoresKernel(inputs[0].q, inputs[0].k);
     std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); }}};
     addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); });
     scores.timings = timeInTurn(candidates, sets, machine.isCuda, options);
@@ -190,7 +190,7 @@ std::vector<Row> measureIndexer(const Shape &shape, const Machine &machine, cons
     finish(scores, report, machine);
 
     Row select{"index_select", shape, wrongRows(shape, inputs[0], offset, true)};
-    const KernelReport both = indexSelectKernel(inputs[0].q, inputs[0].k, inputs[0].w);
+    const KernelReport both = indexSelectKernel(inputs[0].q, inputs[0].k);
     candidates = {{"ours", backendName(both), [&](int i) { index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset); }}};
     addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset, true, false); });
     candidates.push_back({"torch.topk", "plain scores, then the library's selection: values and places without an order of ties, no bits", [&](int i) {

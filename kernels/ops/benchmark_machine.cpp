@@ -15,6 +15,7 @@
 #endif
 
 #include <algorithm>
+#include <functional>
 
 namespace dsa::benchmark {
 

@@ -2,6 +2,7 @@
 
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
+#include "kernels/ops/dispatch.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/value_checks.h"
@@ -172,7 +173,7 @@ private:
 
 } // namespace
 
-KernelReport scoresKernel(const Tensor &q, const Tensor &k, const Tensor &)
+KernelReport scoresKernel(const Tensor &q, [[maybe_unused]] const Tensor &k)
 {
     if (const std::string reason = refusal(q); !reason.empty()) {
         return {false, reason};
@@ -183,7 +184,7 @@ KernelReport scoresKernel(const Tensor &q, const Tensor &k, const Tensor &)
 #ifdef SPARSESCOPE_HAS_KERNELS
     return report(sizesOf(q, k), scores::supported, scores::describe);
 #else
-    return {false, k.defined() ? "built without CUDA kernels" : ""};
+    return {}; // refused above
 #endif
 }
 
@@ -198,13 +199,13 @@ KernelReport selectKernel(const Tensor &scores)
 #ifdef SPARSESCOPE_HAS_KERNELS
     return report(selectSizes(scores.size(0), scores.size(1), scores.size(2)), select::supported, select::describe);
 #else
-    return {false, "built without CUDA kernels"};
+    return {}; // refused above
 #endif
 }
 
-KernelReport indexSelectKernel(const Tensor &q, const Tensor &k, const Tensor &w)
+KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
 {
-    KernelReport first = scoresKernel(q, k, w);
+    KernelReport first = scoresKernel(q, k);
 #ifdef SPARSESCOPE_HAS_KERNELS
     if (first.runs) {
         const KernelReport second = report(selectSizes(q.size(0), q.size(1), k.size(1)), select::supported, select::describe);
@@ -227,7 +228,7 @@ namespace dispatch::kernel {
 Tensor index_scores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset)
 {
     checks::indexer("index_scores", q, k, w);
-    if (!scoresKernel(q, k, w).runs) {
+    if (!scoresKernel(q, k).runs) {
         return plain::index_scores(q, k, w, offset);
     }
     const BelowAutograd guard;
@@ -260,7 +261,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Te
 {
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);
-    if (!indexSelectKernel(q, k, w).runs) {
+    if (!indexSelectKernel(q, k).runs) {
         return plain::index_select(q, k, w, topK, offset, wantBits, wantIdx);
     }
     const BelowAutograd guard;
