@@ -6,7 +6,10 @@
 #include <QTest>
 
 #include <atomic>
+#include <cmath>
+#include <fstream>
 #include <functional>
+#include <limits>
 #include <map>
 #include <thread>
 
@@ -64,6 +67,22 @@ fs::path runFolder(const QTemporaryDir &folder, const std::string &family)
     return fs::path(folder.path().toStdString()) / "tiny" / "seq_24" / family / "seed_0";
 }
 
+/// Writes NaN over the last weights of every model file of a run.
+void poison(const fs::path &run)
+{
+    int poisoned = 0;
+    for (const auto &entry : fs::recursive_directory_iterator(run)) {
+        if (entry.path().filename() == "model.safetensors") {
+            const std::vector<float> values(8, std::numeric_limits<float>::quiet_NaN());
+            std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(-static_cast<std::streamoff>(values.size() * sizeof(float)), std::ios::end);
+            file.write(reinterpret_cast<const char *>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+            ++poisoned;
+        }
+    }
+    QVERIFY(poisoned > 0);
+}
+
 } // namespace
 
 class tst_Runner : public QObject {
@@ -73,6 +92,7 @@ private Q_SLOTS:
     void aStoppedRunGoesOnBitForBit();
     void pauseHoldsEverything();
     void aFailedRunDoesNotStopTheOthers();
+    void aLossThatIsNoNumberEndsItsRunOnly();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
 };
@@ -178,6 +198,34 @@ void tst_Runner::aFailedRunDoesNotStopTheOthers()
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
     QVERIFY(!outcomes[1].reason.empty());
     QVERIFY(outcomes[1].step < 10);
+}
+
+/// One weight of the sparse run's checkpoint becomes NaN, as a broken update would leave it.
+void tst_Runner::aLossThatIsNoNumberEndsItsRunOnly()
+{
+    QTemporaryDir folder;
+    RunControl stopping, control;
+    Recorder watcher, recorder;
+    watcher.atStep = [&](const StepRecord &record) {
+        if (record.step >= 3) {
+            stopping.stop();
+        }
+    };
+    const auto experiment = tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}});
+    runExperiment(experiment, into(folder), stopping, watcher);
+    poison(runFolder(folder, "sparse"));
+    const auto outcomes = runExperiment(experiment, into(folder, true), control, recorder);
+    QCOMPARE(outcomes.size(), std::size_t(2));
+    QCOMPARE(toString(outcomes[0].state), std::string("finished"));
+    QCOMPARE(toString(outcomes[1].state), std::string("failed"));
+    QVERIFY2(outcomes[1].reason.find("loss became NaN at step ") != std::string::npos, outcomes[1].reason.c_str());
+    QVERIFY2(outcomes[1].reason.find("learning_rate") != std::string::npos, outcomes[1].reason.c_str());
+    const RunReader reader(runFolder(folder, "sparse"));
+    QCOMPARE(toString(reader.state()), std::string("failed"));
+    QVERIFY(!reader.checkpoints().empty());               // the good state stays
+    for (const Point &point : reader.series("train.loss")) {
+        QVERIFY(std::isfinite(point.y));
+    }
 }
 
 void tst_Runner::nothingStartsInAUsedFolder()
