@@ -1,13 +1,13 @@
 #include "app/cli/bench_report.h"
+#include "app/cli/changes.h"
 #include "app/cli/command.h"
+#include "core/base/safetensors.h"
 #include "core/train/train_run.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <limits>
 #include <memory>
 #include <optional>
 
@@ -47,14 +47,9 @@ std::optional<std::int64_t> numberOf(const std::string &text)
 }
 
 /// One change to the shape; what is wrong with it goes into `errors`.
-void apply(const std::string &change, Shape &shape, std::vector<Error> &errors)
+void apply(const Override &change, Shape &shape, std::vector<Error> &errors)
 {
-    const std::size_t equals = change.find('=');
-    if (equals == std::string::npos || equals == 0) {
-        errors.push_back({"", "--set", "\"" + change.substr(0, 80) + "\"", "FIELD=VALUE", ""});
-        return;
-    }
-    const std::string name = change.substr(0, equals), value = change.substr(equals + 1);
+    const std::string &name = change.path, &value = change.value;
     const auto word = [&](std::string &member, const std::vector<std::string> &allowed) {
         if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
             errors.push_back({"", name, "\"" + value.substr(0, 80) + "\"", fmt::format("{}", fmt::join(allowed, ", ")), ""});
@@ -86,22 +81,13 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
         return shapes;
     Shape shape = shapes.front();
     std::vector<Error> errors;
-    for (const std::string &change : options.changes)
+    for (const Override &change : splitChanges(options.changes, "FIELD=VALUE", errors))
         apply(change, shape, errors);
     if (errors.empty() && shape.keys < shape.queries)
         errors.push_back({"", "keys", std::to_string(shape.keys), fmt::format("at least queries ({})", shape.queries), ""});
     if (!errors.empty())
         throw ConfigFailure(std::move(errors));
     return {shape};
-}
-
-void writeDocument(const std::string &path, const nlohmann::ordered_json &document)
-{
-    std::ofstream file(path);
-    file << document.dump(2) << '\n';
-    file.close();
-    if (!file)
-        throw Failure({"cannot be written", path, "", "", "Give --out a file in a folder that exists."});
 }
 
 DeviceInfo deviceOf(const std::string &word)
@@ -136,7 +122,7 @@ int bench(const BenchOptions &options, Output &output)
         }
     }
     if (!options.out.empty())
-        writeDocument(options.out, output.data());
+        writeFileAtomically(options.out, output.data().dump(2) + "\n");
     return right ? kDone : kFailed;
 }
 

@@ -1,3 +1,4 @@
+#include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/progress.h"
@@ -32,15 +33,8 @@ struct TrainOptions {
 
 std::vector<Override> overridesOf(const std::vector<std::string> &changes)
 {
-    std::vector<Override> overrides;
     std::vector<Error> errors;
-    for (const std::string &change : changes) {
-        const std::size_t equals = change.find('=');
-        if (equals == std::string::npos || equals == 0)
-            errors.push_back({"", "--set", "\"" + change.substr(0, 80) + "\"", "path.to.field=VALUE", ""});
-        else
-            overrides.push_back({change.substr(0, equals), change.substr(equals + 1)});
-    }
+    std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
     if (!errors.empty())
         throw ConfigFailure(std::move(errors));
     return overrides;

@@ -1,4 +1,4 @@
-#include "kernels/ops/benchmark.h"
+#include "kernels/ops/benchmark_timer.h"
 
 #include <ATen/Context.h>
 #include <ATen/ops/empty_like.h>
@@ -9,13 +9,13 @@
 #ifdef SPARSESCOPE_HAS_KERNELS
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 
 #include <dlfcn.h>
 #endif
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 
 namespace dsa::benchmark {
 
@@ -28,23 +28,11 @@ constexpr int kRepeats = 5;
 /// Best of a few, in seconds.
 double bestOf(const std::function<void()> &work)
 {
-    cudaEvent_t begin = nullptr, end = nullptr;
-    C10_CUDA_CHECK(cudaEventCreate(&begin));
-    C10_CUDA_CHECK(cudaEventCreate(&end));
-    const auto stream = c10::cuda::getCurrentCUDAStream();
-    double best = 1e30;
+    double best = std::numeric_limits<double>::infinity();
     work();
     for (int i = 0; i < kRepeats; ++i) {
-        float milliseconds = 0;
-        C10_CUDA_CHECK(cudaEventRecord(begin, stream));
-        work();
-        C10_CUDA_CHECK(cudaEventRecord(end, stream));
-        C10_CUDA_CHECK(cudaEventSynchronize(end));
-        C10_CUDA_CHECK(cudaEventElapsedTime(&milliseconds, begin, end));
-        best = std::min(best, milliseconds * 1e-3);
+        best = std::min(best, microsecondsOnCard(work) * 1e-6);
     }
-    C10_CUDA_CHECK(cudaEventDestroy(begin));
-    C10_CUDA_CHECK(cudaEventDestroy(end));
     return best;
 }
 

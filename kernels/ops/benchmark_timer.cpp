@@ -64,15 +64,6 @@ private:
     cudaEvent_t m_event = nullptr;
 };
 
-double timed(const std::function<void()> &work)
-{
-    Event begin, end;
-    begin.record();
-    work();
-    end.record();
-    return begin.microsecondsTo(end);
-}
-
 double peakBytesOf(const Candidate &candidate)
 {
     namespace allocator = c10::cuda::CUDACachingAllocator;
@@ -86,7 +77,7 @@ double peakBytesOf(const Candidate &candidate)
 Unit onCard(const Candidate &candidate, int sets, int wanted)
 {
     candidate.call(0); // loads what is loaded lazily
-    const double once = timed([&] { candidate.call(sets > 1 ? 1 : 0); });
+    const double once = microsecondsOnCard([&] { candidate.call(sets > 1 ? 1 : 0); });
     Unit unit;
     unit.launches = std::clamp(static_cast<int>(kLongestGraph / std::max(once, 1.0)), 1, std::max(wanted, sets));
     const auto graph = std::make_shared<at::cuda::CUDAGraph>();
@@ -96,13 +87,24 @@ Unit onCard(const Candidate &candidate, int sets, int wanted)
     }
     graph->capture_end();
     graph->replay();
-    unit.run = [graph] { return timed([&] { graph->replay(); }); };
+    unit.run = [graph] { return microsecondsOnCard([&] { graph->replay(); }); };
     return unit;
 }
 
 #endif
 
 } // namespace
+
+#ifdef SPARSESCOPE_HAS_KERNELS
+double microsecondsOnCard(const std::function<void()> &work)
+{
+    Event begin, end;
+    begin.record();
+    work();
+    end.record();
+    return begin.microsecondsTo(end);
+}
+#endif
 
 std::vector<Timing> timeInTurn(const std::vector<Candidate> &candidates, int sets, bool isCuda, const Options &options)
 {

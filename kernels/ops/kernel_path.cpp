@@ -27,8 +27,8 @@ namespace dsa {
 
 namespace {
 
-/// Why no kernel of ours may run for this tensor, whatever its sizes; empty when one may.
-std::string refusal(const Tensor &x)
+/// Why no kernel of ours may run for this tensor, whatever its sizes; null when one may.
+const char *refusal(const Tensor &x)
 {
     if (!x.is_cuda()) {
         return "the tensors are on the CPU";
@@ -40,7 +40,10 @@ std::string refusal(const Tensor &x)
     }
     int major = 0;
     C10_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, x.device().index()));
-    return major >= 8 ? "" : "the card is older than compute capability 8.0";
+    if (major < 8) {
+        return "the card is older than compute capability 8.0";
+    }
+    return x.scalar_type() == at::kDouble ? "no kernel for float64" : nullptr;
 #else
     return "built without CUDA kernels";
 #endif
@@ -83,13 +86,43 @@ Tensor readable(const Tensor &x)
     return fine ? x : x.contiguous();
 }
 
-template <class Params>
-KernelReport report(const Params &params, bool (*supported)(const Params &, const char **), cudaError_t (*describe)(const Params &, launch::KernelInfo &))
+// Asked at every call of an operation, so nothing is described here. Null when the kernel runs.
+const char *scoresRefusal(const Tensor &q, const Tensor &k)
 {
-    const char *why = nullptr;
-    if (!supported(params, &why)) {
-        return {false, why};
+    const char *why = refusal(q);
+    if (!why) {
+        scores::supported(sizesOf(q, k), &why);
     }
+    return why;
+}
+
+const char *selectRefusal(const Tensor &x, const select::Params &sizes)
+{
+    const char *why = refusal(x);
+    if (!why) {
+        select::supported(sizes, &why);
+    }
+    return why;
+}
+
+select::Params selectSizes(const Tensor &scores)
+{
+    return selectSizes(scores.size(0), scores.size(1), scores.size(2));
+}
+
+select::Params selectSizes(const Tensor &q, const Tensor &k)
+{
+    return selectSizes(q.size(0), q.size(1), k.size(1));
+}
+
+bool selectsByKernels(const Tensor &q, const Tensor &k)
+{
+    return !scoresRefusal(q, k) && !selectRefusal(q, selectSizes(q, k));
+}
+
+template <class Params>
+KernelReport described(const Params &params, cudaError_t (*describe)(const Params &, launch::KernelInfo &))
+{
     launch::KernelInfo info;
     C10_CUDA_CHECK(describe(params, info));
     return {true, info.name, info.registers, static_cast<std::int64_t>(info.spilledBytes), static_cast<std::int64_t>(info.sharedBytes)};
@@ -173,53 +206,52 @@ private:
 
 } // namespace
 
-KernelReport scoresKernel(const Tensor &q, [[maybe_unused]] const Tensor &k)
-{
-    if (const std::string reason = refusal(q); !reason.empty()) {
-        return {false, reason};
-    }
-    if (q.scalar_type() == at::kDouble) {
-        return {false, "no kernel for float64"};
-    }
 #ifdef SPARSESCOPE_HAS_KERNELS
-    return report(sizesOf(q, k), scores::supported, scores::describe);
-#else
-    return {}; // refused above
-#endif
+
+KernelReport scoresKernel(const Tensor &q, const Tensor &k)
+{
+    const char *why = scoresRefusal(q, k);
+    return why ? KernelReport{false, why} : described(sizesOf(q, k), scores::describe);
 }
 
 KernelReport selectKernel(const Tensor &scores)
 {
-    if (const std::string reason = refusal(scores); !reason.empty()) {
-        return {false, reason};
-    }
-    if (scores.scalar_type() == at::kDouble) {
-        return {false, "no kernel for float64"};
-    }
-#ifdef SPARSESCOPE_HAS_KERNELS
-    return report(selectSizes(scores.size(0), scores.size(1), scores.size(2)), select::supported, select::describe);
-#else
-    return {}; // refused above
-#endif
+    const char *why = selectRefusal(scores, selectSizes(scores));
+    return why ? KernelReport{false, why} : described(selectSizes(scores), select::describe);
 }
 
 KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
 {
     KernelReport first = scoresKernel(q, k);
-#ifdef SPARSESCOPE_HAS_KERNELS
-    if (first.runs) {
-        const KernelReport second = report(selectSizes(q.size(0), q.size(1), k.size(1)), select::supported, select::describe);
-        if (!second.runs) {
-            return second;
-        }
-        first.why += ", then " + second.why;
-        first.registers = std::max(first.registers, second.registers);
-        first.spilledBytes = std::max(first.spilledBytes, second.spilledBytes);
-        first.sharedBytes = std::max(first.sharedBytes, second.sharedBytes);
+    if (!first.runs) {
+        return first;
     }
-#endif
-    return first;
+    if (const char *why = selectRefusal(q, selectSizes(q, k))) {
+        return {false, why};
+    }
+    const KernelReport second = described(selectSizes(q, k), select::describe);
+    return {true, first.why + ", then " + second.why, std::max(first.registers, second.registers),
+            std::max(first.spilledBytes, second.spilledBytes), std::max(first.sharedBytes, second.sharedBytes)};
 }
+
+#else
+
+KernelReport scoresKernel(const Tensor &q, const Tensor &)
+{
+    return {false, refusal(q)};
+}
+
+KernelReport selectKernel(const Tensor &scores)
+{
+    return {false, refusal(scores)};
+}
+
+KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
+{
+    return scoresKernel(q, k);
+}
+
+#endif
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 
@@ -228,7 +260,7 @@ namespace dispatch::kernel {
 Tensor index_scores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset)
 {
     checks::indexer("index_scores", q, k, w);
-    if (!scoresKernel(q, k).runs) {
+    if (scoresRefusal(q, k)) {
         return plain::index_scores(q, k, w, offset);
     }
     const BelowAutograd guard;
@@ -242,7 +274,7 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
 {
     checks::scores("topk_select", scores);
     checks::topk("topk_select", k);
-    if (!selectKernel(scores).runs) {
+    if (selectRefusal(scores, selectSizes(scores))) {
         return plain::topk_select(scores, k, offset, wantBits, wantIdx);
     }
     const BelowAutograd guard;
@@ -261,7 +293,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Te
 {
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);
-    if (!indexSelectKernel(q, k).runs) {
+    if (!selectsByKernels(q, k)) {
         return plain::index_select(q, k, w, topK, offset, wantBits, wantIdx);
     }
     const BelowAutograd guard;

@@ -1,6 +1,7 @@
 #include "kernels/ops/kernel_path.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
+#include "tests/gpu/on_card.h"
 #include "tests/kernels/ops/optest.h"
 
 #include <ATen/Context.h>
@@ -18,25 +19,12 @@
 
 using at::Tensor;
 using optest::randn;
+using sparsescope::testing::equalSelections;
+using sparsescope::testing::exact;
+using sparsescope::testing::onCard;
 
 // B batch, T queries, S keys. Selections are held to the CPU's, bit for bit; scores to float64 on the same rounded inputs.
 namespace {
-
-Tensor onCard(const Tensor &x)
-{
-    return x.to(at::Device(at::kCUDA));
-}
-
-Tensor exact(const Tensor &x)
-{
-    return x.detach().cpu().to(at::kDouble);
-}
-
-bool equalSelections(const dsa::Selection &a, const dsa::Selection &b)
-{
-    const auto equal = [](const Tensor &x, const Tensor &y) { return x.defined() == y.defined() && (!x.defined() || x.cpu().equal(y.cpu())); };
-    return equal(a.bits, b.bits) && equal(a.bitsT, b.bitsT) && equal(a.count, b.count) && equal(a.idx, b.idx);
-}
 
 /// Scores that a careless selection gets wrong.
 Tensor scoresOfKind(const QString &kind, at::IntArrayRef sizes)

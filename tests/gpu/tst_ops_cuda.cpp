@@ -1,5 +1,6 @@
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/packing.h"
+#include "tests/gpu/on_card.h"
 #include "tests/kernels/ops/optest.h"
 
 #include <ATen/Context.h>
@@ -18,20 +19,13 @@
 
 using at::Tensor;
 using optest::randn;
+using sparsescope::testing::equalSelections;
+using sparsescope::testing::exact;
+using sparsescope::testing::onCard;
 using optest::relativeError;
 
 // B batch, H heads, KV key heads, T queries, S keys, D width; the CPU in fp64 on the same (already rounded) inputs is the oracle.
 namespace {
-
-Tensor onCard(const Tensor &x)
-{
-    return x.to(at::Device(at::kCUDA));
-}
-
-Tensor exact(const Tensor &x)
-{
-    return x.detach().cpu().to(at::kDouble);
-}
 
 struct Limits { double output, gradient; };
 
@@ -43,12 +37,6 @@ Limits limitsOf(at::ScalarType type)
 dsa::Selection toCpu(const dsa::Selection &selection)
 {
     return {selection.bits.cpu(), selection.bitsT.cpu(), selection.count.cpu(), selection.idx.defined() ? selection.idx.cpu() : Tensor()};
-}
-
-bool equalSelections(const dsa::Selection &a, const dsa::Selection &b)
-{
-    return a.bits.cpu().equal(b.bits.cpu()) && a.bitsT.cpu().equal(b.bitsT.cpu()) && a.count.cpu().equal(b.count.cpu())
-           && a.idx.defined() == b.idx.defined() && (!a.idx.defined() || a.idx.cpu().equal(b.idx.cpu()));
 }
 
 /// Deviation of gradient i from the oracle's, relative to its size. With a single key the softmax is constant: the gradients of

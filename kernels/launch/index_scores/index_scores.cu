@@ -1,5 +1,7 @@
 #include "kernels/launch/index_scores/index_scores.h"
 
+#include "kernels/launch/choice.cuh"
+
 #include <algorithm>
 #include <limits>
 
@@ -52,23 +54,12 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
     if (blocks == 0) {
         return cudaSuccess;
     }
-    if (choice.dynamicBytes > 48 * 1024) {
-        const cudaError_t error = cudaFuncSetAttribute(choice.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(choice.dynamicBytes));
-        if (error != cudaSuccess) {
-            return error;
-        }
-    }
-    choice.kernel<<<static_cast<unsigned>(blocks), choice.threads, choice.dynamicBytes, stream>>>(p);
-    return cudaGetLastError();
+    return launchChoice(choice, blocks, p, stream);
 }
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
-    const Choice choice = choiceFor(p);
-    cudaFuncAttributes attributes{};
-    const cudaError_t error = cudaFuncGetAttributes(&attributes, choice.kernel);
-    info = {choice.name, attributes.numRegs, attributes.localSizeBytes, attributes.sharedSizeBytes + choice.dynamicBytes};
-    return error;
+    return describeChoice(choiceFor(p), info);
 }
 
 } // namespace dsa::launch::index_scores

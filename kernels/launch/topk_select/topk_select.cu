@@ -1,5 +1,6 @@
 #include "kernels/launch/topk_select/topk_select.h"
 
+#include "kernels/launch/choice.cuh"
 #include "kernels/launch/topk_select/block_select.cuh"
 
 #include <algorithm>
@@ -111,14 +112,7 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
         return cudaSuccess;
     }
     const Choice choice = choiceFor(p);
-    if (choice.dynamicBytes > 32 * 1024) { // with the static part more than the 48 KiB that need no asking
-        const cudaError_t error = cudaFuncSetAttribute(choice.kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(choice.dynamicBytes));
-        if (error != cudaSuccess) {
-            return error;
-        }
-    }
-    choice.kernel<<<static_cast<unsigned>(blocksFor(lines, choice.rowsPerBlock)), choice.threads, choice.dynamicBytes, stream>>>(p);
-    return cudaGetLastError();
+    return launchChoice(choice, blocksFor(lines, choice.rowsPerBlock), p, stream);
 }
 
 cudaError_t launchTranspose(const Params &p, cudaStream_t stream)
@@ -136,11 +130,7 @@ cudaError_t launchTranspose(const Params &p, cudaStream_t stream)
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
-    const Choice choice = choiceFor(p);
-    cudaFuncAttributes attributes{};
-    const cudaError_t error = cudaFuncGetAttributes(&attributes, choice.kernel);
-    info = {choice.name, attributes.numRegs, attributes.localSizeBytes, attributes.sharedSizeBytes + choice.dynamicBytes};
-    return error;
+    return describeChoice(choiceFor(p), info);
 }
 
 } // namespace dsa::launch::topk_select

@@ -1,39 +1,16 @@
+#include "tests/core/experiment/command_line.h"
+
 #include <QtTest>
 
 #include <QJsonArray>
-#include <QJsonDocument>
-#include <QJsonObject>
-#include <QProcess>
 
 #include <csignal>
 
+using sparsescope::testing::program;
+using sparsescope::testing::Result;
+using sparsescope::testing::run;
+
 namespace {
-
-struct Result {
-    int code = -1;
-    QByteArray out, err;
-    QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
-};
-
-QString program()
-{
-    return qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli";
-}
-
-Result run(const QStringList &arguments, const QString &folder = {})
-{
-    QProcess process;
-    if (!folder.isEmpty())
-        process.setWorkingDirectory(folder);
-    process.start(program(), arguments);
-    Result result;
-    if (!process.waitForStarted() || !process.waitForFinished(300000))
-        return result;
-    result.code = process.exitStatus() == QProcess::NormalExit ? process.exitCode() : -2;
-    result.out = process.readAllStandardOutput();
-    result.err = process.readAllStandardError();
-    return result;
-}
 
 /// A run of a second or two.
 QStringList tinyTraining(const QString &out)

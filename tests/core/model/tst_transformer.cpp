@@ -1,8 +1,5 @@
-// Longer than 400 lines: all that one source promises is tested by one program.
-
 #include "core/base/error.h"
 #include "core/model/transformer.h"
-#include "core/model/yarn.h"
 #include "tests/core/model/small_models.h"
 #include "tests/truth/truth_support.h"
 
@@ -15,7 +12,6 @@
 #include <QtTest>
 
 #include <cmath>
-#include <numbers>
 
 using at::Tensor;
 using namespace sparsescope;
@@ -43,8 +39,6 @@ private Q_SLOTS:
     void uniformDivergenceIsThatOfEqualScores();
     void bfloat16KeepsTheRouterInFloat32();
     void tiedHeadIsTheEmbedding();
-    void yarnFollowsTheFormula();
-    void rotaryTablesAreCosAndSin();
     void impossibleSizesAreAllNamed();
 
 private:
@@ -357,54 +351,6 @@ void tst_Transformer::tiedHeadIsTheEmbedding()
     QVERIFY(!model.parameters().find("lm_head.weight"));
     languageModelLoss(model.forward(randomTokens(1, 8, 61, 12)).logits, randomTokens(1, 8, 61, 13)).backward();
     QVERIFY(model.parameters().find("model.embed_tokens.weight")->tensor.grad().defined());
-}
-
-void tst_Transformer::yarnFollowsTheFormula()
-{
-    YarnConfig yarn{8.0, 512, 32.0, 1.0, 0.7, 1.3};
-    const int dims = 16;
-    const double theta = 10000.0, pi = std::numbers::pi;
-    const std::vector<double> found = rotaryFrequencies(dims, theta, yarn);
-    const auto r = [&](double n) { return dims * std::log(512 / (2 * pi * n)) / (2 * std::log(theta)); };
-    const double low = std::max(std::floor(r(32)), 0.0), high = std::min(std::ceil(r(1)), 15.0);
-    QVERIFY(low < high);
-    for (int i = 0; i < dims / 2; ++i) {
-        const double f = std::pow(theta, -2.0 * i / dims), ramp = std::min(std::max((i - low) / (high - low), 0.0), 1.0);
-        QVERIFY(std::abs(found[i] - (f / 8 * ramp + f * (1 - ramp))) < 1e-15);
-    }
-    QCOMPARE(found.front(), 1.0);          // fast waves stay
-    QVERIFY(found.back() < std::pow(theta, -14.0 / 16) / 7.9); // slow ones stretch
-    const auto m = [](double a) { return 0.1 * a * std::log(8.0) + 1; };
-    QCOMPARE(yarnAttentionFactor(yarn), m(0.7) / m(1.3));
-    YarnConfig bare = yarn;
-    bare.mscale = 0;
-    QCOMPARE(yarnAttentionFactor(bare), m(1.0));
-    QCOMPARE(yarnMagnitude(0.5, 1.0), 1.0);
-
-    ModelOptions options = smallOptions("mhla");
-    options.yarn = yarn;
-    QVERIFY(std::abs(options.attentionScale() - m(1.3) * m(1.3) / 4.0) < 1e-15);
-    options.qkRopeHeadDim = dims;
-    const RotaryTables tables = rotaryTables(options, 40, at::kDouble, at::kCPU);
-    for (const int t : {0, 1, 39}) {
-        for (int i = 0; i < dims / 2; ++i) {
-            QVERIFY(std::abs(tables.cos[t][i].item<double>() - std::cos(t * found[i]) * m(0.7) / m(1.3)) < 1e-14);
-            QVERIFY(std::abs(tables.sin[t][i].item<double>() - std::sin(t * found[i]) * m(0.7) / m(1.3)) < 1e-14);
-        }
-    }
-}
-
-void tst_Transformer::rotaryTablesAreCosAndSin()
-{
-    const ModelOptions options = smallOptions("classic");
-    const RotaryTables tables = rotaryTables(options, 300, at::kBFloat16, at::kCPU);
-    QCOMPARE(tables.cos.scalar_type(), at::kFloat); // whatever the model's type
-    QCOMPARE(tables.cos.sizes().vec(), (std::vector<std::int64_t>{300, 4}));
-    for (int i = 0; i < 4; ++i) {
-        const double angle = 299 * std::pow(10000.0, -2.0 * i / 8);
-        QVERIFY(std::abs(tables.cos[299][i].item<double>() - std::cos(angle)) < 3e-5);
-        QVERIFY(std::abs(tables.sin[299][i].item<double>() - std::sin(angle)) < 3e-5);
-    }
 }
 
 void tst_Transformer::impossibleSizesAreAllNamed()
