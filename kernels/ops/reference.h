@@ -29,6 +29,10 @@ struct Mask {
     Tensor bias(std::int64_t begin, std::int64_t end, std::int64_t keys, const at::TensorOptions &options) const;
 };
 
+/// scores [B,H,c,n], to which bias [B or 1,c,n] was added, become exp(scores - shift); exactly 0 in the hidden cells. In the others
+/// the result may be at most about 1 (a softmax against its maximum or its log-sum).
+void maskedExp(Tensor &scores, const Tensor &shift, const Tensor &bias);
+
 // Selection
 struct SelectedBits {
     Tensor bits, bitsT, count, idx;

@@ -93,10 +93,11 @@ std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, 
         Tensor scores = product(heads.queries(q, begin, count), k3.narrow(1, 0, seen).transpose(1, 2));
         scaled.finish(scores);
         Tensor byHead = scores.view({heads.batch, heads.heads, count, seen});
-        byHead.add_(mask.bias(begin, begin + count, seen, options).unsqueeze(1));
+        const Tensor bias = mask.bias(begin, begin + count, seen, options);
         // A row without a key has the maximum -inf; the clamp keeps -inf - -inf away, its sum is 0.
-        const Tensor top = byHead.amax(-1, true).clamp_min_(kLowest);
-        const Tensor sum = byHead.sub_(top).exp_().sum(-1, true);
+        const Tensor top = byHead.add_(bias.unsqueeze(1)).amax(-1, true).clamp_min_(kLowest);
+        maskedExp(byHead, top, bias);
+        const Tensor sum = byHead.sum(-1, true);
         const Tensor out = product(lowered(scores, v3), v3.narrow(1, 0, seen)).view({heads.batch, heads.heads, count, valueWidth});
         o.narrow(2, begin, count).copy_(out.div(sum.clamp_min(kTiny)));
         lse.narrow(2, begin, count).copy_(at::add(sum.log(), top).squeeze(-1));
@@ -124,7 +125,9 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queri
         const Tensor qPart = heads.queries(q, begin, count), goPart = heads.queries(go, begin, count), kPart = k3.narrow(1, 0, seen);
         Tensor p = product(qPart, kPart.transpose(1, 2));
         scaled.finish(p);
-        p.view(byHead).add_(mask.bias(begin, begin + count, seen, options).unsqueeze(1)).sub_(safeLse.narrow(2, begin, count)).exp_();
+        const Tensor bias = mask.bias(begin, begin + count, seen, options);
+        Tensor cells = p.view(byHead).add_(bias.unsqueeze(1));
+        maskedExp(cells, safeLse.narrow(2, begin, count), bias);
         gradV.narrow(1, 0, seen).add_(product(lowered(p, v3).transpose(1, 2), goPart));
         Tensor gradScores = product(goPart, v3.narrow(1, 0, seen).transpose(1, 2));
         gradScores.view(byHead).sub_(delta.narrow(2, begin, count));

@@ -108,7 +108,8 @@ Tensor teacher(const Tensor &q, const Tensor &k, const Tensor &lse, const Tensor
         scores.mul_(scale);
     }
     const Tensor safeLse = lse.to(scores.scalar_type()).clamp_min(std::numeric_limits<float>::lowest());
-    Tensor p = scores.add_(bias.unsqueeze(1)).sub_(safeLse.unsqueeze(-1)).exp_().sum(1);
+    maskedExp(scores.add_(bias.unsqueeze(1)), safeLse.unsqueeze(-1), bias);
+    Tensor p = scores.sum(1);
     return p.div_(p.sum(-1, true).clamp_min_(std::numeric_limits<float>::min()));
 }
 
