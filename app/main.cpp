@@ -3,6 +3,7 @@
 #include "app/screenshots.h"
 #include "core/base/error.h"
 #include "core/experiment/runner.h"
+#include "core/train/warm_up.h"
 #include "widgets/style/theme.h"
 
 #include <CLI/CLI.hpp>
@@ -111,6 +112,7 @@ int main(int argc, char **argv)
     options.out = given.outFolder;
     options.device = given.device;
     options.describeDevice = describeDevice;
+    options.warmUp = warmUpEngine;
     MainWindow window(runExperiment, options);
     if (!given.path.empty()) {
         window.openPath(given.path);

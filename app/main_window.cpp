@@ -100,6 +100,9 @@ void MainWindow::showEvent(QShowEvent *event)
         m_sized = false;
         updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);
+        if (m_options.warmUp && !m_options.frozen) {
+            m_queue.thread().prepare([warmUp = m_options.warmUp, device = m_options.device] { warmUp(device); });
+        }
     }
 }
 

@@ -41,6 +41,8 @@ struct WindowOptions {
     bool frozen = false;
     /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
     std::function<DeviceInfo(const std::string &)> describeDevice;
+    /// Runs on the training thread after the window is visible, so that the first experiment does not pay for loading.
+    std::function<void(const std::string &device)> warmUp;
 };
 
 /// The program's window: toolbar, pages, docks, status bar, and everything between them and the runs.

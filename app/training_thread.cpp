@@ -60,13 +60,36 @@ TrainingThread::~TrainingThread()
     stop();
 }
 
-void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
+/// The caller never waits: the new thread joins the one before it.
+void TrainingThread::runAfterEarlier(std::function<void()> work)
+{
+    m_thread = std::jthread([earlier = std::move(m_thread), work = std::move(work)]() mutable {
+        if (earlier.joinable()) {
+            earlier.join();
+        }
+        lowerPriority();
+        work();
+    });
+}
+
+void TrainingThread::prepare(std::function<void()> work)
 {
     if (m_running) {
         return;
     }
-    if (m_thread.joinable()) {
-        m_thread.join(); // its work is done: finished() was delivered
+    runAfterEarlier([work = std::move(work)] {
+        try {
+            work();
+        } catch (const std::exception &) {
+            // The experiment meets the same fault and has a place to show it.
+        }
+    });
+}
+
+void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
+{
+    if (m_running) {
+        return;
     }
     m_running = true;
     m_control = std::make_shared<RunControl>();
@@ -74,9 +97,8 @@ void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
         std::lock_guard lock(m_channels->mutex);
         m_channels->snapshots.clear();
     }
-    m_thread = std::jthread([this, engine = m_engine, channels = m_channels, control = m_control, experiment = std::move(experiment),
+    runAfterEarlier([this, engine = m_engine, channels = m_channels, control = m_control, experiment = std::move(experiment),
                              options = std::move(options)] {
-        lowerPriority();
         ExperimentOutcome outcome;
         try {
             Observer observer(channels);

@@ -40,6 +40,8 @@ public:
     /// Stops what runs, with a checkpoint, and waits for it.
     ~TrainingThread() override;
 
+    /// Work for the thread before its first experiment, which waits for it; what it throws is left to the experiment to say.
+    void prepare(std::function<void()> work);
     void start(ExperimentConfig experiment, RunnerOptions options);
     bool running() const { return m_running; }
     void pause();
@@ -61,6 +63,8 @@ private:
         std::map<std::string, std::shared_ptr<Latest<Snapshot>>> snapshots;
     };
     class Observer;
+
+    void runAfterEarlier(std::function<void()> work);
 
     Engine m_engine;
     std::shared_ptr<Channels> m_channels = std::make_shared<Channels>();
