@@ -23,21 +23,31 @@ struct Column {
     int decimals;
 };
 
-/// Columns that no run has a value for are left out.
-const std::vector<Column> &columns()
+struct Table {
+    const char *title;                 ///< line above; null: none
+    std::vector<Column> columns;       ///< those that no run has a value for are left out, and runs without any value too
+};
+
+const std::vector<Table> &tables()
 {
-    static const std::vector<Column> table = {
-        {"val loss", {"val.loss"}, 4},
-        {"accuracy", {"val.accuracy"}, 3},
-        {"chance", {"val.accuracy.chance"}, 3},
-        {"captured", {"indexer.captured"}, 3},
-        {"needed keys found", {"oracle.recall.best_layer", "oracle.recall"}, 3},
-        {"by random", {"oracle.recall.random", "oracle.recall.chance"}, 3},
-        {"by recency", {"oracle.recall.recency"}, 3},
-        {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
-        {"with recency", {"counterfactual.accuracy.recency"}, 3},
+    static const std::vector<Table> all = {
+        {nullptr,
+         {{"val loss", {"val.loss"}, 4},
+          {"accuracy", {"val.accuracy"}, 3},
+          {"chance", {"val.accuracy.chance"}, 3},
+          {"captured", {"indexer.captured"}, 3},
+          {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
+          {"with recency", {"counterfactual.accuracy.recency"}, 3}}},
+        {"What the selection finds. Needed keys: the k that dense attention weighs most. Answer's place: the token to copy (best layer);\n"
+         "a model may read the answer elsewhere, from a later token that carries it on.",
+         {{"needed keys found", {"selection.recall"}, 3},
+          {"by random", {"selection.recall.random", "selection.recall.chance"}, 3},
+          {"by recency", {"selection.recall.recency"}, 3},
+          {"answer's place found", {"oracle.recall.best_layer", "oracle.recall"}, 3},
+          {"by random", {"oracle.recall.random", "oracle.recall.chance"}, 3},
+          {"by recency", {"oracle.recall.recency"}, 3}}},
     };
-    return table;
+    return all;
 }
 
 std::optional<double> lastOf(const RunReader &run, const Column &column)
@@ -71,32 +81,47 @@ void printTable(const std::vector<std::vector<std::string>> &rows, Output &outpu
     }
 }
 
-void printRuns(const fs::path &folder, Output &output)
+void printRuns(const Table &table, const std::vector<RunReader> &runs, Output &output)
 {
     std::vector<std::vector<std::string>> rows{{"run", "family", "state"}};
     std::vector<std::vector<std::optional<double>>> values;
+    const auto known = [](const std::optional<double> &value) { return value.has_value(); };
+    for (const RunReader &run : runs) {
+        std::vector<std::optional<double>> cells;
+        for (const Column &column : table.columns)
+            cells.push_back(lastOf(run, column));
+        if (table.title && std::none_of(cells.begin(), cells.end(), known))
+            continue;
+        rows.push_back({run.config().folder(), displayName(run.config().model.family), displayName(run.state())});
+        values.push_back(std::move(cells));
+    }
+    if (values.empty())
+        return;
+    for (std::size_t c = 0; c < table.columns.size(); ++c) {
+        if (std::none_of(values.begin(), values.end(), [c](const auto &cells) { return cells[c].has_value(); }))
+            continue;
+        rows[0].push_back(table.columns[c].title);
+        for (std::size_t r = 0; r < values.size(); ++r)
+            rows[r + 1].push_back(values[r][c] ? fmt::format("{:.{}f}", *values[r][c], table.columns[c].decimals) : "-");
+    }
+    if (table.title)
+        output.line(std::string("\n") + table.title);
+    printTable(rows, output);
+}
+
+void printRuns(const fs::path &folder, Output &output)
+{
+    std::vector<RunReader> runs;
     for (const fs::path &path : findRuns(folder)) {
         try {
-            const RunReader run(path);
-            rows.push_back({run.config().folder(), displayName(run.config().model.family), displayName(run.state())});
-            std::vector<std::optional<double>> cells;
-            for (const Column &column : columns())
-                cells.push_back(lastOf(run, column));
-            values.push_back(std::move(cells));
+            runs.emplace_back(path);
         } catch (const Failure &failure) {
             output.note("Left out: " + failure.error().text());
         }
     }
-    if (values.empty())
-        return;
-    for (std::size_t c = 0; c < columns().size(); ++c) {
-        if (std::none_of(values.begin(), values.end(), [c](const auto &cells) { return cells[c].has_value(); }))
-            continue;
-        rows[0].push_back(columns()[c].title);
-        for (std::size_t r = 0; r < values.size(); ++r)
-            rows[r + 1].push_back(values[r][c] ? fmt::format("{:.{}f}", *values[r][c], columns()[c].decimals) : "-");
-    }
-    printTable(rows, output);
+    for (const Table &table : tables())
+        printRuns(table, runs, output);
+    output.line("");
 }
 
 } // namespace

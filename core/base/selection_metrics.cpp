@@ -1,6 +1,7 @@
 #include "core/base/selection_metrics.h"
 
 #include "core/base/maps.h"
+#include "core/base/reference_selections.h"
 
 #include <algorithm>
 #include <bit>
@@ -52,18 +53,6 @@ std::optional<double> percentile(std::vector<double> values, double share)
     const auto below = static_cast<std::size_t>(place);
     const std::size_t above = std::min(below + 1, values.size() - 1);
     return values[below] + (place - static_cast<double>(below)) * (values[above] - values[below]);
-}
-
-/// `count` different keys of 0 .. keys-1: the first places of a shuffle that is not finished. `pool` is scratch.
-void drawKeys(std::mt19937_64 &random, int keys, int count, std::vector<int> &pool)
-{
-    pool.resize(static_cast<std::size_t>(keys));
-    for (int s = 0; s < keys; ++s)
-        pool[static_cast<std::size_t>(s)] = s;
-    for (int i = 0; i < count; ++i) {
-        const int j = i + static_cast<int>(random() % static_cast<std::uint64_t>(keys - i));
-        std::swap(pool[static_cast<std::size_t>(i)], pool[static_cast<std::size_t>(j)]);
-    }
 }
 
 /// Chance of the two metrics that have no closed form.

@@ -79,6 +79,18 @@ void SelectionStatistics::add(const std::vector<AttentionTrace> &trace, const Ba
     }
 }
 
+dsa::Selection SelectionStatistics::selectionOf(const char *selector, int layer, const AttentionTrace &trace) const
+{
+    SelectorInput input;
+    input.q = trace.q;
+    input.k = trace.k;
+    input.scale = m_scale;
+    input.topK = m_topK;
+    input.layer = layer;
+    input.seed = m_seed;
+    return selectorKind(selector).make()->select(input).selection;
+}
+
 void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const Batch &batch)
 {
     const std::int64_t length = trace.q.size(2), rowsFrom = std::min(m_topK, length);
@@ -115,15 +127,8 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
     }
     m_previousMask = sparseMask;
 
-    SelectorInput random;
-    random.q = trace.q;
-    random.k = trace.k;
-    random.scale = m_scale;
-    random.topK = m_topK;
-    random.layer = layer;
-    random.seed = m_seed;
-    const at::Tensor randomMask =
-        dsa::unpack_mask(selectorKind("random").make()->select(random).selection, length).slice(1, rowsFrom);
+    const at::Tensor randomMask = dsa::unpack_mask(selectionOf("random", layer, trace), length).slice(1, rowsFrom);
+    const at::Tensor newestMask = dsa::unpack_mask(selectionOf("recency", layer, trace), length).slice(1, rowsFrom);
     sum("selection.coverage.chance").add(meanOf(randomMask.slice(2, 0, length - 1).any(1)));
 
     const std::int64_t batchRows = trace.q.size(0);
@@ -139,7 +144,12 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         sum("selection.mass_kept").add(meanOf(kept), weight);
         sum("selection.mass_kept.chance").add(chanceHere, weight);
         sum("selection.mass_kept.oracle").add(meanOf((p * best).sum(2)), weight);
-        sum("selection.recall").add(meanOf(at::logical_and(best, chosen).sum(2)) / static_cast<double>(m_topK), weight);
+        const auto recallOf = [&](const at::Tensor &taken) {
+            return meanOf(at::logical_and(best, taken).sum(2)) / static_cast<double>(m_topK);
+        };
+        sum("selection.recall").add(recallOf(chosen), weight);
+        sum("selection.recall.random").add(recallOf(randomMask.slice(1, a, b)), weight);
+        sum("selection.recall.recency").add(recallOf(newestMask.slice(1, a, b)), weight);
         sum("selection.recall.chance").add(chanceHere, weight);
         m_kept[layer].push_back(kept.flatten().cpu());
         m_keptRandom[layer].push_back(keptRandom.flatten().cpu());
@@ -180,16 +190,8 @@ void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, c
     }
     m_sums["oracle.recall"][layer].add(recallOf(trace.selection));
     m_sums["oracle.recall.chance"][layer].add(all > 0 ? chance / all : std::nan(""));
-
-    SelectorInput input;
-    input.q = trace.q;
-    input.k = trace.k;
-    input.scale = m_scale;
-    input.topK = m_topK;
-    input.layer = layer;
-    input.seed = m_seed;
     for (const char *name : {"random", "recency"}) {
-        m_sums[std::string("oracle.recall.") + name][layer].add(recallOf(selectorKind(name).make()->select(input).selection));
+        m_sums[std::string("oracle.recall.") + name][layer].add(recallOf(selectionOf(name, layer, trace)));
     }
 }
 

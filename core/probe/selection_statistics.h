@@ -32,6 +32,8 @@ private:
         void add(double value, double by = 1);
     };
     void addLayer(int layer, const AttentionTrace &trace, const Batch &batch);
+    /// What another selector takes for the same queries.
+    dsa::Selection selectionOf(const char *selector, int layer, const AttentionTrace &trace) const;
     void addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch);
 
     std::int64_t m_topK;

@@ -1,9 +1,8 @@
-// Longer than 400 lines: one figure with its panels, drawn in one coordinate system.
 #include "widgets/plots/comparison_figure.h"
 
-#include "core/base/run_store.h"
+#include "widgets/plots/figure_parts.h"
+#include "widgets/plots/selection_figure.h"
 #include "widgets/state/number_text.h"
-#include "widgets/state/run_data.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
@@ -12,8 +11,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
-#include <set>
 
 namespace sparsescope {
 
@@ -26,85 +23,6 @@ QString familyText(Family family)
     return QString::fromStdString(displayName(family));
 }
 
-void add(SeedValues &values, const RunData &run, const char *metric)
-{
-    const auto value = run.last(metric);
-    if (value && std::isfinite(*value)) {
-        values.values.push_back(*value);
-    }
-}
-
-/// Share of the needed keys that a layer selected on the snapshot's own text.
-std::optional<double> neededRecall(const Snapshot &snapshot, const LayerSnapshot &layer)
-{
-    double found = 0, all = 0;
-    for (std::size_t t = 0; t < snapshot.needed.size(); ++t) {
-        for (const int key : snapshot.needed[t]) {
-            ++all;
-            found += layer.isSelected(static_cast<int>(t), key, snapshot.length()) ? 1 : 0;
-        }
-    }
-    return all > 0 ? std::optional(found / all) : std::nullopt;
-}
-
-/// The layer that the mask shows: where the needed keys are known, the one that selected most of them.
-const LayerSnapshot *shownLayer(const Snapshot &snapshot)
-{
-    const LayerSnapshot *best = nullptr;
-    double bestRecall = -1;
-    for (const LayerSnapshot &layer : snapshot.layers) {
-        if (layer.hasSelection()) {
-            const double recall = neededRecall(snapshot, layer).value_or(0);
-            if (best == nullptr || recall > bestRecall) {
-                best = &layer;
-                bestRecall = recall;
-            }
-        }
-    }
-    return best;
-}
-
-void heading(QPainter &painter, const QRectF &box, const QString &text, const QString &hint, const Tokens &t)
-{
-    painter.setFont(uiFont(14, QFont::DemiBold));
-    painter.setPen(t.text);
-    painter.drawText(QRectF(box.left(), box.top(), box.width(), 20), Qt::AlignLeft | Qt::AlignVCenter, text);
-    painter.setFont(uiFont(11));
-    painter.setPen(t.text2);
-    painter.drawText(QRectF(box.left(), box.top() + 20, box.width(), 16), Qt::AlignLeft | Qt::AlignVCenter, hint);
-}
-
-/// One labelled horizontal bar on a scale from 0 to `full`, its value behind it.
-void bar(QPainter &painter, const QRectF &box, const QString &label, double value, double full, const QString &words, const QColor &colour, bool hollow, const Tokens &t)
-{
-    constexpr double kLabel = 118, kValue = 92;
-    painter.setFont(uiFont(12));
-    painter.setPen(t.text);
-    painter.drawText(QRectF(box.left(), box.top(), kLabel - 8, box.height()), Qt::AlignLeft | Qt::AlignVCenter, label);
-    const double room = box.width() - kLabel - kValue;
-    const double length = std::max(1.5, room * std::clamp(value / full, 0.0, 1.0));
-    const QRectF fill(box.left() + kLabel, box.center().y() - 6.5, length, 13);
-    painter.setPen(hollow ? QPen(colour, 1.4) : QPen(Qt::NoPen));
-    painter.setBrush(hollow ? QBrush(Qt::NoBrush) : QBrush(colour));
-    painter.drawRect(fill);
-    if (hollow) {
-        paintHatch(painter, QPolygonF(fill), 5, colour);
-    }
-    painter.setFont(monoFont(12));
-    painter.fillRect(QRectF(fill.right() + 4, box.top() + 3, painter.fontMetrics().horizontalAdvance(words) + 6, box.height() - 6), t.panel);
-    painter.setPen(t.text);
-    painter.drawText(QRectF(fill.right() + 7, box.top(), kValue + room, box.height()), Qt::AlignLeft | Qt::AlignVCenter, words);
-}
-
-/// A dashed line through bars that marks what chance gives.
-void chanceMark(QPainter &painter, const QRectF &box, double value, double full, const Tokens &t)
-{
-    constexpr double kLabel = 118, kValue = 92;
-    const double x = box.left() + kLabel + (box.width() - kLabel - kValue) * std::clamp(value / full, 0.0, 1.0);
-    painter.setPen(QPen(t.chance, 1.3, Qt::DashLine));
-    painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()));
-}
-
 QString meanText(const SeedValues &values, bool share)
 {
     const QString mean = share ? percentText(values.mean()) : lossText(values.mean());
@@ -114,94 +32,8 @@ QString meanText(const SeedValues &values, bool share)
 
 } // namespace
 
-std::optional<double> SeedValues::mean() const
-{
-    if (values.empty()) {
-        return std::nullopt;
-    }
-    double sum = 0;
-    for (const double value : values) {
-        sum += value;
-    }
-    return sum / static_cast<double>(values.size());
-}
-
-std::optional<double> SeedValues::std() const
-{
-    if (values.size() < 2) {
-        return std::nullopt;
-    }
-    double squares = 0;
-    for (const double value : values) {
-        squares += (value - *mean()) * (value - *mean());
-    }
-    return std::sqrt(squares / static_cast<double>(values.size() - 1));
-}
-
-Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
-{
-    Comparison comparison;
-    std::set<std::int64_t> lengths;
-    std::set<std::uint64_t> seeds;
-    std::map<std::pair<std::int64_t, Family>, std::pair<FamilyResult, std::vector<Series>>> results;
-    const RunData *shown = nullptr;
-    for (const RunData *run : runs) {
-        const RunConfig &config = run->config();
-        comparison.experiment = config.experiment;
-        comparison.question = config.question;
-        comparison.steps = std::max(comparison.steps, run->steps());
-        lengths.insert(config.training.sequenceLength);
-        seeds.insert(config.training.seed);
-        if (const auto chance = run->last("val.loss.chance")) {
-            comparison.chanceLoss = chance;
-        }
-        if (const auto chance = run->last("val.accuracy.chance")) {
-            comparison.chanceAccuracy = chance;
-        }
-        auto &[result, curves] = results[{config.training.sequenceLength, config.model.family}];
-        result.family = config.model.family;
-        result.sequenceLength = config.training.sequenceLength;
-        add(result.loss, *run, "val.loss");
-        add(result.accuracy, *run, "val.accuracy");
-        add(result.recall, *run, "oracle.recall");
-        add(result.recallBest, *run, "oracle.recall.best_layer");
-        add(result.recallRecency, *run, "oracle.recall.recency");
-        add(result.recallRandom, *run, "oracle.recall.random");
-        add(result.accuracyRecency, *run, "counterfactual.accuracy.recency");
-        add(result.accuracyRandom, *run, "counterfactual.accuracy.random");
-        add(result.captured, *run, "indexer.captured");
-        comparison.task = comparison.task || !run->series("oracle.recall").empty();
-        if (!run->series("val.loss").empty()) {
-            curves.push_back(run->series("val.loss"));
-        }
-        const bool better = shown == nullptr || (config.model.family == Family::Sparse && shown->config().model.family != Family::Sparse);
-        if (better && isSparse(config.model.family) && !run->snapshotSteps().empty()) {
-            shown = run;
-        }
-    }
-    comparison.lengths.assign(lengths.begin(), lengths.end());
-    comparison.seeds = static_cast<int>(seeds.size());
-    for (const std::int64_t length : comparison.lengths) {
-        for (const Family family : kFamilies) {
-            const auto found = results.find({length, family});
-            if (found != results.end()) {
-                found->second.first.validation = meanAndStd(found->second.second);
-                comparison.results.push_back(std::move(found->second.first));
-            }
-        }
-    }
-    if (shown != nullptr) {
-        comparison.snapshotFamily = shown->config().model.family;
-        comparison.snapshotRun = shown->id();
-        comparison.snapshot = shown->cachedSnapshot(shown->snapshotSteps().back());
-        if (!comparison.snapshot && readSnapshot) {
-            comparison.snapshot = std::make_shared<const Snapshot>(sparsescope::readSnapshot(snapshotFile(shown->folder(), shown->snapshotSteps().back())));
-        }
-    }
-    return comparison;
-}
-
-ComparisonFigure::ComparisonFigure(Comparison comparison) : m_comparison(std::move(comparison)), m_curves(std::make_unique<SeriesPlot>())
+ComparisonFigure::ComparisonFigure(Comparison comparison)
+    : m_comparison(std::move(comparison)), m_selection(selectionFigureOf(m_comparison)), m_curves(std::make_unique<SeriesPlot>())
 {
     PlotContent content;
     content.yLabel = QStringLiteral("Validation loss (nats per token)");
@@ -257,7 +89,7 @@ QString ComparisonFigure::figureTitle() const
 
 QSizeF ComparisonFigure::figureSize() const
 {
-    return m_comparison.snapshot && shownLayer(*m_comparison.snapshot) != nullptr ? QSizeF(1320, 640) : QSizeF(1040, 620);
+    return m_selection ? QSizeF(1320, 700) : QSizeF(1040, 620);
 }
 
 void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
@@ -286,23 +118,22 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
                          painter.fontMetrics().elidedText(question.mid(mark + 1).trimmed(), Qt::ElideRight, static_cast<int>(size.width()) - 56));
     }
 
-    const bool mask = m_comparison.snapshot && shownLayer(*m_comparison.snapshot) != nullptr;
     const double top = 104, bottom = size.height() - 22, gap = 32;
     const double width = size.width() - 56;
-    const double maskWidth = mask ? std::min(0.32 * width, bottom - top - 66) : 0;
-    const double rest = width - (mask ? maskWidth + gap : 0) - gap;
+    const double maskWidth = m_selection ? 0.31 * width : 0;
+    const double rest = width - (m_selection ? maskWidth + gap : 0) - gap;
     const QRectF curves(28, top, 0.52 * rest, bottom - top);
     const QRectF results(curves.right() + gap, top, 0.48 * rest, bottom - top);
     paintCurves(painter, curves, t);
     paintResults(painter, results, t);
-    if (mask) {
-        paintMask(painter, QRectF(results.right() + gap, top, maskWidth, bottom - top), t);
+    if (m_selection) {
+        m_selection->paint(painter, QRectF(results.right() + gap, top, maskWidth, bottom - top), t);
     }
 }
 
 void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const Tokens &t) const
 {
-    heading(painter, box, byLength() ? QStringLiteral("Final validation loss by length") : QStringLiteral("Validation loss while training"),
+    paintHeading(painter, box, byLength() ? QStringLiteral("Final validation loss by length") : QStringLiteral("Validation loss while training"),
             QStringLiteral("Lower is better. Line and marker: family."), t);
     double left = box.left();
     painter.setFont(uiFont(12, QFont::Medium));
@@ -343,24 +174,24 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     }
     const auto row = [&](const QString &label, const SeedValues &values, double full, bool share, const QColor &colour, bool hollow = false) {
         if (values.mean()) {
-            bar(painter, QRectF(box.left(), top, box.width(), kRow), label, *values.mean(), full, meanText(values, share), colour, hollow, t);
+            paintBar(painter, QRectF(box.left(), top, box.width(), kRow), label, *values.mean(), full, meanText(values, share), colour, hollow, t);
             top += kRow;
         }
     };
     if (m_comparison.task) {
-        heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right") + at,
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right") + at,
                 m_comparison.chanceAccuracy ? QStringLiteral("Share of the asked tokens. Dashed: guessing, %1.").arg(percentText(m_comparison.chanceAccuracy)) : QStringLiteral("Share of the asked tokens."), t);
         top += 42;
         const auto rows = std::count_if(results.begin(), results.end(), [](const FamilyResult *r) { return r->accuracy.mean().has_value(); });
         if (m_comparison.chanceAccuracy) { // under the bars, so that their numbers stay readable
-            chanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)), *m_comparison.chanceAccuracy, 1, t);
+            paintChanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)), *m_comparison.chanceAccuracy, 1, t);
         }
         for (const FamilyResult *result : results) {
             row(familyText(result->family), result->accuracy, 1, true, familyColour(result->family, t));
         }
         top += 18;
     } else {
-        heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Final validation loss") + at, QStringLiteral("Nats per token; bars start at 0."), t);
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Final validation loss") + at, QStringLiteral("Nats per token; bars start at 0."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             row(familyText(result->family), result->loss, std::max(worst, m_comparison.chanceLoss.value_or(0)), false, familyColour(result->family, t));
@@ -369,12 +200,12 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     }
     const bool needed = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
     if (needed) {
-        heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found by the selection") + at,
-                QStringLiteral("Where the answer stands; best layer. Solid: trained indexer."), t);
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found") + at,
+                QStringLiteral("Needed: the k keys that dense attention weighs most."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             const QColor colour = familyColour(result->family, t);
-            row(familyText(result->family), result->recallBest.mean() ? result->recallBest : result->recall, 1, true, colour);
+            row(familyText(result->family), result->recall, 1, true, colour);
             row(QStringLiteral("  newest keys"), result->recallRecency, 1, true, t.hint, true);
             row(QStringLiteral("  random keys"), result->recallRandom, 1, true, t.hint, true);
         }
@@ -382,7 +213,7 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     }
     const bool swapped = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->accuracyRandom.mean().has_value(); });
     if (swapped && top + 42 + kRow < box.bottom()) {
-        heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right when others select") + at,
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right when others select") + at,
                 QStringLiteral("The same trained weights; only the selection is swapped."), t);
         top += 42;
         for (const FamilyResult *result : results) {
@@ -395,87 +226,17 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
     } else if (!needed) {
         const bool captured = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->captured.mean().has_value(); });
         if (captured) {
-            heading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("How good is the selection?") + at,
+            paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("How good is the selection?") + at,
                     QStringLiteral("Attention mass captured: 0 is random keys, 1 the best possible."), t);
             top += 42;
             for (const FamilyResult *result : results) {
                 if (result->captured.mean()) {
-                    bar(painter, QRectF(box.left(), top, box.width(), kRow), familyText(result->family), *result->captured.mean(), 1, lossText(result->captured.mean()),
+                    paintBar(painter, QRectF(box.left(), top, box.width(), kRow), familyText(result->family), *result->captured.mean(), 1, lossText(result->captured.mean()),
                         familyColour(result->family, t), false, t);
                     top += kRow;
                 }
             }
         }
-    }
-}
-
-void ComparisonFigure::paintMask(QPainter &painter, const QRectF &box, const Tokens &t) const
-{
-    const Snapshot &snapshot = *m_comparison.snapshot;
-    const LayerSnapshot &layer = *shownLayer(snapshot);
-    const int length = snapshot.length();
-    const std::optional<double> recall = neededRecall(snapshot, layer);
-    heading(painter, box, QStringLiteral("What %1 selects").arg(familyText(m_comparison.snapshotFamily)),
-            QStringLiteral("Layer %1, step %2. Rows: queries, from the top. Columns: keys.").arg(layer.layer + 1).arg(countText(snapshot.step)), t);
-    const double cell = std::floor(std::min(box.width(), box.height() - 44 - 60) / length * 2) / 2;
-    const double side = std::max(1.0, cell) * length;
-    const QPointF corner(box.left(), box.top() + 44);
-    painter.setRenderHint(QPainter::Antialiasing, false);
-    painter.fillRect(QRectF(corner, QSizeF(side, side)), t.alternate);
-    std::map<int, std::set<int>> needed;
-    for (std::size_t row = 0; row < snapshot.needed.size(); ++row) {
-        needed[static_cast<int>(row)].insert(snapshot.needed[row].begin(), snapshot.needed[row].end());
-    }
-    QColor quiet = t.selectedLittle;
-    quiet.setAlphaF(needed.empty() ? 1.0F : 0.45F);
-    for (int row = 0; row < length; ++row) {
-        painter.fillRect(QRectF(corner.x() + cell * (row + 1), corner.y() + cell * row, cell * (length - row - 1), cell), t.future);
-        for (int key = 0; key <= row; ++key) {
-            if (layer.isSelected(row, key, length)) {
-                painter.fillRect(QRectF(corner.x() + cell * key, corner.y() + cell * row, cell, cell), quiet);
-            }
-        }
-    }
-    painter.setRenderHint(QPainter::Antialiasing, true);
-    for (const auto &[row, keys] : needed) {
-        for (const int key : keys) {
-            const QRectF mark = QRectF(corner.x() + cell * key, corner.y() + cell * row, cell, cell).adjusted(-0.8, -0.8, 0.8, 0.8);
-            if (layer.isSelected(row, key, length)) {
-                painter.fillRect(mark, t.selectedNeeded);
-            } else {
-                painter.setPen(QPen(t.missed, 1.8));
-                painter.setBrush(t.panel);
-                painter.drawRect(mark);
-            }
-        }
-    }
-    painter.setPen(QPen(t.border, 1));
-    painter.setBrush(Qt::NoBrush);
-    painter.drawRect(QRectF(corner, QSizeF(side, side)));
-
-    double top = corner.y() + side + 10;
-    double left = box.left();
-    const auto legend = [&](const QString &words, const QColor &fill, const QColor &line) {
-        painter.setPen(line.isValid() ? QPen(line, 1.8) : QPen(Qt::NoPen));
-        painter.setBrush(fill);
-        painter.drawRect(QRectF(left + 1, top + 3, 10, 10));
-        painter.setFont(uiFont(11));
-        painter.setPen(t.text);
-        const double width = painter.fontMetrics().horizontalAdvance(words);
-        painter.drawText(QRectF(left + 17, top, width + 4, 16), Qt::AlignLeft | Qt::AlignVCenter, words);
-        left += 17 + width + 16;
-    };
-    if (!needed.empty()) {
-        legend(QStringLiteral("Needed, selected"), t.selectedNeeded, {});
-        legend(QStringLiteral("Needed, missed"), t.panel, t.missed);
-    }
-    legend(QStringLiteral("Selected"), quiet, {});
-    legend(QStringLiteral("Future"), t.future, {});
-    if (recall) {
-        painter.setFont(uiFont(12));
-        painter.setPen(t.text2);
-        painter.drawText(QRectF(box.left(), top + 20, box.width(), 18), Qt::AlignLeft | Qt::AlignVCenter,
-                         QStringLiteral("%1 of the needed keys on this text are selected.").arg(percentText(recall)));
     }
 }
 
@@ -485,10 +246,10 @@ QString ComparisonFigure::csv() const
     for (const FamilyResult &result : m_comparison.results) {
         const std::pair<const char *, const SeedValues *> metrics[] = {{"val.loss", &result.loss},
                                                                        {"val.accuracy", &result.accuracy},
-                                                                       {"oracle.recall", &result.recall},
-                                                                       {"oracle.recall.best_layer", &result.recallBest},
-                                                                       {"oracle.recall.recency", &result.recallRecency},
-                                                                       {"oracle.recall.random", &result.recallRandom},
+                                                                       {"selection.recall", &result.recall},
+                                                                       {"selection.recall.recency", &result.recallRecency},
+                                                                       {"selection.recall.random", &result.recallRandom},
+                                                                       {"oracle.recall.best_layer", &result.placeRecall},
                                                                        {"counterfactual.accuracy.recency", &result.accuracyRecency},
                                                                        {"counterfactual.accuracy.random", &result.accuracyRandom},
                                                                        {"indexer.captured", &result.captured}};
