@@ -1,4 +1,3 @@
-// Longer than 400 lines: the one place where pages, queue and actions meet; to be cut by page.
 #include "app/main_window.h"
 
 #include "app/presets.h"
@@ -7,21 +6,17 @@
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/first_run_page.h"
 #include "widgets/panels/inspect_page.h"
-#include "widgets/panels/log_panel.h"
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
-#include "widgets/plots/series_plot.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
 #include "widgets/style/theme.h"
 
 #include <QApplication>
 #include <QCloseEvent>
-#include <QDateTime>
 #include <QFuture>
 #include <QLabel>
-#include <QMimeData>
 #include <QPromise>
 #include <QSettings>
 #include <QStackedWidget>
@@ -35,11 +30,6 @@ namespace sparsescope {
 namespace {
 
 constexpr int kFrameMilliseconds = 16, kHiddenMilliseconds = 500;
-
-bool isBusy(RunState state)
-{
-    return state == RunState::Running || state == RunState::Paused;
-}
 
 } // namespace
 
@@ -139,133 +129,12 @@ void MainWindow::lookForDevice()
 
 std::vector<RunData *> MainWindow::runs() const
 {
-    std::vector<RunData *> runs;
-    for (const auto &run : m_runs) {
-        runs.push_back(run.get());
-    }
-    return runs;
+    return m_runs.all();
 }
 
 std::vector<RunData *> MainWindow::shownRuns() const
 {
     return m_current ? m_model.runsBeside(m_current) : std::vector<RunData *>{};
-}
-
-RunData *MainWindow::find(const std::filesystem::path &experimentFolder, const std::string &run) const
-{
-    const QString id = QString::fromStdString(run);
-    const auto found = std::find_if(m_runs.begin(), m_runs.end(), [&](const auto &r) { return r->experimentFolder() == experimentFolder && r->id() == id; });
-    return found == m_runs.end() ? nullptr : found->get();
-}
-
-RunData *MainWindow::firstOf(const std::filesystem::path &experimentFolder) const
-{
-    RunData *first = nullptr;
-    for (const auto &run : m_runs) {
-        if (run->experimentFolder() == experimentFolder) {
-            // DSA before MHLA+DSA before the dense ones; then in the order of the queue.
-            const auto rank = [](const RunData &r) { return r.config().model.family == Family::Sparse ? 0 : isSparse(r.config().model.family) ? 1 : 2; };
-            if (first == nullptr || rank(*run) < rank(*first)) {
-                first = run.get();
-            }
-        }
-    }
-    return first;
-}
-
-RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
-{
-    RunData *added = run.get();
-    m_runs.push_back(std::move(run));
-    m_model.addRun(added);
-    connect(added, &RunData::stateChanged, this, [this, added] {
-        postRunNotice(*added);
-        showStatus();
-    });
-    m_composing = false;
-    if (!m_current) {
-        setCurrentRun(added);
-    } else if (m_model.indexOf(added).parent() == m_model.indexOf(m_current).parent()) {
-        showRuns();
-    }
-    return added;
-}
-
-void MainWindow::openPath(const std::filesystem::path &path)
-{
-    std::error_code ignored;
-    if (path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored)) {
-        try {
-            std::vector<Preset> presets = m_form->presets();
-            Preset preset = loadPreset(path);
-            const std::string name = preset.name;
-            presets.erase(std::remove_if(presets.begin(), presets.end(), [&](const Preset &p) { return p.name == name; }), presets.end());
-            presets.insert(presets.begin(), std::move(preset));
-            m_form->setPresets(std::move(presets));
-            newExperiment();
-        } catch (const std::exception &error) {
-            m_notices->post(QString::fromStdString(path.string()), NoticeBar::Kind::Failed,
-                            QStringLiteral("Could not open %1").arg(QString::fromStdString(path.filename().string())), QString::fromUtf8(error.what()));
-        }
-        return;
-    }
-    ++m_opening;
-    m_reader.open(std::filesystem::absolute(path, ignored).lexically_normal());
-}
-
-bool MainWindow::startPreset(const std::string &name)
-{
-    if (!m_form->choosePreset(name) || !m_form->experiment()) {
-        newExperiment();
-        return false;
-    }
-    m_queue.add(*m_form->experiment());
-    m_queue.start();
-    return true;
-}
-
-void MainWindow::experimentAdded(const QueuedExperiment &experiment)
-{
-    for (RunConfig &config : expand(experiment.config)) {
-        if (RunData *known = find(experiment.folder, config.folder())) { // resumed: its curves go on
-            known->apply(StateChange{config.folder(), RunState::Queued, {}, known->step(), known->steps()});
-            known->flush();
-        } else {
-            addRun(std::make_unique<RunData>(std::move(config), experiment.folder));
-        }
-    }
-    if (!m_queue.training()) {
-        setCurrentRun(firstOf(experiment.folder));
-    }
-    showFirstRun();
-}
-
-void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
-{
-    for (const TrainingRecord &record : m_queue.thread().drain()) {
-        std::visit(
-            [&](const auto &value) {
-                using Value = std::decay_t<decltype(value)>;
-                RunData *run = find(experimentFolder, value.run);
-                if constexpr (std::is_same_v<Value, LogRecord>) {
-                    m_log->append(value, run != nullptr ? runTitle(*run, m_model.runsBeside(run)) : QString());
-                }
-                if (run == nullptr) {
-                    return;
-                }
-                if constexpr (std::is_same_v<Value, SnapshotNotice>) {
-                    run->addSnapshotStep(value.step);
-                } else {
-                    run->apply(value);
-                }
-            },
-            record);
-    }
-    for (auto &snapshot : m_queue.thread().takeSnapshots()) {
-        if (RunData *run = find(experimentFolder, snapshot->run)) {
-            run->addSnapshot(std::move(snapshot));
-        }
-    }
 }
 
 void MainWindow::showFrame()
@@ -275,71 +144,11 @@ void MainWindow::showFrame()
         return;
     }
     takeRecords(m_queue.current()->folder);
-    for (const auto &run : m_runs) {
-        run->flush();
-    }
+    m_runs.flush();
     if (m_current && m_view.view().followLive) {
         m_view.followStep(m_current->step());
     }
     showTraining();
-}
-
-void MainWindow::experimentFinished(const QueuedExperiment &experiment, const ExperimentOutcome &outcome)
-{
-    takeRecords(experiment.folder);
-    for (const RunOutcome &end : outcome.runs) {
-        if (RunData *run = find(experiment.folder, end.run); run != nullptr && run->state() != end.state) {
-            run->apply(StateChange{end.run, end.state, end.reason, end.step, run->steps()});
-        }
-    }
-    const QString name = QString::fromStdString(experiment.config.name);
-    for (const auto &run : m_runs) {
-        if (run->experimentFolder() == experiment.folder && (isBusy(run->state()) || run->state() == RunState::Queued)) {
-            // The engine broke off, or was stopped before this run's turn came.
-            const RunState state = outcome.failure.isEmpty() ? RunState::Stopped : RunState::Failed;
-            run->apply(StateChange{run->id().toStdString(), state, outcome.failure.toStdString(), run->step(), run->steps()});
-        }
-        run->flush();
-    }
-    if (!outcome.failure.isEmpty()) {
-        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("%1 did not run").arg(name), outcome.failure);
-        m_log->append({{}, static_cast<double>(QDateTime::currentSecsSinceEpoch()), 0, LogLevel::Error, outcome.failure.toStdString()}, name);
-    }
-    m_reader.setLive({});
-    if (m_current && m_view.view().followLive) {
-        m_view.followStep(m_current->step());
-    }
-    if (m_closing) {
-        m_closing = false;
-        QTimer::singleShot(0, this, &QWidget::close);
-    }
-}
-
-void MainWindow::runFound(const FoundRun &found, bool first)
-{
-    const std::filesystem::path experiment = experimentFolderOf(found.folder, found.config);
-    RunData *run = find(experiment, found.config.folder());
-    if (m_queue.current() && m_queue.current()->folder == experiment) {
-        return; // its records come from memory
-    }
-    const bool fromMemory = run != nullptr && first;
-    if (run == nullptr) {
-        auto fresh = std::make_unique<RunData>(found.config, experiment, found.folder);
-        fresh->apply(found.update);
-        run = addRun(std::move(fresh));
-    } else {
-        run->apply(found.update);
-    }
-    if (!fromMemory) { // else its lines were shown when they happened
-        for (const LogRecord &line : found.update.log) {
-            m_log->append(line, runTitle(*run, m_model.runsBeside(run)));
-        }
-    }
-    run->flush();
-    if (run == m_current && m_view.view().followLive) {
-        m_view.followStep(run->step());
-    }
-    showFirstRun();
 }
 
 void MainWindow::setCurrentRun(RunData *run)
@@ -478,17 +287,11 @@ void MainWindow::showTraining()
     using Training = RunToolbar::Training;
     Training training = Training::Idle;
     if (m_queue.training()) {
-        bool anyRunning = false, anyPaused = false;
-        for (const auto &run : m_runs) {
-            if (run->experimentFolder() == m_queue.current()->folder) {
-                anyRunning = anyRunning || run->state() == RunState::Running;
-                anyPaused = anyPaused || run->state() == RunState::Paused;
-            }
-        }
-        training = m_queue.thread().stopping() ? Training::Stopping
-            : !m_queue.thread().pausing()      ? Training::Running
-            : anyPaused && !anyRunning         ? Training::Paused
-                                               : Training::Pausing;
+        const TrainingProgress progress = m_runs.progressOf(m_queue.current()->folder);
+        training = m_queue.thread().stopping()           ? Training::Stopping
+            : !m_queue.thread().pausing()                ? Training::Running
+            : progress.anyPaused && !progress.anyRunning ? Training::Paused
+                                                         : Training::Pausing;
     }
     m_toolbar->setTraining(training, !m_queue.waiting().empty() || m_form->experiment().has_value());
     showStatus();
@@ -502,57 +305,22 @@ void MainWindow::showStatus()
         m_statusRun->setText(m_runs.empty() ? QStringLiteral("No runs yet") : QStringLiteral("%1 %2").arg(m_runs.size()).arg(m_runs.size() == 1 ? "run" : "runs"));
         return;
     }
-    double done = 0, all = 0;
-    std::int64_t step = 0, steps = 0;
-    bool paused = false;
-    for (const auto &run : m_runs) {
-        if (run->experimentFolder() == m_queue.current()->folder) {
-            done += static_cast<double>(run->step());
-            all += static_cast<double>(run->steps());
-            if (isBusy(run->state())) {
-                step = std::max(step, run->step());
-                steps = run->steps();
-                paused = paused || run->state() == RunState::Paused;
-            }
-        }
-    }
+    const TrainingProgress progress = m_runs.progressOf(m_queue.current()->folder);
     const auto now = std::chrono::steady_clock::now();
-    if (m_doneAtStart < 0 || paused) {
-        m_doneAtStart = done;
+    if (m_doneAtStart < 0 || progress.anyPaused) {
+        m_doneAtStart = progress.done;
         m_clock = now;
     }
     QString left;
     const double seconds = std::chrono::duration<double>(now - m_clock).count();
-    if (!m_options.frozen && seconds > 2 && done > m_doneAtStart) {
-        left = QStringLiteral(" · %1 left").arg(durationText(seconds * (all - done) / (done - m_doneAtStart)));
+    if (!m_options.frozen && seconds > 2 && progress.done > m_doneAtStart) {
+        left = QStringLiteral(" · %1 left").arg(durationText(seconds * (progress.all - progress.done) / (progress.done - m_doneAtStart)));
     }
-    const QString word = m_queue.thread().stopping() ? QStringLiteral("Stopping") : paused ? QStringLiteral("Paused") : QStringLiteral("Running");
+    const QString word = m_queue.thread().stopping() ? QStringLiteral("Stopping") : progress.anyPaused ? QStringLiteral("Paused") : QStringLiteral("Running");
     const QString name = QString::fromStdString(m_queue.current()->config.name);
-    m_statusRun->setText(steps == 0 ? QStringLiteral("Starting %1").arg(name)
-                                    : QStringLiteral("%1 %2 · step %3 of %4%5").arg(word, name, countText(step), countText(steps), left));
-}
-
-void MainWindow::postRunNotice(RunData &run)
-{
-    const QString id = run.experiment() + QLatin1Char('/') + run.id();
-    const QString title = runTitle(run, m_model.runsBeside(&run));
-    if (run.state() == RunState::Failed) {
-        m_notices->post(id, NoticeBar::Kind::Failed, QStringLiteral("%1 failed at step %2").arg(title, countText(run.step())), run.reason());
-    } else if (run.state() == RunState::Interrupted) {
-        const std::filesystem::path folder = run.experimentFolder();
-        m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Info, QStringLiteral("A run was cut off"),
-                        QStringLiteral("%1 stopped at step %2 when its program ended. The last checkpoint is complete.").arg(title, countText(run.step())),
-                        {{QStringLiteral("Resume"), [this, folder] {
-                              try {
-                                  m_queue.addResume(folder);
-                                  m_queue.start();
-                                  m_notices->remove(QString::fromStdString(folder.string()));
-                              } catch (const std::exception &error) {
-                                  m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed, QStringLiteral("The run cannot be resumed"),
-                                                  QString::fromUtf8(error.what()));
-                              }
-                          }}});
-    }
+    m_statusRun->setText(progress.steps == 0
+                             ? QStringLiteral("Starting %1").arg(name)
+                             : QStringLiteral("%1 %2 · step %3 of %4%5").arg(word, name, countText(progress.step), countText(progress.steps), left));
 }
 
 void MainWindow::toggleTheme()
@@ -575,7 +343,7 @@ void MainWindow::closeEvent(QCloseEvent *event)
         return; // asked already, it is stopping
     }
     std::int64_t step = 0, steps = 0;
-    for (const auto &run : m_runs) {
+    for (const RunData *run : m_runs.all()) {
         if (isBusy(run->state()) && run->step() >= step) {
             step = run->step();
             steps = run->steps();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/run_collection.h"
 #include "app/run_folder_reader.h"
 #include "app/run_queue.h"
 #include "app/window_frame.h"
@@ -102,10 +103,7 @@ private:
     void connectParts();
     void lookForDevice();
 
-    RunData *find(const std::filesystem::path &experimentFolder, const std::string &run) const;
     RunData *addRun(std::unique_ptr<RunData> run);
-    /// The first run of an experiment that selects keys, else its first: what there is to look at.
-    RunData *firstOf(const std::filesystem::path &experimentFolder) const;
     /// Brings what the training thread has put out since the last call to the runs of that experiment.
     void takeRecords(const std::filesystem::path &experimentFolder);
     void showFrame();
@@ -128,7 +126,7 @@ private:
     void showPlotMenu(QPoint globalPosition);
 
     WindowOptions m_options;
-    std::vector<std::unique_ptr<RunData>> m_runs;
+    RunCollection m_runs;
     RunTableModel m_model;
     ViewState m_view;
     HoverState m_hover;

@@ -201,7 +201,7 @@ void MainWindow::connectParts()
     connect(&m_queue, &RunQueue::started, this, [this](const QueuedExperiment &experiment) {
         m_reader.setLive({experiment.folder});
         m_doneAtStart = -1;
-        setCurrentRun(firstOf(experiment.folder));
+        setCurrentRun(m_runs.firstOf(experiment.folder));
         m_view.setFollowLive(true);
         m_frame.start();
     });
@@ -217,7 +217,7 @@ void MainWindow::connectParts()
                             QStringLiteral("A run folder holds run.json. Open the folder of a run or one above it."));
         }
         if (m_current && !m_queue.training() && m_opening == 0) {
-            setCurrentRun(firstOf(m_current->experimentFolder()));
+            setCurrentRun(m_runs.firstOf(m_current->experimentFolder()));
         }
         showFirstRun();
         Q_EMIT settledChanged();

@@ -1,6 +1,6 @@
-// Longer than 400 lines: reader and writer of one file format, field by field, kept side by side.
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
+#include "core/model/hf_reader.h"
 #include "core/model/model_options.h"
 #include "core/model/selector.h"
 #include "core/model/yarn.h"
@@ -9,130 +9,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
+/// config.json of a published model or of ours; hf_config_writer.cpp writes it.
 namespace sparsescope {
 
 namespace {
-
-constexpr int kLargestSize = 1 << 26;
-
-/// Typed reading of one object of config.json; every error goes to one list, named by its path.
-class HfReader {
-public:
-    HfReader(const nlohmann::json &node, std::string origin, std::string path, std::vector<Error> &errors)
-        : m_node(node), m_origin(std::move(origin)), m_path(std::move(path)), m_errors(errors)
-    {
-    }
-
-    bool has(const std::string &key) const { return m_node.contains(key) && !m_node.at(key).is_null(); }
-    std::string where(const std::string &key) const { return m_origin + ": " + m_path + key; }
-    void fail(const std::string &what, const std::string &key, const std::string &found, const std::string &allowed,
-              const std::string &remedy = {})
-    {
-        m_errors.push_back({what, where(key), found, allowed, remedy});
-    }
-
-    int integer(const std::string &key, int low, std::optional<int> otherwise = std::nullopt)
-    {
-        if (!present(key, otherwise.has_value())) {
-            return otherwise.value_or(low);
-        }
-        const nlohmann::json &value = m_node.at(key);
-        if (!value.is_number_integer() || value.get<double>() < low || value.get<double>() > kLargestSize) {
-            fail("wrong value", key, brief(value), fmt::format("a whole number, {} to {}", low, kLargestSize));
-            return low;
-        }
-        return value.get<int>();
-    }
-
-    double number(const std::string &key, double low, std::optional<double> otherwise = std::nullopt)
-    {
-        if (!present(key, otherwise.has_value())) {
-            return otherwise.value_or(low);
-        }
-        const nlohmann::json &value = m_node.at(key);
-        if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < low) {
-            fail("wrong value", key, brief(value), fmt::format("a number, at least {}", low));
-            return low;
-        }
-        return value.get<double>();
-    }
-
-    bool flag(const std::string &key, std::optional<bool> otherwise = std::nullopt)
-    {
-        if (!present(key, otherwise.has_value())) {
-            return otherwise.value_or(false);
-        }
-        const nlohmann::json &value = m_node.at(key);
-        if (!value.is_boolean()) {
-            fail("wrong value", key, brief(value), "true or false");
-            return false;
-        }
-        return value.get<bool>();
-    }
-
-    std::string text(const std::string &key, std::optional<std::string> otherwise = std::nullopt)
-    {
-        if (!present(key, otherwise.has_value())) {
-            return otherwise.value_or("");
-        }
-        const nlohmann::json &value = m_node.at(key);
-        if (!value.is_string()) {
-            fail("wrong value", key, brief(value), "text");
-            return "";
-        }
-        return value.get<std::string>();
-    }
-
-    /// A key that may be absent but, where it stands, can only have this value.
-    void only(const std::string &key, const nlohmann::json &allowed)
-    {
-        if (has(key) && m_node.at(key) != allowed) {
-            fail("not supported", key, brief(m_node.at(key)), brief(allowed));
-        }
-    }
-
-    /// A list of as many words as there are layers, all out of two.
-    std::vector<std::string> layerWords(const std::string &key, int layers, const std::string &one, const std::string &other)
-    {
-        const nlohmann::json &list = m_node.at(key);
-        std::vector<std::string> words;
-        if (!list.is_array() || static_cast<int>(list.size()) != layers) {
-            fail("wrong value", key, brief(list), fmt::format("a list of {} entries, one a layer", layers));
-            return words;
-        }
-        for (std::size_t i = 0; i < list.size(); ++i) {
-            if (list[i] != one && list[i] != other) {
-                fail("wrong value", fmt::format("{}[{}]", key, i), brief(list[i]), one + " or " + other);
-                return {};
-            }
-            words.push_back(list[i].get<std::string>());
-        }
-        return words;
-    }
-
-    const nlohmann::json &node() const { return m_node; }
-    std::vector<Error> &errors() { return m_errors; }
-    const std::string &origin() const { return m_origin; }
-
-private:
-    bool present(const std::string &key, bool optional)
-    {
-        if (has(key)) {
-            return true;
-        }
-        if (!optional) {
-            m_errors.push_back({"missing key", where(key), m_node.contains(key) ? "null" : "nothing", "a value",
-                                "A missing key would silently take the size of another model"});
-        }
-        return false;
-    }
-
-    const nlohmann::json &m_node;
-    std::string m_origin, m_path;
-    std::vector<Error> &m_errors;
-};
 
 const nlohmann::json &emptyObject()
 {
@@ -348,103 +229,6 @@ ModelOptions modelOptionsFromHf(const nlohmann::json &config, const std::string 
     }
     checkOptions(options, origin);
     return options;
-}
-
-nlohmann::ordered_json toHfConfig(const ModelOptions &options)
-{
-    static const std::vector<std::pair<std::string, std::string>> kClasses = {{"deepseek_v3", "DeepseekV3ForCausalLM"},
-                                                                              {"deepseek_v32", "DeepseekV32ForCausalLM"},
-                                                                              {"glm_moe_dsa", "GlmMoeDsaForCausalLM"},
-                                                                              {"glm4_moe", "Glm4MoeForCausalLM"}};
-    const bool mla = options.attention == AttentionKind::Mla;
-    const bool own = options.modelType.starts_with("sparsescope_");
-    nlohmann::ordered_json config;
-    config["model_type"] = options.modelType;
-    for (const auto &[type, name] : kClasses) {
-        if (type == options.modelType) {
-            config["architectures"] = {name};
-        }
-    }
-    config["vocab_size"] = options.vocabulary;
-    config["hidden_size"] = options.dModel;
-    config["num_hidden_layers"] = options.nLayers;
-    config["num_attention_heads"] = options.nHeads;
-    config["num_key_value_heads"] = mla ? options.nHeads : options.nKvHeads;
-    config["max_position_embeddings"] = options.maxPositions;
-    config["attention_bias"] = options.attentionBias;
-    config["attention_dropout"] = 0.0;
-    if (mla) {
-        config["q_lora_rank"] = options.qLoraRank ? nlohmann::ordered_json(*options.qLoraRank) : nlohmann::ordered_json();
-        config["kv_lora_rank"] = options.kvLoraRank;
-        config["qk_nope_head_dim"] = options.qkNopeHeadDim;
-        config["qk_rope_head_dim"] = options.qkRopeHeadDim;
-        config["v_head_dim"] = options.vHeadDim;
-        if (options.modelType == "deepseek_v3") {
-            config["rope_interleave"] = options.rope == RopeStyle::Interleaved;
-        }
-    } else {
-        config["head_dim"] = options.headDim;
-        config["use_qk_norm"] = options.qkNorm;
-    }
-    if (options.selector != "none") {
-        config["index_topk"] = options.topK;
-        if (options.indexHeads > 0) {
-            config["index_n_heads"] = options.indexHeads;
-            config["index_head_dim"] = options.indexHeadDim;
-            if (options.modelType != "deepseek_v32") {
-                for (const bool owns : options.ownsIndexer) {
-                    config["indexer_types"].push_back(owns ? "full" : "shared");
-                }
-                config["indexer_rope_interleave"] = options.indexRope == RopeStyle::Interleaved;
-            }
-        }
-        if (options.selector != "lightning" || own) {
-            config["selector"] = options.selector;
-        }
-        if (options.selector == "random") {
-            config["selector_seed"] = options.seed;
-        }
-    }
-    // Without experts every layer is dense; the numbers of a single expert keep readers content that insist on them.
-    const MoeOptions &moe = options.moe;
-    const bool experts = moe.nExperts > 0;
-    config["intermediate_size"] = options.dFf;
-    config["moe_intermediate_size"] = experts ? moe.dExpert : options.dFf;
-    config["n_routed_experts"] = experts ? moe.nExperts : 1;
-    config["n_shared_experts"] = experts ? moe.nShared : 1;
-    config["num_experts_per_tok"] = experts ? moe.expertsPerToken : 1;
-    config["n_group"] = experts ? moe.nGroups : 1;
-    config["topk_group"] = experts ? moe.topGroups : 1;
-    config["routed_scaling_factor"] = moe.scale;
-    config["norm_topk_prob"] = moe.normaliseTopK;
-    config["first_k_dense_replace"] = experts ? std::min(moe.firstDense, options.nLayers) : options.nLayers;
-    config["hidden_act"] = "silu";
-    config["rms_norm_eps"] = options.normEps;
-    config["tie_word_embeddings"] = options.tieEmbeddings;
-    nlohmann::ordered_json rope;
-    rope["rope_type"] = options.yarn ? "yarn" : "default";
-    rope["rope_theta"] = options.ropeTheta;
-    if (!mla) {
-        const double share = static_cast<double>(options.rotaryDim) / options.headDim;
-        // Readers round down: where the quotient itself would lose a dimension, half a one more does not gain one.
-        const bool exact = static_cast<int>(options.headDim * share) == options.rotaryDim;
-        rope["partial_rotary_factor"] = exact ? share : (options.rotaryDim + 0.5) / options.headDim;
-    }
-    if (options.yarn) {
-        const YarnConfig &yarn = *options.yarn;
-        rope["factor"] = yarn.factor;
-        rope["original_max_position_embeddings"] = yarn.originalMaxPositionEmbeddings;
-        rope["beta_fast"] = yarn.betaFast;
-        rope["beta_slow"] = yarn.betaSlow;
-        rope["mscale"] = yarn.mscale;
-        rope["mscale_all_dim"] = yarn.mscaleAllDim;
-    }
-    config["rope_parameters"] = rope;
-    config["bos_token_id"] = nullptr;
-    config["eos_token_id"] = nullptr;
-    config["pad_token_id"] = nullptr;
-    config["use_cache"] = true;
-    return config;
 }
 
 } // namespace sparsescope

@@ -12,15 +12,17 @@
 #include <string>
 #include <vector>
 
-class QCheckBox;
 class QComboBox;
-class QFormLayout;
 class QLabel;
 class QPushButton;
 class QToolButton;
 class QVBoxLayout;
 
 namespace sparsescope {
+
+class FamilyRow;
+class FieldRow;
+struct FieldEditor;
 
 /// An experiment file that ships with the program.
 struct Preset {
@@ -59,12 +61,9 @@ Q_SIGNALS:
     void addRequested(const sparsescope::ExperimentConfig &experiment);
 
 private:
-    struct Editor;
-    struct Row;
     void addRow(const QString &label, const std::vector<std::string> &paths, bool more);
-    void addFamilyRow();
     void addMoreRows();
-    Editor *editor(const std::string &path) const;
+    FieldEditor *editor(const std::string &path) const;
     void load(const nlohmann::ordered_json &document);
     void edited();
     void check();
@@ -73,10 +72,9 @@ private:
 
     std::vector<Preset> m_presets;
     nlohmann::ordered_json m_document;
-    std::vector<std::unique_ptr<Editor>> m_editors;
-    std::vector<Row> m_rows;
-    std::vector<QCheckBox *> m_families;
-    QLabel *m_familyMessage = nullptr;
+    std::vector<FieldRow *> m_rows;
+    std::vector<FieldEditor *> m_editors; ///< of all rows
+    FamilyRow *m_families = nullptr;
     QComboBox *m_preset;
     QVBoxLayout *m_fields;
     QToolButton *m_more;

@@ -14,21 +14,17 @@
 #include <optional>
 #include <vector>
 
-class QComboBox;
-class QLabel;
-class QPushButton;
 class QStackedWidget;
-class QToolButton;
 
 namespace sparsescope {
 
 class IndexerHeatmap;
+class InspectHeader;
+class MapCard;
+class MaskCard;
 class MessageView;
-class SelectionMaskView;
+class QueryCard;
 class SnapshotStrip;
-class StateLegend;
-class TokenStrip;
-class ValueList;
 
 /// What the indexer scores, what is selected and what attention needed, at any snapshot of a run. Reads and changes
 /// ViewState; computes nothing on the GUI thread.
@@ -49,8 +45,6 @@ public:
     QString reducerText() const;
     /// What can be exported from here now: the map, and the mask where there is one.
     std::vector<const ExportableView *> exportableViews() const;
-    /// Title of a run in the combo: "DSA k32 s3 (live)".
-    static QString runTitle(const RunData &run);
 
 Q_SIGNALS:
     void statusChanged();
@@ -59,10 +53,6 @@ protected:
     void changeEvent(QEvent *event) override;
 
 private:
-    QWidget *makeHeader();
-    QWidget *makeMapCard();
-    QWidget *makeRowCard();
-    QWidget *makeMaskCard();
     void makeShortcuts();
 
     void viewChanged();
@@ -72,16 +62,10 @@ private:
     void refreshRow();
     void pictureReady(std::shared_ptr<const LayerPicture> picture);
     void rowReady(std::shared_ptr<const RowAnswer> row);
-    void showLayer();
-    void showRow();
     void showMessage();
-    void fillCombos(const Snapshot &snapshot);
     void followNewest();
     void pickFirstQuery(const Snapshot &snapshot);
-    void setQueryBy(int rows);
-    std::int64_t stepShown() const;                      ///< -1: no snapshot
-    std::int64_t stepBefore(std::int64_t step) const;    ///< -1: none
-    std::pair<MapKind, int> mapShown(const LayerSnapshot &layer) const;
+    std::int64_t stepShown() const;    ///< -1: no snapshot
 
     ViewState *m_viewState;
     HoverState *m_hoverState;
@@ -92,23 +76,16 @@ private:
     std::optional<RowRequest> m_rowAsked;
     std::int64_t m_previousAsked = -1;
     std::shared_ptr<const LayerPicture> m_picture;
-    std::shared_ptr<const RowAnswer> m_row;
     QString m_failure;
 
-    QComboBox *m_runCombo = nullptr, *m_layerCombo = nullptr, *m_mapCombo = nullptr;
-    QLabel *m_probe = nullptr;
-    QPushButton *m_log = nullptr, *m_linear = nullptr;
+    InspectHeader *m_header = nullptr;
     SnapshotStrip *m_strip = nullptr;
-    QStackedWidget *m_body = nullptr, *m_maskStack = nullptr;
-    MessageView *m_message = nullptr, *m_maskMessage = nullptr;
-    QLabel *m_mapTitle = nullptr, *m_mapNotice = nullptr, *m_maskTitle = nullptr, *m_maskNotice = nullptr;
-    IndexerHeatmap *m_map = nullptr;
-    SelectionMaskView *m_mask = nullptr;
-    QLabel *m_queryText = nullptr, *m_queryContext = nullptr;
-    QToolButton *m_queryUp = nullptr, *m_queryDown = nullptr;
-    ValueList *m_rowStats = nullptr, *m_mapStats = nullptr;
-    TokenStrip *m_tokens = nullptr;
-    StateLegend *m_legend = nullptr;
+    QStackedWidget *m_body = nullptr;
+    MessageView *m_message = nullptr;
+    MapCard *m_mapCard = nullptr;
+    IndexerHeatmap *m_map = nullptr;   ///< in its card
+    QueryCard *m_queryCard = nullptr;
+    MaskCard *m_maskCard = nullptr;
 
     PictureMaker m_maker;              ///< used by the map worker's thread only
     NewestWorker<MapRequest, LayerPicture> m_mapWorker;

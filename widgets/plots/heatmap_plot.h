@@ -1,8 +1,10 @@
 #pragma once
 
 #include "widgets/plots/heatmap_coordinates.h"
+#include "widgets/plots/heatmap_painting.h"
 #include "widgets/plots/map_worker.h"
 #include "widgets/plots/margins.h"
+#include "widgets/plots/value_tooltip.h"
 #include "widgets/plots/view.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
@@ -55,20 +57,7 @@ Q_SIGNALS:
     void zoomChanged();
 
 protected:
-    /// What one painting needs; on screen and on paper alike.
-    struct Frame {
-        QRectF viewport;               ///< where the map may paint
-        CellMapping mapping;
-        double dpr = 1;
-        const Tokens &tokens;
-        const LayerPicture &picture;
-        const std::vector<MapLevel> &levels;
-        bool onScreen = true;
-        QSize cells() const { return levels.front().image.size(); }
-        /// Level in use, kept to those that exist.
-        const MapLevel &level() const;
-        QRectF seen() const { return viewport.intersected(mapRect(mapping, cells())); }
-    };
+    using Frame = MapFrame;
 
     virtual const std::vector<MapLevel> &levelsOf(const LayerPicture &picture) const = 0;
     /// The same levels in the colours of another theme, for paper.
@@ -78,7 +67,7 @@ protected:
     virtual void paintOver(QPainter &painter, const Frame &frame) const = 0;   ///< on the map
     virtual void paintAround(QPainter &painter, const Frame &frame) const = 0; ///< beside it
     /// Lines of the tooltip: label and value.
-    virtual std::vector<std::pair<QString, QString>> tooltip(int query, int key) const = 0;
+    virtual ValueLines tooltip(int query, int key) const = 0;
 
     const RowAnswer *rowOf(int query) const;
     QString tokenText(int position) const; ///< “word”, or nothing when the snapshot has no words
@@ -106,16 +95,9 @@ private:
     void layoutMap();
     void setMapping(const CellMapping &mapping);
     void paintMap(QPainter &painter, const Frame &frame) const;
-    void paintImage(QPainter &painter, const Frame &frame) const;
-    void paintFuture(QPainter &painter, const Frame &frame) const;
-    void paintAxes(QPainter &painter, const Frame &frame) const;
-    void paintMarks(QPainter &painter, const Frame &frame) const;
-    using Lines = std::vector<std::pair<QString, QString>>;
-    QRectF tooltipBox(const Lines &lines) const;
-    void paintTooltip(QPainter &painter) const;
+    QRectF tooltipBoxOf(const ValueLines &lines) const;
+    void paintTooltipPart(QPainter &painter) const;
     void placeTooltip();
-    /// The cell whose position stands as a tag on the axes: the hovered one, else the picked one. -1: none.
-    std::pair<int, int> taggedCell(const Frame &frame) const;
     void publishHover(QPointF position);
     void hoverChanged();
     void describe();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/base/series.h"
+#include "widgets/plots/loss_content.h"
 #include "widgets/plots/series_plot.h"
 #include "widgets/plots/view.h"
 
@@ -18,34 +18,6 @@ class QSlider;
 class QToolButton;
 
 namespace sparsescope {
-
-class RunData;
-
-/// What of a run may differ beside family and seed, in words: "L = 64", "L = 64, top_k 32". Curves share a plot when it is equal.
-QString settingText(const RunConfig &config);
-
-/// The runs of one family that differ by their seed only, brought together.
-struct LossGroup {
-    Family family = Family::Classic;
-    std::vector<const RunData *> runs;
-    std::vector<BandPoint> train;      ///< smoothed, mean over the seeds that reached the step
-    std::vector<BandPoint> validation; ///< at its own steps
-    std::vector<double> best;          ///< best validation loss of each seed that has one
-    int reached = 0;                   ///< seeds that have a training loss
-};
-
-struct LossPlotOptions {
-    double smoothing = 0.94;           ///< weight of the moving average
-    bool raw = true;                   ///< show the unsmoothed loss of the current run
-    std::set<Family> hidden;
-};
-
-/// Pure: groups of the runs that share `setting`, families in their fixed order.
-std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing);
-/// Pure: what the plot shows of them. `current` (may be null) gives the raw trace, stages, snapshot ticks and "Now".
-PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options);
-/// One metric of one run: raw 1 px at 30 %, smoothed 2 px, its chance baseline where there is one.
-PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing);
 
 /// The loss of every family over steps, with its controls.
 class LossPlot : public QWidget, public ExportableView {

@@ -33,6 +33,11 @@ QString lossText(std::optional<double> nats)
     return known(nats) ? fixed(*nats, 3) : unknownText();
 }
 
+QString shareText(std::optional<double> share)
+{
+    return share ? QString::number(*share, 'f', 3) : unknownText();
+}
+
 QString countText(std::int64_t count)
 {
     QString digits = QString::number(std::abs(count));

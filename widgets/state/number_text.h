@@ -10,6 +10,7 @@ namespace sparsescope {
 
 QString unknownText();                                         ///< "–"
 QString lossText(std::optional<double> nats);                  ///< "3.968"
+QString shareText(std::optional<double> share);                ///< 0.298 -> "0.298"
 QString countText(std::int64_t count);                         ///< "3,200"
 QString percentText(std::optional<double> share);              ///< 0.298 -> "29.8 %"
 QString significantText(std::optional<double> value, int digits = 3); ///< "52.9", "0.0131"

@@ -1,0 +1,113 @@
+#include "core/model/hf_reader.h"
+
+#include "core/base/json_reader.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstddef>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr int kLargestSize = 1 << 26;
+
+} // namespace
+
+void HfReader::fail(const std::string &what, const std::string &key, const std::string &found, const std::string &allowed,
+                    const std::string &remedy)
+{
+    m_errors.push_back({what, where(key), found, allowed, remedy});
+}
+
+int HfReader::integer(const std::string &key, int low, std::optional<int> otherwise)
+{
+    if (!present(key, otherwise.has_value())) {
+        return otherwise.value_or(low);
+    }
+    const nlohmann::json &value = m_node.at(key);
+    if (!value.is_number_integer() || value.get<double>() < low || value.get<double>() > kLargestSize) {
+        fail("wrong value", key, brief(value), fmt::format("a whole number, {} to {}", low, kLargestSize));
+        return low;
+    }
+    return value.get<int>();
+}
+
+double HfReader::number(const std::string &key, double low, std::optional<double> otherwise)
+{
+    if (!present(key, otherwise.has_value())) {
+        return otherwise.value_or(low);
+    }
+    const nlohmann::json &value = m_node.at(key);
+    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < low) {
+        fail("wrong value", key, brief(value), fmt::format("a number, at least {}", low));
+        return low;
+    }
+    return value.get<double>();
+}
+
+bool HfReader::flag(const std::string &key, std::optional<bool> otherwise)
+{
+    if (!present(key, otherwise.has_value())) {
+        return otherwise.value_or(false);
+    }
+    const nlohmann::json &value = m_node.at(key);
+    if (!value.is_boolean()) {
+        fail("wrong value", key, brief(value), "true or false");
+        return false;
+    }
+    return value.get<bool>();
+}
+
+std::string HfReader::text(const std::string &key, std::optional<std::string> otherwise)
+{
+    if (!present(key, otherwise.has_value())) {
+        return otherwise.value_or("");
+    }
+    const nlohmann::json &value = m_node.at(key);
+    if (!value.is_string()) {
+        fail("wrong value", key, brief(value), "text");
+        return "";
+    }
+    return value.get<std::string>();
+}
+
+void HfReader::only(const std::string &key, const nlohmann::json &allowed)
+{
+    if (has(key) && m_node.at(key) != allowed) {
+        fail("not supported", key, brief(m_node.at(key)), brief(allowed));
+    }
+}
+
+std::vector<std::string> HfReader::layerWords(const std::string &key, int layers, const std::string &one, const std::string &other)
+{
+    const nlohmann::json &list = m_node.at(key);
+    std::vector<std::string> words;
+    if (!list.is_array() || static_cast<int>(list.size()) != layers) {
+        fail("wrong value", key, brief(list), fmt::format("a list of {} entries, one a layer", layers));
+        return words;
+    }
+    for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i] != one && list[i] != other) {
+            fail("wrong value", fmt::format("{}[{}]", key, i), brief(list[i]), one + " or " + other);
+            return {};
+        }
+        words.push_back(list[i].get<std::string>());
+    }
+    return words;
+}
+
+bool HfReader::present(const std::string &key, bool optional)
+{
+    if (has(key)) {
+        return true;
+    }
+    if (!optional) {
+        m_errors.push_back({"missing key", where(key), m_node.contains(key) ? "null" : "nothing", "a value",
+                            "A missing key would silently take the size of another model"});
+    }
+    return false;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,217 @@
+#include "widgets/plots/heatmap_painting.h"
+
+#include "widgets/style/fonts.h"
+#include "widgets/style/marks.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr double kTickDistance = 34;
+constexpr double kGridFrom = 12;       // pixels per cell from which cells get a grid
+constexpr double kTagRoomAcross = 30, kTagRoomDown = 15; // pixels about a tag in which no tick has a number
+
+void paintImage(QPainter &painter, const MapFrame &frame)
+{
+    const MapLevel &level = frame.level();
+    const double side = frame.mapping.cell * std::pow(2.0, static_cast<double>(&level - frame.levels.data()));
+    const CellMapping ofLevel{frame.mapping.origin, side};
+    const QRect source = visibleCells(ofLevel, frame.viewport, level.image.size());
+    const QRectF target(ofLevel.origin + QPointF(source.topLeft()) * side, QSizeF(source.size()) * side);
+    if (frame.onScreen) {
+        painter.save();
+        painter.setClipRect(frame.seen());
+        painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
+        painter.drawImage(target, level.image, QRectF(source));
+        painter.restore();
+        return;
+    }
+    // On paper: a picture of its own with whole pixels per cell, cut exactly, because vector formats neither clip
+    // nor keep cells sharp.
+    const double scale = std::max(1.0, std::ceil(4 / side));
+    const QRectF seen = frame.seen();
+    QImage image((seen.size() * scale).toSize(), QImage::Format_RGB32);
+    QPainter own(&image);
+    own.scale(scale, scale);
+    own.translate(-seen.topLeft());
+    own.drawImage(target, level.image, QRectF(source));
+    own.end();
+    painter.setRenderHint(QPainter::SmoothPixmapTransform, false);
+    painter.drawImage(seen, image);
+}
+
+void paintFuture(QPainter &painter, const MapFrame &frame)
+{
+    // The triangle s > t, as far as it is in sight: a convex polygon above the diagonal of the cells' corners.
+    const QRectF seen = frame.seen();
+    const CellMapping &m = frame.mapping;
+    const auto diagonalX = [&m](double y) { return m.origin.x() + m.cell + (y - m.origin.y()); }; // cell (t, t+1), top left
+    const auto diagonalY = [&m](double x) { return m.origin.y() + (x - m.origin.x() - m.cell); };
+    const double left = diagonalX(seen.top());
+    if (left >= seen.right()) {
+        return;
+    }
+    QPolygonF triangle;
+    if (left >= seen.left()) {
+        triangle << QPointF(left, seen.top());
+    } else {
+        triangle << seen.topLeft();
+        triangle << QPointF(seen.left(), std::min(seen.bottom(), diagonalY(seen.left())));
+    }
+    const double bottom = diagonalY(seen.right());
+    if (bottom <= seen.bottom()) {
+        triangle << QPointF(seen.right(), bottom);
+    } else {
+        triangle << QPointF(std::max(seen.left(), diagonalX(seen.bottom())), seen.bottom()) << seen.bottomRight();
+    }
+    triangle << seen.topRight();
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    paintHatch(painter, triangle, 7, frame.tokens.futureLine);
+    painter.restore();
+}
+
+void paintGrid(QPainter &painter, const MapFrame &frame)
+{
+    const QRectF seen = frame.seen();
+    const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
+    QColor grid = frame.tokens.border;
+    grid.setAlpha(90);
+    painter.setPen(grid);
+    for (int s = cells.left() + 1; s <= cells.right(); ++s) {
+        const double x = frame.mapping.origin.x() + s * frame.mapping.cell;
+        painter.drawLine(QPointF(x, seen.top()), QPointF(x, seen.bottom()));
+    }
+    for (int t = cells.top() + 1; t <= cells.bottom(); ++t) {
+        const double y = frame.mapping.origin.y() + t * frame.mapping.cell;
+        painter.drawLine(QPointF(seen.left(), y), QPointF(seen.right(), y));
+    }
+}
+
+void paintTicks(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
+{
+    const QRectF seen = frame.seen();
+    const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
+    painter.setFont(uiFont(11));
+    const int step = tickStep(frame.mapping, kTickDistance);
+    const auto firstTick = [step](int from) { return (from + step - 1) / step * step; };
+    for (int t = firstTick(cells.top()); t <= cells.bottom(); t += step) {
+        const double y = cellCentre(t, 0, frame.mapping).y();
+        if (y < seen.top() || y > seen.bottom()) {
+            continue;
+        }
+        painter.setPen(frame.tokens.hint);
+        painter.drawLine(QPointF(seen.left() - 4, y), QPointF(seen.left() - 1, y));
+        if (marks.tagQuery >= 0 && std::abs(marks.tagQuery - t) * frame.mapping.cell < kTagRoomDown) {
+            continue;
+        }
+        painter.setPen(frame.tokens.text2);
+        painter.drawText(QRectF(seen.left() - 50, y - 8, 43, 16), Qt::AlignRight | Qt::AlignVCenter, QString::number(t));
+    }
+    for (int s = firstTick(cells.left()); s <= cells.right(); s += step) {
+        const double x = cellCentre(0, s, frame.mapping).x();
+        if (x < seen.left() || x > seen.right()) {
+            continue;
+        }
+        painter.setPen(frame.tokens.hint);
+        painter.drawLine(QPointF(x, seen.bottom() + 1), QPointF(x, seen.bottom() + 4));
+        if (marks.tagKey >= 0 && std::abs(marks.tagKey - s) * frame.mapping.cell < kTagRoomAcross) {
+            continue;
+        }
+        painter.setPen(frame.tokens.text2);
+        painter.drawText(QRectF(x - 24, seen.bottom() + 5, 48, 15), Qt::AlignCenter, QString::number(s));
+    }
+}
+
+void outlineRow(QPainter &painter, const MapFrame &frame, int query, bool strong)
+{
+    QRectF row = cellRect(query, 0, frame.mapping).united(cellRect(query, query, frame.mapping));
+    row = row.intersected(frame.seen().adjusted(-1, -1, 1, 1));
+    if (row.isEmpty()) {
+        return;
+    }
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(frame.tokens.panel, strong ? 3 : 2.4));
+    painter.drawRect(row.adjusted(-1.5, -1.5, 1.5, 1.5));
+    painter.setPen(QPen(frame.tokens.text, strong ? 1.4 : 0.8));
+    painter.drawRect(row.adjusted(-1.5, -1.5, 1.5, 1.5));
+}
+
+} // namespace
+
+const MapLevel &MapFrame::level() const
+{
+    return levels[std::min(static_cast<std::size_t>(mipLevel(mapping, dpr)), levels.size() - 1)];
+}
+
+MapMarks marksFor(const MapFrame &frame, const View &view, const Hover &hover)
+{
+    const QSize cells = frame.cells();
+    MapMarks marks;
+    marks.pickedQuery = view.query < cells.height() ? view.query : -1;
+    if (frame.onScreen && hover.query >= 0 && hover.query < cells.height() && hover.key >= 0 && hover.key < cells.width()) {
+        marks.hoveredQuery = marks.tagQuery = hover.query;
+        marks.tagKey = hover.key;
+    } else {
+        marks.tagQuery = marks.pickedQuery;
+        marks.tagKey = view.key < cells.width() ? view.key : -1;
+    }
+    return marks;
+}
+
+void paintCells(QPainter &painter, const MapFrame &frame)
+{
+    paintImage(painter, frame);
+    paintFuture(painter, frame);
+}
+
+void paintAxes(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
+{
+    if (frame.mapping.cell >= kGridFrom) {
+        paintGrid(painter, frame);
+    }
+    paintTicks(painter, frame, marks);
+    const QRectF seen = frame.seen();
+    painter.setFont(uiFont(12));
+    painter.setPen(frame.tokens.text2);
+    painter.drawText(QRectF(seen.left(), seen.bottom() + 21, seen.width(), 17), Qt::AlignCenter,
+                     QStringLiteral("Key position s"));
+    painter.save();
+    painter.translate(seen.left() - 48, seen.center().y());
+    painter.rotate(-90);
+    painter.drawText(QRectF(-100, -9, 200, 17), Qt::AlignCenter, QStringLiteral("Query position t"));
+    painter.restore();
+}
+
+void paintMarks(QPainter &painter, const MapFrame &frame, const MapMarks &marks, double above)
+{
+    const QRectF seen = frame.seen();
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    if (marks.pickedQuery >= 0) {
+        outlineRow(painter, frame, marks.pickedQuery, true);
+    }
+    if (marks.hoveredQuery >= 0 && marks.hoveredQuery != marks.pickedQuery) {
+        outlineRow(painter, frame, marks.hoveredQuery, false);
+    }
+    if (marks.tagKey >= 0) {
+        const double x = cellCentre(0, marks.tagKey, frame.mapping).x();
+        if (x >= seen.left() && x <= seen.right()) {
+            painter.setPen(QPen(frame.tokens.text, 1, Qt::DotLine));
+            painter.drawLine(QPointF(x, seen.top() - above), QPointF(x, seen.bottom() + 4));
+            paintTag(painter, {x, seen.bottom() + 5}, Qt::AlignTop | Qt::AlignHCenter, QString::number(marks.tagKey), frame.tokens);
+        }
+    }
+    if (marks.tagQuery >= 0) {
+        const double y = cellCentre(marks.tagQuery, 0, frame.mapping).y();
+        if (y >= seen.top() && y <= seen.bottom()) {
+            paintTag(painter, {seen.left() - 5, y}, Qt::AlignRight | Qt::AlignVCenter, QString::number(marks.tagQuery), frame.tokens);
+        }
+    }
+    painter.restore();
+}
+
+} // namespace sparsescope

@@ -1,0 +1,90 @@
+#include "widgets/plots/plot_graphs.h"
+
+#include <qcustomplot.h>
+
+#include <cmath>
+#include <cstddef>
+
+namespace sparsescope {
+
+namespace {
+
+QCPScatterStyle::ScatterShape scatterShape(Marker marker)
+{
+    switch (marker) {
+    case Marker::Circle: return QCPScatterStyle::ssCircle;
+    case Marker::Square: return QCPScatterStyle::ssSquare;
+    case Marker::Diamond: return QCPScatterStyle::ssDiamond;
+    case Marker::Triangle: return QCPScatterStyle::ssTriangle;
+    }
+    return QCPScatterStyle::ssCircle;
+}
+
+void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Tokens &tokens)
+{
+    QVector<double> x, low, high;
+    for (const BandPoint &point : band.points) {
+        if (point.n >= 2 && std::isfinite(point.std)) {
+            x.push_back(point.x);
+            low.push_back(point.mean - point.std);
+            high.push_back(point.mean + point.std);
+        }
+    }
+    QColor fill = familyColour(band.family, tokens);
+    fill.setAlphaF(0.2F);
+    for (QCPGraph *graph : {lower, upper}) {
+        graph->setPen(Qt::NoPen);
+        graph->setScatterStyle(QCPScatterStyle::ssNone);
+        graph->setChannelFillGraph(nullptr);
+        graph->setBrush(Qt::NoBrush);
+    }
+    lower->setData(x, low, true);
+    upper->setData(x, high, true);
+    upper->setBrush(fill);
+    upper->setChannelFillGraph(lower);
+}
+
+void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
+{
+    QColor colour = familyColour(curve.family, tokens);
+    QColor line = colour;
+    line.setAlphaF(static_cast<float>(curve.opacity));
+    graph->setChannelFillGraph(nullptr);
+    graph->setBrush(Qt::NoBrush);
+    graph->setPen(QPen(line, curve.width, Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
+    graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
+    graph->setScatterStyle(curve.markers || curve.markersOnLine
+                               ? QCPScatterStyle(scatterShape(familyMarker(curve.family)), QPen(colour, 1.6), tokens.panel, 7)
+                               : QCPScatterStyle(QCPScatterStyle::ssNone));
+    QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
+    QVector<QCPGraphData> values;
+    values.reserve(static_cast<qsizetype>(curve.points.size()));
+    for (const Point &point : curve.points) {
+        values.push_back({point.x, point.y});
+    }
+    data->set(values, true);
+    graph->setData(data);
+}
+
+} // namespace
+
+void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens)
+{
+    const std::size_t needed = content.curves.size() + 2 * content.bands.size();
+    while (static_cast<std::size_t>(plot.graphCount()) > needed) {
+        plot.removeGraph(plot.graphCount() - 1);
+    }
+    while (static_cast<std::size_t>(plot.graphCount()) < needed) {
+        plot.addGraph();
+    }
+    int index = 0;
+    for (const PlotBand &band : content.bands) {
+        setBand(plot.graph(index), plot.graph(index + 1), band, tokens);
+        index += 2;
+    }
+    for (const PlotCurve &curve : content.curves) {
+        setCurve(plot.graph(index++), curve, tokens);
+    }
+}
+
+} // namespace sparsescope
