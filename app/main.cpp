@@ -2,6 +2,7 @@
 #include "app/main_window.h"
 #include "app/screenshots.h"
 #include "core/base/error.h"
+#include "core/base/patient_threads.h"
 #include "core/experiment/runner.h"
 #include "core/train/warm_up.h"
 #include "widgets/style/theme.h"
@@ -45,6 +46,7 @@ sparsescope::Theme themeOf(const std::string &text)
 int main(int argc, char **argv)
 {
     using namespace sparsescope;
+    usePatientThreads(argv);
     Arguments given;
     CLI::App parser{"Trains classic, sparse (DSA) and latent (MHLA) attention side by side and shows what the indexer selects", "sparsescope"};
     parser.add_option("path", given.path, "Folder of runs, or an experiment file");

@@ -1,4 +1,5 @@
 #include "app/cli/command.h"
+#include "core/base/patient_threads.h"
 
 #include <algorithm>
 #include <exception>
@@ -40,6 +41,7 @@ int run(const Action &action, Output &output)
 
 int main(int argc, char **argv)
 {
+    usePatientThreads(argv);
     CLI::App app("Train and inspect models with DeepSeek Sparse Attention", "sparsescope-cli");
     app.set_version_flag("--version", "sparsescope " SPARSESCOPE_VERSION);
     app.require_subcommand(1);
