@@ -10,10 +10,13 @@
 #include <CLI/CLI.hpp>
 
 #include <QApplication>
+#include <QDir>
 #include <QSettings>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <unistd.h>
 
 namespace {
 
@@ -39,6 +42,19 @@ sparsescope::Theme themeOf(const std::string &text)
 {
     const QString word = text.empty() ? QSettings().value(QStringLiteral("theme")).toString() : QString::fromStdString(text);
     return word == QLatin1String("dark") ? sparsescope::Theme::Dark : sparsescope::Theme::Light;
+}
+
+/// What Qt would do, without its remark on standard error.
+void makeRuntimeFolder()
+{
+    if (qEnvironmentVariableIsSet("XDG_RUNTIME_DIR")) {
+        return;
+    }
+    const std::string folder = QDir::tempPath().toStdString() + "/sparsescope-" + std::to_string(getuid());
+    std::error_code failed;
+    std::filesystem::create_directory(folder, failed);
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, failed);
+    qputenv("XDG_RUNTIME_DIR", folder.c_str());
 }
 
 } // namespace
@@ -78,6 +94,7 @@ int main(int argc, char **argv)
     if (picture || figure) {
         // The same picture with and without a display, on every desktop.
         qputenv("QT_QPA_PLATFORM", "offscreen");
+        makeRuntimeFolder();
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
     QApplication application(argc, argv);

@@ -89,7 +89,7 @@ QString ComparisonFigure::figureTitle() const
 
 QSizeF ComparisonFigure::figureSize() const
 {
-    return m_selection ? QSizeF(1320, 700) : QSizeF(1040, 620);
+    return m_selection ? QSizeF(1320, 730) : QSizeF(1040, 620);
 }
 
 void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const

@@ -14,7 +14,7 @@
 namespace sparsescope {
 namespace {
 
-constexpr double kHeading = 44, kLegend = 26, kGap = 16, kCaption = 38;
+constexpr double kHeading = 44, kLegend = 20, kGap = 16, kCaption = 30;
 
 /// Over the rows that have more visible keys than k; the others take everything.
 std::optional<double> recallOf(const MaskMap &mask, std::int64_t topK)
@@ -54,10 +54,11 @@ SelectionFigure::SelectionFigure(const Snapshot &snapshot, const LayerSnapshot &
 void SelectionFigure::paint(QPainter &painter, const QRectF &box, const Tokens &t) const
 {
     paintHeading(painter, box, m_title, m_hint, t);
-    // One large mask above two of half its size, cells on whole half units so that edges stay sharp.
+    // One large mask above two that share the width, cells on whole half units so that edges stay sharp.
     const int length = std::max(1, m_trained.map.rows);
-    const double high = (box.height() - kHeading - kLegend - 2 * kCaption) / 1.5, side = std::min(box.width(), high);
-    const double cell = std::max(0.5, std::floor(side / length * 2) / 2), small = std::max(0.5, std::floor((cell * length - kGap) / 2 / length * 2) / 2);
+    const auto whole = [length](double side) { return std::max(0.5, std::floor(side / length * 2) / 2); };
+    const double small = whole((box.width() - kGap) / 2);
+    const double cell = whole(std::min(box.width(), box.height() - kHeading - kLegend - 2 * kCaption - small * length));
     double top = box.top() + kHeading;
     const auto caption = [&](const Mask &mask, double left, double width, double under, const QString &rest) {
         painter.setFont(uiFont(12, QFont::Medium));
@@ -67,16 +68,16 @@ void SelectionFigure::paint(QPainter &painter, const QRectF &box, const Tokens &
     };
     paintMask(painter, m_trained, QPointF(box.left(), top), cell, t);
     caption(m_trained, box.left(), box.width(), top + cell * length, QStringLiteral(" of the needed keys found"));
-    top += cell * length + kCaption - 8;
+    top += cell * length + kCaption;
     const double second = box.left() + small * length + kGap;
     paintMask(painter, m_newest, QPointF(box.left(), top), small, t);
     paintMask(painter, m_random, QPointF(second, top), small, t);
     caption(m_newest, box.left(), small * length + kGap, top + small * length, {});
     caption(m_random, second, small * length + kGap, top + small * length, {});
-    top += small * length + kCaption - 8;
-    double left = paintKey(painter, box.left(), top, QStringLiteral("Needed, selected"), t.selectedNeeded, {}, t);
+    top += small * length + kCaption;
+    double left = paintKey(painter, box.left(), top, QStringLiteral("Needed, found"), t.selectedNeeded, {}, t);
     left = paintKey(painter, left, top, QStringLiteral("Needed, missed"), t.missed, {}, t);
-    left = paintKey(painter, left, top, QStringLiteral("Selected"), t.selectedLittle, {}, t);
+    left = paintKey(painter, left, top, QStringLiteral("Little weight"), t.selectedLittle, {}, t);
     paintKey(painter, left, top, QStringLiteral("Future"), t.future, {}, t);
 }
 
