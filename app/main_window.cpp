@@ -99,7 +99,9 @@ void MainWindow::showEvent(QShowEvent *event)
 void MainWindow::lookForDevice()
 {
     if (m_options.frozen || !m_options.describeDevice) {
-        m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
+        if (m_current == nullptr) {
+            m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
+        }
         return;
     }
     struct Answer { DeviceInfo info; QString failure; };
@@ -158,6 +160,9 @@ void MainWindow::setCurrentRun(RunData *run)
     }
     m_current = run;
     m_runTable->setCurrentRun(run);
+    if (m_options.frozen) { // a picture says where its run was trained, not where it was drawn
+        m_toolbar->setDevice(QString::fromStdString(run->value("device").value_or("CPU")), false, {});
+    }
     showRuns();
     m_view.setRun(run->id());
     if (m_view.view().followLive) {

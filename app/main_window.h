@@ -38,7 +38,7 @@ struct WindowOptions {
     std::filesystem::path out = "runs";        ///< where new experiments are written
     std::filesystem::path presets;             ///< empty: presetFolder()
     std::string device = "auto";
-    /// For pictures that must repeat bit for bit: no clock, no ETA, no device name, nothing read from the settings.
+    /// For pictures that must repeat bit for bit: no clock, no ETA, no device of this machine, nothing read from the settings.
     bool frozen = false;
     /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
     std::function<DeviceInfo(const std::string &)> describeDevice;

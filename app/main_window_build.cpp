@@ -65,6 +65,8 @@ void MainWindow::buildPages()
     layout->setSpacing(0);
     layout->addWidget(m_notices);
     layout->addWidget(m_stack, 1);
+    // The widest page's hint would keep the docks of the others at their smallest.
+    m_stack->setMinimumWidth(480);
     setCentralWidget(centre);
 }
 

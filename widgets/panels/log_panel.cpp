@@ -93,9 +93,10 @@ void LogPanel::append(const LogRecord &record, const QString &run)
     if (shown(m_lines.back())) {
         QScrollBar *bar = m_view->verticalScrollBar();
         const bool atEnd = bar->value() >= bar->maximum() - 1;
-        const int position = bar->value();
+        const int position = bar->value(), column = m_view->horizontalScrollBar()->value();
         m_view->appendHtml(html(m_lines.back()));
         bar->setValue(atEnd ? bar->maximum() : position);
+        m_view->horizontalScrollBar()->setValue(column); // appending shows the end of a long line
     }
 }
 
@@ -114,6 +115,7 @@ void LogPanel::rebuild()
         }
     }
     m_view->verticalScrollBar()->setValue(m_view->verticalScrollBar()->maximum());
+    m_view->horizontalScrollBar()->setValue(0);
 }
 
 void LogPanel::changeEvent(QEvent *event)

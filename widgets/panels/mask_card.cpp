@@ -104,11 +104,11 @@ void MaskCard::showStatistics(const SelectionMetrics &metrics)
         {QStringLiteral("  worst query"), shareText(metrics.massKeptWorst)},
         {QStringLiteral("  random keys would keep"), shareText(metrics.massKeptChance)},
         {QStringLiteral("  best possible"), shareText(metrics.oracleMass)},
-        {QStringLiteral("Overlap with dense top-k"), shareText(metrics.recall)},
+        {QStringLiteral("Needed keys found"), shareText(metrics.recall)},
         {QStringLiteral("  random keys"), shareText(metrics.recallChance)},
     };
     if (metrics.neededRecall) {
-        values.emplace_back(QStringLiteral("Needed keys found"), shareText(metrics.neededRecall));
+        values.emplace_back(QStringLiteral("Answer's place found"), shareText(metrics.neededRecall));
         values.emplace_back(QStringLiteral("  random keys"), shareText(metrics.neededRecallChance));
     }
     values.emplace_back(QStringLiteral("Key pairs kept"), shareText(metrics.pairsKept));
