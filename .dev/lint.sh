@@ -34,7 +34,9 @@ lint()
         mapfile -t sources < <(printf '%s\n' "${files[@]}" | grep '\.cpp$')
         if [ ${#sources[@]} -gt 0 ]; then
             say "clang-tidy: ${#sources[@]} files"
-            printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p build/release 2> /dev/null || status=1
+            clang-tidy --dump-config > /dev/null 2> build/tidy.err && [ ! -s build/tidy.err ] || { cat build/tidy.err >&2; stop ".clang-tidy cannot be read."; }
+            # Warnings come on standard output; the count of suppressed ones, on standard error, says nothing.
+            printf '%s\n' "${sources[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet --warnings-as-errors='*' -p build/release 2> /dev/null || status=1
         fi
     else
         say "clang-tidy is not installed: the code was not checked."
