@@ -223,6 +223,7 @@ void MainWindow::showFirstRun()
     const bool first = m_runs.empty() && !m_composing && m_opening == 0;
     m_stack->setCurrentWidget(first ? static_cast<QWidget *>(m_firstRun) : m_page == Page::Train ? static_cast<QWidget *>(m_trainPage) : m_inspectPage);
     updateDocks();
+    showTraining();
 }
 
 void MainWindow::updateDocks()
@@ -298,7 +299,9 @@ void MainWindow::showTraining()
             : progress.anyPaused && !progress.anyRunning ? Training::Paused
                                                          : Training::Pausing;
     }
-    m_toolbar->setTraining(training, !m_queue.waiting().empty() || m_form->experiment().has_value());
+    // On the first-run page the form is out of sight: nothing says what Start would train.
+    const bool formShown = m_stack->currentWidget() != m_firstRun;
+    m_toolbar->setTraining(training, !m_queue.waiting().empty() || (formShown && m_form->experiment().has_value()));
     showStatus();
 }
 

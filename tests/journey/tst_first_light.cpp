@@ -69,6 +69,7 @@ void tst_FirstLight::firstLight()
 
     // Nothing yet: three cards, nothing to stop.
     QVERIFY(child("demoCard")->isVisible());
+    QVERIFY(!button("startButton")->isEnabled());
     QVERIFY(!button("pauseButton")->isEnabled());
     QVERIFY(!button("stopButton")->isEnabled());
     QTest::mouseClick(child("presetButton"), Qt::LeftButton);
