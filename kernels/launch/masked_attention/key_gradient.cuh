@@ -67,13 +67,7 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
     const std::uint32_t base = ptx::sharedAddress(memory), held = base + 2 * kStageBytes;
     block.visible(p, tiles);
 
-    int ahead = group > 0 ? tiles.from(0) : -1, aheadHead = 0, tile = ahead, head = 0;
-    const auto advance = [&](int &at, int &of) {
-        at = tiles.from(at + 1);
-        if (at < 0 && ++of < group) {
-            at = tiles.from(0);
-        }
-    };
+    int ahead = group > 0 ? tiles.from(0) : -1, aheadHead = 0, tile = ahead;
     const auto fetch = [&](int stage) {
         if (ahead >= 0) {
             const int h = block.keyHead * group + aheadHead, firstQuery = ahead * kTile;
@@ -83,7 +77,10 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
             const float *from = (threadIdx.x < kTile ? p.lse : p.delta) + (block.b * p.heads + h) * p.queries;
             const int t = firstQuery + threadIdx.x % kTile;
             ptx::copyAsync4(to + 2 * kTileBytes + threadIdx.x * 4, t < queryCount ? from + t : from, t < queryCount);
-            advance(ahead, aheadHead);
+            ahead = tiles.from(ahead + 1);
+            if (ahead < 0 && ++aheadHead < group) {
+                ahead = tiles.from(0);
+            }
         }
         ptx::commitCopies();
     };
@@ -99,12 +96,13 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
 
     const float factor = p.scale * kLog2E;
     float gradK[kWidth / 8][4] = {}, gradV[kWidth / 8][4] = {};
-    for (int stage = 0; tile >= 0; advance(tile, head), stage = 1 - stage) {
+    for (int stage = 0; tile >= 0; stage = 1 - stage) {
         std::uint64_t words[2];
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             words[half] = queriesSeeing(p, block.b, first + lane.group + half * 8, tile) >> 2 * lane.pair;
         }
+        tile = ahead;
         ptx::waitForCopies<0>();
         __syncthreads(); // this tile is there, and everyone has left the other stage
         fetch(1 - stage);

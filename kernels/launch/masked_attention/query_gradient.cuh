@@ -67,12 +67,13 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
 
     const float factor = p.scale * kLog2E;
     float gradQ[kWidth / 8][4] = {};
-    for (int stage = 0; tile >= 0; tile = tiles.from(tile + 1), stage = 1 - stage) {
+    for (int stage = 0; tile >= 0; stage = 1 - stage) {
         std::uint64_t words[2];
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
             words[half] = keysSeen(p, block.b, first + lane.group + half * 8, tile) >> 2 * lane.pair;
         }
+        tile = ahead;
         ptx::waitForCopies<0>();
         __syncthreads(); // this tile is there, and everyone has left the other stage
         fetch(1 - stage);
