@@ -27,8 +27,8 @@ Limits limitsOf(at::ScalarType type)
 struct Inputs {
     Tensor q, k, v, gradO;
     Selection selection;
-    Tensor o, lse;    ///< of the selected attention
-    FusedDense dense; ///< of the library's dense one; none where it takes no such inputs
+    Tensor o = {}, lse = {}; ///< of the selected attention
+    FusedDense dense = {};   ///< of the library's dense one; none where it takes no such inputs
 };
 
 Inputs makeInputs(const Shape &s, const Machine &machine, double scale)

@@ -59,7 +59,9 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
     constexpr bool kHolds = kHoldsKeys<kWidth>;
     const KeyBlock block(p);
     const Lane lane;
-    const int queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys), width = static_cast<int>(p.width), valueWidth = static_cast<int>(p.valueWidth), group = static_cast<int>(p.heads / p.keyHeads);
+    const int queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys);
+    const int width = static_cast<int>(p.width), valueWidth = static_cast<int>(p.valueWidth);
+    const int group = static_cast<int>(p.heads / p.keyHeads);
     const T *q = static_cast<const T *>(p.q) + block.b * p.qStrides[0], *gradO = static_cast<const T *>(p.gradO) + block.b * p.gradOStrides[0];
     const T *k = static_cast<const T *>(p.k) + block.b * p.kStrides[0] + block.keyHead * p.kStrides[1];
     const T *v = static_cast<const T *>(p.v) + block.b * p.vStrides[0] + block.keyHead * p.vStrides[1];

@@ -16,7 +16,8 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
     constexpr int kTileBytes = kTile * kWidth * 2, kGroups = 4;
     const QueryBlock block(p);
     const Lane lane;
-    const int queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys), width = static_cast<int>(p.width), valueWidth = static_cast<int>(p.valueWidth);
+    const int queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys);
+    const int width = static_cast<int>(p.width), valueWidth = static_cast<int>(p.valueWidth);
     const T *k = static_cast<const T *>(p.k) + block.b * p.kStrides[0] + block.keyHead * p.kStrides[1];
     const T *v = static_cast<const T *>(p.v) + block.b * p.vStrides[0] + block.keyHead * p.vStrides[1];
     const int first = block.first + lane.warp * 16;
