@@ -131,7 +131,7 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer")->required()->check(CLI::IsMember({"topk", "indexer"}))->type_name("SUBJECT");
+    command.add_option("subject", options->subject, "What to time: topk, indexer, attention")->required()->check(CLI::IsMember({"topk", "indexer", "attention"}))->type_name("SUBJECT");
     command.add_option("--set", options->changes, "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores")->type_name("FIELD=VALUE");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
     command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")->check(CLI::Range(1, 1000))->capture_default_str();

@@ -17,9 +17,10 @@ ordered_json orNull(double value)
     return value > 0 ? ordered_json(value) : ordered_json(nullptr);
 }
 
-bool isIndexer(const Row &row)
+/// What has heads, and of what; empty for a selection alone.
+std::string headsOf(const Row &row)
 {
-    return row.op != "topk_select";
+    return row.op == "topk_select" ? "" : row.op.starts_with("index") ? "indexer" : "attention";
 }
 
 } // namespace
@@ -52,7 +53,7 @@ ordered_json rowDocument(const Row &row)
     ordered_json document;
     document["op"] = row.op;
     document["shape"] = {{"batch", row.shape.batch}, {"queries", row.shape.queries}, {"keys", row.shape.keys}, {"k", row.shape.k}};
-    if (isIndexer(row)) {
+    if (!headsOf(row).empty()) {
         document["shape"]["heads"] = row.shape.heads;
         document["shape"]["width"] = row.shape.width;
         document["shape"]["type"] = row.shape.type;
@@ -98,11 +99,12 @@ std::vector<std::string> machineLines(const Machine &machine)
 
 std::vector<std::string> rowLines(const Row &row)
 {
-    const std::string indexer = isIndexer(row) ? fmt::format("  indexer {}x{} {}", row.shape.heads, row.shape.width, row.shape.type) : "  " + row.shape.scores + " scores";
+    const std::string heads = headsOf(row);
+    const std::string inputs = heads.empty() ? "  " + row.shape.scores + " scores" : fmt::format("  {} {}x{} {}", heads, row.shape.heads, row.shape.width, row.shape.type);
     const std::string floor = row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
     const std::string wrong = row.wrong.empty() ? "" : "  WRONG: " + row.wrong;
     std::vector<std::string> lines{"", fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch, row.shape.queries, row.shape.keys,
-                                                   row.shape.k, indexer, floor, wrong)};
+                                                   row.shape.k, inputs, floor, wrong)};
     const double ours = row.timings.front().microseconds;
     for (const Timing &timing : row.timings) {
         const std::string share = row.floorMicroseconds > 0 ? fmt::format("{:5.1f} % of the floor", 100 * row.floorMicroseconds / timing.microseconds) : "";

@@ -1,3 +1,4 @@
+#include "kernels/ops/attention_kernel.h"
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
@@ -58,7 +59,7 @@ struct MaskedAttention : Function<MaskedAttention> {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
         const auto [o, lse] = masked_attention(q, k, v, bits, bitsT, scale, deterministic);
-        ctx->save_for_backward({q, k, v, o, lse, bits});
+        ctx->save_for_backward({q, k, v, o, lse, bits, bitsT.value_or(Tensor())});
         ctx->saved_data["scale"] = plain::scaleOr(scale, q.size(3));
         ctx->mark_non_differentiable({lse});
         return {o, lse};
@@ -71,8 +72,8 @@ struct MaskedAttention : Function<MaskedAttention> {
         if (!grads[0].defined()) {
             return variable_list(7);
         }
-        const auto [q, k, v] = reference::attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], {saved[5], 0},
-                                                            ctx->saved_data["scale"].toDouble());
+        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], {saved[5], saved[6]},
+                                                 ctx->saved_data["scale"].toDouble());
         return padded({q, k, v}, 7);
     }
 };
@@ -116,8 +117,8 @@ struct DenseAttention : Function<DenseAttention> {
             const auto [q, k, v] = fusedDenseBackward(fused, grads[0], saved[0], saved[1], saved[2], scale);
             return padded({q, k, v}, 5);
         }
-        const auto [q, k, v] = reference::attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4],
-                                                            {{}, ctx->saved_data["offset"].toInt()}, scale);
+        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4],
+                                                 {{}, {}, ctx->saved_data["offset"].toInt()}, scale);
         return padded({q, k, v}, 5);
     }
 };

@@ -1,5 +1,6 @@
 #include "kernels/ops/dsa.h"
 
+#include "kernels/ops/attention_kernel.h"
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/kernel_path.h"
 #include "kernels/ops/packing.h"
@@ -47,7 +48,10 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         if (const std::int64_t kind = fusedDenseKind(inputs[0], inputs[1], inputs[2], scale, 0)) {
             return {"aten", std::string("the library's ") + fusedDenseName(kind) + " attention"};
         }
-        return {"aten", "none of the library's fused attentions takes these types and sizes"};
+        return backendOf(attentionKernel(inputs[0], inputs[1], inputs[2]));
+    }
+    if (op == "masked_attention" && inputs.size() >= 3) {
+        return backendOf(attentionKernel(inputs[0], inputs[1], inputs[2]));
     }
     return {"aten", "no kernel exists for this operation yet"};
 }

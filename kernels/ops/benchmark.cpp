@@ -1,6 +1,6 @@
 #include "kernels/ops/benchmark.h"
 
-#include "kernels/ops/benchmark_timer.h"
+#include "kernels/ops/benchmark_parts.h"
 #include "kernels/ops/kernel_path.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
@@ -23,36 +23,8 @@ namespace dsa::benchmark {
 
 namespace {
 
-constexpr int kSampledRows = 8, kFewestSets = 3, kMostSets = 64;
+constexpr int kSampledRows = 8;
 constexpr double kScoreTolerance = 1e-5;
-
-at::ScalarType typeOf(const std::string &name)
-{
-    return name == "float32" ? at::kFloat : name == "float16" ? at::kHalf : at::kBFloat16;
-}
-
-double pairsOf(const Shape &s)
-{
-    double pairs = 0;
-    for (std::int64_t t = 0; t < s.queries; ++t) {
-        pairs += static_cast<double>(std::clamp<std::int64_t>(t + 1 + s.keys - s.queries, 0, s.keys));
-    }
-    return pairs * static_cast<double>(s.batch);
-}
-
-/// bits, bitsT and count.
-double selectionBytes(const Shape &s)
-{
-    const auto words = [](std::int64_t n) { return static_cast<double>((n + 63) / 64); };
-    const double batch = static_cast<double>(s.batch), queries = static_cast<double>(s.queries);
-    return batch * (8 * queries * words(s.keys) + 8 * words(s.queries) * static_cast<double>(s.keys) + 4 * queries);
-}
-
-/// Input sets whose sum is larger than twice the card's L2, so that no call finds its input there.
-int setsFor(double bytesOfOne, const Machine &machine)
-{
-    return machine.isCuda ? std::clamp(static_cast<int>(2 * machine.cacheBytes / bytesOfOne) + 1, kFewestSets, kMostSets) : kFewestSets;
-}
 
 /// The sampled rows: batch entry and query.
 std::vector<std::pair<std::int64_t, std::int64_t>> sampledRows(const Shape &s)
@@ -73,31 +45,6 @@ Tensor rowOf(const Tensor &x, std::int64_t b, std::int64_t t)
 std::string rowName(std::int64_t b, std::int64_t t)
 {
     return " in batch entry " + std::to_string(b) + ", query " + std::to_string(t);
-}
-
-void finish(Row &row, const KernelReport &report, const Machine &machine)
-{
-    row.registers = report.registers;
-    row.spilledBytes = report.spilledBytes;
-    row.sharedBytes = report.sharedBytes;
-    if (!machine.isCuda) {
-        return;
-    }
-    const double byBytes = row.bytes / machine.bytesPerSecond * 1e6, byFlops = row.flops / machine.flops(row.shape.type) * 1e6;
-    row.floorMicroseconds = std::max(byBytes, byFlops);
-    row.limit = byBytes >= byFlops ? "bytes" : "flops";
-}
-
-std::string backendName(const KernelReport &report)
-{
-    return (report.runs ? "sm80: " : "aten: ") + report.why;
-}
-
-void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call)
-{
-    if (isCuda) { // on the CPU that is ours already
-        candidates.push_back({"aten", "plain tensor operations", std::move(call)});
-    }
 }
 
 Row measureTopk(const Shape &shape, const Machine &machine, const Options &options)
@@ -221,6 +168,10 @@ std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
         shapes.push_back(plateau);
         return shapes;
     }
+    if (subject == "attention") { // the usual one, those of small training runs, and a wide one
+        return {{8, 2048, 2048, 1024, 8, 64}, {16, 256, 256, 128, 8, 64}, {16, 64, 64, 32, 8, 32},   {32, 128, 128, 64, 8, 32},
+                {64, 256, 256, 128, 8, 32},   {64, 256, 256, 64, 8, 64},  {4, 2048, 2048, 1024, 16, 128}};
+    }
     return {{16, 256, 256, 128},          {8, 2048, 2048, 1024},
             {4, 4096, 4096, 1024},        {1, 2048, 2048, 512, 64, 128},
             {1, 2048, 32768, 2048},       {1, 2048, 32768, 2048, 64, 128},
@@ -238,7 +189,9 @@ std::vector<Row> measure(const std::string &subject, const Shape &shape, const M
         device = std::make_unique<c10::cuda::CUDAGuard>(at::Device(machine.device));
     }
 #endif
-    std::vector<Row> rows = subject == "topk" ? std::vector<Row>{measureTopk(shape, machine, options)} : measureIndexer(shape, machine, options);
+    std::vector<Row> rows = subject == "topk"        ? std::vector<Row>{measureTopk(shape, machine, options)}
+                            : subject == "attention" ? measureAttention(shape, machine, options)
+                                                     : measureIndexer(shape, machine, options);
 #ifdef SPARSESCOPE_HAS_KERNELS
     if (machine.isCuda) {
         c10::cuda::CUDACachingAllocator::emptyCache(); // graphs keep pools of their own

@@ -5,15 +5,15 @@
 #include <vector>
 
 /// Door to the measurements of `sparsescope-cli bench`. No torch in this header.
-/// Method: each shape is checked against the reference on sampled rows first; then ours and the baselines take turns
-/// (A B B A) in one process, on a card as graphs of several launches over input sets larger than twice its L2; median and
-/// quartiles. Floors come from what this card copies and multiplies in the same process.
+/// Method: each shape is checked against the reference on sampled rows (attention: on one batch entry) first; then ours and the
+/// baselines take turns (A B B A) in one process, on a card as graphs of several launches over input sets larger than twice its
+/// L2; median and quartiles. Floors come from what this card copies and multiplies in the same process.
 namespace dsa::benchmark {
 
 struct Shape {
     std::int64_t batch = 1, queries = 1, keys = 1, k = 1;
-    std::int64_t heads = 4, width = 64;  ///< of the indexer; the subject topk has none
-    std::string type = "bfloat16";       ///< of the indexer's q and k: float32, bfloat16, float16
+    std::int64_t heads = 4, width = 64;  ///< of the indexer, or of the attention; the subject topk has none
+    std::string type = "bfloat16";       ///< of q, k and v: float32, bfloat16, float16
     std::string scores = "random";       ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
 
@@ -32,7 +32,7 @@ struct Machine {
 Machine describeMachine(const std::string &device);
 
 struct Timing {
-    std::string name;                    ///< "ours", "aten", "torch.topk"
+    std::string name;                    ///< "ours", "aten", "torch.topk", "torch.sdpa"
     std::string backend;                 ///< what ran
     double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
     double peakBytes = 0;                ///< allocated during a call beyond its inputs; 0 on the CPU
@@ -40,7 +40,7 @@ struct Timing {
 };
 
 struct Row {
-    std::string op;                      ///< topk_select, index_scores, index_select
+    std::string op;                      ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward
     Shape shape;
     std::string wrong = {};              ///< empty when the sampled rows equal the reference
     std::vector<Timing> timings = {};    ///< ours first
@@ -56,7 +56,7 @@ struct Options {
     int launches = 20;
 };
 
-/// Subjects: "topk", "indexer".
+/// Subjects: "topk", "indexer", "attention".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
 std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine, const Options &options);

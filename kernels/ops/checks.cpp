@@ -84,6 +84,15 @@ void bits(const char *op, const Tensor &bits, std::int64_t batch, std::int64_t q
     size(op, "selection.bits", bits, 2, (keys + 63) / 64, "one word for 64 keys");
 }
 
+void bitsT(const char *op, const Tensor &bitsT, std::int64_t batch, std::int64_t queries, std::int64_t keys)
+{
+    shape(op, "selection.bitsT", bitsT, 3, "[B,ceil(T/64),S]");
+    TORCH_CHECK(bitsT.scalar_type() == at::kLong, op, ": selection.bitsT must be int64, got ", bitsT.scalar_type());
+    size(op, "selection.bitsT", bitsT, 0, batch, "the batch");
+    size(op, "selection.bitsT", bitsT, 1, (queries + 63) / 64, "one word for 64 queries");
+    size(op, "selection.bitsT", bitsT, 2, keys, "the keys");
+}
+
 void kl(const char *op, const Tensor &qi, const Tensor &ki, const Tensor &q, const Tensor &k, const Tensor &lse, std::int64_t target,
         std::int64_t rowStride)
 {

@@ -10,6 +10,7 @@ void topk(const char *op, std::int64_t k);
 void scores(const char *op, const Tensor &scores);
 void attention(const char *op, const Tensor &q, const Tensor &k, const Tensor &v);
 void bits(const char *op, const Tensor &bits, std::int64_t batch, std::int64_t queries, std::int64_t keys);
+void bitsT(const char *op, const Tensor &bitsT, std::int64_t batch, std::int64_t queries, std::int64_t keys);
 void kl(const char *op, const Tensor &qi, const Tensor &ki, const Tensor &q, const Tensor &k, const Tensor &lse, std::int64_t target,
         std::int64_t rowStride);
 void gathered(const char *op, const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv, const Tensor &sink);

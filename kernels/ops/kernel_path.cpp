@@ -3,6 +3,7 @@
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
+#include "kernels/ops/kernel_support.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/value_checks.h"
@@ -10,8 +11,6 @@
 #include <ATen/ops/empty.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <string_view>
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 #include "kernels/launch/index_scores/index_scores.h"
@@ -26,28 +25,6 @@
 namespace dsa {
 
 namespace {
-
-/// Why no kernel of ours may run for this tensor, whatever its sizes; null when one may.
-const char *refusal(const Tensor &x)
-{
-    if (!x.is_cuda()) {
-        return "the tensors are on the CPU";
-    }
-#ifdef SPARSESCOPE_HAS_KERNELS
-    const char *wanted = std::getenv("SPARSESCOPE_KERNELS");
-    if (wanted && std::string_view(wanted) == "aten") {
-        return "SPARSESCOPE_KERNELS=aten is set";
-    }
-    int major = 0;
-    C10_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, x.device().index()));
-    if (major < 8) {
-        return "the card is older than compute capability 8.0";
-    }
-    return x.scalar_type() == at::kDouble ? "no kernel for float64" : nullptr;
-#else
-    return "built without CUDA kernels";
-#endif
-}
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 
@@ -75,21 +52,10 @@ select::Params selectSizes(std::int64_t batch, std::int64_t queries, std::int64_
     return params;
 }
 
-/// Rows that the kernels can read: a unit last stride, every row on 16 bytes.
-Tensor readable(const Tensor &x)
-{
-    const std::int64_t unit = std::max<std::int64_t>(1, 16 / x.element_size());
-    bool fine = x.stride(-1) == 1 && reinterpret_cast<std::uintptr_t>(x.const_data_ptr()) % 16 == 0;
-    for (std::int64_t d = 0; d + 1 < x.dim(); ++d) {
-        fine = fine && (x.size(d) <= 1 || x.stride(d) % unit == 0);
-    }
-    return fine ? x : x.contiguous();
-}
-
 // Asked at every call of an operation, so nothing is described here. Null when the kernel runs.
 const char *scoresRefusal(const Tensor &q, const Tensor &k)
 {
-    const char *why = refusal(q);
+    const char *why = kernelRefusal(q);
     if (!why) {
         scores::supported(sizesOf(q, k), &why);
     }
@@ -98,7 +64,7 @@ const char *scoresRefusal(const Tensor &q, const Tensor &k)
 
 const char *selectRefusal(const Tensor &x, const select::Params &sizes)
 {
-    const char *why = refusal(x);
+    const char *why = kernelRefusal(x);
     if (!why) {
         select::supported(sizes, &why);
     }
@@ -118,14 +84,6 @@ select::Params selectSizes(const Tensor &q, const Tensor &k)
 bool selectsByKernels(const Tensor &q, const Tensor &k)
 {
     return !scoresRefusal(q, k) && !selectRefusal(q, selectSizes(q, k));
-}
-
-template <class Params>
-KernelReport described(const Params &params, cudaError_t (*describe)(const Params &, launch::KernelInfo &))
-{
-    launch::KernelInfo info;
-    C10_CUDA_CHECK(describe(params, info));
-    return {true, info.name, info.registers, static_cast<std::int64_t>(info.spilledBytes), static_cast<std::int64_t>(info.sharedBytes)};
 }
 
 /// Inputs as the kernel reads them; kept until it is launched.
@@ -211,13 +169,13 @@ private:
 KernelReport scoresKernel(const Tensor &q, const Tensor &k)
 {
     const char *why = scoresRefusal(q, k);
-    return why ? KernelReport{false, why} : described(sizesOf(q, k), scores::describe);
+    return why ? KernelReport{false, why} : describedKernel(sizesOf(q, k), scores::describe);
 }
 
 KernelReport selectKernel(const Tensor &scores)
 {
     const char *why = selectRefusal(scores, selectSizes(scores));
-    return why ? KernelReport{false, why} : described(selectSizes(scores), select::describe);
+    return why ? KernelReport{false, why} : describedKernel(selectSizes(scores), select::describe);
 }
 
 KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
@@ -229,7 +187,7 @@ KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
     if (const char *why = selectRefusal(q, selectSizes(q, k))) {
         return {false, why};
     }
-    const KernelReport second = described(selectSizes(q, k), select::describe);
+    const KernelReport second = describedKernel(selectSizes(q, k), select::describe);
     return {true, first.why + ", then " + second.why, std::max(first.registers, second.registers),
             std::max(first.spilledBytes, second.spilledBytes), std::max(first.sharedBytes, second.sharedBytes)};
 }
@@ -238,12 +196,12 @@ KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
 
 KernelReport scoresKernel(const Tensor &q, const Tensor &)
 {
-    return {false, refusal(q)};
+    return {false, kernelRefusal(q)};
 }
 
 KernelReport selectKernel(const Tensor &scores)
 {
-    return {false, refusal(scores)};
+    return {false, kernelRefusal(scores)};
 }
 
 KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)

@@ -2,20 +2,12 @@
 
 #include "kernels/launch/index_scores/tile.cuh"
 #include "kernels/launch/ptx.cuh"
+#include "kernels/launch/swizzle.cuh"
 
 namespace dsa::launch::index_scores {
 
 constexpr int kTileQueries = 64, kTileKeys = 128, kMmaThreads = 128, kStages = 3;
 constexpr int kRowBlocks = kTileQueries / 16, kKeyBlocks = 4; ///< a warp: 64 queries x 32 keys
-
-/// 16-byte pieces of a row change places with the row, so that the eight rows of an ldmatrix touch all banks.
-template <int kWidth>
-__device__ __forceinline__ int placeOf(int row, int piece)
-{
-    constexpr int kPieces = kWidth / 8;
-    const int turn = kPieces >= 8 ? row & 7 : row >> 1 & 3;
-    return row * kPieces + (piece ^ turn);
-}
 
 /// Every warp holds 32 keys in registers for good; the heads of 64 queries stream through shared memory. The sum over heads
 /// stays in the thread that owns the element, so no head's scores are ever written down.

@@ -39,6 +39,7 @@ void tst_cliBench::timesTheCpuPathAndSaysSo_data()
     QTest::addColumn<QStringList>("ops");
     QTest::newRow("topk") << "topk" << QStringList{"topk_select"};
     QTest::newRow("indexer") << "indexer" << QStringList{"index_scores", "index_select"};
+    QTest::newRow("attention") << "attention" << QStringList{"masked_attention", "masked_attention backward"};
 }
 
 void tst_cliBench::timesTheCpuPathAndSaysSo()

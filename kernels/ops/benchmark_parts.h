@@ -1,0 +1,25 @@
+#pragma once
+
+#include "kernels/ops/benchmark_timer.h"
+#include "kernels/ops/kernel_path.h"
+
+/// What the subjects of a benchmark share.
+namespace dsa::benchmark {
+
+at::ScalarType typeOf(const std::string &name);
+/// Pairs of a query and a key that causality allows, over the batch.
+double pairsOf(const Shape &shape);
+/// bits, bitsT and count.
+double selectionBytes(const Shape &shape);
+/// Input sets whose sum is larger than twice the card's L2, so that no call finds its input there.
+int setsFor(double bytesOfOne, const Machine &machine);
+/// The kernel's figures, and the floor of the row's bytes and flops on this machine.
+void finish(Row &row, const KernelReport &report, const Machine &machine);
+std::string backendName(const KernelReport &report);
+/// The plain path as a candidate of its own; on the CPU it is ours already.
+void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call);
+
+/// masked_attention and its backward.
+std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options);
+
+} // namespace dsa::benchmark
