@@ -23,8 +23,11 @@ lint()
     mapfile -t files < <(lint_files "$@" | while read -r file; do [ -f "$file" ] && echo "$file"; done)
     [ ${#files[@]} -gt 0 ] || { say "No C++ file has changed."; exit 0; }
     if command -v clang-format > /dev/null; then
-        say "clang-format: ${#files[@]} files"
-        clang-format --dry-run --Werror "${files[@]}" || status=1
+        # Not device code: clang-format 14 tears __launch_bounds__ and inline assembly apart.
+        local laid_out
+        mapfile -t laid_out < <(printf '%s\n' "${files[@]}" | grep -E '\.(cpp|h)$')
+        say "clang-format: ${#laid_out[@]} files"
+        [ ${#laid_out[@]} = 0 ] || clang-format --dry-run --Werror "${laid_out[@]}" || status=1
     else
         say "clang-format is not installed: the layout was not checked."
     fi

@@ -2,11 +2,11 @@
 
 #include "app/run_folder_reader.h"
 #include "core/base/error.h"
+#include "widgets/panels/inspect_page.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/indexer_heatmap.h"
 #include "widgets/plots/loss_plot.h"
 #include "widgets/plots/selection_mask_view.h"
-#include "widgets/panels/inspect_page.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
 #include "widgets/style/dialogs.h"
@@ -48,8 +48,15 @@ QString words(const QString &figure)
 } // namespace
 
 ExportDialog::ExportDialog(Figures figures, const QString &chosen, QWidget *parent)
-    : QDialog(parent), m_figures(std::move(figures)), m_figure(new QComboBox(this)), m_format(new QComboBox(this)), m_theme(new QComboBox(this)),
-      m_scale(new QComboBox(this)), m_folder(new QLineEdit(this)), m_target(new QLabel(this)), m_result(new QLabel(this))
+    : QDialog(parent)
+    , m_figures(std::move(figures))
+    , m_figure(new QComboBox(this))
+    , m_format(new QComboBox(this))
+    , m_theme(new QComboBox(this))
+    , m_scale(new QComboBox(this))
+    , m_folder(new QLineEdit(this))
+    , m_target(new QLabel(this))
+    , m_result(new QLabel(this))
 {
     setObjectName(QStringLiteral("exportDialog"));
     setWindowTitle(QStringLiteral("Export"));
@@ -131,7 +138,8 @@ void ExportDialog::showTarget()
         m_target->setText(QStringLiteral("Nothing to export yet"));
         return;
     }
-    const QString file = proposedFileName(*m_figures[static_cast<std::size_t>(index)].second) + QLatin1Char('.') + m_format->currentData().toString();
+    const QString file = proposedFileName(*m_figures[static_cast<std::size_t>(index)].second) + QLatin1Char('.') +
+                         m_format->currentData().toString();
     m_target->setText(QDir(m_folder->text()).filePath(file));
     m_scale->setEnabled(m_format->currentData().toString() == QLatin1String("png"));
     m_theme->setEnabled(m_format->currentData().toString() != QLatin1String("csv"));
@@ -143,7 +151,8 @@ void ExportDialog::save()
     options.theme = m_theme->currentIndex() == 0 ? Theme::Light : currentTheme();
     options.scale = m_scale->currentData().toDouble();
     try {
-        const QStringList files = exportFigure(*m_figures[static_cast<std::size_t>(m_figure->currentIndex())].second, m_target->text(), options);
+        const QStringList files = exportFigure(*m_figures[static_cast<std::size_t>(m_figure->currentIndex())].second,
+                                               m_target->text(), options);
         QSettings().setValue(QStringLiteral("exportFolder"), m_folder->text());
         m_result->setText(QStringLiteral("Wrote %1").arg(files.join(QStringLiteral(", "))));
         setRole(m_result, "passed");
@@ -153,9 +162,11 @@ void ExportDialog::save()
     }
 }
 
-void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme, double scale)
+void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
+                    double scale)
 {
-    const bool known = std::any_of(std::begin(kFigures), std::end(kFigures), [&](const auto &f) { return figure == QLatin1String(f.first); });
+    const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
+                                   [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
         throw Failure({"unknown figure", "--export", figure.toStdString(), "loss, comparison, map or mask", ""});
     }
@@ -169,14 +180,16 @@ void exportFromRuns(const QString &figure, const std::filesystem::path &folder, 
         owned.push_back(std::make_unique<RunData>(found.config, experimentFolderOf(path, found.config), path));
         owned.back()->apply(found.update);
         owned.back()->flush();
-        if (owned.back()->experimentFolder() == owned.front()->experimentFolder()) { // one experiment a figure: the first
+        if (owned.back()->experimentFolder() ==
+            owned.front()->experimentFolder()) { // one experiment a figure: the first
             runs.push_back(owned.back().get());
         }
     }
     if (runs.empty()) {
         throw Failure({"no runs here", root.string(), "", "", "Give the folder of an experiment or of a run."});
     }
-    const auto sparse = std::find_if(runs.begin(), runs.end(), [](const RunData *run) { return isSparse(run->config().model.family); });
+    const auto sparse =
+        std::find_if(runs.begin(), runs.end(), [](const RunData *run) { return isSparse(run->config().model.family); });
     RunData *current = sparse != runs.end() ? *sparse : runs.front();
     FigureOptions options;
     options.theme = theme;
@@ -193,7 +206,8 @@ void exportFromRuns(const QString &figure, const std::filesystem::path &folder, 
         return;
     }
     if (current->snapshotSteps().empty()) {
-        throw Failure({"no snapshot to draw", current->folder().string(), "", "", "Snapshots are taken every probe.every steps."});
+        throw Failure({"no snapshot to draw", current->folder().string(), "", "",
+                       "Snapshots are taken every probe.every steps."});
     }
     ViewState view;
     HoverState hover;

@@ -35,6 +35,7 @@ private:
 };
 
 /// `--export FIGURE --runs DIR --out FILE`: no window. Throws Failure: no runs there, an unknown figure, a bad file name, ...
-void exportFromRuns(const QString &figure, const std::filesystem::path &runs, const QString &out, Theme theme, double scale);
+void exportFromRuns(const QString &figure, const std::filesystem::path &runs, const QString &out, Theme theme,
+                    double scale);
 
 } // namespace sparsescope

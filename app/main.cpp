@@ -23,7 +23,8 @@ namespace {
 constexpr int kBadUsage = 2, kFailed = 1;
 
 struct Arguments {
-    std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000", run;
+    std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000",
+                                                            run;
     int scale = 1;
     bool demo = false;
 };
@@ -32,7 +33,8 @@ QSize sizeOf(const std::string &text)
 {
     int width = 0, height = 0;
     char rest = 0;
-    if (std::sscanf(text.c_str(), "%dx%d%c", &width, &height, &rest) != 2 || width < 320 || height < 240 || width > 8192 || height > 8192) {
+    if (std::sscanf(text.c_str(), "%dx%d%c", &width, &height, &rest) != 2 || width < 320 || height < 240 ||
+        width > 8192 || height > 8192) {
         throw sparsescope::Failure({"", "--size", text, "WIDTHxHEIGHT in pixels, 320x240 to 8192x8192", ""});
     }
     return {width, height};
@@ -40,7 +42,8 @@ QSize sizeOf(const std::string &text)
 
 sparsescope::Theme themeOf(const std::string &text)
 {
-    const QString word = text.empty() ? QSettings().value(QStringLiteral("theme")).toString() : QString::fromStdString(text);
+    const QString word =
+        text.empty() ? QSettings().value(QStringLiteral("theme")).toString() : QString::fromStdString(text);
     return word == QLatin1String("dark") ? sparsescope::Theme::Dark : sparsescope::Theme::Light;
 }
 
@@ -64,7 +67,9 @@ int main(int argc, char **argv)
     using namespace sparsescope;
     usePatientThreads(argv);
     Arguments given;
-    CLI::App parser{"Trains classic, sparse (DSA) and latent (MHLA) attention side by side and shows what the indexer selects", "sparsescope"};
+    CLI::App parser{
+        "Trains classic, sparse (DSA) and latent (MHLA) attention side by side and shows what the indexer selects",
+        "sparsescope"};
     parser.add_option("path", given.path, "Folder of runs, or an experiment file");
     parser.add_flag("--demo", given.demo, "Start the demo at once");
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
@@ -76,7 +81,9 @@ int main(int argc, char **argv)
     parser.add_option("--out", given.out, "File to write");
     parser.add_option("--size", given.size, "Size of the picture, WIDTHxHEIGHT")->capture_default_str();
     parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
-    parser.add_option("--scale", given.scale, "Pixels per unit of a picture")->check(CLI::Range(1, 4))->capture_default_str();
+    parser.add_option("--scale", given.scale, "Pixels per unit of a picture")
+        ->check(CLI::Range(1, 4))
+        ->capture_default_str();
     try {
         parser.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
@@ -115,7 +122,8 @@ int main(int argc, char **argv)
         if (figure) {
             const Theme theme = given.theme == "dark" ? Theme::Dark : Theme::Light;
             applyTheme(application, theme);
-            exportFromRuns(QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.out), theme, given.scale == 1 ? 2 : given.scale);
+            exportFromRuns(QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.out), theme,
+                           given.scale == 1 ? 2 : given.scale);
             return 0;
         }
     } catch (const Failure &failure) {

@@ -15,13 +15,10 @@
 
 #include <QApplication>
 #include <QCloseEvent>
-#include <QFuture>
 #include <QLabel>
-#include <QPromise>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
-#include <QThreadPool>
 
 #include <algorithm>
 
@@ -34,7 +31,9 @@ constexpr int kFrameMilliseconds = 16, kHiddenMilliseconds = 500;
 } // namespace
 
 MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
-    : QMainWindow(parent), m_options(std::move(options)), m_queue(std::move(engine), m_options.out)
+    : QMainWindow(parent)
+    , m_options(std::move(options))
+    , m_queue(std::move(engine), m_options.out)
 {
     setObjectName(QStringLiteral("mainWindow"));
     setWindowTitle(QStringLiteral("Sparsescope"));
@@ -57,9 +56,13 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
             const auto &document = preset.document;
             const auto number = [&](const char *group, const char *key) {
                 const auto node = document.find(group);
-                return node != document.end() && node->contains(key) && (*node)[key].is_number_integer() ? (*node)[key].get<int>() : 0;
+                return node != document.end() && node->contains(key) && (*node)[key].is_number_integer()
+                           ? (*node)[key].get<int>()
+                           : 0;
             };
-            m_firstRun->setDemoSize(QStringLiteral("%1 layers, L = %2, all four families").arg(number("model", "n_layers")).arg(number("training", "sequence_length")));
+            m_firstRun->setDemoSize(QStringLiteral("%1 layers, L = %2, all four families")
+                                        .arg(number("model", "n_layers"))
+                                        .arg(number("training", "sequence_length")));
         }
     }
     m_form->setPresets(std::move(presets));
@@ -96,43 +99,7 @@ void MainWindow::showEvent(QShowEvent *event)
     }
 }
 
-void MainWindow::lookForDevice()
-{
-    if (m_options.frozen || !m_options.describeDevice) {
-        if (m_current == nullptr) {
-            m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
-        }
-        return;
-    }
-    struct Answer { DeviceInfo info; QString failure; };
-    auto promise = std::make_shared<QPromise<Answer>>();
-    promise->future().then(this, [this](const Answer &answer) {
-        const bool found = answer.failure.isEmpty();
-        m_cuda = found && answer.info.isCuda;
-        m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"), !found,
-                             found ? QString::fromStdString(answer.info.note) : answer.failure);
-        m_firstRun->setCpuOnly(!m_cuda);
-        if (!found) {
-            m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed, QStringLiteral("The device cannot be used"), answer.failure);
-        }
-    });
-    QThreadPool::globalInstance()->start([promise, describe = m_options.describeDevice, device = m_options.device] {
-        Answer answer;
-        promise->start();
-        try {
-            answer.info = describe(device);
-        } catch (const std::exception &error) {
-            answer.failure = QString::fromUtf8(error.what());
-        }
-        promise->addResult(std::move(answer));
-        promise->finish();
-    });
-}
-
-std::vector<RunData *> MainWindow::runs() const
-{
-    return m_runs.all();
-}
+std::vector<RunData *> MainWindow::runs() const { return m_runs.all(); }
 
 std::vector<RunData *> MainWindow::shownRuns() const
 {
@@ -203,8 +170,10 @@ void MainWindow::showCursor()
     const View &view = m_view.view();
     QString words;
     if (m_current && view.step >= 0) {
-        words = m_page == Page::Inspect ? m_inspectPage->cursorText()
-                                        : QStringLiteral("Step cursor %1%2").arg(countText(view.step), view.followLive ? QStringLiteral(", following") : QString());
+        words = m_page == Page::Inspect
+                    ? m_inspectPage->cursorText()
+                    : QStringLiteral("Step cursor %1%2")
+                          .arg(countText(view.step), view.followLive ? QStringLiteral(", following") : QString());
     }
     m_statusCursor->setText(words);
     m_statusReducer->setText(m_page == Page::Inspect && m_current ? m_inspectPage->reducerText() : QString());
@@ -221,7 +190,9 @@ void MainWindow::showPage(Page page)
 void MainWindow::showFirstRun()
 {
     const bool first = m_runs.empty() && !m_composing && m_opening == 0;
-    m_stack->setCurrentWidget(first ? static_cast<QWidget *>(m_firstRun) : m_page == Page::Train ? static_cast<QWidget *>(m_trainPage) : m_inspectPage);
+    m_stack->setCurrentWidget(first                   ? static_cast<QWidget *>(m_firstRun)
+                              : m_page == Page::Train ? static_cast<QWidget *>(m_trainPage)
+                                                      : m_inspectPage);
     updateDocks();
     showTraining();
 }
@@ -294,10 +265,10 @@ void MainWindow::showTraining()
     Training training = Training::Idle;
     if (m_queue.training()) {
         const TrainingProgress progress = m_runs.progressOf(m_queue.current()->folder);
-        training = m_queue.thread().stopping()           ? Training::Stopping
-            : !m_queue.thread().pausing()                ? Training::Running
-            : progress.anyPaused && !progress.anyRunning ? Training::Paused
-                                                         : Training::Pausing;
+        training = m_queue.thread().stopping()                  ? Training::Stopping
+                   : !m_queue.thread().pausing()                ? Training::Running
+                   : progress.anyPaused && !progress.anyRunning ? Training::Paused
+                                                                : Training::Pausing;
     }
     // On the first-run page the form is out of sight: nothing says what Start would train.
     const bool formShown = m_stack->currentWidget() != m_firstRun;
@@ -308,9 +279,13 @@ void MainWindow::showTraining()
 void MainWindow::showStatus()
 {
     const std::size_t waiting = m_queue.waiting().size();
-    m_statusQueue->setText(waiting == 0 ? QString() : QStringLiteral("%1 %2 queued").arg(waiting).arg(waiting == 1 ? "experiment" : "experiments"));
+    m_statusQueue->setText(
+        waiting == 0 ? QString()
+                     : QStringLiteral("%1 %2 queued").arg(waiting).arg(waiting == 1 ? "experiment" : "experiments"));
     if (!m_queue.training()) {
-        m_statusRun->setText(m_runs.empty() ? QStringLiteral("No runs yet") : QStringLiteral("%1 %2").arg(m_runs.size()).arg(m_runs.size() == 1 ? "run" : "runs"));
+        m_statusRun->setText(m_runs.empty()
+                                 ? QStringLiteral("No runs yet")
+                                 : QStringLiteral("%1 %2").arg(m_runs.size()).arg(m_runs.size() == 1 ? "run" : "runs"));
         return;
     }
     const TrainingProgress progress = m_runs.progressOf(m_queue.current()->folder);
@@ -322,13 +297,17 @@ void MainWindow::showStatus()
     QString left;
     const double seconds = std::chrono::duration<double>(now - m_clock).count();
     if (!m_options.frozen && seconds > 2 && progress.done > m_doneAtStart) {
-        left = QStringLiteral(" · %1 left").arg(durationText(seconds * (progress.all - progress.done) / (progress.done - m_doneAtStart)));
+        left = QStringLiteral(" · %1 left")
+                   .arg(durationText(seconds * (progress.all - progress.done) / (progress.done - m_doneAtStart)));
     }
-    const QString word = m_queue.thread().stopping() ? QStringLiteral("Stopping") : progress.anyPaused ? QStringLiteral("Paused") : QStringLiteral("Running");
+    const QString word = m_queue.thread().stopping() ? QStringLiteral("Stopping")
+                         : progress.anyPaused        ? QStringLiteral("Paused")
+                                                     : QStringLiteral("Running");
     const QString name = QString::fromStdString(m_queue.current()->config.name);
     m_statusRun->setText(progress.steps == 0
                              ? QStringLiteral("Starting %1").arg(name)
-                             : QStringLiteral("%1 %2 · step %3 of %4%5").arg(word, name, countText(progress.step), countText(progress.steps), left));
+                             : QStringLiteral("%1 %2 · step %3 of %4%5")
+                                   .arg(word, name, countText(progress.step), countText(progress.steps), left));
 }
 
 void MainWindow::toggleTheme()
@@ -336,7 +315,8 @@ void MainWindow::toggleTheme()
     const Theme theme = currentTheme() == Theme::Dark ? Theme::Light : Theme::Dark;
     applyTheme(*qApp, theme);
     if (!m_options.frozen) {
-        QSettings().setValue(QStringLiteral("theme"), theme == Theme::Dark ? QStringLiteral("dark") : QStringLiteral("light"));
+        QSettings().setValue(QStringLiteral("theme"),
+                             theme == Theme::Dark ? QStringLiteral("dark") : QStringLiteral("light"));
     }
 }
 
@@ -357,8 +337,11 @@ void MainWindow::closeEvent(QCloseEvent *event)
             steps = run->steps();
         }
     }
-    const QString text = QStringLiteral("%1 is at step %2 of %3.").arg(QString::fromStdString(m_queue.current()->config.name), countText(step), countText(steps));
-    const int answer = dialogs::ask(this, QStringLiteral("Training is running"), text, {QStringLiteral("Save and quit"), QStringLiteral("Keep running")});
+    const QString text =
+        QStringLiteral("%1 is at step %2 of %3.")
+            .arg(QString::fromStdString(m_queue.current()->config.name), countText(step), countText(steps));
+    const int answer = dialogs::ask(this, QStringLiteral("Training is running"), text,
+                                    {QStringLiteral("Save and quit"), QStringLiteral("Keep running")});
     if (answer == 0) {
         m_closing = m_queue.training();
         m_queue.stop();

@@ -35,8 +35,8 @@ class RunTable;
 class TrainPage;
 
 struct WindowOptions {
-    std::filesystem::path out = "runs";        ///< where new experiments are written
-    std::filesystem::path presets;             ///< empty: presetFolder()
+    std::filesystem::path out = "runs"; ///< where new experiments are written
+    std::filesystem::path presets;      ///< empty: presetFolder()
     std::string device = "auto";
     /// For pictures that must repeat bit for bit: no clock, no ETA, no device of this machine, nothing read from the settings.
     bool frozen = false;
@@ -143,18 +143,18 @@ private:
     LogPanel *m_log = nullptr;
     PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_logDock = nullptr;
     QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr;
-    QTimer m_frame;                    ///< the one coalescing timer
+    QTimer m_frame; ///< the one coalescing timer
     QPointer<RunData> m_current;
     Page m_page = Page::Train;
-    bool m_composing = false;          ///< a new experiment is being made: the form instead of the first-run page
+    bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_cuda = false;
     bool m_sized = false;
     int m_opening = 0;
-    double m_doneAtStart = 0;          ///< steps of the experiment done when its clock was started
+    double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
-    RunQueue m_queue;                  // last: its thread stops before anything it feeds goes
+    RunQueue m_queue; // last: its thread stops before anything it feeds goes
 };
 
 } // namespace sparsescope

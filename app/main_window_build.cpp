@@ -14,11 +14,14 @@
 
 #include <QAction>
 #include <QComboBox>
+#include <QFuture>
 #include <QLabel>
 #include <QMenuBar>
+#include <QPromise>
 #include <QScrollArea>
 #include <QStackedWidget>
 #include <QStatusBar>
+#include <QThreadPool>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -154,7 +157,8 @@ void MainWindow::buildActions()
     action(view, QStringLiteral("Logarithmic loss\tY"), {}, [this] { m_trainPage->loss()->toggleLogY(); });
     action(view, QStringLiteral("Unsmoothed loss\tR"), {}, [this] { m_trainPage->loss()->toggleRaw(); });
     view->addSeparator();
-    const std::tuple<PanelDock *, int> docks[] = {{m_logDock, Qt::Key_F8}, {m_runsDock, Qt::Key_F9}, {m_metricsDock, Qt::Key_F10}};
+    const std::tuple<PanelDock *, int> docks[] = {
+        {m_logDock, Qt::Key_F8}, {m_runsDock, Qt::Key_F9}, {m_metricsDock, Qt::Key_F10}};
     for (const auto &[dock, key] : docks) {
         dock->toggleViewAction()->setShortcut(QKeySequence(key));
         view->addAction(dock->toggleViewAction());
@@ -162,7 +166,8 @@ void MainWindow::buildActions()
     view->addAction(m_experimentDock->toggleViewAction());
     view->addSeparator();
     action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
-    action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11), [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
+    action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11),
+           [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
 
     QMenu *run = menuBar()->addMenu(QStringLiteral("Run"));
     action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
@@ -185,12 +190,14 @@ void MainWindow::connectParts()
     connect(m_firstRun, &FirstRunPage::demoRequested, this, [this] { startPreset("demo"); });
     connect(m_firstRun, &FirstRunPage::presetRequested, this, &MainWindow::newExperiment);
     connect(m_firstRun, &FirstRunPage::openRequested, this, &MainWindow::chooseFolder);
-    connect(m_form, &ConfigForm::addRequested, this, [this](const ExperimentConfig &experiment) { m_queue.add(experiment); });
+    connect(m_form, &ConfigForm::addRequested, this,
+            [this](const ExperimentConfig &experiment) { m_queue.add(experiment); });
     connect(m_runTable, &RunTable::currentRunChanged, this, &MainWindow::setCurrentRun);
     connect(m_runTable, &RunTable::runActivated, this, [this] { showPage(Page::Inspect); });
     connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
     connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);
-    connect(m_trainPage, &TrainPage::hovered, this, [this](std::optional<std::int64_t> step) { m_hover.setStep(step.value_or(-1)); });
+    connect(m_trainPage, &TrainPage::hovered, this,
+            [this](std::optional<std::int64_t> step) { m_hover.setStep(step.value_or(-1)); });
     connect(m_trainPage->loss(), &LossPlot::menuRequested, this, &MainWindow::showPlotMenu);
     connect(&m_view, &ViewState::changed, this, &MainWindow::showView);
     connect(&m_hover, &HoverState::changed, this, [this] {
@@ -207,10 +214,16 @@ void MainWindow::connectParts()
         m_view.setFollowLive(true);
         m_frame.start();
     });
-    connect(&m_reader, &RunFolderReader::found, this, [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, true); });
-    connect(&m_reader, &RunFolderReader::updated, this, [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
+    connect(&m_reader, &RunFolderReader::found, this,
+            [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, true); });
+    connect(&m_reader, &RunFolderReader::updated, this,
+            [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
     connect(&m_reader, &RunFolderReader::failed, this, [this](const QString &folder, const QString &reason) {
-        m_notices->post(folder, NoticeBar::Kind::Failed, QStringLiteral("Could not open %1").arg(QString::fromStdString(std::filesystem::path(folder.toStdString()).filename().string())), reason);
+        m_notices->post(
+            folder, NoticeBar::Kind::Failed,
+            QStringLiteral("Could not open %1")
+                .arg(QString::fromStdString(std::filesystem::path(folder.toStdString()).filename().string())),
+            reason);
     });
     connect(&m_reader, &RunFolderReader::opened, this, [this](const QString &folder, int runs) {
         --m_opening;
@@ -226,6 +239,43 @@ void MainWindow::connectParts()
     });
     connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
     connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
+}
+
+void MainWindow::lookForDevice()
+{
+    if (m_options.frozen || !m_options.describeDevice) {
+        if (m_current == nullptr) {
+            m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
+        }
+        return;
+    }
+    struct Answer {
+        DeviceInfo info;
+        QString failure;
+    };
+    auto promise = std::make_shared<QPromise<Answer>>();
+    promise->future().then(this, [this](const Answer &answer) {
+        const bool found = answer.failure.isEmpty();
+        m_cuda = found && answer.info.isCuda;
+        m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"),
+                             !found, found ? QString::fromStdString(answer.info.note) : answer.failure);
+        m_firstRun->setCpuOnly(!m_cuda);
+        if (!found) {
+            m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed,
+                            QStringLiteral("The device cannot be used"), answer.failure);
+        }
+    });
+    QThreadPool::globalInstance()->start([promise, describe = m_options.describeDevice, device = m_options.device] {
+        Answer answer;
+        promise->start();
+        try {
+            answer.info = describe(device);
+        } catch (const std::exception &error) {
+            answer.failure = QString::fromUtf8(error.what());
+        }
+        promise->addResult(std::move(answer));
+        promise->finish();
+    });
 }
 
 } // namespace sparsescope

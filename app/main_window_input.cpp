@@ -67,7 +67,8 @@ void MainWindow::stepSnapshot(int by)
     const auto &steps = m_current->snapshotSteps();
     const auto after = std::upper_bound(steps.begin(), steps.end(), m_view.view().step);
     const auto at = std::max<std::ptrdiff_t>(0, after - steps.begin() - 1);
-    m_view.setStep(steps[static_cast<std::size_t>(std::clamp<std::ptrdiff_t>(at + by, 0, static_cast<std::ptrdiff_t>(steps.size()) - 1))]);
+    m_view.setStep(steps[static_cast<std::size_t>(
+        std::clamp<std::ptrdiff_t>(at + by, 0, static_cast<std::ptrdiff_t>(steps.size()) - 1))]);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent *event)
@@ -89,7 +90,8 @@ void MainWindow::dropEvent(QDropEvent *event)
 
 void MainWindow::chooseFolder()
 {
-    const QString folder = dialogs::chooseFolder(this, QStringLiteral("Open runs"), QString::fromStdString(m_options.out.string()));
+    const QString folder =
+        dialogs::chooseFolder(this, QStringLiteral("Open runs"), QString::fromStdString(m_options.out.string()));
     if (!folder.isEmpty()) {
         openPath(folder.toStdString());
     }
@@ -97,16 +99,29 @@ void MainWindow::chooseFolder()
 
 void MainWindow::showShortcuts()
 {
-    static const std::pair<const char *, const char *> kKeys[] = {
-        {"Ctrl+1, Ctrl+2", "Train, Inspect"}, {"Ctrl+N", "New experiment"}, {"Ctrl+O", "Open runs"}, {"Ctrl+Return", "Start the queue"},
-        {"F6", "Pause or resume"}, {"Shift+F6", "Stop"}, {"[ and ], Shift: ten", "Previous, next snapshot"}, {"Home, End", "First snapshot, follow live"},
-        {"L, Y, R", "Log x, log y, raw"}, {"+, −, 0 on a plot", "Zoom, show everything"}, {"Ctrl+F", "Filter runs"}, {"Ctrl+E", "Export"},
-        {"Ctrl+Shift+C", "Copy image"}, {"F8, F9, F10", "Log, Runs, Metrics"}, {"Ctrl+T", "Light or dark"}, {"F11", "Full screen"}};
+    static const std::pair<const char *, const char *> kKeys[] = {{"Ctrl+1, Ctrl+2", "Train, Inspect"},
+                                                                  {"Ctrl+N", "New experiment"},
+                                                                  {"Ctrl+O", "Open runs"},
+                                                                  {"Ctrl+Return", "Start the queue"},
+                                                                  {"F6", "Pause or resume"},
+                                                                  {"Shift+F6", "Stop"},
+                                                                  {"[ and ], Shift: ten", "Previous, next snapshot"},
+                                                                  {"Home, End", "First snapshot, follow live"},
+                                                                  {"L, Y, R", "Log x, log y, raw"},
+                                                                  {"+, −, 0 on a plot", "Zoom, show everything"},
+                                                                  {"Ctrl+F", "Filter runs"},
+                                                                  {"Ctrl+E", "Export"},
+                                                                  {"Ctrl+Shift+C", "Copy image"},
+                                                                  {"F8, F9, F10", "Log, Runs, Metrics"},
+                                                                  {"Ctrl+T", "Light or dark"},
+                                                                  {"F11", "Full screen"}};
     QString rows;
     for (const auto &[keys, words] : kKeys) {
-        rows += QStringLiteral("<tr><td style='padding-right:18px'><tt>%1</tt></td><td>%2</td></tr>").arg(QString::fromUtf8(keys).toHtmlEscaped(), QString::fromUtf8(words));
+        rows += QStringLiteral("<tr><td style='padding-right:18px'><tt>%1</tt></td><td>%2</td></tr>")
+                    .arg(QString::fromUtf8(keys).toHtmlEscaped(), QString::fromUtf8(words));
     }
-    dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows), {QStringLiteral("Close")});
+    dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows),
+                 {QStringLiteral("Close")});
 }
 
 void MainWindow::showPlotMenu(QPoint globalPosition)
@@ -131,7 +146,9 @@ void MainWindow::copyImage()
 std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::figures() const
 {
     // Views that are on screen stay with their owners: a pointer without a deleter.
-    const auto borrowed = [](ExportableView *view) { return std::shared_ptr<ExportableView>(view, [](ExportableView *) {}); };
+    const auto borrowed = [](ExportableView *view) {
+        return std::shared_ptr<ExportableView>(view, [](ExportableView *) {});
+    };
     std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures;
     const std::vector<RunData *> shown = shownRuns();
     if (shown.empty()) {
@@ -143,7 +160,8 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
     if (auto *map = m_inspectPage->findChild<IndexerHeatmap *>(); map != nullptr && map->picture()) {
         figures.emplace_back(QStringLiteral("map"), borrowed(map));
     }
-    if (auto *mask = m_inspectPage->findChild<SelectionMaskView *>(); mask != nullptr && mask->picture() && isSparse(m_current->config().model.family)) {
+    if (auto *mask = m_inspectPage->findChild<SelectionMaskView *>();
+        mask != nullptr && mask->picture() && isSparse(m_current->config().model.family)) {
         figures.emplace_back(QStringLiteral("mask"), borrowed(mask));
     }
     return figures;

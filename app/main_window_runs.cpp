@@ -38,13 +38,16 @@ void MainWindow::openPath(const std::filesystem::path &path)
             std::vector<Preset> presets = m_form->presets();
             Preset preset = loadPreset(path);
             const std::string name = preset.name;
-            presets.erase(std::remove_if(presets.begin(), presets.end(), [&](const Preset &p) { return p.name == name; }), presets.end());
+            presets.erase(
+                std::remove_if(presets.begin(), presets.end(), [&](const Preset &p) { return p.name == name; }),
+                presets.end());
             presets.insert(presets.begin(), std::move(preset));
             m_form->setPresets(std::move(presets));
             newExperiment();
         } catch (const std::exception &error) {
             m_notices->post(QString::fromStdString(path.string()), NoticeBar::Kind::Failed,
-                            QStringLiteral("Could not open %1").arg(QString::fromStdString(path.filename().string())), QString::fromUtf8(error.what()));
+                            QStringLiteral("Could not open %1").arg(QString::fromStdString(path.filename().string())),
+                            QString::fromUtf8(error.what()));
         }
         return;
     }
@@ -120,13 +123,19 @@ void MainWindow::experimentFinished(const QueuedExperiment &experiment, const Ex
         if (isBusy(run->state()) || run->state() == RunState::Queued) {
             // The engine broke off, or was stopped before this run's turn came.
             const RunState state = outcome.failure.isEmpty() ? RunState::Stopped : RunState::Failed;
-            run->apply(StateChange{run->id().toStdString(), state, outcome.failure.toStdString(), run->step(), run->steps()});
+            run->apply(
+                StateChange{run->id().toStdString(), state, outcome.failure.toStdString(), run->step(), run->steps()});
         }
     }
     m_runs.flush();
     if (!outcome.failure.isEmpty()) {
         m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("%1 did not run").arg(name), outcome.failure);
-        m_log->append({{}, static_cast<double>(QDateTime::currentSecsSinceEpoch()), 0, LogLevel::Error, outcome.failure.toStdString()}, name);
+        m_log->append({{},
+                       static_cast<double>(QDateTime::currentSecsSinceEpoch()),
+                       0,
+                       LogLevel::Error,
+                       outcome.failure.toStdString()},
+                      name);
     }
     m_reader.setLive({});
     if (m_current && m_view.view().followLive) {
@@ -170,21 +179,24 @@ void MainWindow::postRunNotice(RunData &run)
     const QString id = run.experiment() + QLatin1Char('/') + run.id();
     const QString title = runTitle(run, m_model.runsBeside(&run));
     if (run.state() == RunState::Failed) {
-        m_notices->post(id, NoticeBar::Kind::Failed, QStringLiteral("%1 failed at step %2").arg(title, countText(run.step())), run.reason());
+        m_notices->post(id, NoticeBar::Kind::Failed,
+                        QStringLiteral("%1 failed at step %2").arg(title, countText(run.step())), run.reason());
     } else if (run.state() == RunState::Interrupted) {
         const std::filesystem::path folder = run.experimentFolder();
-        m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Info, QStringLiteral("A run was cut off"),
-                        QStringLiteral("%1 stopped at step %2 when its program ended. The last checkpoint is complete.").arg(title, countText(run.step())),
-                        {{QStringLiteral("Resume"), [this, folder] {
-                              try {
-                                  m_queue.addResume(folder);
-                                  m_queue.start();
-                                  m_notices->remove(QString::fromStdString(folder.string()));
-                              } catch (const std::exception &error) {
-                                  m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed, QStringLiteral("The run cannot be resumed"),
-                                                  QString::fromUtf8(error.what()));
-                              }
-                          }}});
+        m_notices->post(
+            QString::fromStdString(folder.string()), NoticeBar::Kind::Info, QStringLiteral("A run was cut off"),
+            QStringLiteral("%1 stopped at step %2 when its program ended. The last checkpoint is complete.")
+                .arg(title, countText(run.step())),
+            {{QStringLiteral("Resume"), [this, folder] {
+                  try {
+                      m_queue.addResume(folder);
+                      m_queue.start();
+                      m_notices->remove(QString::fromStdString(folder.string()));
+                  } catch (const std::exception &error) {
+                      m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
+                                      QStringLiteral("The run cannot be resumed"), QString::fromUtf8(error.what()));
+                  }
+              }}});
     }
 }
 

@@ -12,7 +12,8 @@ Preset loadPreset(const std::filesystem::path &file)
 {
     const nlohmann::ordered_json document = readJsonFile(file);
     const auto name = document.find("name");
-    return {name != document.end() && name->is_string() ? name->get<std::string>() : file.stem().string(), document, file};
+    return {name != document.end() && name->is_string() ? name->get<std::string>() : file.stem().string(), document,
+            file};
 }
 
 std::vector<Preset> loadPresets(const std::filesystem::path &folder, QStringList &faults)
@@ -28,7 +29,8 @@ std::vector<Preset> loadPresets(const std::filesystem::path &folder, QStringList
         const std::string name = file.stem().string();
         return name == "demo" ? 0 : name.rfind("demo", 0) == 0 ? 1 : name == "smoke" ? 2 : 3;
     };
-    std::sort(files.begin(), files.end(), [&](const auto &a, const auto &b) { return std::pair(rank(a), a) < std::pair(rank(b), b); });
+    std::sort(files.begin(), files.end(),
+              [&](const auto &a, const auto &b) { return std::pair(rank(a), a) < std::pair(rank(b), b); });
     std::vector<Preset> presets;
     for (const auto &file : files) {
         try {

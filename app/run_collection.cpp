@@ -14,8 +14,9 @@ RunData *RunCollection::add(std::unique_ptr<RunData> run)
 RunData *RunCollection::find(const std::filesystem::path &experimentFolder, const std::string &run) const
 {
     const QString id = QString::fromStdString(run);
-    const auto found = std::find_if(m_runs.begin(), m_runs.end(),
-                                    [&](const auto &r) { return r->experimentFolder() == experimentFolder && r->id() == id; });
+    const auto found = std::find_if(m_runs.begin(), m_runs.end(), [&](const auto &r) {
+        return r->experimentFolder() == experimentFolder && r->id() == id;
+    });
     return found == m_runs.end() ? nullptr : found->get();
 }
 
@@ -27,7 +28,8 @@ RunData *RunCollection::firstOf(const std::filesystem::path &experimentFolder) c
         return family == Family::Sparse ? 0 : isSparse(family) ? 1 : 2;
     };
     const std::vector<RunData *> runs = of(experimentFolder);
-    const auto first = std::min_element(runs.begin(), runs.end(), [&](const RunData *a, const RunData *b) { return rank(a) < rank(b); });
+    const auto first = std::min_element(runs.begin(), runs.end(),
+                                        [&](const RunData *a, const RunData *b) { return rank(a) < rank(b); });
     return first == runs.end() ? nullptr : *first;
 }
 

@@ -11,15 +11,12 @@
 
 namespace sparsescope {
 
-inline bool isBusy(RunState state)
-{
-    return state == RunState::Running || state == RunState::Paused;
-}
+inline bool isBusy(RunState state) { return state == RunState::Running || state == RunState::Paused; }
 
 /// How far the runs of one experiment are, together.
 struct TrainingProgress {
-    double done = 0, all = 0;          ///< steps
-    std::int64_t step = 0, steps = 0;  ///< of the runs that train now; steps 0: none does yet
+    double done = 0, all = 0;         ///< steps
+    std::int64_t step = 0, steps = 0; ///< of the runs that train now; steps 0: none does yet
     bool anyRunning = false, anyPaused = false;
 };
 

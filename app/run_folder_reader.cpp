@@ -61,8 +61,8 @@ RunUpdate read(Known &known)
         }
     }
     known.state = known.reader.state();
-    update.state = {known.reader.config().folder(), known.state, known.reader.stateReason(), std::max<std::int64_t>(0, known.reader.lastStep()),
-                    known.reader.config().training.steps};
+    update.state = {known.reader.config().folder(), known.state, known.reader.stateReason(),
+                    std::max<std::int64_t>(0, known.reader.lastStep()), known.reader.config().training.steps};
     return update;
 }
 
@@ -77,7 +77,9 @@ FoundRun readRun(const std::filesystem::path &folder)
 
 class RunFolderReader::Worker : public QObject {
 public:
-    explicit Worker(RunFolderReader *owner) : m_owner(owner), m_timer(this)
+    explicit Worker(RunFolderReader *owner)
+        : m_owner(owner)
+        , m_timer(this)
     {
         m_timer.setInterval(kPollMilliseconds);
         QObject::connect(&m_timer, &QTimer::timeout, this, [this] { poll(); });
@@ -156,7 +158,9 @@ private:
     std::map<std::filesystem::path, Known> m_known;
 };
 
-RunFolderReader::RunFolderReader(QObject *parent) : QObject(parent), m_worker(new Worker(this))
+RunFolderReader::RunFolderReader(QObject *parent)
+    : QObject(parent)
+    , m_worker(new Worker(this))
 {
     qRegisterMetaType<std::shared_ptr<const FoundRun>>();
     m_worker->moveToThread(&m_thread);
@@ -172,12 +176,14 @@ RunFolderReader::~RunFolderReader()
 
 void RunFolderReader::open(const std::filesystem::path &folder)
 {
-    QMetaObject::invokeMethod(m_worker, [worker = m_worker, folder] { worker->open(folder); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        m_worker, [worker = m_worker, folder] { worker->open(folder); }, Qt::QueuedConnection);
 }
 
 void RunFolderReader::setLive(const std::set<std::filesystem::path> &experimentFolders)
 {
-    QMetaObject::invokeMethod(m_worker, [worker = m_worker, experimentFolders] { worker->setLive(experimentFolders); }, Qt::QueuedConnection);
+    QMetaObject::invokeMethod(
+        m_worker, [worker = m_worker, experimentFolders] { worker->setLive(experimentFolders); }, Qt::QueuedConnection);
 }
 
 } // namespace sparsescope

@@ -46,7 +46,7 @@ Q_SIGNALS:
 private:
     class Worker;
     QThread m_thread;
-    Worker *m_worker;                  // lives on m_thread
+    Worker *m_worker; // lives on m_thread
 };
 
 /// Reads one run as a whole, now, on the calling thread. Throws Failure.

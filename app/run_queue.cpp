@@ -4,7 +4,10 @@
 
 namespace sparsescope {
 
-RunQueue::RunQueue(Engine engine, std::filesystem::path out, QObject *parent) : QObject(parent), m_out(std::move(out)), m_thread(std::move(engine))
+RunQueue::RunQueue(Engine engine, std::filesystem::path out, QObject *parent)
+    : QObject(parent)
+    , m_out(std::move(out))
+    , m_thread(std::move(engine))
 {
     connect(&m_thread, &TrainingThread::finished, this, &RunQueue::ended);
 }
@@ -15,8 +18,9 @@ std::string RunQueue::freeName(const std::string &name) const
     const auto taken = [&](const std::string &candidate) {
         std::error_code ignored;
         const std::filesystem::path folder = m_out / candidate;
-        return std::filesystem::exists(folder, ignored) || (m_current && m_current->folder == folder)
-            || std::any_of(m_waiting.begin(), m_waiting.end(), [&](const QueuedExperiment &q) { return q.folder == folder; });
+        return std::filesystem::exists(folder, ignored) || (m_current && m_current->folder == folder) ||
+               std::any_of(m_waiting.begin(), m_waiting.end(),
+                           [&](const QueuedExperiment &q) { return q.folder == folder; });
     };
     std::string candidate = name;
     for (int number = 2; taken(candidate); ++number) {

@@ -12,7 +12,7 @@ namespace sparsescope {
 
 struct QueuedExperiment {
     ExperimentConfig config;
-    std::filesystem::path folder;      ///< <out>/<name>
+    std::filesystem::path folder; ///< <out>/<name>
     bool resume = false;
 };
 

@@ -37,7 +37,9 @@ void takeScreenshot(const ScreenshotOptions &options)
     }
     WindowOptions window;
     window.frozen = true;
-    MainWindow shown([](const ExperimentConfig &, const RunnerOptions &, RunControl &, TrainingObserver &) { return std::vector<RunOutcome>{}; }, window);
+    MainWindow shown([](const ExperimentConfig &, const RunnerOptions &, RunControl &,
+                        TrainingObserver &) { return std::vector<RunOutcome>{}; },
+                     window);
     shown.resize(options.size);
     QElapsedTimer timer;
     timer.start();
@@ -48,7 +50,8 @@ void takeScreenshot(const ScreenshotOptions &options)
             wait(5);
         }
         if (shown.runs().empty()) {
-            throw Failure({"no runs here", options.runs.string(), "", "", "Give the folder of an experiment or of a run."});
+            throw Failure(
+                {"no runs here", options.runs.string(), "", "", "Give the folder of an experiment or of a run."});
         }
         if (!options.run.isEmpty()) {
             RunData *wanted = nullptr;
@@ -56,7 +59,8 @@ void takeScreenshot(const ScreenshotOptions &options)
                 wanted = run->id() == options.run ? run : wanted;
             }
             if (wanted == nullptr) {
-                throw Failure({"no such run", "--run", options.run.toStdString(), "the id of a run, for example seq_64/sparse/seed_0", ""});
+                throw Failure({"no such run", "--run", options.run.toStdString(),
+                               "the id of a run, for example seq_64/sparse/seed_0", ""});
             }
             shown.setCurrentRun(wanted);
         }
@@ -81,7 +85,8 @@ void takeScreenshot(const ScreenshotOptions &options)
     }
     QSaveFile file(options.out);
     if (!file.open(QIODevice::WriteOnly) || !image.save(&file, "PNG") || !file.commit()) {
-        throw Failure({"the picture could not be written", options.out.toStdString(), file.errorString().toStdString(), "", "Check the folder and the free space."});
+        throw Failure({"the picture could not be written", options.out.toStdString(), file.errorString().toStdString(),
+                       "", "Check the folder and the free space."});
     }
 }
 

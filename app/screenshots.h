@@ -8,11 +8,11 @@
 namespace sparsescope {
 
 struct ScreenshotOptions {
-    QString view;                      ///< first-run, train, focus
-    std::filesystem::path runs;        ///< empty: none
-    QSize size{1600, 1000};            ///< logical pixels
+    QString view;               ///< first-run, train, focus
+    std::filesystem::path runs; ///< empty: none
+    QSize size{1600, 1000};     ///< logical pixels
     QString out;
-    QString run;                       ///< id of the run to show; empty: the first that selects keys
+    QString run; ///< id of the run to show; empty: the first that selects keys
 };
 
 /// Draws the window as it stands on those runs and writes it as PNG. The application's theme and scale are already set.

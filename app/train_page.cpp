@@ -20,7 +20,11 @@ constexpr int kRefreshMilliseconds = 60; ///< small plots may lag a little behin
 } // namespace
 
 MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent)
-    : QFrame(parent), m_metric(std::move(metric)), m_choice(new QComboBox(this)), m_title(new QLabel(this)), m_plot(new SeriesPlot(this))
+    : QFrame(parent)
+    , m_metric(std::move(metric))
+    , m_choice(new QComboBox(this))
+    , m_title(new QLabel(this))
+    , m_plot(new SeriesPlot(this))
 {
     setRole(this, "card");
     m_plot->setObjectName(QLatin1String(plotName));
@@ -108,8 +112,12 @@ void MetricCard::refresh()
 }
 
 TrainPage::TrainPage(QWidget *parent)
-    : QWidget(parent), m_loss(new LossPlot(this)), m_legend(new LegendTable(this)), m_left(new MetricCard("klPlot", "indexer.kl", this)),
-      m_right(new MetricCard("massPlot", "selection.mass_kept", this)), m_cards(new QWidget(this))
+    : QWidget(parent)
+    , m_loss(new LossPlot(this))
+    , m_legend(new LegendTable(this))
+    , m_left(new MetricCard("klPlot", "indexer.kl", this))
+    , m_right(new MetricCard("massPlot", "selection.mass_kept", this))
+    , m_cards(new QWidget(this))
 {
     setObjectName(QStringLiteral("pageTrain"));
     setRole(this, "page");
@@ -149,8 +157,8 @@ void TrainPage::setRuns(const std::vector<RunData *> &runs, RunData *current)
     m_indexerRun = current;
     if (current != nullptr && !isSparse(current->config().model.family)) {
         for (RunData *run : runs) {
-            if (isSparse(run->config().model.family) && settingText(run->config()) == settingText(current->config())
-                && run->config().training.seed == current->config().training.seed) {
+            if (isSparse(run->config().model.family) && settingText(run->config()) == settingText(current->config()) &&
+                run->config().training.seed == current->config().training.seed) {
                 m_indexerRun = run;
                 break;
             }
@@ -177,15 +185,9 @@ void TrainPage::setHover(std::optional<std::int64_t> step)
     }
 }
 
-void TrainPage::plotMetric(const std::string &metric)
-{
-    m_left->setMetric(metric);
-}
+void TrainPage::plotMetric(const std::string &metric) { m_left->setMetric(metric); }
 
-void TrainPage::showLegend()
-{
-    m_legend->setGroups(m_loss->groups(), m_cursor, m_loss->hidden());
-}
+void TrainPage::showLegend() { m_legend->setGroups(m_loss->groups(), m_cursor, m_loss->hidden()); }
 
 void TrainPage::resizeEvent(QResizeEvent *event)
 {

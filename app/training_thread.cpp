@@ -14,17 +14,16 @@ namespace {
 constexpr int kNice = 10; ///< measured: enough for a smooth window on two cores
 
 /// Threads that the engine starts from here inherit it. Thread priorities of the standard library do nothing on Linux.
-void lowerPriority()
-{
-    setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
-}
+void lowerPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice); }
 
 } // namespace
 
 /// Puts everything into the channels; called on the training thread.
 class TrainingThread::Observer : public TrainingObserver {
 public:
-    explicit Observer(std::shared_ptr<Channels> channels) : m_channels(std::move(channels)) {}
+    explicit Observer(std::shared_ptr<Channels> channels)
+        : m_channels(std::move(channels))
+    {}
 
     void onState(const StateChange &change) override { m_channels->records.push(change); }
     void onStage(const StageChange &change) override { m_channels->records.push(change); }
@@ -50,15 +49,14 @@ private:
     std::shared_ptr<Channels> m_channels;
 };
 
-TrainingThread::TrainingThread(Engine engine, QObject *parent) : QObject(parent), m_engine(std::move(engine))
+TrainingThread::TrainingThread(Engine engine, QObject *parent)
+    : QObject(parent)
+    , m_engine(std::move(engine))
 {
     qRegisterMetaType<ExperimentOutcome>();
 }
 
-TrainingThread::~TrainingThread()
-{
-    stop();
-}
+TrainingThread::~TrainingThread() { stop(); }
 
 /// The caller never waits: the new thread joins the one before it.
 void TrainingThread::runAfterEarlier(std::function<void()> work)
@@ -97,8 +95,8 @@ void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
         std::lock_guard lock(m_channels->mutex);
         m_channels->snapshots.clear();
     }
-    runAfterEarlier([this, engine = m_engine, channels = m_channels, control = m_control, experiment = std::move(experiment),
-                             options = std::move(options)] {
+    runAfterEarlier([this, engine = m_engine, channels = m_channels, control = m_control,
+                     experiment = std::move(experiment), options = std::move(options)] {
         ExperimentOutcome outcome;
         try {
             Observer observer(channels);
@@ -112,10 +110,13 @@ void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
         }
         outcome.stopped = control->stopping();
         // Delivered on the window's thread; this object outlives the thread, since it joins it.
-        QMetaObject::invokeMethod(this, [this, outcome] {
-            m_running = false;
-            Q_EMIT finished(outcome);
-        }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this,
+            [this, outcome] {
+                m_running = false;
+                Q_EMIT finished(outcome);
+            },
+            Qt::QueuedConnection);
     });
 }
 

@@ -17,16 +17,20 @@
 namespace sparsescope {
 
 /// What trains an experiment: runExperiment(), or a stand-in in tests.
-using Engine = std::function<std::vector<RunOutcome>(const ExperimentConfig &, const RunnerOptions &, RunControl &, TrainingObserver &)>;
+using Engine = std::function<std::vector<RunOutcome>(const ExperimentConfig &, const RunnerOptions &, RunControl &,
+                                                     TrainingObserver &)>;
 
 /// A snapshot was taken; the picture itself goes another way, where the newest wins.
-struct SnapshotNotice { std::string run; std::int64_t step = 0; };
+struct SnapshotNotice {
+    std::string run;
+    std::int64_t step = 0;
+};
 using TrainingRecord = std::variant<StateChange, StageChange, StepRecord, EvalRecord, LogRecord, SnapshotNotice>;
 
 /// How a whole experiment ended. Exactly one a start(), whatever happened.
 struct ExperimentOutcome {
     std::vector<RunOutcome> runs;
-    QString failure;                   ///< why nothing started, or what broke the engine; empty when runs tell it all
+    QString failure; ///< why nothing started, or what broke the engine; empty when runs tell it all
     bool stopped = false;
 };
 
@@ -70,7 +74,7 @@ private:
     std::shared_ptr<Channels> m_channels = std::make_shared<Channels>();
     std::shared_ptr<RunControl> m_control;
     bool m_running = false;
-    std::jthread m_thread;             // last: joined before what it uses goes
+    std::jthread m_thread; // last: joined before what it uses goes
 };
 
 } // namespace sparsescope

@@ -46,12 +46,19 @@ QPushButton *button(const QString &text, const char *name, const QString &tip, I
 } // namespace
 
 RunToolbar::RunToolbar(QWidget *parent)
-    : QToolBar(parent), m_train(new QToolButton), m_inspect(new QToolButton), m_theme(new QToolButton),
-      m_start(button(QStringLiteral("Start"), "startButton", QStringLiteral("Start the queue (Ctrl+Return)"), Icon::Start)),
-      m_pause(button(QStringLiteral("Pause"), "pauseButton", QStringLiteral("Pause or resume (F6)"), Icon::Pause)),
-      m_stop(button(QStringLiteral("Stop"), "stopButton", QStringLiteral("Stop with a checkpoint (Shift+F6)"), Icon::Stop)),
-      m_export(button(QStringLiteral("Export…"), "exportButton", QStringLiteral("Export figure or data (Ctrl+E)"), Icon::Export)), m_device(new QLabel),
-      m_deviceIcon(new QLabel)
+    : QToolBar(parent)
+    , m_train(new QToolButton)
+    , m_inspect(new QToolButton)
+    , m_theme(new QToolButton)
+    , m_start(
+          button(QStringLiteral("Start"), "startButton", QStringLiteral("Start the queue (Ctrl+Return)"), Icon::Start))
+    , m_pause(button(QStringLiteral("Pause"), "pauseButton", QStringLiteral("Pause or resume (F6)"), Icon::Pause))
+    , m_stop(
+          button(QStringLiteral("Stop"), "stopButton", QStringLiteral("Stop with a checkpoint (Shift+F6)"), Icon::Stop))
+    , m_export(button(QStringLiteral("Export…"), "exportButton", QStringLiteral("Export figure or data (Ctrl+E)"),
+                      Icon::Export))
+    , m_device(new QLabel)
+    , m_deviceIcon(new QLabel)
 {
     setObjectName(QStringLiteral("toolbar"));
     setWindowTitle(QStringLiteral("Toolbar"));
@@ -65,7 +72,8 @@ RunToolbar::RunToolbar(QWidget *parent)
     auto *pagesLayout = new QHBoxLayout(pages);
     pagesLayout->setContentsMargins(0, 0, 0, 0);
     pagesLayout->setSpacing(0);
-    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign, const char *edge, const QString &key, Page which) {
+    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign, const char *edge,
+                          const QString &key, Page which) {
         page->setText(text);
         page->setObjectName(QLatin1String(name));
         page->setAccessibleName(text);
@@ -80,10 +88,12 @@ RunToolbar::RunToolbar(QWidget *parent)
         connect(page, &QToolButton::clicked, this, [this, which] { Q_EMIT pageRequested(which); });
     };
     page(m_train, QStringLiteral("Train"), "trainPageButton", Icon::Train, "l", QStringLiteral("Ctrl+1"), Page::Train);
-    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, "r", QStringLiteral("Ctrl+2"), Page::Inspect);
+    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, "r", QStringLiteral("Ctrl+2"),
+         Page::Inspect);
     m_train->setChecked(true);
 
-    auto *fresh = button(QStringLiteral("New experiment"), "newExperimentButton", QStringLiteral("New experiment (Ctrl+N)"), Icon::Add);
+    auto *fresh = button(QStringLiteral("New experiment"), "newExperimentButton",
+                         QStringLiteral("New experiment (Ctrl+N)"), Icon::Add);
     m_device->setObjectName(QStringLiteral("deviceChip"));
     m_device->setText(QStringLiteral("Looking for devices…"));
     setRole(m_device, "sub");
@@ -147,15 +157,9 @@ void RunToolbar::setTraining(Training training, bool canStart)
     m_stop->setEnabled(training == Training::Running || paused);
 }
 
-void RunToolbar::setPage(Page page)
-{
-    (page == Page::Train ? m_train : m_inspect)->setChecked(true);
-}
+void RunToolbar::setPage(Page page) { (page == Page::Train ? m_train : m_inspect)->setChecked(true); }
 
-void RunToolbar::setExportable(bool exportable)
-{
-    m_export->setEnabled(exportable);
-}
+void RunToolbar::setExportable(bool exportable) { m_export->setEnabled(exportable); }
 
 void RunToolbar::setDevice(const QString &words, bool warning, const QString &details)
 {
@@ -168,7 +172,8 @@ void RunToolbar::setDevice(const QString &words, bool warning, const QString &de
 
 void RunToolbar::showDevice()
 {
-    m_deviceIcon->setPixmap(makeIcon(m_deviceWarning ? Icon::Check : Icon::Device).pixmap(QSize(16, 16), devicePixelRatioF()));
+    m_deviceIcon->setPixmap(
+        makeIcon(m_deviceWarning ? Icon::Check : Icon::Device).pixmap(QSize(16, 16), devicePixelRatioF()));
     m_theme->setIcon(makeIcon(currentTheme() == Theme::Dark ? Icon::Sun : Icon::Moon));
 }
 
@@ -180,7 +185,9 @@ void RunToolbar::changeEvent(QEvent *event)
     }
 }
 
-PanelDock::PanelDock(const QString &title, const char *name, QWidget *content, QWidget *parent) : QDockWidget(title, parent), m_title(new TitleBar(this))
+PanelDock::PanelDock(const QString &title, const char *name, QWidget *content, QWidget *parent)
+    : QDockWidget(title, parent)
+    , m_title(new TitleBar(this))
 {
     setObjectName(QLatin1String(name));
     setAccessibleName(title);
@@ -197,9 +204,6 @@ PanelDock::PanelDock(const QString &title, const char *name, QWidget *content, Q
     setWidget(content);
 }
 
-void PanelDock::addTitleWidget(QWidget *widget)
-{
-    m_title->layout()->addWidget(widget);
-}
+void PanelDock::addTitleWidget(QWidget *widget) { m_title->layout()->addWidget(widget); }
 
 } // namespace sparsescope

@@ -31,7 +31,7 @@ public:
 
 Q_SIGNALS:
     void pageRequested(sparsescope::Page page);
-    void startRequested();             ///< start the queue, or resume
+    void startRequested(); ///< start the queue, or resume
     void pauseRequested();
     void stopRequested();
     void newExperimentRequested();

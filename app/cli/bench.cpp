@@ -30,9 +30,9 @@ struct SizeField {
     std::int64_t highest;
 };
 
-constexpr std::array kSizes{SizeField{"batch", &Shape::batch, 4096},       SizeField{"queries", &Shape::queries, 131072},
-                            SizeField{"keys", &Shape::keys, 1048576},      SizeField{"k", &Shape::k, 1048576},
-                            SizeField{"heads", &Shape::heads, 128},        SizeField{"width", &Shape::width, 256}};
+constexpr std::array kSizes{SizeField{"batch", &Shape::batch, 4096},  SizeField{"queries", &Shape::queries, 131072},
+                            SizeField{"keys", &Shape::keys, 1048576}, SizeField{"k", &Shape::k, 1048576},
+                            SizeField{"heads", &Shape::heads, 128},   SizeField{"width", &Shape::width, 256}};
 
 std::optional<std::int64_t> numberOf(const std::string &text)
 {
@@ -52,7 +52,8 @@ void apply(const Override &change, Shape &shape, std::vector<Error> &errors)
     const std::string &name = change.path, &value = change.value;
     const auto word = [&](std::string &member, const std::vector<std::string> &allowed) {
         if (std::find(allowed.begin(), allowed.end(), value) == allowed.end())
-            errors.push_back({"", name, "\"" + value.substr(0, 80) + "\"", fmt::format("{}", fmt::join(allowed, ", ")), ""});
+            errors.push_back(
+                {"", name, "\"" + value.substr(0, 80) + "\"", fmt::format("{}", fmt::join(allowed, ", ")), ""});
         else
             member = value;
     };
@@ -70,7 +71,8 @@ void apply(const Override &change, Shape &shape, std::vector<Error> &errors)
             shape.*field.member = *number;
         return;
     }
-    errors.push_back({"unknown field", name.substr(0, 80), "", "batch, queries, keys, k, heads, width, type, scores", ""});
+    errors.push_back(
+        {"unknown field", name.substr(0, 80), "", "batch, queries, keys, k, heads, width, type, scores", ""});
 }
 
 /// The usual shapes, or the one that --set describes; it starts from the first of them.
@@ -84,7 +86,8 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
     for (const Override &change : splitChanges(options.changes, "FIELD=VALUE", errors))
         apply(change, shape, errors);
     if (errors.empty() && shape.keys < shape.queries)
-        errors.push_back({"", "keys", std::to_string(shape.keys), fmt::format("at least queries ({})", shape.queries), ""});
+        errors.push_back(
+            {"", "keys", std::to_string(shape.keys), fmt::format("at least queries ({})", shape.queries), ""});
     if (!errors.empty())
         throw ConfigFailure(std::move(errors));
     return {shape};
@@ -104,14 +107,16 @@ int bench(const BenchOptions &options, Output &output)
     const DeviceInfo device = deviceOf(options.device);
     const std::vector<Shape> shapes = shapesOf(options, device.isCuda);
     if (!device.isCuda)
-        output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") + ": this times the CPU path, and says nothing about the kernels.");
+        output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") +
+                    ": this times the CPU path, and says nothing about the kernels.");
     const dsa::benchmark::Machine machine = dsa::benchmark::describeMachine(device.name);
     output.data() = machineDocument(options.subject, machine, device.note, options.method);
     for (const std::string &line : machineLines(machine))
         output.line(line);
     bool right = true;
     for (const Shape &shape : shapes) {
-        for (const dsa::benchmark::Row &row : dsa::benchmark::measure(options.subject, shape, machine, options.method)) {
+        for (const dsa::benchmark::Row &row :
+             dsa::benchmark::measure(options.subject, shape, machine, options.method)) {
             output.data()["rows"].push_back(rowDocument(row));
             for (const std::string &line : rowLines(row))
                 output.line(line);
@@ -131,11 +136,21 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer, attention")->required()->check(CLI::IsMember({"topk", "indexer", "attention"}))->type_name("SUBJECT");
-    command.add_option("--set", options->changes, "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores")->type_name("FIELD=VALUE");
+    command.add_option("subject", options->subject, "What to time: topk, indexer, attention")
+        ->required()
+        ->check(CLI::IsMember({"topk", "indexer", "attention"}))
+        ->type_name("SUBJECT");
+    command
+        .add_option("--set", options->changes,
+                    "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores")
+        ->type_name("FIELD=VALUE");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
-    command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")->check(CLI::Range(1, 1000))->capture_default_str();
-    command.add_option("--launches", options->method.launches, "Calls in one timed graph")->check(CLI::Range(1, 1000))->capture_default_str();
+    command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    command.add_option("--launches", options->method.launches, "Calls in one timed graph")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
     command.add_option("--out", options->out, "Also write the document to this file")->type_name("FILE");
     return [options](Output &output) { return bench(*options, output); };
 }

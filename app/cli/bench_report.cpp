@@ -12,10 +12,7 @@ using dsa::benchmark::Row;
 using dsa::benchmark::Timing;
 using nlohmann::ordered_json;
 
-ordered_json orNull(double value)
-{
-    return value > 0 ? ordered_json(value) : ordered_json(nullptr);
-}
+ordered_json orNull(double value) { return value > 0 ? ordered_json(value) : ordered_json(nullptr); }
 
 /// What has heads, and of what; empty for a selection alone.
 std::string headsOf(const Row &row)
@@ -25,7 +22,8 @@ std::string headsOf(const Row &row)
 
 } // namespace
 
-ordered_json machineDocument(const std::string &subject, const Machine &machine, const std::string &note, const dsa::benchmark::Options &method)
+ordered_json machineDocument(const std::string &subject, const Machine &machine, const std::string &note,
+                             const dsa::benchmark::Options &method)
 {
     ordered_json document;
     document["schema"] = 1;
@@ -43,7 +41,11 @@ ordered_json machineDocument(const std::string &subject, const Machine &machine,
                            {"copy_bytes_per_s", orNull(machine.bytesPerSecond)},
                            {"bf16_flops_per_s", orNull(machine.flopsLow)},
                            {"fp32_flops_per_s", orNull(machine.flopsFloat)}};
-    document["method"] = {{"rounds", method.rounds}, {"launches", method.launches}, {"order", "A B B A"}, {"graphs", machine.isCuda}, {"unit", "us a call, median"}};
+    document["method"] = {{"rounds", method.rounds},
+                          {"launches", method.launches},
+                          {"order", "A B B A"},
+                          {"graphs", machine.isCuda},
+                          {"unit", "us a call, median"}};
     document["rows"] = ordered_json::array();
     return document;
 }
@@ -52,7 +54,8 @@ ordered_json rowDocument(const Row &row)
 {
     ordered_json document;
     document["op"] = row.op;
-    document["shape"] = {{"batch", row.shape.batch}, {"queries", row.shape.queries}, {"keys", row.shape.keys}, {"k", row.shape.k}};
+    document["shape"] = {
+        {"batch", row.shape.batch}, {"queries", row.shape.queries}, {"keys", row.shape.keys}, {"k", row.shape.k}};
     if (!headsOf(row).empty()) {
         document["shape"]["heads"] = row.shape.heads;
         document["shape"]["width"] = row.shape.width;
@@ -89,28 +92,39 @@ std::vector<std::string> machineLines(const Machine &machine)
 {
     if (!machine.isCuda)
         return {"Device     CPU: no kernel is timed, only the operations' CPU path"};
-    std::vector<std::string> lines{fmt::format("Device     {} ({}), {} multiprocessors", machine.name, machine.device, machine.multiprocessors)};
+    std::vector<std::string> lines{
+        fmt::format("Device     {} ({}), {} multiprocessors", machine.name, machine.device, machine.multiprocessors)};
     if (machine.clockMhz > 0)
-        lines.push_back(fmt::format("Clocks     {:.0f} MHz while multiplying (at most {:.0f}), memory {:.0f} MHz", machine.clockMhz, machine.highestClockMhz, machine.memoryClockMhz));
-    lines.push_back(fmt::format("Ceilings   copy {:.2f} TB/s, bf16 product {:.0f} TF/s, fp32 product {:.1f} TF/s, measured here", machine.bytesPerSecond / 1e12,
-                                machine.flopsLow / 1e12, machine.flopsFloat / 1e12));
+        lines.push_back(fmt::format("Clocks     {:.0f} MHz while multiplying (at most {:.0f}), memory {:.0f} MHz",
+                                    machine.clockMhz, machine.highestClockMhz, machine.memoryClockMhz));
+    lines.push_back(
+        fmt::format("Ceilings   copy {:.2f} TB/s, bf16 product {:.0f} TF/s, fp32 product {:.1f} TF/s, measured here",
+                    machine.bytesPerSecond / 1e12, machine.flopsLow / 1e12, machine.flopsFloat / 1e12));
     return lines;
 }
 
 std::vector<std::string> rowLines(const Row &row)
 {
     const std::string heads = headsOf(row);
-    const std::string inputs = heads.empty() ? "  " + row.shape.scores + " scores" : fmt::format("  {} {}x{} {}", heads, row.shape.heads, row.shape.width, row.shape.type);
-    const std::string floor = row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
+    const std::string inputs =
+        heads.empty() ? "  " + row.shape.scores + " scores"
+                      : fmt::format("  {} {}x{} {}", heads, row.shape.heads, row.shape.width, row.shape.type);
+    const std::string floor =
+        row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
     const std::string wrong = row.wrong.empty() ? "" : "  WRONG: " + row.wrong;
-    std::vector<std::string> lines{"", fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch, row.shape.queries, row.shape.keys,
-                                                   row.shape.k, inputs, floor, wrong)};
+    std::vector<std::string> lines{"",
+                                   fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch,
+                                               row.shape.queries, row.shape.keys, row.shape.k, inputs, floor, wrong)};
     const double ours = row.timings.front().microseconds;
     for (const Timing &timing : row.timings) {
-        const std::string share = row.floorMicroseconds > 0 ? fmt::format("{:5.1f} % of the floor", 100 * row.floorMicroseconds / timing.microseconds) : "";
+        const std::string share =
+            row.floorMicroseconds > 0
+                ? fmt::format("{:5.1f} % of the floor", 100 * row.floorMicroseconds / timing.microseconds)
+                : "";
         const std::string memory = timing.peakBytes > 0 ? fmt::format("{:9.1f} MB", timing.peakBytes / 1e6) : "";
-        lines.push_back(fmt::format("  {:<11}{:10.1f} us  ({:.1f} to {:.1f})  {:6.2f} x ours  {}  {}  {}", timing.name, timing.microseconds, timing.lower, timing.upper,
-                                    timing.microseconds / ours, share, memory, timing.backend));
+        lines.push_back(fmt::format("  {:<11}{:10.1f} us  ({:.1f} to {:.1f})  {:6.2f} x ours  {}  {}  {}", timing.name,
+                                    timing.microseconds, timing.lower, timing.upper, timing.microseconds / ours, share,
+                                    memory, timing.backend));
     }
     return lines;
 }

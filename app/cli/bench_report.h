@@ -10,8 +10,8 @@
 namespace sparsescope {
 
 /// "bench", "machine", "method" and an empty "rows".
-nlohmann::ordered_json machineDocument(const std::string &subject, const dsa::benchmark::Machine &machine, const std::string &note,
-                                       const dsa::benchmark::Options &method);
+nlohmann::ordered_json machineDocument(const std::string &subject, const dsa::benchmark::Machine &machine,
+                                       const std::string &note, const dsa::benchmark::Options &method);
 nlohmann::ordered_json rowDocument(const dsa::benchmark::Row &row);
 std::vector<std::string> machineLines(const dsa::benchmark::Machine &machine);
 /// A line of the shape and one for each that was timed.

@@ -2,7 +2,8 @@
 
 namespace sparsescope {
 
-std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form, std::vector<Error> &errors)
+std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form,
+                                   std::vector<Error> &errors)
 {
     std::vector<Override> overrides;
     for (const std::string &change : changes) {

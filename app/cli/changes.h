@@ -8,6 +8,7 @@
 namespace sparsescope {
 
 /// Splits what --set got at the first '='; what has none goes into `errors`, which name the allowed `form`.
-std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form, std::vector<Error> &errors);
+std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form,
+                                   std::vector<Error> &errors);
 
 } // namespace sparsescope

@@ -50,7 +50,8 @@ Finding windowFinding()
 {
     const fs::path program = windowProgram();
     if (program.empty())
-        return {"Window", false, "the program sparsescope is not beside this one: no window and no figures", "Build with Qt 6 and QCustomPlot (./dev build)."};
+        return {"Window", false, "the program sparsescope is not beside this one: no window and no figures",
+                "Build with Qt 6 and QCustomPlot (./dev build)."};
     return {"Window", true, program.string(), ""};
 }
 
@@ -64,13 +65,15 @@ Finding diskFinding()
         file << "written and removed\n";
         file.flush();
         if (!file)
-            return {"Disk", false, folder.string() + " cannot be written", "Train from a folder that you may write, or give --out."};
+            return {"Disk", false, folder.string() + " cannot be written",
+                    "Train from a folder that you may write, or give --out."};
     }
     fs::remove(probe, code);
     const fs::space_info space = fs::space(folder, code);
     const std::string room = code ? "" : fmt::format(", {:.1f} GB free", static_cast<double>(space.available) / 1e9);
     const bool enough = code || space.available > (1u << 30);
-    return {"Disk", enough, folder.string() + " can be written" + room, enough ? "" : "Make room, or give --out on another disk."};
+    return {"Disk", enough, folder.string() + " can be written" + room,
+            enough ? "" : "Make room, or give --out on another disk."};
 }
 
 } // namespace
@@ -78,13 +81,20 @@ Finding diskFinding()
 Action declareDoctor(CLI::App &)
 {
     return [](Output &output) {
-        const std::vector<Finding> findings = {
-            {"Version", true, "sparsescope " SPARSESCOPE_VERSION, ""}, cpuFinding(), deviceFinding(), windowFinding(), presetFinding(), diskFinding()};
+        const std::vector<Finding> findings = {{"Version", true, "sparsescope " SPARSESCOPE_VERSION, ""},
+                                               cpuFinding(),
+                                               deviceFinding(),
+                                               windowFinding(),
+                                               presetFinding(),
+                                               diskFinding()};
         bool fine = true;
         output.data()["findings"] = nlohmann::ordered_json::array();
         for (const Finding &finding : findings) {
             fine = fine && finding.fine;
-            output.data()["findings"].push_back({{"subject", finding.subject}, {"ok", finding.fine}, {"text", finding.text}, {"remedy", finding.remedy}});
+            output.data()["findings"].push_back({{"subject", finding.subject},
+                                                 {"ok", finding.fine},
+                                                 {"text", finding.text},
+                                                 {"remedy", finding.remedy}});
             output.line(fmt::format("{:<8} {:<12} {}", finding.fine ? "ok" : "missing", finding.subject, finding.text));
             if (!finding.remedy.empty())
                 output.line(fmt::format("{:<21} {}", "", finding.remedy));

@@ -67,7 +67,8 @@ bool runQuietly(const std::vector<std::string> &words, std::string &why)
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
-    why = WIFEXITED(status) ? fmt::format("it ended with {}", WEXITSTATUS(status)) : fmt::format("signal {} ended it", WTERMSIG(status));
+    why = WIFEXITED(status) ? fmt::format("it ended with {}", WEXITSTATUS(status))
+                            : fmt::format("signal {} ended it", WTERMSIG(status));
     return false;
 }
 
@@ -95,7 +96,10 @@ Figures drawFigures(const fs::path &experimentFolder)
         const fs::path file = experimentFolder / (std::string(kFigure) + ending);
         std::string why;
         std::error_code code;
-        if (runQuietly({program.string(), "--export", "comparison", "--runs", experimentFolder.string(), "--out", file.string()}, why) && fs::exists(file, code))
+        if (runQuietly({program.string(), "--export", "comparison", "--runs", experimentFolder.string(), "--out",
+                        file.string()},
+                       why) &&
+            fs::exists(file, code))
             figures.files.push_back(file);
         else
             figures.note = fmt::format("{} was not drawn{}.", file.string(), why.empty() ? "" : ": " + why);

@@ -10,11 +10,18 @@ namespace sparsescope {
 Action declareForward(CLI::App &command)
 {
     const auto request = std::make_shared<ForwardRequest>();
-    command.add_option("checkpoint", request->checkpoint, "Folder with config.json and model.safetensors")->required()->type_name("CHECKPOINT");
-    command.add_option("--ids", request->ids, "Tokens: safetensors file with int64 input_ids [B,S]")->required()->type_name("FILE");
-    command.add_option("--out", request->out, "File to write: logits, hidden states, index scores, selections")->required()->type_name("FILE");
+    command.add_option("checkpoint", request->checkpoint, "Folder with config.json and model.safetensors")
+        ->required()
+        ->type_name("CHECKPOINT");
+    command.add_option("--ids", request->ids, "Tokens: safetensors file with int64 input_ids [B,S]")
+        ->required()
+        ->type_name("FILE");
+    command.add_option("--out", request->out, "File to write: logits, hidden states, index scores, selections")
+        ->required()
+        ->type_name("FILE");
     command.add_option("--dtype", request->dtype, "Type of weights and arithmetic")
-        ->check(CLI::IsMember({"float32", "float64", "bfloat16"}))->capture_default_str();
+        ->check(CLI::IsMember({"float32", "float64", "bfloat16"}))
+        ->capture_default_str();
     return [request](Output &output) {
         const ForwardSummary done = forwardToFile(*request);
         output.data()["out"] = request->out.string();

@@ -10,10 +10,7 @@ namespace {
 std::atomic<bool> stopAsked{false}; // all that the handler touches
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-extern "C" void askToStop(int)
-{
-    stopAsked = true;
-}
+extern "C" void askToStop(int) { stopAsked = true; }
 
 void install(void (*handler)(int))
 {
@@ -40,14 +37,8 @@ Interrupt::Interrupt(RunControl &control)
     });
 }
 
-Interrupt::~Interrupt()
-{
-    install(SIG_DFL);
-}
+Interrupt::~Interrupt() { install(SIG_DFL); }
 
-bool Interrupt::happened() const
-{
-    return stopAsked;
-}
+bool Interrupt::happened() const { return stopAsked; }
 
 } // namespace sparsescope

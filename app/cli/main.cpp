@@ -60,7 +60,8 @@ int main(int argc, char **argv)
         if (error.get_exit_code() == 0) // --help, --version
             return app.exit(error);
         // The parser stopped half way: --json may not have been read.
-        Output output(std::any_of(argv + 1, argv + argc, [](const char *word) { return std::string(word) == "--json"; }), quiet);
+        Output output(
+            std::any_of(argv + 1, argv + argc, [](const char *word) { return std::string(word) == "--json"; }), quiet);
         output.error({error.what(), "", "", "", "See sparsescope-cli --help."});
         output.finish(kBadUsage);
         return kBadUsage;

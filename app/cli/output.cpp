@@ -41,7 +41,8 @@ void Output::finish(int exitCode)
     document["ok"] = exitCode == 0;
     document["errors"] = nlohmann::ordered_json::array();
     for (const Error &error : m_errors)
-        document["errors"].push_back({{"path", error.where}, {"found", error.found}, {"allowed", error.allowed}, {"text", error.text()}});
+        document["errors"].push_back(
+            {{"path", error.where}, {"found", error.found}, {"allowed", error.allowed}, {"text", error.text()}});
     document.update(m_data);
     print(stdout, document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }

@@ -13,7 +13,10 @@ namespace sparsescope {
 /// document on standard output and nothing else there; with --quiet no remarks.
 class Output {
 public:
-    Output(bool json, bool quiet) : m_json(json), m_quiet(quiet) {}
+    Output(bool json, bool quiet)
+        : m_json(json)
+        , m_quiet(quiet)
+    {}
 
     bool json() const { return m_json; }
     bool quiet() const { return m_quiet; }

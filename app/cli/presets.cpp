@@ -1,6 +1,6 @@
+#include "core/base/presets.h"
 #include "app/cli/command.h"
 #include "core/base/json_reader.h"
-#include "core/base/presets.h"
 
 #include <fmt/format.h>
 
@@ -27,11 +27,13 @@ Action declarePresets(CLI::App &command)
         }
         output.data()["presets"] = nlohmann::ordered_json::array();
         for (const PresetInfo &preset : presets()) {
-            output.data()["presets"].push_back({{"name", preset.name}, {"question", preset.question}, {"path", preset.path.string()}});
+            output.data()["presets"].push_back(
+                {{"name", preset.name}, {"question", preset.question}, {"path", preset.path.string()}});
             output.line(fmt::format("{:<24} {}", preset.name, preset.question));
         }
         if (output.data()["presets"].empty()) {
-            output.error({"no presets found", presetFolder().string(), "", "", "Set SPARSESCOPE_PRESETS to the folder that holds them."});
+            output.error({"no presets found", presetFolder().string(), "", "",
+                          "Set SPARSESCOPE_PRESETS to the folder that holds them."});
             return kFailed;
         }
         return kDone;

@@ -38,7 +38,10 @@ std::string duration(double seconds)
 }
 
 Progress::Progress(const std::vector<RunConfig> &runs, Output &output)
-    : m_output(output), m_terminal(isatty(STDERR_FILENO) == 1), m_start(Clock::now()), m_lastShown(m_start)
+    : m_output(output)
+    , m_terminal(isatty(STDERR_FILENO) == 1)
+    , m_start(Clock::now())
+    , m_lastShown(m_start)
 {
     for (const RunConfig &run : runs) {
         RunProgress progress;
@@ -66,7 +69,8 @@ void Progress::onState(const StateChange &change)
     if (change.state == RunState::Failed)
         say(fmt::format("{}: failed at step {}: {}", change.run, change.step, change.reason));
     else if (change.state == RunState::Finished || change.state == RunState::Stopped)
-        say(fmt::format("{}: {} at step {}", change.run, change.state == RunState::Finished ? "done" : "stopped", change.step));
+        say(fmt::format("{}: {} at step {}", change.run, change.state == RunState::Finished ? "done" : "stopped",
+                        change.step));
 }
 
 void Progress::onStage(const StageChange &change)
@@ -107,7 +111,8 @@ std::string Progress::status() const
         done += std::min(run.step, run.steps);
     const double seconds = std::chrono::duration<double>(Clock::now() - m_start).count();
     const std::int64_t here = done - m_before;
-    std::string text = fmt::format("{:3.0f} %", 100.0 * static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, m_total)));
+    std::string text = fmt::format("{:3.0f} %", 100.0 * static_cast<double>(done) /
+                                                    static_cast<double>(std::max<std::int64_t>(1, m_total)));
     if (here > 0)
         text += ", " + duration(seconds * static_cast<double>(m_total - done) / static_cast<double>(here)) + " left";
     std::string losses;
@@ -128,7 +133,8 @@ void Progress::show(bool now)
     if (m_output.quiet())
         return;
     const auto time = Clock::now();
-    if (!now && time - m_lastShown < (m_terminal ? std::chrono::milliseconds(kTerminalInterval) : std::chrono::milliseconds(kPlainInterval)))
+    if (!now && time - m_lastShown < (m_terminal ? std::chrono::milliseconds(kTerminalInterval)
+                                                 : std::chrono::milliseconds(kPlainInterval)))
         return;
     m_lastShown = time;
     if (!m_terminal) {
@@ -138,7 +144,8 @@ void Progress::show(bool now)
     std::int64_t done = 0;
     for (const auto &[folder, run] : m_runs)
         done += std::min(run.step, run.steps);
-    fmt::print(stderr, "\r\033[K{} {}", bar(static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, m_total))), status());
+    fmt::print(stderr, "\r\033[K{} {}",
+               bar(static_cast<double>(done) / static_cast<double>(std::max<std::int64_t>(1, m_total))), status());
     std::fflush(stderr);
     m_lineOpen = true;
 }

@@ -27,7 +27,7 @@ public:
 
 private:
     struct RunProgress {
-        std::string label;                 ///< "DSA"
+        std::string label; ///< "DSA"
         std::string group;
         std::int64_t step = 0, steps = 0;
         double loss = 0;
@@ -36,13 +36,13 @@ private:
     using Clock = std::chrono::steady_clock;
 
     void show(bool now);
-    std::string status() const;            ///< "43 %, 12 s left, loss Classic 2.31, DSA 2.35"
-    void say(const std::string &text);     ///< a whole line, above the live one
+    std::string status() const;        ///< "43 %, 12 s left, loss Classic 2.31, DSA 2.35"
+    void say(const std::string &text); ///< a whole line, above the live one
 
     Output &m_output;
     const bool m_terminal;
     std::map<std::string, RunProgress> m_runs;
-    std::string m_group;                   ///< the one that trains now
+    std::string m_group; ///< the one that trains now
     Clock::time_point m_start, m_lastShown;
     std::int64_t m_total = 0, m_before = 0; ///< main steps of all runs; those done before this process
     bool m_started = false, m_lineOpen = false;

@@ -1,7 +1,7 @@
+#include "core/experiment/report.h"
 #include "app/cli/command.h"
 #include "app/cli/figures.h"
 #include "app/cli/result_table.h"
-#include "core/experiment/report.h"
 
 #include <memory>
 

@@ -24,8 +24,8 @@ struct Column {
 };
 
 struct Table {
-    const char *title;                 ///< line above; null: none
-    std::vector<Column> columns;       ///< those that no run has a value for are left out, and runs without any value too
+    const char *title;           ///< line above; null: none
+    std::vector<Column> columns; ///< those that no run has a value for are left out, and runs without any value too
 };
 
 const std::vector<Table> &tables()
@@ -38,7 +38,8 @@ const std::vector<Table> &tables()
           {"captured", {"indexer.captured"}, 3},
           {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
           {"with recency", {"counterfactual.accuracy.recency"}, 3}}},
-        {"What the selection finds. Needed keys: the k that dense attention weighs most. Answer's place: the token to copy (best layer);\n"
+        {"What the selection finds. Needed keys: the k that dense attention weighs most. Answer's place: the token to "
+         "copy (best layer);\n"
          "a model may read the answer elsewhere, from a later token that carries it on.",
          {{"needed keys found", {"selection.recall"}, 3},
           {"by random", {"selection.recall.random", "selection.recall.chance"}, 3},
@@ -102,7 +103,8 @@ void printRuns(const Table &table, const std::vector<RunReader> &runs, Output &o
             continue;
         rows[0].push_back(table.columns[c].title);
         for (std::size_t r = 0; r < values.size(); ++r)
-            rows[r + 1].push_back(values[r][c] ? fmt::format("{:.{}f}", *values[r][c], table.columns[c].decimals) : "-");
+            rows[r + 1].push_back(values[r][c] ? fmt::format("{:.{}f}", *values[r][c], table.columns[c].decimals)
+                                               : "-");
     }
     if (table.title)
         output.line(std::string("\n") + table.title);

@@ -64,7 +64,11 @@ nlohmann::ordered_json stageList(const RunConfig &run)
 {
     nlohmann::ordered_json list = nlohmann::ordered_json::array();
     for (const StageConfig &stage : stagesOf(run))
-        list.push_back({{"name", stage.name}, {"steps", stage.steps}, {"attention", toString(stage.attention)}, {"train", toString(stage.trains)}, {"kl", toString(stage.kl)}});
+        list.push_back({{"name", stage.name},
+                        {"steps", stage.steps},
+                        {"attention", toString(stage.attention)},
+                        {"train", toString(stage.trains)},
+                        {"kl", toString(stage.kl)}});
     return list;
 }
 
@@ -77,11 +81,14 @@ std::string stageText(const RunConfig &run)
 }
 
 /// Says before the start what will be trained and about what it costs. Throws ConfigFailure when it cannot fit.
-void printPlan(const ExperimentConfig &experiment, const std::vector<RunConfig> &runs, const DeviceInfo &device, Output &output)
+void printPlan(const ExperimentConfig &experiment, const std::vector<RunConfig> &runs, const DeviceInfo &device,
+               Output &output)
 {
     const DeviceSpeed speed = typicalSpeed(device.isCuda);
-    output.note(fmt::format("{}: {}", experiment.name, experiment.question.empty() ? "no question given" : experiment.question));
-    output.note(fmt::format("{} run{} on {}", runs.size(), runs.size() == 1 ? "" : "s", device.description.empty() ? device.name : device.description));
+    output.note(fmt::format("{}: {}", experiment.name,
+                            experiment.question.empty() ? "no question given" : experiment.question));
+    output.note(fmt::format("{} run{} on {}", runs.size(), runs.size() == 1 ? "" : "s",
+                            device.description.empty() ? device.name : device.description));
     if (!device.note.empty())
         output.note(device.note);
     double seconds = 0;
@@ -91,17 +98,25 @@ void printPlan(const ExperimentConfig &experiment, const std::vector<RunConfig> 
         const RunConfig &run = runs[i];
         const int vocabulary = expectedVocabulary(run);
         const std::int64_t parameters = parameterCount(run, vocabulary).total();
-        const int bytes = run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda) ? 4 : 2;
+        const int bytes =
+            run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda)
+                ? 4
+                : 2;
         const double memory = trainingMemory(run, vocabulary, bytes);
         seconds += runSeconds(run, vocabulary, speed);
         if (device.memoryBytes > 0 && memory > device.memoryBytes) {
-            errors.push_back({"needs more memory than the device has", "training.batch_size",
-                              fmt::format("{} (about {:.1f} GB) in {}", run.training.batchSize, memory / 1e9, run.folder()),
-                              fmt::format("at most {} in {:.1f} GB", largestBatch(run, vocabulary, bytes, device.memoryBytes), device.memoryBytes / 1e9), "", experiment.origin});
+            errors.push_back(
+                {"needs more memory than the device has", "training.batch_size",
+                 fmt::format("{} (about {:.1f} GB) in {}", run.training.batchSize, memory / 1e9, run.folder()),
+                 fmt::format("at most {} in {:.1f} GB", largestBatch(run, vocabulary, bytes, device.memoryBytes),
+                             device.memoryBytes / 1e9),
+                 "", experiment.origin});
         }
-        output.data()["plan"].push_back({{"run", run.folder()}, {"parameters", parameters}, {"stages", stageList(run)}, {"memory_bytes", memory}});
+        output.data()["plan"].push_back(
+            {{"run", run.folder()}, {"parameters", parameters}, {"stages", stageList(run)}, {"memory_bytes", memory}});
         if (i < kMostPlanLines)
-            output.note(fmt::format("  {}: {} parameters, k {}, {}", run.folder(), parameters, isSparse(run.model.family) ? std::to_string(run.topK()) : "-", stageText(run)));
+            output.note(fmt::format("  {}: {} parameters, k {}, {}", run.folder(), parameters,
+                                    isSparse(run.model.family) ? std::to_string(run.topK()) : "-", stageText(run)));
         else if (i == kMostPlanLines)
             output.note(fmt::format("  and {} more", runs.size() - kMostPlanLines));
     }
@@ -112,7 +127,8 @@ void printPlan(const ExperimentConfig &experiment, const std::vector<RunConfig> 
     output.data()["estimated_seconds"] = seconds;
 }
 
-std::vector<RunOutcome> trainAll(const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control, Progress &progress)
+std::vector<RunOutcome> trainAll(const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
+                                 Progress &progress)
 {
     try {
         return runExperiment(experiment, options, control, progress);
@@ -151,7 +167,10 @@ int train(const TrainOptions &options, Output &output)
     output.data()["runs"] = nlohmann::ordered_json::array();
     for (const RunOutcome &outcome : outcomes) {
         failed = failed || outcome.state == RunState::Failed;
-        output.data()["runs"].push_back({{"run", outcome.run}, {"state", toString(outcome.state)}, {"step", outcome.step}, {"reason", outcome.reason}});
+        output.data()["runs"].push_back({{"run", outcome.run},
+                                         {"state", toString(outcome.state)},
+                                         {"step", outcome.step},
+                                         {"reason", outcome.reason}});
         if (outcome.state == RunState::Failed)
             output.error({"run failed: " + outcome.reason, outcome.run, "", "", ""});
     }
@@ -168,15 +187,21 @@ int train(const TrainOptions &options, Output &output)
 Action declareTrain(CLI::App &command)
 {
     const auto options = std::make_shared<TrainOptions>();
-    command.add_option("experiment", options->experiment, "An experiment file, or the name of a preset")->required()->type_name("EXPERIMENT.json");
-    command.add_option("--out", options->out, "Folder under which the experiment gets its own")->type_name("DIR")->capture_default_str();
+    command.add_option("experiment", options->experiment, "An experiment file, or the name of a preset")
+        ->required()
+        ->type_name("EXPERIMENT.json");
+    command.add_option("--out", options->out, "Folder under which the experiment gets its own")
+        ->type_name("DIR")
+        ->capture_default_str();
     command.add_option("--set", options->changes, "Change a field: path.to.field=VALUE; may be given again")
         ->type_name("PATH=VALUE")
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
-    command.add_option("--threads", options->threads, "CPU threads; 0: as the machine has")->check(CLI::Range(0, 1024))->capture_default_str();
+    command.add_option("--threads", options->threads, "CPU threads; 0: as the machine has")
+        ->check(CLI::Range(0, 1024))
+        ->capture_default_str();
     command.add_flag("--resume", options->resume, "Go on with what is in the folder");
     return [options](Output &output) { return train(*options, output); };
 }

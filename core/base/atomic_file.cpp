@@ -64,15 +64,9 @@ void throwFileFailure(const std::string &what, const std::filesystem::path &file
     throw Failure({what, file.string(), std::strerror(code), {}, remedyFor(code)});
 }
 
-void syncFile(const std::filesystem::path &file)
-{
-    syncPath(file, O_RDONLY);
-}
+void syncFile(const std::filesystem::path &file) { syncPath(file, O_RDONLY); }
 
-void syncFolder(const std::filesystem::path &folder)
-{
-    syncPath(folder, O_RDONLY | O_DIRECTORY);
-}
+void syncFolder(const std::filesystem::path &folder) { syncPath(folder, O_RDONLY | O_DIRECTORY); }
 
 void makeFolder(const std::filesystem::path &folder)
 {
@@ -86,8 +80,8 @@ AtomicFile::AtomicFile(std::filesystem::path file)
     : m_file(std::move(file))
 {
     static std::atomic<unsigned> counter{0};
-    m_temporary = folderOf(m_file)
-        / fmt::format(".{}.{}-{}{}", m_file.filename().string(), ::getpid(), counter++, kTemporarySuffix);
+    m_temporary = folderOf(m_file) /
+                  fmt::format(".{}.{}-{}{}", m_file.filename().string(), ::getpid(), counter++, kTemporarySuffix);
     m_descriptor = ::open(m_temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (m_descriptor < 0)
         throwFileFailure("cannot write the file", m_file, errno);
@@ -132,8 +126,8 @@ bool isTemporaryName(const std::filesystem::path &file)
 {
     const std::string name = file.filename().string();
     const std::string suffix = kTemporarySuffix;
-    return name.size() > suffix.size() + 1 && name.front() == '.'
-        && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+    return name.size() > suffix.size() + 1 && name.front() == '.' &&
+           name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
 void writeFileAtomically(const std::filesystem::path &file, const std::string &content)

@@ -10,7 +10,8 @@
 namespace sparsescope {
 
 /// Holds the newest value only. The producer never waits for the consumer.
-template <class T> class Latest {
+template <class T>
+class Latest {
 public:
     void publish(std::shared_ptr<const T> value)
     {
@@ -29,7 +30,8 @@ private:
 };
 
 /// Keeps every record until it is drained.
-template <class T> class RecordQueue {
+template <class T>
+class RecordQueue {
 public:
     void push(T value)
     {

@@ -36,10 +36,7 @@ std::string extraFolders(const RunConfig &config)
 
 } // namespace
 
-std::string toString(Family family)
-{
-    return wordOf(family);
-}
+std::string toString(Family family) { return wordOf(family); }
 
 std::string displayName(Family family)
 {
@@ -47,34 +44,20 @@ std::string displayName(Family family)
     return kShown[static_cast<int>(family)];
 }
 
-bool isSparse(Family family)
-{
-    return family == Family::Sparse || family == Family::MhlaSparse;
-}
+bool isSparse(Family family) { return family == Family::Sparse || family == Family::MhlaSparse; }
 
-std::string toString(StageAttention attention)
-{
-    return wordOf(attention);
-}
+std::string toString(StageAttention attention) { return wordOf(attention); }
 
-std::string toString(StageTrains trains)
-{
-    return wordOf(trains);
-}
+std::string toString(StageTrains trains) { return wordOf(trains); }
 
-std::string toString(KlTarget target)
-{
-    return wordOf(target);
-}
+std::string toString(KlTarget target) { return wordOf(target); }
 
-std::string toString(Recipe recipe)
-{
-    return wordOf(recipe);
-}
+std::string toString(Recipe recipe) { return wordOf(recipe); }
 
 std::string RunConfig::folder() const
 {
-    return fmt::format("seq_{}/{}/seed_{}", training.sequenceLength, toString(model.family), training.seed) + extraFolders(*this);
+    return fmt::format("seq_{}/{}/seed_{}", training.sequenceLength, toString(model.family), training.seed) +
+           extraFolders(*this);
 }
 
 std::string RunConfig::lockstepGroup() const
@@ -86,7 +69,8 @@ std::vector<StageConfig> stagesOf(const RunConfig &config)
 {
     const TrainingConfig &training = config.training;
     std::vector<StageConfig> stages;
-    const auto add = [&stages](const char *name, std::int64_t steps, StageAttention attention, StageTrains trains, KlTarget kl) {
+    const auto add = [&stages](const char *name, std::int64_t steps, StageAttention attention, StageTrains trains,
+                               KlTarget kl) {
         if (steps > 0)
             stages.push_back({name, steps, attention, trains, kl, {}});
     };
@@ -103,7 +87,8 @@ std::vector<StageConfig> stagesOf(const RunConfig &config)
     const std::int64_t sparse = training.steps - dense;
     const auto addWarmup = [&] {
         if (learns)
-            add(kIndexerWarmup, training.warmupIndexerSteps, StageAttention::Dense, StageTrains::Indexer, KlTarget::Visible);
+            add(kIndexerWarmup, training.warmupIndexerSteps, StageAttention::Dense, StageTrains::Indexer,
+                KlTarget::Visible);
     };
     switch (training.recipe) {
     case Recipe::Scratch:

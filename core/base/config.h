@@ -28,8 +28,8 @@ enum class Schedule { Cosine, Constant };
 enum class Precision { Auto, Fp32, Bf16 };
 enum class RunOrder { Lockstep, Sequential };
 
-std::string toString(Family);          ///< "classic", "sparse", "mhla", "mhla_sparse"
-std::string displayName(Family);       ///< "Classic", "DSA", "MHLA", "MHLA+DSA"
+std::string toString(Family);    ///< "classic", "sparse", "mhla", "mhla_sparse"
+std::string displayName(Family); ///< "Classic", "DSA", "MHLA", "MHLA+DSA"
 bool isSparse(Family);
 std::string toString(StageAttention);
 std::string toString(StageTrains);
@@ -38,15 +38,15 @@ std::string toString(Recipe);
 
 struct DataConfig {
     std::string source = "stories";
-    std::string path;                        ///< source text, for source "text" (and needle with filler "text")
-    std::string separator = "\n\n";          ///< documents are what lies between
-    double validation = 0.1;                 ///< share of documents
+    std::string path;               ///< source text, for source "text" (and needle with filler "text")
+    std::string separator = "\n\n"; ///< documents are what lies between
+    double validation = 0.1;        ///< share of documents
     std::string tokenizer = "bytes";
     nlohmann::json options = nlohmann::json::object(); ///< generator parameters
 };
 
 struct SelectionConfig {
-    std::string kind;                        ///< by family: "none" or "lightning"
+    std::string kind; ///< by family: "none" or "lightning"
     LengthExpression topK{"L/8"};
 };
 
@@ -65,7 +65,7 @@ struct IndexerConfig {
 };
 
 struct MoeConfig {
-    int nExperts = 4;                        ///< 0: dense feed-forward in every layer
+    int nExperts = 4; ///< 0: dense feed-forward in every layer
     int expertsPerToken = 2;
     int dExpert = 512;
     int nShared = 1;
@@ -92,13 +92,13 @@ struct ModelConfig {
     int dModel = 256;
     int nLayers = 4;
     int nHeads = 8;
-    int nKvHeads = 0;                        ///< resolved: = nHeads unless given
-    int headDim = 0;                         ///< resolved: dModel / nHeads unless given
+    int nKvHeads = 0; ///< resolved: = nHeads unless given
+    int headDim = 0;  ///< resolved: dModel / nHeads unless given
     double rotaryFraction = 1.0;
     bool qkNorm = false;
     MlaConfig mla;
     IndexerConfig indexer;
-    std::string sharePattern;                ///< "F"/"S" a layer, empty: every layer has its own indexer
+    std::string sharePattern; ///< "F"/"S" a layer, empty: every layer has its own indexer
     int dFf = 512;
     MoeConfig moe;
     double ropeTheta = 10000.0;
@@ -108,48 +108,48 @@ struct ModelConfig {
 };
 
 struct StageConfig {
-    std::string name;                        ///< as shown: "Dense training"
+    std::string name; ///< as shown: "Dense training"
     std::int64_t steps = 0;
     StageAttention attention = StageAttention::Dense;
     StageTrains trains = StageTrains::All;
     KlTarget kl = KlTarget::None;
-    std::optional<double> learningRate;      ///< overrides the rate of what this stage trains
+    std::optional<double> learningRate; ///< overrides the rate of what this stage trains
 };
 
 struct TrainingConfig {
     std::int64_t sequenceLength = 128;
     int batchSize = 16;
-    std::int64_t steps = 1000;               ///< main-model steps
+    std::int64_t steps = 1000; ///< main-model steps
     Recipe recipe = Recipe::Joint;
-    std::int64_t warmupIndexerSteps = 150;   ///< indexer-only steps of recipe warmup, of frozen-warmup
-    std::vector<StageConfig> stages;         ///< only with recipe custom
-    double learningRate = 0;                 ///< resolved by family and width (EXPERIMENTS.md 6) unless given
-    double indexerLearningRate = 0;          ///< likewise
+    std::int64_t warmupIndexerSteps = 150; ///< indexer-only steps of recipe warmup, of frozen-warmup
+    std::vector<StageConfig> stages;       ///< only with recipe custom
+    double learningRate = 0;               ///< resolved by family and width (EXPERIMENTS.md 6) unless given
+    double indexerLearningRate = 0;        ///< likewise
     double klWeight = 1.0;
     Schedule schedule = Schedule::Cosine;
-    double scheduleFloor = 0.1;              ///< cosine ends at this share of the rate
-    std::int64_t warmupSteps = 0;            ///< resolved: 5 % of steps unless given
+    double scheduleFloor = 0.1;   ///< cosine ends at this share of the rate
+    std::int64_t warmupSteps = 0; ///< resolved: 5 % of steps unless given
     double weightDecay = 0.1;
     double beta1 = 0.9;
     double beta2 = 0.95;
     double gradClip = 1.0;
     Precision precision = Precision::Auto;
     std::uint64_t seed = 0;
-    std::int64_t evalEvery = 0;              ///< resolved: steps/20 unless given
+    std::int64_t evalEvery = 0; ///< resolved: steps/20 unless given
     int evalBatches = 16;
     double checkpointSeconds = 60;
     int keepCheckpoints = 2;
 };
 
 struct ProbeConfig {
-    std::string text;                        ///< empty: a validation document
-    std::int64_t every = 0;                  ///< resolved: steps/50 unless given
+    std::string text;       ///< empty: a validation document
+    std::int64_t every = 0; ///< resolved: steps/50 unless given
 };
 
 /// One run, every field resolved: nothing is left to be derived from family, width or length.
 struct RunConfig {
     int schema = 1;
-    std::string experiment;                  ///< name of the experiment
+    std::string experiment; ///< name of the experiment
     std::string question;
     DataConfig data;
     ModelConfig model;
@@ -167,8 +167,8 @@ struct RunConfig {
 };
 
 struct SweepAxis {
-    std::string path;                        ///< full path: "training.sequence_length"
-    std::string shortName;                   ///< "sequence_length"
+    std::string path;      ///< full path: "training.sequence_length"
+    std::string shortName; ///< "sequence_length"
     std::vector<nlohmann::json> values;
 };
 
@@ -178,14 +178,14 @@ struct ExperimentConfig {
     std::string question;
     std::vector<SweepAxis> sweep;
     RunOrder order = RunOrder::Lockstep;
-    nlohmann::ordered_json document;         ///< the file after --set; what experiment.json in the output holds
-    std::string origin;                      ///< file name for messages
+    nlohmann::ordered_json document; ///< the file after --set; what experiment.json in the output holds
+    std::string origin;              ///< file name for messages
 };
 
 /// "model.selection.top_k=64": the path is checked when the document is.
 struct Override {
     std::string path;
-    std::string value;                       ///< JSON, or plain text where that is no JSON
+    std::string value; ///< JSON, or plain text where that is no JSON
 };
 
 /// Reads, overrides and checks. Throws ConfigFailure with ALL errors of the file: unknown keys (naming the nearest
@@ -210,17 +210,17 @@ inline bool countsOnAxis(const StageConfig &stage) { return stage.trains != Stag
 /// What one field is: for the form, the schema, the help and the messages.
 struct FieldInfo {
     enum class Kind { Integer, Number, Text, Flag, Choice, Expression, Object, Stages };
-    std::string path;                        ///< "model.selection.top_k"
+    std::string path; ///< "model.selection.top_k"
     Kind kind = Kind::Text;
-    nlohmann::json defaultValue;             ///< null: derived, see defaultText
-    std::string defaultText;                 ///< "width / heads", "by family"
+    nlohmann::json defaultValue; ///< null: derived, see defaultText
+    std::string defaultText;     ///< "width / heads", "by family"
     std::string unit;
-    std::string help;                        ///< one sentence
-    std::string label;                       ///< for the form: "Width d"
+    std::string help;  ///< one sentence
+    std::string label; ///< for the form: "Width d"
     std::optional<double> low, high;
     std::vector<std::string> choices;
     bool nullable = false;
-    std::vector<Family> families;            ///< empty: all; else the field is hidden for the others
+    std::vector<Family> families; ///< empty: all; else the field is hidden for the others
 };
 const std::vector<FieldInfo> &configFields();
 

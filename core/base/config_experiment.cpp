@@ -37,13 +37,15 @@ std::string fullPath(const std::string &name)
 std::string shortNameOf(const std::string &path, const std::vector<std::string> &allPaths)
 {
     const auto last = [](const std::string &text) { return text.substr(text.rfind('.') + 1); };
-    const auto alike = std::count_if(allPaths.begin(), allPaths.end(), [&](const std::string &other) { return last(other) == last(path); });
+    const auto alike = std::count_if(allPaths.begin(), allPaths.end(),
+                                     [&](const std::string &other) { return last(other) == last(path); });
     return alike > 1 ? path : last(path);
 }
 
 bool maySweep(const std::string &path)
 {
-    static const std::set<std::string> kNever{"schema", "name", "question", "sweep", "run.order", "data.options", "model.yarn", "training.stages"};
+    static const std::set<std::string> kNever{"schema",    "name",         "question",   "sweep",
+                                              "run.order", "data.options", "model.yarn", "training.stages"};
     return fieldAt(path) && !kNever.count(path);
 }
 
@@ -79,11 +81,13 @@ void applyOverrides(ordered_json &document, const std::vector<Override> &overrid
         if (!info && !sweeps) {
             std::vector<std::string> known = knownPaths();
             const std::string nearest = nearestName(change.path, known);
-            addOnce(errors, {"unknown field", change.path.substr(0, 160), "", "", nearest.empty() ? "" : "Did you mean " + nearest + "?"});
+            addOnce(errors, {"unknown field", change.path.substr(0, 160), "", "",
+                             nearest.empty() ? "" : "Did you mean " + nearest + "?"});
             continue;
         }
         // A text field takes the words as they stand: --set name=2026 is a name, not a number.
-        if (info && (info->kind == FieldInfo::Kind::Text || info->kind == FieldInfo::Kind::Choice) && !value.is_string() && !(info->nullable && value.is_null()))
+        if (info && (info->kind == FieldInfo::Kind::Text || info->kind == FieldInfo::Kind::Choice) &&
+            !value.is_string() && !(info->nullable && value.is_null()))
             value = change.value;
         if (sweeps && change.path != "sweep") { // the axis name may hold dots: sweep.training.steps
             ordered_json &sweep = document["sweep"];
@@ -127,7 +131,8 @@ std::vector<SweepAxis> readSweep(const ordered_json &document, std::vector<Error
             for (const auto &[shortName, full] : kShortNames)
                 known.push_back(shortName);
             const std::string nearest = fieldAt(path) ? std::string() : nearestName(name, known);
-            errors.push_back({fieldAt(path) ? "field cannot be swept" : "unknown field", where, "", "", nearest.empty() ? "" : "Did you mean " + nearest + "?"});
+            errors.push_back({fieldAt(path) ? "field cannot be swept" : "unknown field", where, "", "",
+                              nearest.empty() ? "" : "Did you mean " + nearest + "?"});
             continue;
         }
         if (std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(index), path) > 1) {
@@ -145,7 +150,8 @@ std::vector<SweepAxis> readSweep(const ordered_json &document, std::vector<Error
             setValueAt(single, path, values[i]);
             std::vector<Error> wrong;
             readConfig(single, wrong);
-            if (wrong.empty() && std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i), values[i]) != values.begin() + static_cast<std::ptrdiff_t>(i))
+            if (wrong.empty() && std::find(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(i),
+                                           values[i]) != values.begin() + static_cast<std::ptrdiff_t>(i))
                 wrong.push_back({"", "", brief(values[i]) + " twice", "each value once", ""});
             if (wrong.empty()) {
                 axis.values.emplace_back(values[i]);
@@ -166,12 +172,16 @@ std::vector<SweepAxis> readSweep(const ordered_json &document, std::vector<Error
 std::vector<const SweepAxis *> queueOrder(const std::vector<SweepAxis> &sweep)
 {
     const auto rank = [](const SweepAxis *axis) {
-        return axis->path == "training.sequence_length" ? 0 : axis->path == "training.seed" ? 2 : axis->path == "model.family" ? 3 : 1;
+        return axis->path == "training.sequence_length" ? 0
+               : axis->path == "training.seed"          ? 2
+               : axis->path == "model.family"           ? 3
+                                                        : 1;
     };
     std::vector<const SweepAxis *> order;
     for (const SweepAxis &axis : sweep)
         order.push_back(&axis);
-    std::stable_sort(order.begin(), order.end(), [&](const SweepAxis *a, const SweepAxis *b) { return rank(a) < rank(b); });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](const SweepAxis *a, const SweepAxis *b) { return rank(a) < rank(b); });
     return order;
 }
 
@@ -181,7 +191,8 @@ std::string axisValue(const nlohmann::json &value)
 }
 
 /// Reads and resolves every run of the product, in queue order.
-void forEachRun(const ordered_json &document, const std::vector<SweepAxis> &sweep, const std::function<void(ReadConfig)> &each)
+void forEachRun(const ordered_json &document, const std::vector<SweepAxis> &sweep,
+                const std::function<void(ReadConfig)> &each)
 {
     const std::vector<const SweepAxis *> order = queueOrder(sweep);
     std::vector<std::size_t> at(order.size(), 0);
@@ -217,7 +228,8 @@ void requireHeader(const ordered_json &document, const ReadConfig &read, std::ve
 
 } // namespace
 
-ExperimentConfig parseExperiment(const ordered_json &source, const std::string &origin, const std::vector<Override> &overrides)
+ExperimentConfig parseExperiment(const ordered_json &source, const std::string &origin,
+                                 const std::vector<Override> &overrides)
 {
     std::vector<Error> errors;
     const auto refuse = [&] {
@@ -226,7 +238,8 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
         throw ConfigFailure(std::move(errors));
     };
     if (!source.is_object()) {
-        errors.push_back({"not an experiment", "", brief(source), "an object with schema, name and the fields to set", ""});
+        errors.push_back(
+            {"not an experiment", "", brief(source), "an object with schema, name and the fields to set", ""});
         refuse();
     }
     ordered_json document = source;
@@ -243,7 +256,8 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
     for (const SweepAxis &axis : sweep)
         runs = std::min(runs * axis.values.size(), kMostRuns + 1);
     if (runs > kMostRuns) {
-        errors.push_back({"too many runs", "sweep", fmt::format("more than {}", kMostRuns), fmt::format("at most {} runs", kMostRuns), ""});
+        errors.push_back({"too many runs", "sweep", fmt::format("more than {}", kMostRuns),
+                          fmt::format("at most {} runs", kMostRuns), ""});
         refuse();
     }
     std::map<std::string, int> folders;
@@ -251,7 +265,8 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
         run.bad.insert(bad.begin(), bad.end());
         checkRun(run, errors);
         if (++folders[run.config.folder()] == 2)
-            addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(), "values that differ in letters, digits, '.', '_' or '-'", ""});
+            addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(),
+                             "values that differ in letters, digits, '.', '_' or '-'", ""});
     });
     if (!errors.empty())
         refuse();

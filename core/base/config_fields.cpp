@@ -9,7 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-template <class T> json defaultOf(const T &value)
+template <class T>
+json defaultOf(const T &value)
 {
     if constexpr (std::is_enum_v<T>)
         return wordOf(value);
@@ -20,11 +21,9 @@ json defaultOf(const LengthExpression &value)
 {
     return value.isNumber() ? json(value.evaluate(1)) : json(value.text());
 }
-json defaultOf(const std::vector<StageConfig> &)
-{
-    return json::array();
-}
-template <class T> json defaultOf(const std::optional<T> &value)
+json defaultOf(const std::vector<StageConfig> &) { return json::array(); }
+template <class T>
+json defaultOf(const std::optional<T> &value)
 {
     return value ? defaultOf(*value) : json();
 }
@@ -32,14 +31,20 @@ template <class T> json defaultOf(const std::optional<T> &value)
 /// Lists the fields with their defaults.
 class Collector {
 public:
-    template <class T> void operator()(FieldInfo info, const T &value)
+    template <class T>
+    void operator()(FieldInfo info, const T &value)
     {
         if (info.defaultText.empty())
             info.defaultValue = defaultOf(value);
         fields.push_back(std::move(info));
     }
-    template <class Int> void expression(const FieldInfo &info, Int value, std::int64_t) { (*this)(info, value); }
-    template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &, const Inner &inner)
+    template <class Int>
+    void expression(const FieldInfo &info, Int value, std::int64_t)
+    {
+        (*this)(info, value);
+    }
+    template <class Group, class Inner>
+    void group(const FieldInfo &info, std::optional<Group> &, const Inner &inner)
     {
         fields.push_back(info);
         Group defaults;
@@ -50,8 +55,9 @@ public:
 
 FieldInfo sweepField()
 {
-    FieldInfo info = field::object("sweep", "Sweep", "Any path above with a list of values; the runs are their product. "
-                                                     "family, sequence_length, seed and top_k are accepted as short names");
+    FieldInfo info = field::object("sweep", "Sweep",
+                                   "Any path above with a list of values; the runs are their product. "
+                                   "family, sequence_length, seed and top_k are accepted as short names");
     info.defaultValue = json::object();
     return info;
 }
@@ -66,7 +72,10 @@ json stageSchema()
     describeStage(collector, stage);
     for (const FieldInfo &info : collector.fields)
         properties[info.path] = schemaOf(info);
-    return {{"type", "object"}, {"properties", properties}, {"required", {"steps", "attention", "train", "kl"}}, {"additionalProperties", false}};
+    return {{"type", "object"},
+            {"properties", properties},
+            {"required", {"steps", "attention", "train", "kl"}},
+            {"additionalProperties", false}};
 }
 
 json schemaOf(const FieldInfo &info)
@@ -87,14 +96,23 @@ json schemaOf(const FieldInfo &info)
         schema["type"] = "number";
         range(schema);
         break;
-    case FieldInfo::Kind::Text: schema["type"] = "string"; break;
-    case FieldInfo::Kind::Flag: schema["type"] = "boolean"; break;
-    case FieldInfo::Kind::Choice: schema["enum"] = info.choices; break;
-    case FieldInfo::Kind::Object: schema["type"] = "object"; break;
+    case FieldInfo::Kind::Text:
+        schema["type"] = "string";
+        break;
+    case FieldInfo::Kind::Flag:
+        schema["type"] = "boolean";
+        break;
+    case FieldInfo::Kind::Choice:
+        schema["enum"] = info.choices;
+        break;
+    case FieldInfo::Kind::Object:
+        schema["type"] = "object";
+        break;
     case FieldInfo::Kind::Expression: {
         json number{{"type", "integer"}};
         range(number);
-        schema["anyOf"] = {number, {{"type", "string"}, {"pattern", "^ *([1-9][0-9]*|L)( *[*/] *([1-9][0-9]*|L))* *$"}}};
+        schema["anyOf"] = {number,
+                           {{"type", "string"}, {"pattern", "^ *([1-9][0-9]*|L)( *[*/] *([1-9][0-9]*|L))* *$"}}};
         break;
     }
     case FieldInfo::Kind::Stages:
@@ -136,7 +154,8 @@ const std::vector<FieldInfo> &configFields()
         RunConfig defaults;
         Collector collector;
         describe(collector, defaults);
-        const auto order = std::find_if(collector.fields.begin(), collector.fields.end(), [](const FieldInfo &f) { return f.path == "run.order"; });
+        const auto order = std::find_if(collector.fields.begin(), collector.fields.end(),
+                                        [](const FieldInfo &f) { return f.path == "run.order"; });
         collector.fields.insert(order, sweepField());
         return std::move(collector.fields);
     }();

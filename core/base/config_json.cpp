@@ -7,7 +7,8 @@ namespace {
 
 using nlohmann::ordered_json;
 
-template <class T> ordered_json written(const T &value)
+template <class T>
+ordered_json written(const T &value)
 {
     if constexpr (std::is_enum_v<T>)
         return wordOf(value);
@@ -18,7 +19,8 @@ ordered_json written(const LengthExpression &value)
 {
     return value.isNumber() ? ordered_json(value.evaluate(1)) : ordered_json(value.text());
 }
-template <class T> ordered_json written(const std::optional<T> &value)
+template <class T>
+ordered_json written(const std::optional<T> &value)
 {
     return value ? written(*value) : ordered_json();
 }
@@ -26,7 +28,8 @@ ordered_json written(const std::vector<StageConfig> &stages);
 
 class Writer {
 public:
-    template <class T> void operator()(const FieldInfo &info, const T &value)
+    template <class T>
+    void operator()(const FieldInfo &info, const T &value)
     {
         // An empty text of a field that may be null, or that has no default of its own, means "not set".
         if constexpr (std::is_same_v<T, std::string>) {
@@ -37,11 +40,13 @@ public:
         }
         setValueAt(document, info.path, written(value));
     }
-    template <class Int> void expression(const FieldInfo &info, Int value, std::int64_t)
+    template <class Int>
+    void expression(const FieldInfo &info, Int value, std::int64_t)
     {
         setValueAt(document, info.path, value);
     }
-    template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
+    template <class Group, class Inner>
+    void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
     {
         if (value)
             inner(*value);
@@ -90,7 +95,9 @@ RunConfig runConfigFromJson(const ordered_json &document, const std::string &ori
             addOnce(errors, {"missing field", required, "", "", ""});
     }
     if (const auto axes = document.find(kExtraAxes); axes != document.end()) {
-        const auto isText = [](const ordered_json &axis, const char *key) { return axis.is_object() && axis.contains(key) && axis[key].is_string(); };
+        const auto isText = [](const ordered_json &axis, const char *key) {
+            return axis.is_object() && axis.contains(key) && axis[key].is_string();
+        };
         for (const ordered_json &axis : *axes) {
             if (isText(axis, "name") && isText(axis, "value"))
                 read.config.extraAxes.emplace_back(axis["name"].get<std::string>(), axis["value"].get<std::string>());

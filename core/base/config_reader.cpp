@@ -20,13 +20,15 @@ std::string didYouMean(const std::string &name, const std::vector<std::string> &
     return nearest.empty() ? std::string() : "Did you mean " + nearest + "?";
 }
 
-template <class Enum, std::enable_if_t<std::is_enum_v<Enum>, int> = 0> bool readValue(const FieldInfo &, const ordered_json &value, Enum &out)
+template <class Enum, std::enable_if_t<std::is_enum_v<Enum>, int> = 0>
+bool readValue(const FieldInfo &, const ordered_json &value, Enum &out)
 {
     return value.is_string() && fromWord(value.get<std::string>(), out);
 }
 
 /// Keys of an object that none of `known` names.
-void reportUnknown(const ordered_json &object, const std::string &prefix, const std::vector<std::string> &known, std::vector<Error> &errors)
+void reportUnknown(const ordered_json &object, const std::string &prefix, const std::vector<std::string> &known,
+                   std::vector<Error> &errors)
 {
     for (const auto &[key, value] : object.items()) {
         if (std::find(known.begin(), known.end(), key) == known.end())
@@ -37,9 +39,14 @@ void reportUnknown(const ordered_json &object, const std::string &prefix, const 
 /// Reads one document. `prefix` stands before every path in messages ("training.stages[1].").
 class Reader {
 public:
-    Reader(const ordered_json &document, std::string prefix, std::vector<Error> &errors) : m_document(document), m_prefix(std::move(prefix)), m_errors(errors) {}
+    Reader(const ordered_json &document, std::string prefix, std::vector<Error> &errors)
+        : m_document(document)
+        , m_prefix(std::move(prefix))
+        , m_errors(errors)
+    {}
 
-    template <class T> void operator()(const FieldInfo &info, T &value)
+    template <class T>
+    void operator()(const FieldInfo &info, T &value)
     {
         const ordered_json *node = valueAt(m_document, info.path);
         if (!node)
@@ -60,7 +67,8 @@ public:
         for (std::size_t i = 0; i < node->size(); ++i)
             readStage((*node)[i], fmt::format("{}[{}]", info.path, i), stages);
     }
-    template <class Int> void expression(const FieldInfo &info, Int &value, std::int64_t sequenceLength)
+    template <class Int>
+    void expression(const FieldInfo &info, Int &value, std::int64_t sequenceLength)
     {
         LengthExpression expression;
         (*this)(info, expression);
@@ -72,7 +80,8 @@ public:
         else
             refuse(info, *valueAt(m_document, info.path));
     }
-    template <class Group, class Inner> void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
+    template <class Group, class Inner>
+    void group(const FieldInfo &info, std::optional<Group> &value, const Inner &inner)
     {
         const ordered_json *node = valueAt(m_document, info.path);
         if (!node)
@@ -129,7 +138,9 @@ private:
         if (!reader.bad.empty())
             refuseStage(path);
         if (stage.name.empty())
-            stage.name = stage.trains == StageTrains::Indexer ? "Indexer warm-up" : stage.attention == StageAttention::Dense ? "Dense training" : "Sparse training";
+            stage.name = stage.trains == StageTrains::Indexer       ? "Indexer warm-up"
+                         : stage.attention == StageAttention::Dense ? "Dense training"
+                                                                    : "Sparse training";
         stages.push_back(std::move(stage));
     }
 
@@ -144,7 +155,8 @@ void checkGroup(const ordered_json &node, const std::string &prefix, std::vector
         const std::string path = prefix + key;
         const FieldInfo *info = fieldAt(path);
         const std::string below = path + ".";
-        const bool isGroup = std::any_of(knownPaths().begin(), knownPaths().end(), [&](const std::string &known) { return known.rfind(below, 0) == 0; });
+        const bool isGroup = std::any_of(knownPaths().begin(), knownPaths().end(),
+                                         [&](const std::string &known) { return known.rfind(below, 0) == 0; });
         if (isGroup && value.is_object())
             checkGroup(value, below, errors); // as deep as the known paths are, never as the document
         else if (isGroup && !info)
@@ -154,10 +166,7 @@ void checkGroup(const ordered_json &node, const std::string &prefix, std::vector
     }
 }
 
-bool isRecall(const std::string &source)
-{
-    return source != "stories" && source != "text" && source != "noise";
-}
+bool isRecall(const std::string &source) { return source != "stories" && source != "text" && source != "noise"; }
 
 } // namespace
 
@@ -234,13 +243,15 @@ void resolve(ReadConfig &read)
     if (!given("model.family")) { // the kinds alone say which family is meant
         const bool latent = given("model.attention.kind") && model.attention == AttentionKind::Mla;
         const bool dense = given("model.selection.kind") && model.selection.kind == "none";
-        model.family = latent ? (dense ? Family::Mhla : Family::MhlaSparse) : (dense ? Family::Classic : Family::Sparse);
+        model.family =
+            latent ? (dense ? Family::Mhla : Family::MhlaSparse) : (dense ? Family::Classic : Family::Sparse);
     }
     const bool latent = model.family == Family::Mhla || model.family == Family::MhlaSparse;
     if (!given("model.attention.kind"))
         model.attention = latent ? AttentionKind::Mla : AttentionKind::Mha;
     // A selection kind beside swept families is meant for the sparse ones among them.
-    const bool leftToFamily = !isSparse(model.family) && read.swept.count("model.family") && !read.swept.count("model.selection.kind");
+    const bool leftToFamily =
+        !isSparse(model.family) && read.swept.count("model.family") && !read.swept.count("model.selection.kind");
     if (!given("model.selection.kind") || leftToFamily)
         model.selection.kind = isSparse(model.family) ? "lightning" : "none";
 
@@ -266,7 +277,10 @@ void resolve(ReadConfig &read)
     const bool recall = isRecall(config.data.source);
     const int width = model.dModel;
     if (!given("training.learning_rate"))
-        training.learningRate = width < 96 ? (recall ? 3e-3 : 4e-3) : width < 192 ? 2e-3 : width <= 512 ? 1.5e-3 : 1.5e-3 * 512 / width;
+        training.learningRate = width < 96     ? (recall ? 3e-3 : 4e-3)
+                                : width < 192  ? 2e-3
+                                : width <= 512 ? 1.5e-3
+                                               : 1.5e-3 * 512 / width;
     if (!given("training.indexer_learning_rate"))
         training.indexerLearningRate = width < 96 ? (recall ? 3e-3 : 5e-3) : width < 192 ? 4e-3 : 2e-3;
 }

@@ -15,16 +15,17 @@ namespace sparsescope {
 /// A run as read from a document, with what later steps must know about the reading.
 struct ReadConfig {
     RunConfig config;
-    std::set<std::string> given;       ///< paths whose value came from the document
-    std::set<std::string> bad;         ///< paths whose value was refused; checks that need them are skipped
-    std::set<std::string> swept;       ///< paths that the sweep sets
+    std::set<std::string> given; ///< paths whose value came from the document
+    std::set<std::string> bad;   ///< paths whose value was refused; checks that need them are skipped
+    std::set<std::string> swept; ///< paths that the sweep sets
 };
 
 /// Reads every field; appends what is wrong to `errors` (where = JSON path). Unknown keys are reported by checkKeys.
 ReadConfig readConfig(const nlohmann::ordered_json &document, std::vector<Error> &errors);
 
 /// Reports keys that no field has, and groups that are no objects. `extra`: top-level keys that are read elsewhere.
-void checkKeys(const nlohmann::ordered_json &document, const std::vector<std::string> &extra, std::vector<Error> &errors);
+void checkKeys(const nlohmann::ordered_json &document, const std::vector<std::string> &extra,
+               std::vector<Error> &errors);
 
 /// Fills what is derived from family, width, steps and source (CONTRACTS.md 1, EXPERIMENTS.md 6).
 void resolve(ReadConfig &read);

@@ -2,57 +2,71 @@
 
 #include "core/base/config.h"
 
-#include <string>
 #include <iterator>
+#include <string>
 #include <vector>
 
 /// How the enums of config.h are spelled in documents. One table an enum, in the order of its values.
 namespace sparsescope {
 
-template <class Enum> struct Words;
-template <> struct Words<Family> {
+template <class Enum>
+struct Words;
+template <>
+struct Words<Family> {
     static constexpr const char *kNames[] = {"classic", "sparse", "mhla", "mhla_sparse"};
 };
-template <> struct Words<AttentionKind> {
+template <>
+struct Words<AttentionKind> {
     static constexpr const char *kNames[] = {"mha", "mla"};
 };
-template <> struct Words<RopeStyle> {
+template <>
+struct Words<RopeStyle> {
     static constexpr const char *kNames[] = {"half-split", "interleaved"};
 };
-template <> struct Words<Recipe> {
+template <>
+struct Words<Recipe> {
     static constexpr const char *kNames[] = {"scratch", "warmup", "joint", "frozen-warmup", "custom"};
 };
-template <> struct Words<StageAttention> {
+template <>
+struct Words<StageAttention> {
     static constexpr const char *kNames[] = {"dense", "sparse"};
 };
-template <> struct Words<StageTrains> {
+template <>
+struct Words<StageTrains> {
     static constexpr const char *kNames[] = {"all", "main", "indexer"};
 };
-template <> struct Words<KlTarget> {
+template <>
+struct Words<KlTarget> {
     static constexpr const char *kNames[] = {"none", "visible", "selected"};
 };
-template <> struct Words<Schedule> {
+template <>
+struct Words<Schedule> {
     static constexpr const char *kNames[] = {"cosine", "constant"};
 };
-template <> struct Words<Precision> {
+template <>
+struct Words<Precision> {
     static constexpr const char *kNames[] = {"auto", "fp32", "bf16"};
 };
-template <> struct Words<RunOrder> {
+template <>
+struct Words<RunOrder> {
     static constexpr const char *kNames[] = {"lockstep", "sequential"};
 };
 
-template <class Enum> std::vector<std::string> wordsOf()
+template <class Enum>
+std::vector<std::string> wordsOf()
 {
     return {std::begin(Words<Enum>::kNames), std::end(Words<Enum>::kNames)};
 }
 
-template <class Enum> std::string wordOf(Enum value)
+template <class Enum>
+std::string wordOf(Enum value)
 {
     return Words<Enum>::kNames[static_cast<int>(value)];
 }
 
 /// False and `out` unchanged for an unknown word.
-template <class Enum> bool fromWord(const std::string &word, Enum &out)
+template <class Enum>
+bool fromWord(const std::string &word, Enum &out)
 {
     int index = 0;
     for (const char *name : Words<Enum>::kNames) {

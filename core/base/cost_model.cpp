@@ -18,8 +18,10 @@ struct Shape {
 Shape shapeOf(const ModelConfig &model)
 {
     if (model.attention == AttentionKind::Mla)
-        return {double(model.dModel), double(model.nHeads), double(model.nHeads), double(model.mla.qkNopeHeadDim + model.mla.qkRopeHeadDim), double(model.mla.vHeadDim)};
-    return {double(model.dModel), double(model.nHeads), double(model.nKvHeads), double(model.headDim), double(model.headDim)};
+        return {double(model.dModel), double(model.nHeads), double(model.nHeads),
+                double(model.mla.qkNopeHeadDim + model.mla.qkRopeHeadDim), double(model.mla.vHeadDim)};
+    return {double(model.dModel), double(model.nHeads), double(model.nKvHeads), double(model.headDim),
+            double(model.headDim)};
 }
 
 bool hasIndexer(const ModelConfig &model)
@@ -31,7 +33,8 @@ std::int64_t indexerLayers(const ModelConfig &model)
 {
     if (!hasIndexer(model))
         return 0;
-    return model.sharePattern.empty() ? model.nLayers : std::count(model.sharePattern.begin(), model.sharePattern.end(), 'F');
+    return model.sharePattern.empty() ? model.nLayers
+                                      : std::count(model.sharePattern.begin(), model.sharePattern.end(), 'F');
 }
 
 std::int64_t sparseLayers(const ModelConfig &model) ///< layers with experts
@@ -50,7 +53,8 @@ std::int64_t projectionWeights(const ModelConfig &model)
     const MlaConfig &mla = model.mla;
     const std::int64_t queries = h * (mla.qkNopeHeadDim + mla.qkRopeHeadDim);
     const std::int64_t down = mla.qLoraRank ? std::int64_t(*mla.qLoraRank) * (d + queries) : d * queries;
-    return down + d * (mla.kvLoraRank + mla.qkRopeHeadDim) + std::int64_t(mla.kvLoraRank) * h * (mla.qkNopeHeadDim + mla.vHeadDim) + d * h * mla.vHeadDim;
+    return down + d * (mla.kvLoraRank + mla.qkRopeHeadDim) +
+           std::int64_t(mla.kvLoraRank) * h * (mla.qkNopeHeadDim + mla.vHeadDim) + d * h * mla.vHeadDim;
 }
 
 std::int64_t projectionNorms(const ModelConfig &model)
@@ -78,7 +82,8 @@ double feedForwardWeightsPerToken(const ModelConfig &model)
     const double expert = 3.0 * model.dModel * model.moe.dExpert;
     const double dense = 3.0 * model.dModel * model.dFf;
     const double withExperts = double(sparseLayers(model));
-    return withExperts * (expert * (model.moe.expertsPerToken + model.moe.nShared) + double(model.dModel) * model.moe.nExperts) +
+    return withExperts *
+               (expert * (model.moe.expertsPerToken + model.moe.nShared) + double(model.dModel) * model.moe.nExperts) +
            (model.nLayers - withExperts) * dense;
 }
 
@@ -89,7 +94,8 @@ ParameterCount parameterCount(const RunConfig &config, int vocabulary)
     const ModelConfig &model = config.model;
     const std::int64_t d = model.dModel, layers = model.nLayers, withExperts = sparseLayers(model);
     const MoeConfig &moe = model.moe;
-    const std::int64_t expertLayer = d * moe.nExperts + 3 * d * moe.dExpert * (std::int64_t(moe.nExperts) + moe.nShared);
+    const std::int64_t expertLayer =
+        d * moe.nExperts + 3 * d * moe.dExpert * (std::int64_t(moe.nExperts) + moe.nShared);
     ParameterCount count;
     count.main = (model.tieEmbeddings ? 1 : 2) * std::int64_t(vocabulary) * d + d;
     count.main += layers * (2 * d + projectionWeights(model) + projectionNorms(model));
@@ -156,12 +162,16 @@ double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActiv
 {
     const ModelConfig &model = config.model;
     const Shape shape = shapeOf(model);
-    const double weights = 16.0 * double(parameterCount(config, vocabulary).total()); // fp32 weight, gradient, two moments
+    const double weights =
+        16.0 * double(parameterCount(config, vocabulary).total()); // fp32 weight, gradient, two moments
     const double tokens = tokensOf(config);
-    const double attention = 2 * shape.heads * (shape.keyDim + shape.valueDim) + 2 * shape.keyHeads * (shape.keyDim + shape.valueDim);
-    const double active = model.moe.nExperts > 0 ? double(model.moe.expertsPerToken + model.moe.nShared) * model.moe.dExpert : model.dFf;
+    const double attention =
+        2 * shape.heads * (shape.keyDim + shape.valueDim) + 2 * shape.keyHeads * (shape.keyDim + shape.valueDim);
+    const double active =
+        model.moe.nExperts > 0 ? double(model.moe.expertsPerToken + model.moe.nShared) * model.moe.dExpert : model.dFf;
     const double index = hasIndexer(model) ? 3.0 * model.indexer.nHeads * model.indexer.headDim : 0;
-    const double perLayer = 8 * shape.width + attention + 4 * active + index + double(config.training.sequenceLength + 63) / 32;
+    const double perLayer =
+        8 * shape.width + attention + 4 * active + index + double(config.training.sequenceLength + 63) / 32;
     const double activations = tokens * model.nLayers * perLayer * bytesPerActivation;
     const double logits = tokens * vocabulary * 12.0; // logits, their log-softmax and gradient, fp32
     return weights + activations + logits;
@@ -185,10 +195,7 @@ int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation
     return low;
 }
 
-DeviceSpeed typicalSpeed(bool isCuda)
-{
-    return isCuda ? DeviceSpeed{20e12, 6e-6} : DeviceSpeed{30e9, 12e-6};
-}
+DeviceSpeed typicalSpeed(bool isCuda) { return isCuda ? DeviceSpeed{20e12, 6e-6} : DeviceSpeed{30e9, 12e-6}; }
 
 double runSeconds(const RunConfig &config, int vocabulary, const DeviceSpeed &speed)
 {
@@ -203,11 +210,13 @@ double runSeconds(const RunConfig &config, int vocabulary, const DeviceSpeed &sp
             operations += kSelection;
         if (stage.kl != KlTarget::None)
             operations += kIndexerLoss;
-        const double step = (operations * model.nLayers + kOutside) * speed.secondsPerOperation + stepFlops(config, vocabulary, stage).total() / speed.flopsPerSecond;
+        const double step = (operations * model.nLayers + kOutside) * speed.secondsPerOperation +
+                            stepFlops(config, vocabulary, stage).total() / speed.flopsPerSecond;
         seconds += double(stage.steps) * step;
         lastStep = step;
     }
-    const double evaluations = double(config.training.steps) / double(std::max<std::int64_t>(1, config.training.evalEvery)) + 1;
+    const double evaluations =
+        double(config.training.steps) / double(std::max<std::int64_t>(1, config.training.evalEvery)) + 1;
     return seconds + evaluations * config.training.evalBatches * lastStep / kForwardAndBackward;
 }
 

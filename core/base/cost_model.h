@@ -18,12 +18,12 @@ ParameterCount parameterCount(const RunConfig &config, int vocabulary);
 
 /// Operations of one optimiser step of a stage, by part.
 struct StepFlops {
-    double projections = 0;   ///< of query, key, value and output
-    double attention = 0;     ///< scores and sums over the keys
-    double indexer = 0;       ///< its projections and scores
-    double indexerLoss = 0;   ///< teacher and backward of the KL
-    double feedForward = 0;   ///< dense layers, router, experts
-    double head = 0;          ///< logits
+    double projections = 0; ///< of query, key, value and output
+    double attention = 0;   ///< scores and sums over the keys
+    double indexer = 0;     ///< its projections and scores
+    double indexerLoss = 0; ///< teacher and backward of the KL
+    double feedForward = 0; ///< dense layers, router, experts
+    double head = 0;        ///< logits
     double total() const { return projections + attention + indexer + indexerLoss + feedForward + head; }
 };
 StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage);

@@ -37,10 +37,14 @@ std::string Error::text() const
     return text;
 }
 
-Failure::Failure(Error error) : std::runtime_error(error.text()), m_error(std::move(error)) {}
+Failure::Failure(Error error)
+    : std::runtime_error(error.text())
+    , m_error(std::move(error))
+{}
 
-ConfigFailure::ConfigFailure(std::vector<Error> errors) : std::runtime_error(joined(errors)), m_errors(std::move(errors))
-{
-}
+ConfigFailure::ConfigFailure(std::vector<Error> errors)
+    : std::runtime_error(joined(errors))
+    , m_errors(std::move(errors))
+{}
 
 } // namespace sparsescope

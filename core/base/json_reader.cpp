@@ -54,7 +54,8 @@ void checkDepth(const std::string &text, const std::string &origin)
             inString = true;
         } else if (c == '{' || c == '[') {
             if (++depth > kDeepestJson)
-                throw Failure({"nested too deeply", origin + ", " + position(text, i), "", fmt::format("{} levels", kDeepestJson), ""});
+                throw Failure({"nested too deeply", origin + ", " + position(text, i), "",
+                               fmt::format("{} levels", kDeepestJson), ""});
         } else if (c == '}' || c == ']') {
             --depth;
         }
@@ -76,13 +77,15 @@ bool inRange(const FieldInfo &field, double number)
     return (!field.low || number >= *field.low) && (!field.high || number <= *field.high);
 }
 
-template <class T> bool readWhole(const FieldInfo &field, const ordered_json &value, T &out)
+template <class T>
+bool readWhole(const FieldInfo &field, const ordered_json &value, T &out)
 {
     const std::optional<double> number = numberOf(value);
     // Whole numbers beyond 2^53 have no exact double: none of our fields goes there.
     if (!number || std::floor(*number) != *number || std::abs(*number) > 9007199254740992.0 || !inRange(field, *number))
         return false;
-    if (*number < static_cast<double>(std::numeric_limits<T>::lowest()) || *number > static_cast<double>(std::numeric_limits<T>::max()))
+    if (*number < static_cast<double>(std::numeric_limits<T>::lowest()) ||
+        *number > static_cast<double>(std::numeric_limits<T>::max()))
         return false;
     out = static_cast<T>(*number);
     return true;
@@ -96,7 +99,11 @@ bool isUtf8(const std::string &text)
     const std::size_t size = text.size();
     for (std::size_t i = 0; i < size;) {
         const unsigned char lead = bytes[i];
-        const int more = lead < 0x80 ? 0 : lead >= 0xC2 && lead < 0xE0 ? 1 : lead >= 0xE0 && lead < 0xF0 ? 2 : lead >= 0xF0 && lead < 0xF5 ? 3 : -1;
+        const int more = lead < 0x80                   ? 0
+                         : lead >= 0xC2 && lead < 0xE0 ? 1
+                         : lead >= 0xE0 && lead < 0xF0 ? 2
+                         : lead >= 0xF0 && lead < 0xF5 ? 3
+                                                       : -1;
         if (more < 0 || i + more >= size)
             return false;
         for (int j = 1; j <= more; ++j) {
@@ -105,7 +112,8 @@ bool isUtf8(const std::string &text)
         }
         const unsigned char second = more > 0 ? bytes[i + 1] : 0;
         const bool overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
-        const bool outside = (lead == 0xED && second > 0x9F) || (lead == 0xF4 && second > 0x8F); // surrogates; above 10FFFF
+        const bool outside =
+            (lead == 0xED && second > 0x9F) || (lead == 0xF4 && second > 0x8F); // surrogates; above 10FFFF
         if (overlong || outside)
             return false;
         i += more + 1;
@@ -129,7 +137,8 @@ std::string readTextFile(const std::filesystem::path &file, std::uintmax_t limit
     while (stream.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || stream.gcount() > 0) {
         text.append(chunk.data(), static_cast<std::size_t>(stream.gcount()));
         if (text.size() > limit)
-            throw Failure({"file is too large", file.string(), fmt::format("more than {} bytes", limit), fmt::format("{} MiB", limit >> 20), ""});
+            throw Failure({"file is too large", file.string(), fmt::format("more than {} bytes", limit),
+                           fmt::format("{} MiB", limit >> 20), ""});
     }
     if (stream.bad())
         throw Failure({"file cannot be read", file.string(), "", "", ""});
@@ -160,7 +169,8 @@ ordered_json parseJson(const std::string &text, const std::string &origin)
         document = ordered_json::parse(text, watch);
     } catch (const nlohmann::json::parse_error &error) {
         const std::size_t byte = error.byte == 0 ? 0 : error.byte - 1;
-        throw Failure({"not valid JSON (" + reason(error.what()) + ")", origin + ", " + position(text, byte), "", "", ""});
+        throw Failure(
+            {"not valid JSON (" + reason(error.what()) + ")", origin + ", " + position(text, byte), "", "", ""});
     } catch (const nlohmann::json::exception &error) {
         throw Failure({"not valid JSON (" + reason(error.what()) + ")", origin, "", "", ""});
     }
@@ -169,10 +179,7 @@ ordered_json parseJson(const std::string &text, const std::string &origin)
     return document;
 }
 
-ordered_json readJsonFile(const std::filesystem::path &file)
-{
-    return parseJson(readTextFile(file), file.string());
-}
+ordered_json readJsonFile(const std::filesystem::path &file) { return parseJson(readTextFile(file), file.string()); }
 
 std::string brief(const ordered_json &value)
 {
@@ -194,7 +201,8 @@ std::string allowedText(const FieldInfo &field)
 {
     std::string text;
     const auto number = [](double value) {
-        return std::floor(value) == value && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value) : fmt::format("{:g}", value);
+        return std::floor(value) == value && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
+                                                                    : fmt::format("{:g}", value);
     };
     switch (field.kind) {
     case FieldInfo::Kind::Integer:
@@ -208,11 +216,21 @@ std::string allowedText(const FieldInfo &field)
         if (field.kind == FieldInfo::Kind::Expression)
             text += ", or an expression such as L/8";
         break;
-    case FieldInfo::Kind::Text: text = "text"; break;
-    case FieldInfo::Kind::Flag: text = "true or false"; break;
-    case FieldInfo::Kind::Choice: text = listed(field.choices); break;
-    case FieldInfo::Kind::Object: text = "an object"; break;
-    case FieldInfo::Kind::Stages: text = "a list of stages"; break;
+    case FieldInfo::Kind::Text:
+        text = "text";
+        break;
+    case FieldInfo::Kind::Flag:
+        text = "true or false";
+        break;
+    case FieldInfo::Kind::Choice:
+        text = listed(field.choices);
+        break;
+    case FieldInfo::Kind::Object:
+        text = "an object";
+        break;
+    case FieldInfo::Kind::Stages:
+        text = "a list of stages";
+        break;
     }
     return field.nullable ? text + ", or null" : text;
 }
@@ -227,10 +245,7 @@ bool readValue(const FieldInfo &field, const ordered_json &value, std::uint64_t 
     return readWhole(field, value, out);
 }
 
-bool readValue(const FieldInfo &field, const ordered_json &value, int &out)
-{
-    return readWhole(field, value, out);
-}
+bool readValue(const FieldInfo &field, const ordered_json &value, int &out) { return readWhole(field, value, out); }
 
 bool readValue(const FieldInfo &field, const ordered_json &value, double &out)
 {
@@ -258,7 +273,8 @@ bool readValue(const FieldInfo &field, const ordered_json &value, std::string &o
     if (!value.is_string())
         return false;
     const std::string text = value.get<std::string>();
-    if (field.kind == FieldInfo::Kind::Choice && std::find(field.choices.begin(), field.choices.end(), text) == field.choices.end())
+    if (field.kind == FieldInfo::Kind::Choice &&
+        std::find(field.choices.begin(), field.choices.end(), text) == field.choices.end())
         return false;
     if (text.find('\0') != std::string::npos || !isUtf8(text))
         return false;

@@ -41,7 +41,8 @@ bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, bool
 bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, std::string &out);
 bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, LengthExpression &out);
 bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, nlohmann::json &out);
-template <class T> bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, std::optional<T> &out)
+template <class T>
+bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, std::optional<T> &out)
 {
     if (value.is_null()) {
         out.reset();

@@ -60,9 +60,12 @@ std::vector<Factor> factors(const std::string &text)
 
 } // namespace
 
-LengthExpression::LengthExpression(std::int64_t value) : LengthExpression(std::to_string(value)) {}
+LengthExpression::LengthExpression(std::int64_t value)
+    : LengthExpression(std::to_string(value))
+{}
 
-LengthExpression::LengthExpression(const std::string &text) : m_text(text)
+LengthExpression::LengthExpression(const std::string &text)
+    : m_text(text)
 {
     if (factors(text).empty())
         throw Failure({"not an expression in L", "", "\"" + text.substr(0, 60) + "\"",
@@ -97,9 +100,6 @@ std::int64_t LengthExpression::evaluate(std::int64_t sequenceLength) const
     return floored < 1 ? 1 : static_cast<std::int64_t>(floored);
 }
 
-bool LengthExpression::isNumber() const
-{
-    return m_text.find_first_not_of("0123456789") == std::string::npos;
-}
+bool LengthExpression::isNumber() const { return m_text.find_first_not_of("0123456789") == std::string::npos; }
 
 } // namespace sparsescope

@@ -10,8 +10,8 @@ namespace sparsescope {
 /// floored at the end, at least 1.
 class LengthExpression {
 public:
-    LengthExpression() = default;                    // "L"
-    LengthExpression(std::int64_t value);            // a plain number
+    LengthExpression() = default;         // "L"
+    LengthExpression(std::int64_t value); // a plain number
     /// Throws Failure (found = text) when the text is no expression.
     explicit LengthExpression(const std::string &text);
 

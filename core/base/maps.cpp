@@ -21,7 +21,8 @@ using Rows = Eigen::Map<const Matrix, Eigen::Unaligned, Eigen::OuterStride<>>;
 constexpr int kBlock = 64;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-template <class Compute> Map mapOf(int length, const Compute &compute)
+template <class Compute>
+Map mapOf(int length, const Compute &compute)
 {
     Map map{length, length, std::vector<float>(static_cast<std::size_t>(length) * length, kNan)};
     for (int from = 0; from < length; from += kBlock) {
@@ -38,12 +39,14 @@ template <class Compute> Map mapOf(int length, const Compute &compute)
 Matrix indexTerms(const LayerSnapshot &layer, int from, int rows, int head)
 {
     const int width = layer.indexDim, stride = layer.indexHeads * width;
-    const Rows q(layer.indexQ.data() + static_cast<std::ptrdiff_t>(from) * stride + static_cast<std::ptrdiff_t>(head) * width, rows, width,
-                 Eigen::OuterStride<>(stride));
+    const Rows q(layer.indexQ.data() + static_cast<std::ptrdiff_t>(from) * stride +
+                     static_cast<std::ptrdiff_t>(head) * width,
+                 rows, width, Eigen::OuterStride<>(stride));
     const Rows k(layer.indexK.data(), from + rows, width, Eigen::OuterStride<>(width));
     Matrix terms = q * k.transpose();
     for (int r = 0; r < rows; ++r)
-        terms.row(r) = terms.row(r).array().max(0.0f) * layer.indexW[static_cast<std::size_t>(from + r) * layer.indexHeads + head];
+        terms.row(r) =
+            terms.row(r).array().max(0.0f) * layer.indexW[static_cast<std::size_t>(from + r) * layer.indexHeads + head];
     return terms;
 }
 
@@ -59,9 +62,12 @@ Matrix indexScores(const LayerSnapshot &layer, int from, int rows)
 class Attention {
 public:
     Attention(const LayerSnapshot &layer, int length, double scale)
-        : m_layer(layer), m_length(length), m_scale(static_cast<float>(scale)), m_q(widened(layer.q)), m_k(widened(layer.k))
-    {
-    }
+        : m_layer(layer)
+        , m_length(length)
+        , m_scale(static_cast<float>(scale))
+        , m_q(widened(layer.q))
+        , m_k(widened(layer.k))
+    {}
 
     /// exp(scale q.k - lse), all keys up to the last query of the block; head -1: mean.
     Matrix weights(int from, int rows, int head, const std::vector<float> &lse) const
@@ -84,7 +90,9 @@ private:
     Matrix ofHead(int from, int rows, int head, const std::vector<float> &lse) const
     {
         const int width = m_layer.headDim, kvHead = head / (m_layer.heads / m_layer.kvHeads);
-        const auto at = [&](int which, int row) { return (static_cast<std::ptrdiff_t>(which) * m_length + row) * width; };
+        const auto at = [&](int which, int row) {
+            return (static_cast<std::ptrdiff_t>(which) * m_length + row) * width;
+        };
         const Rows q(m_q.data() + at(head, from), rows, width, Eigen::OuterStride<>(width));
         const Rows k(m_k.data() + at(kvHead, 0), from + rows, width, Eigen::OuterStride<>(width));
         Matrix weights = q * k.transpose();
@@ -107,7 +115,8 @@ private:
 void requireHead(int head, int heads, const char *what)
 {
     if (head < 0 || head >= heads)
-        throw Failure({fmt::format("no such {}", what), "map", std::to_string(head), fmt::format("0 to {}", heads - 1), {}});
+        throw Failure(
+            {fmt::format("no such {}", what), "map", std::to_string(head), fmt::format("0 to {}", heads - 1), {}});
 }
 
 /// States of the keys of one query; `p` holds the dense head mean of its visible keys.
@@ -192,10 +201,13 @@ MaskMap maskMap(const LayerSnapshot &layer, int length, double scale, std::int64
 QueryRow queryRow(const LayerSnapshot &layer, int length, double scale, std::int64_t topK, int query)
 {
     if (query < 0 || query >= length)
-        throw Failure({"no such query in the snapshot", "query", std::to_string(query), fmt::format("0 to {}", length - 1), {}});
+        throw Failure(
+            {"no such query in the snapshot", "query", std::to_string(query), fmt::format("0 to {}", length - 1), {}});
     QueryRow row;
     row.query = query;
-    const auto append = [](std::vector<float> &to, const Matrix &values) { to.insert(to.end(), values.data(), values.data() + values.size()); };
+    const auto append = [](std::vector<float> &to, const Matrix &values) {
+        to.insert(to.end(), values.data(), values.data() + values.size());
+    };
     if (layer.hasIndexer()) {
         append(row.score, indexScores(layer, query, 1));
         for (int head = 0; head < layer.indexHeads; ++head)

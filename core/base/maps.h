@@ -17,12 +17,12 @@ struct Map {
 
 /// State of one cell of the selection mask.
 enum class KeyState : std::uint8_t {
-    Neither,          ///< visible, not selected, not needed
-    SelectedNeeded,   ///< selected, and in the dense top-k of the head mean
-    SelectedLittle,   ///< selected, little weight
-    Missed,           ///< in the dense top-k, not selected
-    Future,           ///< s > t
-    FutureSelected    ///< s > t and selected: a fault
+    Neither,        ///< visible, not selected, not needed
+    SelectedNeeded, ///< selected, and in the dense top-k of the head mean
+    SelectedLittle, ///< selected, little weight
+    Missed,         ///< in the dense top-k, not selected
+    Future,         ///< s > t
+    FutureSelected  ///< s > t and selected: a fault
 };
 struct MaskMap {
     int rows = 0, columns = 0;
@@ -30,12 +30,14 @@ struct MaskMap {
     KeyState at(int t, int s) const { return states[static_cast<std::size_t>(t) * columns + s]; }
 };
 
-Map indexScoreMap(const LayerSnapshot &layer, int length);                ///< sum over indexer heads; 0 x 0 without an indexer
-Map indexTermMap(const LayerSnapshot &layer, int length, int indexHead);  ///< w[t,j] relu(q.k) of one head; 0 x 0 without an indexer
+Map indexScoreMap(const LayerSnapshot &layer, int length); ///< sum over indexer heads; 0 x 0 without an indexer
+Map indexTermMap(const LayerSnapshot &layer, int length,
+                 int indexHead); ///< w[t,j] relu(q.k) of one head; 0 x 0 without an indexer
 /// exp(scale q.k - lse) of the attention that ran: 0 at visible keys that it did not read. head -1: mean over heads.
 /// It ran over the selected keys when there is a selection and lse differs from lseDense; else over all visible keys.
 Map attentionMap(const LayerSnapshot &layer, int length, double scale, int head);
-Map denseAttentionMap(const LayerSnapshot &layer, int length, double scale, int head); ///< over all visible keys; head -1: mean
+Map denseAttentionMap(const LayerSnapshot &layer, int length, double scale,
+                      int head); ///< over all visible keys; head -1: mean
 /// Needed = among the min(k, t+1) largest of the dense head mean (ties: lower key first). A layer without a selection
 /// reads every visible key, so each is SelectedNeeded or SelectedLittle and none is missed.
 MaskMap maskMap(const LayerSnapshot &layer, int length, double scale, std::int64_t topK);
@@ -46,11 +48,11 @@ std::vector<int> largestKeys(const float *row, int count, std::int64_t k);
 /// One query, all its visible keys: what the row inspector and the token strip show.
 struct QueryRow {
     int query = 0;
-    std::vector<float> score;          ///< [t+1]; empty without an indexer
-    std::vector<float> terms;          ///< [HI, t+1]
-    std::vector<float> attention;      ///< [t+1] head mean of the dense attention
-    std::vector<KeyState> state;       ///< [S]
-    float threshold = 0;               ///< score of the k-th key; NaN where there is none
+    std::vector<float> score;     ///< [t+1]; empty without an indexer
+    std::vector<float> terms;     ///< [HI, t+1]
+    std::vector<float> attention; ///< [t+1] head mean of the dense attention
+    std::vector<KeyState> state;  ///< [S]
+    float threshold = 0;          ///< score of the k-th key; NaN where there is none
 };
 /// Throws Failure for a query outside the snapshot.
 QueryRow queryRow(const LayerSnapshot &layer, int length, double scale, std::int64_t topK, int query);

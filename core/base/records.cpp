@@ -3,7 +3,6 @@
 #include "core/base/error.h"
 #include "core/base/nearest_name.h"
 
-
 namespace sparsescope {
 namespace {
 
@@ -13,28 +12,22 @@ struct StateWords {
     const char *shown;
 };
 constexpr StateWords kStates[] = {
-    {RunState::Queued, "queued", "Queued"},       {RunState::Running, "running", "Running"},
-    {RunState::Paused, "paused", "Paused"},       {RunState::Finished, "finished", "Done"},
-    {RunState::Stopped, "stopped", "Stopped"},    {RunState::Failed, "failed", "Failed"},
+    {RunState::Queued, "queued", "Queued"},
+    {RunState::Running, "running", "Running"},
+    {RunState::Paused, "paused", "Paused"},
+    {RunState::Finished, "finished", "Done"},
+    {RunState::Stopped, "stopped", "Stopped"},
+    {RunState::Failed, "failed", "Failed"},
     {RunState::Interrupted, "interrupted", "Cut off"},
 };
 
-const StateWords &wordsOf(RunState state)
-{
-    return kStates[static_cast<int>(state)];
-}
+const StateWords &wordsOf(RunState state) { return kStates[static_cast<int>(state)]; }
 
 } // namespace
 
-std::string toString(RunState state)
-{
-    return wordsOf(state).stored;
-}
+std::string toString(RunState state) { return wordsOf(state).stored; }
 
-std::string displayName(RunState state)
-{
-    return wordsOf(state).shown;
-}
+std::string displayName(RunState state) { return wordsOf(state).shown; }
 
 RunState runStateFrom(const std::string &stored)
 {
@@ -50,10 +43,14 @@ RunState runStateFrom(const std::string &stored)
 std::string toString(LogLevel level)
 {
     switch (level) {
-    case LogLevel::Info: return "info";
-    case LogLevel::Check: return "check";
-    case LogLevel::Saved: return "saved";
-    case LogLevel::Error: return "error";
+    case LogLevel::Info:
+        return "info";
+    case LogLevel::Check:
+        return "check";
+    case LogLevel::Saved:
+        return "saved";
+    case LogLevel::Error:
+        return "error";
     }
     return "error";
 }

@@ -9,12 +9,12 @@
 namespace sparsescope {
 
 enum class RunState { Queued, Running, Paused, Finished, Stopped, Failed, Interrupted };
-std::string toString(RunState);        ///< as stored: "queued", ... (CONTRACTS.md 3)
-std::string displayName(RunState);     ///< as shown: "Queued", "Running", "Paused", "Done", "Stopped", "Failed", "Cut off"
+std::string toString(RunState);    ///< as stored: "queued", ... (CONTRACTS.md 3)
+std::string displayName(RunState); ///< as shown: "Queued", "Running", "Paused", "Done", "Stopped", "Failed", "Cut off"
 RunState runStateFrom(const std::string &stored); ///< throws Failure on an unknown word
 
 enum class LogLevel { Info, Check, Saved, Error };
-std::string toString(LogLevel);        ///< "info", "check", "saved", "error"
+std::string toString(LogLevel); ///< "info", "check", "saved", "error"
 
 /// One value of one metric. Keys: CONTRACTS.md 4 ("val.loss", "selection.mass_kept/3").
 struct Scalar {
@@ -24,9 +24,9 @@ struct Scalar {
 
 /// All values of one optimiser step that reached the host. `step` counts main-model steps.
 struct StepRecord {
-    std::string run;                   ///< RunConfig::folder()
+    std::string run; ///< RunConfig::folder()
     std::int64_t step = 0;
-    double wall = 0;                   ///< seconds since the epoch
+    double wall = 0; ///< seconds since the epoch
     std::vector<Scalar> scalars;
 };
 
@@ -40,11 +40,11 @@ struct EvalRecord {
 
 struct StageChange {
     std::string run;
-    std::int64_t step = 0;             ///< first step of the stage
-    std::int64_t endStep = 0;          ///< first step after it (equal to step for an indexer-only stage)
+    std::int64_t step = 0;    ///< first step of the stage
+    std::int64_t endStep = 0; ///< first step after it (equal to step for an indexer-only stage)
     int index = 0;
-    std::string name;                  ///< "Dense training"
-    std::string audit;                 ///< what it trains: "main 41,216 parameters by LM, indexer 9,344 by KL over visible keys"
+    std::string name;  ///< "Dense training"
+    std::string audit; ///< what it trains: "main 41,216 parameters by LM, indexer 9,344 by KL over visible keys"
 };
 
 struct LogRecord {
@@ -58,9 +58,9 @@ struct LogRecord {
 struct StateChange {
     std::string run;
     RunState state = RunState::Queued;
-    std::string reason;                ///< why it failed, in words
-    std::int64_t step = 0;             ///< main-model steps done
-    std::int64_t steps = 0;            ///< of
+    std::string reason;     ///< why it failed, in words
+    std::int64_t step = 0;  ///< main-model steps done
+    std::int64_t steps = 0; ///< of
 };
 
 struct RunOutcome {

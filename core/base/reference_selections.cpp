@@ -6,14 +6,12 @@
 namespace sparsescope {
 namespace {
 
-std::size_t wordsOf(int length)
-{
-    return (static_cast<std::size_t>(length) + 63) / 64;
-}
+std::size_t wordsOf(int length) { return (static_cast<std::size_t>(length) + 63) / 64; }
 
 void select(LayerSnapshot &layer, int length, int t, int s)
 {
-    layer.selected[static_cast<std::size_t>(t) * wordsOf(length) + static_cast<std::size_t>(s) / 64] |= std::uint64_t{1} << (s % 64);
+    layer.selected[static_cast<std::size_t>(t) * wordsOf(length) + static_cast<std::size_t>(s) / 64] |= std::uint64_t{1}
+                                                                                                        << (s % 64);
 }
 
 } // namespace

@@ -44,7 +44,8 @@ std::string machineName()
 {
     std::array<char, 128> name = {};
     const ssize_t length = ::readlink("/proc/self/ns/pid", name.data(), name.size());
-    return firstLine("/proc/sys/kernel/random/boot_id") + " " + std::string(name.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
+    return firstLine("/proc/sys/kernel/random/boot_id") + " " +
+           std::string(name.data(), length > 0 ? static_cast<std::size_t>(length) : 0);
 }
 
 /// When the process began, so that a reused process number is told apart; empty when there is no such process.
@@ -78,7 +79,8 @@ std::optional<LockFile> readLock(const std::filesystem::path &file)
     LockFile lock;
     timespec now = {};
     ::clock_gettime(CLOCK_REALTIME, &now);
-    lock.age = static_cast<double>(now.tv_sec - status.st_mtim.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec - status.st_mtim.tv_nsec);
+    lock.age = static_cast<double>(now.tv_sec - status.st_mtim.tv_sec) +
+               1e-9 * static_cast<double>(now.tv_nsec - status.st_mtim.tv_nsec);
     std::ifstream input(file, std::ios::binary);
     std::string text(kLargestLock, '\0');
     input.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -86,7 +88,9 @@ std::optional<LockFile> readLock(const std::filesystem::path &file)
     // A lock that cannot be understood is judged by its age alone.
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (json.is_object()) {
-        const auto word = [&](const char *key) { return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string(); };
+        const auto word = [&](const char *key) {
+            return json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : std::string();
+        };
         lock.host = word("host");
         lock.token = word("token");
         lock.machine = word("machine");
@@ -105,16 +109,14 @@ bool isAlive(const LockFile &lock)
     return !sameMachine || startOf(lock.process) == lock.started;
 }
 
-LockHolder holderOf(const LockFile &lock)
-{
-    return {lock.host, lock.process};
-}
+LockHolder holderOf(const LockFile &lock) { return {lock.host, lock.process}; }
 
 } // namespace
 
 std::string LockHolder::text() const
 {
-    return process > 0 ? fmt::format("process {} on host {}", process, host.empty() ? "unknown" : host) : "an unknown process";
+    return process > 0 ? fmt::format("process {} on host {}", process, host.empty() ? "unknown" : host)
+                       : "an unknown process";
 }
 
 std::optional<LockHolder> lockHolder(const std::filesystem::path &folder)
@@ -129,8 +131,13 @@ RunLock::RunLock(const std::filesystem::path &folder)
     std::random_device random;
     m_token = fmt::format("{:08x}{:08x}", random(), random());
     const long process = ::getpid();
-    m_content = nlohmann::ordered_json{{"host", hostName()},        {"process", process},          {"token", m_token},
-                                       {"machine", machineName()}, {"started", startOf(process)}}.dump() + "\n";
+    m_content = nlohmann::ordered_json{{"host", hostName()},
+                                       {"process", process},
+                                       {"token", m_token},
+                                       {"machine", machineName()},
+                                       {"started", startOf(process)}}
+                    .dump() +
+                "\n";
     take();
     m_heart = std::jthread([this](std::stop_token stop) {
         std::unique_lock lock(m_mutex);
@@ -160,7 +167,8 @@ void RunLock::take()
     const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (descriptor < 0)
         throwFileFailure("cannot lock the run", m_file, errno);
-    const bool written = ::write(descriptor, m_content.data(), m_content.size()) == static_cast<ssize_t>(m_content.size());
+    const bool written =
+        ::write(descriptor, m_content.data(), m_content.size()) == static_cast<ssize_t>(m_content.size());
     const int code = errno;
     ::close(descriptor);
     struct Remove {
@@ -179,8 +187,12 @@ void RunLock::take()
         if (!other)
             continue; // released in this moment
         if (isAlive(*other))
-            throw Failure({"run is being written by " + holderOf(*other).text(), m_file.parent_path().string(), {}, {},
-                           "Wait for it, or stop that process; its lock ends by itself 30 s after its last sign of life."});
+            throw Failure(
+                {"run is being written by " + holderOf(*other).text(),
+                 m_file.parent_path().string(),
+                 {},
+                 {},
+                 "Wait for it, or stop that process; its lock ends by itself 30 s after its last sign of life."});
         // Of several that find it stale one may move it; a lock that is not the stale one goes back to its owner.
         const std::filesystem::path stale = m_file.parent_path() / fmt::format(".run.lock.{}.stale.tmp", m_token);
         if (::rename(m_file.c_str(), stale.c_str()) != 0)
@@ -205,8 +217,12 @@ void RunLock::confirm()
     if (lock && lock->token == m_token)
         return;
     if (lock && isAlive(*lock))
-        throw Failure({"run has been taken over by " + holderOf(*lock).text(), m_file.parent_path().string(), {}, {},
-                       "This process gave no sign of life for 30 s, so the other one went on with the run: stop one of them."});
+        throw Failure(
+            {"run has been taken over by " + holderOf(*lock).text(),
+             m_file.parent_path().string(),
+             {},
+             {},
+             "This process gave no sign of life for 30 s, so the other one went on with the run: stop one of them."});
     if (!std::filesystem::exists(m_file.parent_path()))
         throwFileFailure("cannot write the run", m_file.parent_path(), ENOENT);
     take(); // the lock was removed by hand, or whoever took it has died

@@ -49,19 +49,16 @@ fs::path insideOf(const fs::path &folder, const std::string &relative)
     const fs::path root = fs::weakly_canonical(folder, code);
     const fs::path target = fs::weakly_canonical(folder / relative, code);
     const auto [rootEnd, rest] = std::mismatch(root.begin(), root.end(), target.begin(), target.end());
-    if (relative.empty() || relative.find('\0') != std::string::npos || fs::path(relative).is_absolute() || rootEnd != root.end()
-        || rest == target.end())
-        throw Failure({"path points outside of the run's folder", databaseFile(folder).string(), relative, "a path below " + folder.string(),
-                       "Do not trust this run folder."});
+    if (relative.empty() || relative.find('\0') != std::string::npos || fs::path(relative).is_absolute() ||
+        rootEnd != root.end() || rest == target.end())
+        throw Failure({"path points outside of the run's folder", databaseFile(folder).string(), relative,
+                       "a path below " + folder.string(), "Do not trust this run folder."});
     return folder / relative;
 }
 
 } // namespace
 
-std::string stepName(std::int64_t step)
-{
-    return fmt::format("{:08}", step);
-}
+std::string stepName(std::int64_t step) { return fmt::format("{:08}", step); }
 
 bool isStepName(const std::string &name)
 {
@@ -99,28 +96,30 @@ RunReader::RunReader(const fs::path &folder)
     m_impl->config = readConfig(folder);
     std::error_code code;
     if (!fs::is_regular_file(databaseFile(folder), code))
-        throw Failure({"run's database is missing", databaseFile(folder).string(), {}, {}, "Restore the file, or train the run again."});
+        throw Failure({"run's database is missing",
+                       databaseFile(folder).string(),
+                       {},
+                       {},
+                       "Restore the file, or train the run again."});
     Database database = m_impl->connect();
     const std::int64_t version = database.integer("PRAGMA user_version");
     if (version > kRunSchema)
-        throw Failure({"run was written by a newer version", databaseFile(folder).string(), fmt::format("schema {}", version),
-                       fmt::format("up to {}", kRunSchema), "Open it with that version."});
-    const std::int64_t tables = database.integer(
-        "SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN ('scalar','event','snapshot','checkpoint','state')");
+        throw Failure({"run was written by a newer version", databaseFile(folder).string(),
+                       fmt::format("schema {}", version), fmt::format("up to {}", kRunSchema),
+                       "Open it with that version."});
+    const std::int64_t tables = database.integer("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN "
+                                                 "('scalar','event','snapshot','checkpoint','state')");
     if (version != kRunSchema || tables != 5)
-        throw Failure({"run's database is damaged", databaseFile(folder).string(), fmt::format("schema {} with {} of 5 tables", version, tables),
-                       {}, "Restore the file from a copy, or train the run again."});
+        throw Failure({"run's database is damaged",
+                       databaseFile(folder).string(),
+                       fmt::format("schema {} with {} of 5 tables", version, tables),
+                       {},
+                       "Restore the file from a copy, or train the run again."});
 }
 
-const fs::path &RunReader::folder() const
-{
-    return m_impl->folder;
-}
+const fs::path &RunReader::folder() const { return m_impl->folder; }
 
-const RunConfig &RunReader::config() const
-{
-    return m_impl->config;
-}
+const RunConfig &RunReader::config() const { return m_impl->config; }
 
 RunState RunReader::state() const
 {
@@ -134,15 +133,9 @@ RunState RunReader::state() const
     return isActive(second) ? RunState::Interrupted : second;
 }
 
-std::string RunReader::stateReason() const
-{
-    return m_impl->value("reason").value_or("");
-}
+std::string RunReader::stateReason() const { return m_impl->value("reason").value_or(""); }
 
-std::optional<std::string> RunReader::value(const std::string &key) const
-{
-    return m_impl->value(key);
-}
+std::optional<std::string> RunReader::value(const std::string &key) const { return m_impl->value(key); }
 
 std::vector<std::string> RunReader::metrics() const
 {
@@ -196,7 +189,8 @@ std::vector<EventRow> RunReader::events(std::int64_t afterId, int limit) const
     statement.bind(afterId).bind(std::int64_t{limit});
     std::vector<EventRow> rows;
     while (statement.next()) {
-        EventRow row{statement.integer(0), statement.number(1), statement.integer(2), LogLevel::Info, statement.text(4)};
+        EventRow row{statement.integer(0), statement.number(1), statement.integer(2), LogLevel::Info,
+                     statement.text(4)};
         const std::string level = statement.text(3);
         for (const LogLevel known : {LogLevel::Check, LogLevel::Saved, LogLevel::Error}) {
             if (level == toString(known))
@@ -213,8 +207,8 @@ std::vector<SnapshotInfo> RunReader::snapshots() const
     Statement statement(database, "SELECT step, file, layers, length FROM snapshot ORDER BY step");
     std::vector<SnapshotInfo> rows;
     while (statement.next())
-        rows.push_back({statement.integer(0), insideOf(m_impl->folder, statement.text(1)), static_cast<int>(statement.integer(2)),
-                        static_cast<int>(statement.integer(3))});
+        rows.push_back({statement.integer(0), insideOf(m_impl->folder, statement.text(1)),
+                        static_cast<int>(statement.integer(2)), static_cast<int>(statement.integer(3))});
     return rows;
 }
 
@@ -234,8 +228,10 @@ std::vector<CheckpointInfo> RunReader::checkpoints() const
 double RunReader::lastWall() const
 {
     const Database database = m_impl->connect();
-    Statement statement(database, "SELECT max((SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM event ORDER BY id DESC LIMIT 1)),"
-                                  " (SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM scalar WHERE metric = 'train.loss' ORDER BY step DESC LIMIT 1)))");
+    Statement statement(
+        database, "SELECT max((SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM event ORDER BY id DESC LIMIT 1)),"
+                  " (SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM scalar WHERE metric = 'train.loss' ORDER BY "
+                  "step DESC LIMIT 1)))");
     return statement.next() ? statement.number(0) : 0;
 }
 

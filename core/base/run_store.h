@@ -24,14 +24,16 @@ public:
     static std::unique_ptr<RunWriter> create(const std::filesystem::path &folder, const RunConfig &config);
     /// Opens an existing run to go on with it; throws Failure naming host and process that hold a live lock.
     static std::unique_ptr<RunWriter> open(const std::filesystem::path &folder);
-    ~RunWriter();                      ///< flushes what it can, releases the lock; does not change the state
+    ~RunWriter(); ///< flushes what it can, releases the lock; does not change the state
 
     const std::filesystem::path &folder() const;
-    void scalars(std::int64_t step, double wall, const std::vector<Scalar> &values); ///< buffered; replaces (metric, step)
+    void scalars(std::int64_t step, double wall,
+                 const std::vector<Scalar> &values); ///< buffered; replaces (metric, step)
     void event(std::int64_t step, LogLevel level, const std::string &text, double wall);
-    void snapshot(const Snapshot &snapshot);                     ///< file, then row
-    void state(RunState state, const std::string &reason = {});  ///< written through at once
-    void value(const std::string &key, const std::string &value);///< table `state`: "device", "parameters", "stage", ...
+    void snapshot(const Snapshot &snapshot);                    ///< file, then row
+    void state(RunState state, const std::string &reason = {}); ///< written through at once
+    void value(const std::string &key,
+               const std::string &value); ///< table `state`: "device", "parameters", "stage", ...
     /// Flushes when a second has passed since the last flush; renews the heartbeat. Call it between steps.
     void tick();
     void flush();
@@ -47,9 +49,23 @@ private:
     std::unique_ptr<Impl> m_impl;
 };
 
-struct SnapshotInfo { std::int64_t step = 0; std::filesystem::path file; int layers = 0; int length = 0; };
-struct CheckpointInfo { std::int64_t step = 0; std::filesystem::path folder; };
-struct EventRow { std::int64_t id = 0; double wall = 0; std::int64_t step = 0; LogLevel level = LogLevel::Info; std::string text; };
+struct SnapshotInfo {
+    std::int64_t step = 0;
+    std::filesystem::path file;
+    int layers = 0;
+    int length = 0;
+};
+struct CheckpointInfo {
+    std::int64_t step = 0;
+    std::filesystem::path folder;
+};
+struct EventRow {
+    std::int64_t id = 0;
+    double wall = 0;
+    std::int64_t step = 0;
+    LogLevel level = LogLevel::Info;
+    std::string text;
+};
 
 /// Read side. Opens read-only, holds no lock between calls.
 class RunReader {
@@ -65,11 +81,11 @@ public:
     std::vector<std::string> metrics() const;
     Series series(const std::string &metric, std::int64_t afterStep = -1) const; ///< by step, ascending
     std::optional<double> last(const std::string &metric) const;
-    std::optional<double> best(const std::string &metric) const;                 ///< minimum
-    std::int64_t lastStep() const;                                               ///< of train.loss; -1: none
+    std::optional<double> best(const std::string &metric) const; ///< minimum
+    std::int64_t lastStep() const;                               ///< of train.loss; -1: none
     std::vector<EventRow> events(std::int64_t afterId = 0, int limit = 10000) const;
     std::vector<SnapshotInfo> snapshots() const;
-    std::vector<CheckpointInfo> checkpoints() const;                             ///< complete ones, ascending
+    std::vector<CheckpointInfo> checkpoints() const; ///< complete ones, ascending
     double lastWall() const;
 
 private:

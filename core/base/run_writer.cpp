@@ -94,7 +94,8 @@ void tidy(const fs::path &folder)
         for (auto it = fs::directory_iterator(place, code); !code && it != fs::directory_iterator(); it.increment(code))
             entries.push_back(it->path());
         for (const fs::path &entry : entries) {
-            const bool isLock = entry.filename().string().rfind(".run.lock.", 0) == 0; // of a process that tries for the lock now
+            const bool isLock =
+                entry.filename().string().rfind(".run.lock.", 0) == 0; // of a process that tries for the lock now
             if (isTemporaryName(entry) && !isLock)
                 removeQuietly(entry);
             if (place.filename() != "checkpoints")
@@ -117,9 +118,9 @@ void tidy(const fs::path &folder)
 
 struct RunWriter::Impl {
     explicit Impl(const fs::path &runFolder)
-        : folder(runFolder), lock(runFolder)
-    {
-    }
+        : folder(runFolder)
+        , lock(runFolder)
+    {}
 
     void connect(Database::Mode mode)
     {
@@ -168,7 +169,10 @@ struct RunWriter::Impl {
         if (now == 0)
             throwFileFailure("cannot write the run's database", databaseFile(folder), ENOENT);
         if (now != inode)
-            throw Failure({"run's database was replaced while the run was being written", databaseFile(folder).string(), {}, {},
+            throw Failure({"run's database was replaced while the run was being written",
+                           databaseFile(folder).string(),
+                           {},
+                           {},
                            "Stop the run and resume it."});
     }
 
@@ -185,8 +189,7 @@ struct RunWriter::Impl {
 
 RunWriter::RunWriter(std::unique_ptr<Impl> impl)
     : m_impl(std::move(impl))
-{
-}
+{}
 
 RunWriter::~RunWriter()
 {
@@ -215,7 +218,9 @@ std::unique_ptr<RunWriter> RunWriter::create(const fs::path &folder, const RunCo
         impl->database->execute(kTables);
         if (impl->database->integer("SELECT EXISTS(SELECT 1 FROM scalar)"))
             refuse("Its run.json is missing: restore that file, or choose another output folder.");
-        Statement(*impl->database, "INSERT OR REPLACE INTO state(key, value) VALUES('state', ?)").bind(toString(RunState::Queued)).run();
+        Statement(*impl->database, "INSERT OR REPLACE INTO state(key, value) VALUES('state', ?)")
+            .bind(toString(RunState::Queued))
+            .run();
         impl->database->execute(fmt::format("PRAGMA user_version={}", kRunSchema).c_str());
         transaction.commit();
     }
@@ -233,7 +238,10 @@ std::unique_ptr<RunWriter> RunWriter::open(const fs::path &folder)
     const Database &database = *impl->database;
     Statement check(database, "PRAGMA quick_check(1)");
     if (check.next() && check.text(0) != "ok")
-        throw Failure({"run's database is damaged", database.file().string(), check.text(0), {},
+        throw Failure({"run's database is damaged",
+                       database.file().string(),
+                       check.text(0),
+                       {},
                        "Restore the file from a copy, or train the run again."});
     makeFolder(folder / "snapshots");
     makeFolder(folder / "checkpoints");
@@ -241,10 +249,7 @@ std::unique_ptr<RunWriter> RunWriter::open(const fs::path &folder)
     return std::unique_ptr<RunWriter>(new RunWriter(std::move(impl)));
 }
 
-const fs::path &RunWriter::folder() const
-{
-    return m_impl->folder;
-}
+const fs::path &RunWriter::folder() const { return m_impl->folder; }
 
 void RunWriter::scalars(std::int64_t step, double wall, const std::vector<Scalar> &values)
 {
@@ -262,7 +267,8 @@ void RunWriter::snapshot(const Snapshot &snapshot)
     const std::string name = "snapshots/" + stepName(snapshot.step) + ".safetensors";
     m_impl->confirm();
     writeSnapshot(snapshot, m_impl->folder / name);
-    m_impl->snapshots.push_back({snapshot.step, name, static_cast<std::int64_t>(snapshot.layers.size()), snapshot.length()});
+    m_impl->snapshots.push_back(
+        {snapshot.step, name, static_cast<std::int64_t>(snapshot.layers.size()), snapshot.length()});
 }
 
 void RunWriter::state(RunState state, const std::string &reason)
@@ -284,10 +290,7 @@ void RunWriter::tick()
         m_impl->flush();
 }
 
-void RunWriter::flush()
-{
-    m_impl->flush();
-}
+void RunWriter::flush() { m_impl->flush(); }
 
 void RunWriter::truncateAfter(std::int64_t step)
 {
@@ -341,9 +344,13 @@ void RunWriter::checkpoint(std::int64_t step, int keep, const std::function<void
     {
         Transaction transaction(*m_impl->database);
         Statement(*m_impl->database, "INSERT OR REPLACE INTO checkpoint(step, folder, complete) VALUES(?,?,1)")
-            .bind(step).bind("checkpoints/" + stepName(step)).run();
-        Statement(*m_impl->database, "DELETE FROM checkpoint WHERE step NOT IN (SELECT step FROM checkpoint ORDER BY step DESC LIMIT ?)")
-            .bind(std::int64_t{std::max(keep, 1)}).run();
+            .bind(step)
+            .bind("checkpoints/" + stepName(step))
+            .run();
+        Statement(*m_impl->database,
+                  "DELETE FROM checkpoint WHERE step NOT IN (SELECT step FROM checkpoint ORDER BY step DESC LIMIT ?)")
+            .bind(std::int64_t{std::max(keep, 1)})
+            .run();
         Statement rows(*m_impl->database, "SELECT step FROM checkpoint");
         while (rows.next())
             kept.insert(stepName(rows.integer(0)));

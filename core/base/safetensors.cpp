@@ -24,7 +24,8 @@
 
 namespace sparsescope {
 
-static_assert(std::endian::native == std::endian::little, "safetensors files are little endian; no conversion is written");
+static_assert(std::endian::native == std::endian::little,
+              "safetensors files are little endian; no conversion is written");
 
 namespace {
 
@@ -35,23 +36,29 @@ struct DtypeSize {
     const char *name;
     std::size_t bytes;
 };
-constexpr DtypeSize kDtypes[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I64", 8}, {"I32", 4},
-                                 {"I16", 2}, {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2},     {"U8", 1},      {"BOOL", 1}};
+constexpr DtypeSize kDtypes[] = {{"F64", 8},     {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"F8_E4M3", 1},
+                                 {"F8_E5M2", 1}, {"I64", 8}, {"I32", 4}, {"I16", 2},  {"I8", 1},
+                                 {"U64", 8},     {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}};
 
 /// Which dtypes an element type may be read from.
-template <class T> constexpr std::array<const char *, 3> kReadable = {};
-template <> constexpr std::array<const char *, 3> kReadable<float> = {"F32", nullptr, nullptr};
-template <> constexpr std::array<const char *, 3> kReadable<double> = {"F64", nullptr, nullptr};
-template <> constexpr std::array<const char *, 3> kReadable<std::int64_t> = {"I64", nullptr, nullptr};
-template <> constexpr std::array<const char *, 3> kReadable<std::int32_t> = {"I32", nullptr, nullptr};
-template <> constexpr std::array<const char *, 3> kReadable<std::uint64_t> = {"U64", nullptr, nullptr};
-template <> constexpr std::array<const char *, 3> kReadable<std::uint16_t> = {"F16", "BF16", "U16"};
-template <> constexpr std::array<const char *, 3> kReadable<std::uint8_t> = {"U8", "BOOL", "F8_E4M3"};
+template <class T>
+constexpr std::array<const char *, 3> kReadable = {};
+template <>
+constexpr std::array<const char *, 3> kReadable<float> = {"F32", nullptr, nullptr};
+template <>
+constexpr std::array<const char *, 3> kReadable<double> = {"F64", nullptr, nullptr};
+template <>
+constexpr std::array<const char *, 3> kReadable<std::int64_t> = {"I64", nullptr, nullptr};
+template <>
+constexpr std::array<const char *, 3> kReadable<std::int32_t> = {"I32", nullptr, nullptr};
+template <>
+constexpr std::array<const char *, 3> kReadable<std::uint64_t> = {"U64", nullptr, nullptr};
+template <>
+constexpr std::array<const char *, 3> kReadable<std::uint16_t> = {"F16", "BF16", "U16"};
+template <>
+constexpr std::array<const char *, 3> kReadable<std::uint8_t> = {"U8", "BOOL", "F8_E4M3"};
 
-std::string shapeText(const std::vector<std::int64_t> &shape)
-{
-    return fmt::format("[{}]", fmt::join(shape, ", "));
-}
+std::string shapeText(const std::vector<std::int64_t> &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 void unmap(void *mapping, std::size_t size)
 {
@@ -78,7 +85,8 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path &file)
     // O_NONBLOCK: a pipe of that name must not hang the program.
     const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
-        throw Failure({"cannot open the file", file.string(), std::strerror(errno), {}, "Check the name and the permissions."});
+        throw Failure(
+            {"cannot open the file", file.string(), std::strerror(errno), {}, "Check the name and the permissions."});
     struct stat status = {};
     const bool known = ::fstat(descriptor, &status) == 0;
     if (!known || !S_ISREG(status.st_mode)) {
@@ -102,10 +110,11 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path &file)
     ::close(descriptor);
     try {
         if (!whole)
-            throw Failure({"file is too short", file.string(), fmt::format("{} bytes", m_size), "a whole safetensors file",
-                           "The file is cut off: restore or remake it."});
+            throw Failure({"file is too short", file.string(), fmt::format("{} bytes", m_size),
+                           "a whole safetensors file", "The file is cut off: restore or remake it."});
         if (!plausible)
-            throw Failure({"wrong header length", file.string(), fmt::format("{} bytes in a file of {}", length, m_size),
+            throw Failure({"wrong header length", file.string(),
+                           fmt::format("{} bytes in a file of {}", length, m_size),
                            fmt::format("at most {}", std::min(kLargestHeader, m_size - kLengthBytes)),
                            "The file is no safetensors file, or it is cut off."});
         if (!m_mapping && m_size > kLengthBytes)
@@ -114,23 +123,23 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path &file)
         m_metadata = std::move(header.metadata);
         const std::byte *data = static_cast<const std::byte *>(m_mapping) + kLengthBytes + length;
         for (auto &[name, entry] : header.tensors)
-            m_tensors.emplace(name, TensorView{entry.dtype, std::move(entry.shape), data + entry.begin, entry.end - entry.begin});
+            m_tensors.emplace(
+                name, TensorView{entry.dtype, std::move(entry.shape), data + entry.begin, entry.end - entry.begin});
     } catch (...) {
         unmap(m_mapping, m_size);
         throw;
     }
 }
 
-SafetensorsFile::~SafetensorsFile()
-{
-    unmap(m_mapping, m_size);
-}
+SafetensorsFile::~SafetensorsFile() { unmap(m_mapping, m_size); }
 
 SafetensorsFile::SafetensorsFile(SafetensorsFile &&other) noexcept
-    : m_path(std::move(other.m_path)), m_tensors(std::move(other.m_tensors)), m_metadata(std::move(other.m_metadata)),
-      m_mapping(std::exchange(other.m_mapping, nullptr)), m_size(std::exchange(other.m_size, 0))
-{
-}
+    : m_path(std::move(other.m_path))
+    , m_tensors(std::move(other.m_tensors))
+    , m_metadata(std::move(other.m_metadata))
+    , m_mapping(std::exchange(other.m_mapping, nullptr))
+    , m_size(std::exchange(other.m_size, 0))
+{}
 
 SafetensorsFile &SafetensorsFile::operator=(SafetensorsFile &&other) noexcept
 {
@@ -151,11 +160,15 @@ const TensorView &SafetensorsFile::at(const std::string &name) const
     for (const auto &[other, view] : m_tensors)
         names.push_back(other);
     const std::string nearest = nearestName(name, names);
-    throw Failure({"tensor is missing", m_path.string() + ": " + name, {}, {},
+    throw Failure({"tensor is missing",
+                   m_path.string() + ": " + name,
+                   {},
+                   {},
                    nearest.empty() ? "" : "The nearest name in the file is " + nearest + "."});
 }
 
-template <class T> std::vector<T> SafetensorsFile::read(const std::string &name, const std::vector<std::int64_t> &shape) const
+template <class T>
+std::vector<T> SafetensorsFile::read(const std::string &name, const std::vector<std::int64_t> &shape) const
 {
     const TensorView &view = at(name);
     const std::string where = m_path.string() + ": " + name;
@@ -196,15 +209,17 @@ void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWri
     // Wide types first, so that every tensor begins at a multiple of its element size.
     std::vector<std::size_t> order(tensors.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(),
-                     [&](std::size_t a, std::size_t b) { return elementSize(tensors[a].dtype) > elementSize(tensors[b].dtype); });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return elementSize(tensors[a].dtype) > elementSize(tensors[b].dtype);
+    });
     std::vector<std::size_t> begin(tensors.size()), bytes(tensors.size());
     std::size_t position = 0;
     for (const std::size_t i : order) {
         bytes[i] = elementSize(tensors[i].dtype);
         for (const std::int64_t size : tensors[i].shape) {
             if (size < 0 || __builtin_mul_overflow(bytes[i], static_cast<std::size_t>(size), &bytes[i]))
-                throw Failure({"impossible shape", file.string() + ": " + tensors[i].name, shapeText(tensors[i].shape), {}, {}});
+                throw Failure(
+                    {"impossible shape", file.string() + ": " + tensors[i].name, shapeText(tensors[i].shape), {}, {}});
         }
         begin[i] = position;
         position += bytes[i];
@@ -217,13 +232,17 @@ void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWri
         const TensorToWrite &tensor = tensors[i];
         if (header.contains(tensor.name))
             throw Failure({"tensor name stands twice", file.string() + ": " + tensor.name, {}, {}, {}});
-        header[tensor.name] = {{"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {begin[i], begin[i] + bytes[i]}}};
+        header[tensor.name] = {
+            {"dtype", tensor.dtype}, {"shape", tensor.shape}, {"data_offsets", {begin[i], begin[i] + bytes[i]}}};
     }
     std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     text.resize((text.size() + 7) / 8 * 8, ' ');
     if (text.size() > kLargestHeader)
-        throw Failure({"header is too large", file.string(), fmt::format("{} bytes", text.size()),
-                       fmt::format("at most {}", kLargestHeader), {}});
+        throw Failure({"header is too large",
+                       file.string(),
+                       fmt::format("{} bytes", text.size()),
+                       fmt::format("at most {}", kLargestHeader),
+                       {}});
 
     AtomicFile output(file);
     const std::uint64_t length = text.size();

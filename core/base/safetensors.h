@@ -35,7 +35,8 @@ public:
     /// Throws Failure naming the file and the nearest name when missing.
     const TensorView &at(const std::string &name) const;
     /// Copies out with a check of dtype ("F32" for float, ...) and, when given, of shape.
-    template <class T> std::vector<T> read(const std::string &name, const std::vector<std::int64_t> &shape = {}) const;
+    template <class T>
+    std::vector<T> read(const std::string &name, const std::vector<std::int64_t> &shape = {}) const;
 
 private:
     std::filesystem::path m_path;
@@ -49,7 +50,7 @@ struct TensorToWrite {
     std::string name;
     std::string dtype;
     std::vector<std::int64_t> shape;
-    const void *data = nullptr;        ///< row-major, little endian; must live until writeSafetensors returns
+    const void *data = nullptr; ///< row-major, little endian; must live until writeSafetensors returns
 };
 /// Sorted names, header padded to 8; atomic: temporary file in the same folder, fsync, rename, fsync of the folder.
 void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWrite> tensors,

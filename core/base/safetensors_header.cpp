@@ -20,8 +20,7 @@ class HeaderHandler : public nlohmann::json_sax<nlohmann::json> {
 public:
     explicit HeaderHandler(const std::string &file)
         : m_file(file)
-    {
-    }
+    {}
     SafetensorsHeader header;
 
     bool start_object(std::size_t) override
@@ -65,7 +64,8 @@ public:
             m_name = text;
         } else if (m_place == Place::Metadata) {
             if (header.metadata.count(text))
-                throw Failure({"metadata key stands twice", m_file + ": __metadata__." + text, {}, {}, damagedRemedy()});
+                throw Failure(
+                    {"metadata key stands twice", m_file + ": __metadata__." + text, {}, {}, damagedRemedy()});
             m_key = text;
         } else {
             if (text != "dtype" && text != "shape" && text != "data_offsets")
@@ -119,11 +119,17 @@ public:
     bool binary(binary_t &) override { return fail("bytes"); }
     bool parse_error(std::size_t position, const std::string &, const nlohmann::detail::exception &) override
     {
-        throw Failure({"header is no valid JSON", m_file, fmt::format("a mistake at byte {} of the header", position), {},
+        throw Failure({"header is no valid JSON",
+                       m_file,
+                       fmt::format("a mistake at byte {} of the header", position),
+                       {},
                        damagedRemedy()});
     }
 
-    static std::string damagedRemedy() { return "The file is damaged or was written by a faulty program: restore or remake it."; }
+    static std::string damagedRemedy()
+    {
+        return "The file is damaged or was written by a faulty program: restore or remake it.";
+    }
 
 private:
     enum class Place { Start, Top, Metadata, Tensor, List, End };
@@ -163,7 +169,10 @@ std::size_t bytesOf(const SafetensorsHeader::Entry &entry, const std::string &wh
         return 0;
     for (const std::int64_t size : entry.shape) {
         if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes))
-            throw Failure({"shape is too large", where, fmt::format("[{}]", fmt::join(entry.shape, ", ")), {},
+            throw Failure({"shape is too large",
+                           where,
+                           fmt::format("[{}]", fmt::join(entry.shape, ", ")),
+                           {},
                            HeaderHandler::damagedRemedy()});
     }
     return bytes;
@@ -192,7 +201,8 @@ SafetensorsHeader parseSafetensorsHeader(std::string_view text, std::size_t data
         const std::size_t needed = bytesOf(entry, where);
         if (needed != entry.end - entry.begin)
             throw Failure({"shape does not fit the tensor's bytes", where,
-                           fmt::format("{} bytes for {} [{}]", entry.end - entry.begin, entry.dtype, fmt::join(entry.shape, ", ")),
+                           fmt::format("{} bytes for {} [{}]", entry.end - entry.begin, entry.dtype,
+                                       fmt::join(entry.shape, ", ")),
                            fmt::format("{} bytes", needed), HeaderHandler::damagedRemedy()});
         order.push_back(&item);
     }
@@ -203,9 +213,10 @@ SafetensorsHeader parseSafetensorsHeader(std::string_view text, std::size_t data
     for (const auto *item : order) {
         const auto &[name, entry] = *item;
         if (entry.begin != position)
-            throw Failure({entry.begin < position ? "tensor overlaps another one" : "bytes before the tensor belong to none",
-                           file + ": " + name, fmt::format("begins at byte {}", entry.begin), fmt::format("{}", position),
-                           HeaderHandler::damagedRemedy()});
+            throw Failure(
+                {entry.begin < position ? "tensor overlaps another one" : "bytes before the tensor belong to none",
+                 file + ": " + name, fmt::format("begins at byte {}", entry.begin), fmt::format("{}", position),
+                 HeaderHandler::damagedRemedy()});
         position = entry.end;
     }
     if (position != dataBytes)

@@ -17,10 +17,7 @@ constexpr std::uint64_t kSeed = 0;
 constexpr int kSinkKeys = 4;
 constexpr double kNoSpread = 1e-9; // oracle and chance are equal: nothing can be captured
 
-std::size_t wordsOf(int length)
-{
-    return (static_cast<std::size_t>(length) + 63) / 64;
-}
+std::size_t wordsOf(int length) { return (static_cast<std::size_t>(length) + 63) / 64; }
 
 /// Selected visible keys of query t, ascending.
 std::vector<int> selectedKeys(const LayerSnapshot &layer, int length, int t)
@@ -116,7 +113,8 @@ std::optional<double> jaccard(const LayerSnapshot &a, const LayerSnapshot &b, in
     for (std::int64_t t = std::max<std::int64_t>(topK, 0); t < length; ++t) {
         int both = 0, either = 0;
         for (std::size_t word = 0; word < words; ++word) {
-            const std::uint64_t x = a.selected[static_cast<std::size_t>(t) * words + word], y = b.selected[static_cast<std::size_t>(t) * words + word];
+            const std::uint64_t x = a.selected[static_cast<std::size_t>(t) * words + word],
+                                y = b.selected[static_cast<std::size_t>(t) * words + word];
             both += std::popcount(x & y);
             either += std::popcount(x | y);
         }
@@ -183,7 +181,8 @@ SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
     metrics.massKeptChance = metrics.recallChance = metrics.sinkKeptChance = chance.value();
     metrics.oracleMass = oracle.value();
     if (metrics.massKept && *metrics.oracleMass - *metrics.massKeptChance > kNoSpread)
-        metrics.captured = (*metrics.massKept - *metrics.massKeptChance) / (*metrics.oracleMass - *metrics.massKeptChance);
+        metrics.captured =
+            (*metrics.massKept - *metrics.massKeptChance) / (*metrics.oracleMass - *metrics.massKeptChance);
     metrics.recall = recall.value();
     metrics.lookBack = lookBack.value();
     metrics.lookBackChance = lookBackChance.value();

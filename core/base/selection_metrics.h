@@ -14,11 +14,11 @@ struct SelectionMetrics {
     std::optional<double> massKeptWorst, massKeptWorstChance; ///< 5th percentile over rows (linear between ranks)
     std::optional<double> recall, recallChance, lookBack, lookBackChance;
     std::optional<double> coverage, coverageChance, sinkKept, sinkKeptChance;
-    std::optional<double> ties;        ///< absent where the selection was not made from scores of this layer
+    std::optional<double> ties; ///< absent where the selection was not made from scores of this layer
     std::optional<double> neededRecall, neededRecallChance; ///< tasks with known keys, over the queries that have some
-    double effectiveK = 0;             ///< mean |S_t| over all rows
-    double pairsKept = 0;              ///< sum |S_t| / sum (t+1)
-    std::vector<float> massKeptByRow;  ///< [S] every row, also t < k; empty without a selection
+    double effectiveK = 0;                                  ///< mean |S_t| over all rows
+    double pairsKept = 0;                                   ///< sum |S_t| / sum (t+1)
+    std::vector<float> massKeptByRow;                       ///< [S] every row, also t < k; empty without a selection
 };
 /// Formulas and chance: EXPERIMENTS.md 5, with p = head mean of exp(scale q.k - lseDense). The chance of
 /// massKeptWorst and of coverage is the mean over kRandomDraws draws of a random set of k keys a row, from a fixed seed.

@@ -21,7 +21,8 @@ Series smooth(const Series &series, double weight)
         average = weight * average + (1 - weight) * point.y;
         missing *= weight;
         // A weight of 1 gathers nothing: the first value stands for all.
-        result.push_back({point.x, missing < 1 ? average / (1 - missing) : (result.empty() ? point.y : result.front().y)});
+        result.push_back(
+            {point.x, missing < 1 ? average / (1 - missing) : (result.empty() ? point.y : result.front().y)});
     }
     return result;
 }

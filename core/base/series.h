@@ -5,7 +5,9 @@
 
 namespace sparsescope {
 
-struct Point { double x = 0, y = 0; };
+struct Point {
+    double x = 0, y = 0;
+};
 using Series = std::vector<Point>;
 
 /// Bias-corrected exponential moving average over the full data; weight 0 returns the data. NaN points are skipped.
@@ -13,7 +15,10 @@ Series smooth(const Series &series, double weight);
 /// At most four points a pixel column (first, minimum, maximum, last), in order of x.
 Series decimate(const Series &series, double xLow, double xHigh, int columns);
 /// Mean and sample standard deviation over series at equal x; n counts those that reached x. std is absent (NaN) for n < 2.
-struct BandPoint { double x = 0, mean = 0, std = 0; int n = 0; };
+struct BandPoint {
+    double x = 0, mean = 0, std = 0;
+    int n = 0;
+};
 std::vector<BandPoint> meanAndStd(const std::vector<Series> &series);
 
 } // namespace sparsescope

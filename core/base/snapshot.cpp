@@ -19,10 +19,7 @@ using Shape = std::vector<std::int64_t>;
 
 constexpr int kSchema = 1;
 
-std::string prefixOf(int layer)
-{
-    return fmt::format("layer{}.", layer);
-}
+std::string prefixOf(int layer) { return fmt::format("layer{}.", layer); }
 
 void require(bool holds, const std::string &file, const std::string &name, const std::string &what)
 {
@@ -39,28 +36,35 @@ void check(const Snapshot &snapshot, const std::string &file)
     require(snapshot.needed.empty() || snapshot.needed.size() == length, file, "needed", "not one list a token");
     for (const auto &keys : snapshot.needed) {
         for (const int key : keys)
-            require(key >= 0 && static_cast<std::size_t>(key) < length, file, "needed", "a needed key lies outside the probe");
+            require(key >= 0 && static_cast<std::size_t>(key) < length, file, "needed",
+                    "a needed key lies outside the probe");
     }
     std::set<int> numbers;
     for (const LayerSnapshot &layer : snapshot.layers) {
         const std::string prefix = prefixOf(layer.layer);
-        require(layer.layer >= 0 && numbers.insert(layer.layer).second, file, prefix + "q", "layer number is negative or stands twice");
-        const std::size_t heads = static_cast<std::size_t>(layer.heads), kvHeads = static_cast<std::size_t>(layer.kvHeads);
+        require(layer.layer >= 0 && numbers.insert(layer.layer).second, file, prefix + "q",
+                "layer number is negative or stands twice");
+        const std::size_t heads = static_cast<std::size_t>(layer.heads),
+                          kvHeads = static_cast<std::size_t>(layer.kvHeads);
         const std::size_t width = static_cast<std::size_t>(layer.headDim);
-        const std::size_t indexHeads = static_cast<std::size_t>(layer.indexHeads), indexWidth = static_cast<std::size_t>(layer.indexDim);
+        const std::size_t indexHeads = static_cast<std::size_t>(layer.indexHeads),
+                          indexWidth = static_cast<std::size_t>(layer.indexDim);
         require(layer.heads > 0 && layer.headDim > 0 && layer.q.size() == heads * length * width, file, prefix + "q",
                 "wrong number of values");
-        require(layer.kvHeads > 0 && layer.heads % layer.kvHeads == 0 && layer.k.size() == kvHeads * length * width, file, prefix + "k",
-                "wrong number of values");
+        require(layer.kvHeads > 0 && layer.heads % layer.kvHeads == 0 && layer.k.size() == kvHeads * length * width,
+                file, prefix + "k", "wrong number of values");
         require(layer.lse.size() == heads * length, file, prefix + "lse", "wrong number of values");
         require(layer.lseDense.size() == heads * length, file, prefix + "lse_dense", "wrong number of values");
-        require(layer.indexHeads >= 0 && layer.indexDim >= 0 && layer.indexQ.size() == length * indexHeads * indexWidth, file,
-                prefix + "index_q", "wrong number of values");
-        require(layer.indexK.size() == (layer.hasIndexer() ? length * indexWidth : 0), file, prefix + "index_k", "wrong number of values");
+        require(layer.indexHeads >= 0 && layer.indexDim >= 0 && layer.indexQ.size() == length * indexHeads * indexWidth,
+                file, prefix + "index_q", "wrong number of values");
+        require(layer.indexK.size() == (layer.hasIndexer() ? length * indexWidth : 0), file, prefix + "index_k",
+                "wrong number of values");
         require(layer.indexW.size() == length * indexHeads, file, prefix + "index_w", "wrong number of values");
-        require(layer.threshold.empty() || layer.threshold.size() == length, file, prefix + "threshold", "wrong number of values");
+        require(layer.threshold.empty() || layer.threshold.size() == length, file, prefix + "threshold",
+                "wrong number of values");
         const std::size_t words = (length + 63) / 64;
-        require(layer.selected.empty() || layer.selected.size() == length * words, file, prefix + "selected", "wrong number of values");
+        require(layer.selected.empty() || layer.selected.size() == length * words, file, prefix + "selected",
+                "wrong number of values");
         if (length % 64 != 0 && layer.hasSelection()) {
             for (std::size_t t = 0; t < length; ++t)
                 require(layer.selected[t * words + words - 1] >> (length % 64) == 0, file, prefix + "selected",
@@ -74,8 +78,7 @@ class Metadata {
 public:
     Metadata(const SafetensorsFile &file)
         : m_file(file)
-    {
-    }
+    {}
     const std::string &text(const std::string &key) const
     {
         const auto found = m_file.metadata().find(key);
@@ -83,7 +86,8 @@ public:
             fail(key, "is missing", "");
         return found->second;
     }
-    template <class T> T number(const std::string &key) const
+    template <class T>
+    T number(const std::string &key) const
     {
         const std::string &digits = text(key);
         T value = {};
@@ -92,7 +96,8 @@ public:
             fail(key, "is no number", digits);
         return value;
     }
-    template <class T> T json(const std::string &key) const
+    template <class T>
+    T json(const std::string &key) const
     {
         const auto found = m_file.metadata().find(key);
         if (found == m_file.metadata().end())
@@ -107,7 +112,10 @@ public:
 private:
     [[noreturn]] void fail(const std::string &key, const std::string &what, const std::string &found) const
     {
-        throw Failure({"metadata " + what, m_file.path().string() + ": __metadata__." + key, found, {},
+        throw Failure({"metadata " + what,
+                       m_file.path().string() + ": __metadata__." + key,
+                       found,
+                       {},
                        "The file is no snapshot, or it is damaged."});
     }
     const SafetensorsFile &m_file;
@@ -169,7 +177,10 @@ std::set<int> layerNumbers(const SafetensorsFile &file)
         const bool named = name.size() > 6 && name.compare(0, 5, "layer") == 0;
         const char *end = named ? std::from_chars(digits, name.data() + name.size(), number).ptr : nullptr;
         if (!named || number < 0 || *end != '.')
-            throw Failure({"unknown tensor", file.path().string() + ": " + name, {}, "tokens, or layerN. with its parts",
+            throw Failure({"unknown tensor",
+                           file.path().string() + ": " + name,
+                           {},
+                           "tokens, or layerN. with its parts",
                            "The file is no snapshot."});
         numbers.insert(number);
     }
@@ -190,7 +201,8 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
         tensors.push_back({prefix + "lse", "F32", {layer.heads, length}, layer.lse.data()});
         tensors.push_back({prefix + "lse_dense", "F32", {layer.heads, length}, layer.lseDense.data()});
         if (layer.hasIndexer()) {
-            tensors.push_back({prefix + "index_q", "F32", {length, layer.indexHeads, layer.indexDim}, layer.indexQ.data()});
+            tensors.push_back(
+                {prefix + "index_q", "F32", {length, layer.indexHeads, layer.indexDim}, layer.indexQ.data()});
             tensors.push_back({prefix + "index_k", "F32", {length, layer.indexDim}, layer.indexK.data()});
             tensors.push_back({prefix + "index_w", "F32", {length, layer.indexHeads}, layer.indexW.data()});
         }
@@ -201,7 +213,7 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
     }
     const auto replace = nlohmann::json::error_handler_t::replace; // a token may be half of a UTF-8 character
     std::map<std::string, std::string> metadata = {
-        {"schema", std::to_string(kSchema)},    {"run", snapshot.run},
+        {"schema", std::to_string(kSchema)},     {"run", snapshot.run},
         {"step", std::to_string(snapshot.step)}, {"stage", snapshot.stage},
         {"sparse", snapshot.sparse ? "1" : "0"}, {"probe", snapshot.probeName},
         {"selector", snapshot.selector},         {"scale", fmt::format("{}", snapshot.scale)},
@@ -219,7 +231,8 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     const Metadata metadata(file);
     const int schema = metadata.number<int>("schema");
     if (schema != kSchema)
-        throw Failure({"unknown schema", path.string() + ": __metadata__.schema", std::to_string(schema), std::to_string(kSchema),
+        throw Failure({"unknown schema", path.string() + ": __metadata__.schema", std::to_string(schema),
+                       std::to_string(kSchema),
                        schema > kSchema ? "The snapshot was written by a newer version: use that one." : ""});
     Snapshot snapshot;
     snapshot.run = metadata.text("run");
@@ -245,9 +258,6 @@ float halfToFloat(std::uint16_t bits)
     return Eigen::half_impl::half_to_float(Eigen::half_impl::raw_uint16_to_half(bits));
 }
 
-std::uint16_t floatToHalf(float value)
-{
-    return Eigen::half_impl::float_to_half_rtne(value).x;
-}
+std::uint16_t floatToHalf(float value) { return Eigen::half_impl::float_to_half_rtne(value).x; }
 
 } // namespace sparsescope

@@ -11,17 +11,18 @@ namespace sparsescope {
 /// S tokens, HI indexer heads of width dI, H attention heads, KV key heads of width Dqk. Row-major.
 struct LayerSnapshot {
     int layer = 0;
-    int indexHeads = 0, indexDim = 0;  ///< 0: no indexer
+    int indexHeads = 0, indexDim = 0; ///< 0: no indexer
     int heads = 0, kvHeads = 0, headDim = 0;
-    std::vector<float> indexQ;         ///< [S,HI,dI] after RoPE
-    std::vector<float> indexK;         ///< [S,dI] after RoPE
-    std::vector<float> indexW;         ///< [S,HI] all scale factors included: score = sum_j w relu(q.k)
-    std::vector<std::uint16_t> q;      ///< [H,S,Dqk] IEEE half bits, after RoPE
-    std::vector<std::uint16_t> k;      ///< [KV,S,Dqk] IEEE half bits, after RoPE (MLA: expanded per head)
-    std::vector<float> lse;            ///< [H,S] of the attention that ran
-    std::vector<float> lseDense;       ///< [H,S] over all visible keys
-    std::vector<std::uint64_t> selected; ///< [S,ceil(S/64)] bit s%64 of word s/64; empty for dense attention without an indexer
-    std::vector<float> threshold;      ///< [S] score of the k-th key; empty when there is no indexer
+    std::vector<float> indexQ;    ///< [S,HI,dI] after RoPE
+    std::vector<float> indexK;    ///< [S,dI] after RoPE
+    std::vector<float> indexW;    ///< [S,HI] all scale factors included: score = sum_j w relu(q.k)
+    std::vector<std::uint16_t> q; ///< [H,S,Dqk] IEEE half bits, after RoPE
+    std::vector<std::uint16_t> k; ///< [KV,S,Dqk] IEEE half bits, after RoPE (MLA: expanded per head)
+    std::vector<float> lse;       ///< [H,S] of the attention that ran
+    std::vector<float> lseDense;  ///< [H,S] over all visible keys
+    std::vector<std::uint64_t>
+        selected; ///< [S,ceil(S/64)] bit s%64 of word s/64; empty for dense attention without an indexer
+    std::vector<float> threshold; ///< [S] score of the k-th key; empty when there is no indexer
 
     bool hasIndexer() const { return indexHeads > 0; }
     bool hasSelection() const { return !selected.empty(); }
@@ -34,16 +35,16 @@ struct LayerSnapshot {
 
 /// All layers of one run at one step on the probe text.
 struct Snapshot {
-    std::string run;                   ///< RunConfig::folder()
+    std::string run; ///< RunConfig::folder()
     std::int64_t step = 0;
-    std::string stage;                 ///< as shown
-    bool sparse = false;               ///< did the attention that ran use the selection?
-    std::string probeName;             ///< "validation document 3"
-    std::string selector;              ///< "lightning", "none", ...
-    double scale = 0;                  ///< of the attention dot products
-    std::int64_t topK = 0;             ///< keys per query
-    std::vector<std::int32_t> tokens;  ///< [S]
-    std::vector<std::string> words;    ///< [S] each token as text, for display; may be empty
+    std::string stage;                    ///< as shown
+    bool sparse = false;                  ///< did the attention that ran use the selection?
+    std::string probeName;                ///< "validation document 3"
+    std::string selector;                 ///< "lightning", "none", ...
+    double scale = 0;                     ///< of the attention dot products
+    std::int64_t topK = 0;                ///< keys per query
+    std::vector<std::int32_t> tokens;     ///< [S]
+    std::vector<std::string> words;       ///< [S] each token as text, for display; may be empty
     std::vector<std::vector<int>> needed; ///< [S] or empty: known needed keys of each query (tasks with an answer)
     std::vector<LayerSnapshot> layers;
 

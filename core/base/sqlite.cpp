@@ -25,17 +25,15 @@ std::string uriOf(const std::filesystem::path &file)
 
 } // namespace
 
-void Database::Close::operator()(sqlite3 *handle) const
-{
-    sqlite3_close_v2(handle);
-}
+void Database::Close::operator()(sqlite3 *handle) const { sqlite3_close_v2(handle); }
 
 Database::Database(const std::filesystem::path &file, Mode mode, int patienceMs)
     : m_file(file)
 {
     const auto open = [&](const std::string &name, int flags) {
         sqlite3 *handle = nullptr;
-        const int code = sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+        const int code =
+            sqlite3_open_v2(name.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
         m_handle.reset(handle);
         if (code != SQLITE_OK)
             return code;
@@ -111,10 +109,7 @@ std::int64_t Database::integer(const char *sql)
     return statement.next() ? statement.integer(0) : 0;
 }
 
-void Statement::Finalize::operator()(sqlite3_stmt *handle) const
-{
-    sqlite3_finalize(handle);
-}
+void Statement::Finalize::operator()(sqlite3_stmt *handle) const { sqlite3_finalize(handle); }
 
 Statement::Statement(const Database &database, const char *sql)
     : m_database(database)
@@ -166,10 +161,7 @@ void Statement::run()
     }
 }
 
-std::int64_t Statement::integer(int column) const
-{
-    return sqlite3_column_int64(m_handle.get(), column);
-}
+std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(m_handle.get(), column); }
 
 double Statement::number(int column) const
 {
@@ -179,14 +171,12 @@ double Statement::number(int column) const
 std::string Statement::text(int column) const
 {
     const unsigned char *data = sqlite3_column_text(m_handle.get(), column);
-    return data ? std::string(reinterpret_cast<const char *>(data), static_cast<std::size_t>(sqlite3_column_bytes(m_handle.get(), column)))
+    return data ? std::string(reinterpret_cast<const char *>(data),
+                              static_cast<std::size_t>(sqlite3_column_bytes(m_handle.get(), column)))
                 : std::string();
 }
 
-bool Statement::isNull(int column) const
-{
-    return sqlite3_column_type(m_handle.get(), column) == SQLITE_NULL;
-}
+bool Statement::isNull(int column) const { return sqlite3_column_type(m_handle.get(), column) == SQLITE_NULL; }
 
 Transaction::Transaction(Database &database)
     : m_database(database)

@@ -16,7 +16,7 @@ public:
     enum class Mode {
         Create, ///< read and write; made when missing
         Write,  ///< read and write; must exist
-        Read    ///< nothing is changed, but an interrupted transaction of a dead writer is rolled back where the folder allows it
+        Read ///< nothing is changed, but an interrupted transaction of a dead writer is rolled back where the folder allows it
     };
     /// Waits up to `patienceMs` for another process that commits or reads.
     Database(const std::filesystem::path &file, Mode mode, int patienceMs);
@@ -43,8 +43,8 @@ public:
     Statement &bind(std::int64_t value);
     Statement &bind(double value); ///< NaN becomes NULL, as SQLite knows none
     Statement &bind(const std::string &value);
-    bool next();                   ///< a row is there; at the end the statement is reset
-    void run();                    ///< for statements without rows: binds again from the left afterwards
+    bool next(); ///< a row is there; at the end the statement is reset
+    void run();  ///< for statements without rows: binds again from the left afterwards
 
     std::int64_t integer(int column) const;
     double number(int column) const; ///< NaN for NULL

@@ -81,7 +81,8 @@ PairedDifference pairedDifference(const std::vector<double> &differences, double
     const Interval interval{*result.mean - half, *result.mean + half};
     result.ci95 = interval;
     if (error > 0)
-        result.p = 2 * boost::math::cdf(boost::math::complement(boost::math::students_t(result.n - 1), std::abs(*result.mean) / error));
+        result.p = 2 * boost::math::cdf(boost::math::complement(boost::math::students_t(result.n - 1),
+                                                                std::abs(*result.mean) / error));
     else
         result.p = *result.mean == 0 ? 1 : 0;
 

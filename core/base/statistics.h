@@ -9,8 +9,8 @@
 namespace sparsescope {
 
 enum class Verdict {
-    NotMeasured,  ///< no seed has both runs
-    OneSeed,      ///< n = 1: there is no interval
+    NotMeasured, ///< no seed has both runs
+    OneSeed,     ///< n = 1: there is no interval
     NotClear,
     NoDifference, ///< the interval lies inside +-margin
     Better,       ///< of b against a, for a quantity of which less is better
@@ -24,10 +24,10 @@ struct Interval {
 
 struct PairedDifference {
     int n = 0;
-    std::optional<double> mean; ///< of b - a; absent for n = 0
-    std::optional<double> sd;   ///< sample standard deviation; absent for n < 2
+    std::optional<double> mean;   ///< of b - a; absent for n = 0
+    std::optional<double> sd;     ///< sample standard deviation; absent for n < 2
     std::optional<Interval> ci95; ///< t-interval with n - 1 degrees of freedom; absent for n < 2
-    std::optional<double> p;    ///< two-sided, of the hypothesis that the mean difference is 0; absent for n < 2
+    std::optional<double> p;      ///< two-sided, of the hypothesis that the mean difference is 0; absent for n < 2
     Verdict verdict = Verdict::NotMeasured;
 };
 

@@ -69,10 +69,7 @@ struct Run {
     Json row;
 };
 
-Json number(std::optional<double> value)
-{
-    return value && std::isfinite(*value) ? Json(*value) : Json();
-}
+Json number(std::optional<double> value) { return value && std::isfinite(*value) ? Json(*value) : Json(); }
 
 Json wholeNumber(const std::optional<std::string> &text)
 {
@@ -81,10 +78,7 @@ Json wholeNumber(const std::optional<std::string> &text)
     return Json(std::stoll(*text));
 }
 
-Json valueOrNull(const std::optional<std::string> &text)
-{
-    return text ? Json(*text) : Json();
-}
+Json valueOrNull(const std::optional<std::string> &text) { return text ? Json(*text) : Json(); }
 
 std::vector<double> valuesOf(const RunReader &run, const std::string &metric)
 {
@@ -250,7 +244,10 @@ Report read(const fs::path &folder)
     if (!fs::is_directory(folder, code))
         throw Failure({"no such folder", folder.string(), {}, {}, "Give the folder of an experiment."});
     if (fs::exists(folder / "run.json", code))
-        throw Failure({"is a single run", folder.string(), {}, "the folder of an experiment",
+        throw Failure({"is a single run",
+                       folder.string(),
+                       {},
+                       "the folder of an experiment",
                        "Give the folder that holds experiment.json and the seq_ folders."});
     Report report;
     Json rows = Json::array();
@@ -268,8 +265,10 @@ Report read(const fs::path &folder)
         }
     }
     if (rows.empty())
-        throw Failure({"no runs in the folder", folder.string(), {}, {}, "Train the experiment first, or give another folder."});
-    report.summary = {{"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
+        throw Failure(
+            {"no runs in the folder", folder.string(), {}, {}, "Train the experiment first, or give another folder."});
+    report.summary = {
+        {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
     describe(folder, report.runs, report.summary);
     report.summary["runs"] = rows;
     report.summary["comparisons"] = comparisonsOf(groupsOf(report.runs));
@@ -288,7 +287,10 @@ void writeFamilies(const fs::path &folder, const Report &report)
         for (const auto &[family, bySeed] : group) {
             const Run &sample = *bySeed.begin()->second;
             const std::int64_t length = sample.config.training.sequenceLength;
-            Json entry = {{"axes", sample.row["axes"]}, {"top_k", sample.row["top_k"]}, {"n", bySeed.size()}, {"seeds", Json::array()}};
+            Json entry = {{"axes", sample.row["axes"]},
+                          {"top_k", sample.row["top_k"]},
+                          {"n", bySeed.size()},
+                          {"seeds", Json::array()}};
             for (const auto &[seed, run] : bySeed)
                 entry["seeds"].push_back(seed);
             entry["mean"] = entry["sd"] = entry["values"] = Json::object();
@@ -312,8 +314,11 @@ void writeFamilies(const fs::path &folder, const Report &report)
                 add(name);
             Json &document = documents[{length, family}];
             if (document.is_null())
-                document = {{"schema", kSummarySchema}, {"experiment", report.summary["experiment"]}, {"family", toString(family)},
-                            {"sequence_length", length}, {"groups", Json::array()}};
+                document = {{"schema", kSummarySchema},
+                            {"experiment", report.summary["experiment"]},
+                            {"family", toString(family)},
+                            {"sequence_length", length},
+                            {"groups", Json::array()}};
             document["groups"].push_back(entry);
         }
     }
@@ -326,10 +331,7 @@ void writeFamilies(const fs::path &folder, const Report &report)
 
 } // namespace
 
-Json summarise(const fs::path &experimentFolder)
-{
-    return read(experimentFolder).summary;
-}
+Json summarise(const fs::path &experimentFolder) { return read(experimentFolder).summary; }
 
 Json writeReport(const fs::path &experimentFolder)
 {

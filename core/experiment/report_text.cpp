@@ -14,10 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string dumped(const Json &value)
-{
-    return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string dumped(const Json &value) { return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
 
 std::string plain(const Json &value)
 {
@@ -59,7 +56,8 @@ const Json &at(const Json &row, const char *key)
 
 std::string decimals(const Json &value, int count, const char *sign = "")
 {
-    return value.is_number() ? fmt::format(fmt::runtime(fmt::format("{{:{}.{}f}}", sign, count)), value.get<double>()) : "-";
+    return value.is_number() ? fmt::format(fmt::runtime(fmt::format("{{:{}.{}f}}", sign, count)), value.get<double>())
+                             : "-";
 }
 
 /// The state as the window shows it; "Damaged" for a folder that cannot be read.
@@ -144,10 +142,11 @@ std::string comparisonTable(const Json &comparisons)
         std::string place = plain(at(row, "sequence_length"));
         for (const auto &[axis, value] : at(row, "axes").items())
             place += ", " + axis + " " + plain(value);
-        rows.push_back({cell(plain(at(row, "a"))), cell(plain(at(row, "b"))), cell(place), plain(at(row, "n")),
-                        decimals(at(row, "mean_difference"), 4, "+"),
-                        interval.is_array() ? decimals(interval[0], 4, "+") + " to " + decimals(interval[1], 4, "+") : "-",
-                        cell(plain(at(row, "verdict")))});
+        rows.push_back(
+            {cell(plain(at(row, "a"))), cell(plain(at(row, "b"))), cell(place), plain(at(row, "n")),
+             decimals(at(row, "mean_difference"), 4, "+"),
+             interval.is_array() ? decimals(interval[0], 4, "+") + " to " + decimals(interval[1], 4, "+") : "-",
+             cell(plain(at(row, "verdict")))});
     }
     return table({"a", "b", "Length", "Seeds", "Mean difference", "95 % interval", "Verdict"}, rows);
 }
@@ -190,11 +189,12 @@ std::string summaryMarkdown(const Json &summary)
     } else {
         text += "## Comparisons\n\n"
                 "The difference b - a of the final validation loss in nats, one pair a seed; below zero b is better. "
-                "Only runs that are done and have equal steps are paired.\n\n"
-            + comparisonTable(summary["comparisons"]) + "\n"
-            + fmt::format("The interval is a t-interval over the seeds. Better and worse need three seeds, an interval without zero, a mean of at "
-                          "least the margin ({} nats), and Holm's procedure over this table.\n\n",
-                          plain(summary["comparisons"][0]["margin"]));
+                "Only runs that are done and have equal steps are paired.\n\n" +
+                comparisonTable(summary["comparisons"]) + "\n" +
+                fmt::format("The interval is a t-interval over the seeds. Better and worse need three seeds, an "
+                            "interval without zero, a mean of at "
+                            "least the margin ({} nats), and Holm's procedure over this table.\n\n",
+                            plain(summary["comparisons"][0]["margin"]));
     }
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
@@ -202,7 +202,8 @@ std::string summaryMarkdown(const Json &summary)
         if (state.is_null() || state == "finished")
             continue;
         const std::string reason = plain(at(run, "reason"));
-        unfinished += fmt::format("- {}: {}{}\n", cell(plain(at(run, "run"))), shownState(run), reason.empty() ? "" : ", " + cell(reason));
+        unfinished += fmt::format("- {}: {}{}\n", cell(plain(at(run, "run"))), shownState(run),
+                                  reason.empty() ? "" : ", " + cell(reason));
     }
     if (!unfinished.empty())
         text += "## Not done\n\nThese runs are left out of comparisons and means.\n\n" + unfinished + "\n";

@@ -43,9 +43,14 @@ void checkBeforeStart(const std::vector<RunConfig> &runs, const fs::path &folder
 /// The runs that advance together, and what becomes of each.
 class Group {
 public:
-    Group(std::vector<RunOutcome *> outcomes, RunControl &control) : m_outcomes(std::move(outcomes)), m_runs(m_outcomes.size()), m_control(control) {}
+    Group(std::vector<RunOutcome *> outcomes, RunControl &control)
+        : m_outcomes(std::move(outcomes))
+        , m_runs(m_outcomes.size())
+        , m_control(control)
+    {}
 
-    void start(std::size_t i, const RunConfig &config, const fs::path &folder, const TrainRunOptions &options, TrainingObserver &observer)
+    void start(std::size_t i, const RunConfig &config, const fs::path &folder, const TrainRunOptions &options,
+               TrainingObserver &observer)
     {
         try {
             m_runs[i].emplace(config, folder, options, observer);
@@ -96,7 +101,8 @@ private:
         return best;
     }
 
-    template <class Action> void guarded(std::size_t i, Action action)
+    template <class Action>
+    void guarded(std::size_t i, Action action)
     {
         if (!m_runs[i]) {
             return;
@@ -108,7 +114,8 @@ private:
         }
     }
 
-    template <class Action> void forEach(Action action)
+    template <class Action>
+    void forEach(Action action)
     {
         for (std::size_t i = 0; i < m_runs.size(); ++i) {
             guarded(i, action);
@@ -154,8 +161,8 @@ private:
         forEach([](TrainRun &run) { run.resume(); });
     }
 
-    void recordFailureWithoutRun(std::size_t i, const RunConfig &config, const fs::path &folder, const std::string &reason,
-                                 TrainingObserver &observer)
+    void recordFailureWithoutRun(std::size_t i, const RunConfig &config, const fs::path &folder,
+                                 const std::string &reason, TrainingObserver &observer)
     {
         m_outcomes[i]->state = RunState::Failed;
         m_outcomes[i]->reason = reason;
@@ -174,8 +181,8 @@ private:
 
 } // namespace
 
-std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
-                                      TrainingObserver &observer)
+std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options,
+                                      RunControl &control, TrainingObserver &observer)
 {
     const std::vector<RunConfig> runs = expand(experiment);
     const fs::path folder = options.out / experiment.name;
@@ -184,7 +191,8 @@ std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const 
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) {
-        throw Failure({"the output folder cannot be made", folder.string(), error.message(), "", "Choose a writable --out."});
+        throw Failure(
+            {"the output folder cannot be made", folder.string(), error.message(), "", "Choose a writable --out."});
     }
     writeFileAtomically(folder / "experiment.json", experiment.document.dump(2) + "\n");
 
@@ -205,7 +213,8 @@ std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const 
 
     for (std::size_t begin = 0; begin < runs.size() && !control.stopping();) {
         std::size_t end = begin + 1;
-        while (experiment.order == RunOrder::Lockstep && end < runs.size() && runs[end].lockstepGroup() == runs[begin].lockstepGroup()) {
+        while (experiment.order == RunOrder::Lockstep && end < runs.size() &&
+               runs[end].lockstepGroup() == runs[begin].lockstepGroup()) {
             ++end;
         }
         std::vector<RunOutcome *> members;
@@ -219,7 +228,8 @@ std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const 
         Group group(members, control);
         for (std::size_t i = 0; i < indices.size(); ++i) {
             const RunConfig &run = runs[indices[i]];
-            group.start(i, run, folder / run.folder(), {options.device, /*resume=*/true, true, options.threads}, observer);
+            group.start(i, run, folder / run.folder(), {options.device, /*resume=*/true, true, options.threads},
+                        observer);
         }
         group.run();
         begin = end;

@@ -19,9 +19,9 @@ public:
     void pause() { m_paused = true; }
     void resume() { m_paused = false; }
     bool paused() const { return m_paused; }
-    void stop() { m_stop = true; }     ///< every run of the current group stops with a checkpoint; nothing further starts
+    void stop() { m_stop = true; } ///< every run of the current group stops with a checkpoint; nothing further starts
     bool stopping() const { return m_stop; }
-    void skip() { m_skip = true; }     ///< the current group stops; the next starts
+    void skip() { m_skip = true; } ///< the current group stops; the next starts
     bool takeSkip() { return m_skip.exchange(false); }
     void snapshotNow() { m_snapshot = true; }
     bool takeSnapshot() { return m_snapshot.exchange(false); }
@@ -33,7 +33,7 @@ private:
 };
 
 struct RunnerOptions {
-    std::filesystem::path out = "runs";      ///< the experiment's folder is <out>/<name>
+    std::filesystem::path out = "runs"; ///< the experiment's folder is <out>/<name>
     std::string device = "auto";
     bool resume = false;
     int threads = 0;
@@ -41,7 +41,7 @@ struct RunnerOptions {
 
 /// Trains everything; a run that fails is recorded and the others go on. Returns one outcome a run, in order.
 /// Throws Failure before anything starts: the folder exists and resume was not asked for, it cannot be written, ...
-std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
-                                      TrainingObserver &observer);
+std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options,
+                                      RunControl &control, TrainingObserver &observer);
 
 } // namespace sparsescope

@@ -70,7 +70,8 @@ SelectorOutput RandomSelector::select(const SelectorInput &input) const
 {
     const auto [query, key] = positions(input);
     const at::Tensor batch = at::arange(input.q.size(0), query.options()).view({-1, 1, 1});
-    at::Tensor state = stirred(batch.add(input.layer * 0x100000001LL).mul(kGolden).add(static_cast<std::int64_t>(input.seed)));
+    at::Tensor state =
+        stirred(batch.add(input.layer * 0x100000001LL).mul(kGolden).add(static_cast<std::int64_t>(input.seed)));
     state = stirred(state.add(query.unsqueeze(0).mul(kGolden)));
     // 24 bits are exact in fp32; the rare tie goes to the lower key.
     const at::Tensor draws = shifted(stirred(state.add(key.unsqueeze(0).mul(kGolden))), 40).to(at::kFloat);
@@ -88,7 +89,8 @@ SelectorOutput OracleSelector::select(const SelectorInput &input) const
     const at::Tensor k = inFullPrecision(input.k).transpose(-2, -1);
     at::Tensor weight = at::empty({batch, queries, keys}, q.options());
     // Rows in pieces: no [B,H,T,S] array.
-    const std::int64_t piece = std::max<std::int64_t>(1, (std::int64_t{1} << 22) / std::max<std::int64_t>(1, batch * heads * keys));
+    const std::int64_t piece =
+        std::max<std::int64_t>(1, (std::int64_t{1} << 22) / std::max<std::int64_t>(1, batch * heads * keys));
     for (std::int64_t first = 0; first < queries; first += piece) {
         const std::int64_t rows = std::min(piece, queries - first);
         const at::Tensor piecewise = q.narrow(2, first, rows).reshape({batch, keyHeads, group * rows, q.size(3)});
@@ -99,24 +101,12 @@ SelectorOutput OracleSelector::select(const SelectorInput &input) const
     return {dsa::topk_select(weight, input.topK, input.offset, true, input.wantIdx), {}, {}};
 }
 
-std::unique_ptr<Selector> makeRecencySelector()
-{
-    return std::make_unique<RecencySelector>();
-}
+std::unique_ptr<Selector> makeRecencySelector() { return std::make_unique<RecencySelector>(); }
 
-std::unique_ptr<Selector> makeSinkWindowSelector()
-{
-    return std::make_unique<SinkWindowSelector>();
-}
+std::unique_ptr<Selector> makeSinkWindowSelector() { return std::make_unique<SinkWindowSelector>(); }
 
-std::unique_ptr<Selector> makeRandomSelector()
-{
-    return std::make_unique<RandomSelector>();
-}
+std::unique_ptr<Selector> makeRandomSelector() { return std::make_unique<RandomSelector>(); }
 
-std::unique_ptr<Selector> makeOracleSelector()
-{
-    return std::make_unique<OracleSelector>();
-}
+std::unique_ptr<Selector> makeOracleSelector() { return std::make_unique<OracleSelector>(); }
 
 } // namespace sparsescope

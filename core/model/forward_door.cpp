@@ -101,11 +101,13 @@ ForwardSummary forwardToFile(const ForwardRequest &request)
             output.add(fmt::format("layer{}.index_scores", i), scores.tril());
         }
         if (trace.selection.count.defined()) {
-            output.add(fmt::format("layer{}.selected", i), dsa::unpack_mask(trace.selection, ids.size(1)).to(at::kByte));
+            output.add(fmt::format("layer{}.selected", i),
+                       dsa::unpack_mask(trace.selection, ids.size(1)).to(at::kByte));
         }
     }
     output.write(request.out, options.modelType);
-    return {options.modelType, ids.size(0), ids.size(1), options.vocabulary, options.nLayers, model->parameters().count()};
+    return {options.modelType,  ids.size(0),     ids.size(1),
+            options.vocabulary, options.nLayers, model->parameters().count()};
 }
 
 } // namespace sparsescope

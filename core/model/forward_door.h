@@ -7,10 +7,10 @@
 namespace sparsescope {
 
 struct ForwardRequest {
-    std::filesystem::path checkpoint;  ///< folder with config.json and weights
-    std::filesystem::path ids;         ///< safetensors file with int64 `input_ids` [B,S]
-    std::filesystem::path out;         ///< safetensors file to write
-    std::string dtype = "float32";     ///< float32, float64 or bfloat16: type of weights and arithmetic
+    std::filesystem::path checkpoint; ///< folder with config.json and weights
+    std::filesystem::path ids;        ///< safetensors file with int64 `input_ids` [B,S]
+    std::filesystem::path out;        ///< safetensors file to write
+    std::string dtype = "float32";    ///< float32, float64 or bfloat16: type of weights and arithmetic
 };
 
 struct ForwardSummary {

@@ -83,7 +83,8 @@ void readExperts(HfReader &top, ModelOptions &options)
         const std::vector<std::string> types = top.layerWords("mlp_layer_types", options.nLayers, "dense", "sparse");
         const auto firstSparse = std::find(types.begin(), types.end(), "sparse");
         if (std::find(firstSparse, types.end(), "dense") != types.end()) {
-            top.fail("not supported", "mlp_layer_types", "a dense layer after a sparse one", "dense layers first, then sparse ones");
+            top.fail("not supported", "mlp_layer_types", "a dense layer after a sparse one",
+                     "dense layers first, then sparse ones");
         }
         moe.firstDense = static_cast<int>(firstSparse - types.begin());
     }
@@ -108,7 +109,8 @@ void readShare(HfReader &top, ModelOptions &options)
     } else if (top.has("index_topk_pattern")) {
         const std::string pattern = top.text("index_topk_pattern");
         if (static_cast<int>(pattern.size()) != layers || pattern.find_first_not_of("FS") != std::string::npos) {
-            top.fail("wrong value", "index_topk_pattern", pattern, fmt::format("{} letters F or S, one a layer", layers));
+            top.fail("wrong value", "index_topk_pattern", pattern,
+                     fmt::format("{} letters F or S, one a layer", layers));
             return;
         }
         for (int i = 0; i < layers; ++i) {

@@ -98,10 +98,11 @@ ordered_json ropeOf(const ModelOptions &options)
 
 nlohmann::ordered_json toHfConfig(const ModelOptions &options)
 {
-    static const std::vector<std::pair<std::string, std::string>> kClasses = {{"deepseek_v3", "DeepseekV3ForCausalLM"},
-                                                                              {"deepseek_v32", "DeepseekV32ForCausalLM"},
-                                                                              {"glm_moe_dsa", "GlmMoeDsaForCausalLM"},
-                                                                              {"glm4_moe", "Glm4MoeForCausalLM"}};
+    static const std::vector<std::pair<std::string, std::string>> kClasses = {
+        {"deepseek_v3", "DeepseekV3ForCausalLM"},
+        {"deepseek_v32", "DeepseekV32ForCausalLM"},
+        {"glm_moe_dsa", "GlmMoeDsaForCausalLM"},
+        {"glm4_moe", "Glm4MoeForCausalLM"}};
     const bool mla = options.attention == AttentionKind::Mla;
     ordered_json config;
     config["model_type"] = options.modelType;

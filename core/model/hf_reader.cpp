@@ -15,8 +15,8 @@ constexpr int kLargestSize = 1 << 26;
 
 } // namespace
 
-void HfReader::fail(const std::string &what, const std::string &key, const std::string &found, const std::string &allowed,
-                    const std::string &remedy)
+void HfReader::fail(const std::string &what, const std::string &key, const std::string &found,
+                    const std::string &allowed, const std::string &remedy)
 {
     m_errors.push_back({what, where(key), found, allowed, remedy});
 }
@@ -80,7 +80,8 @@ void HfReader::only(const std::string &key, const nlohmann::json &allowed)
     }
 }
 
-std::vector<std::string> HfReader::layerWords(const std::string &key, int layers, const std::string &one, const std::string &other)
+std::vector<std::string> HfReader::layerWords(const std::string &key, int layers, const std::string &one,
+                                              const std::string &other)
 {
     const nlohmann::json &list = m_node.at(key);
     std::vector<std::string> words;

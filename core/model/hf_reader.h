@@ -16,9 +16,11 @@ namespace sparsescope {
 class HfReader {
 public:
     HfReader(const nlohmann::json &node, std::string origin, std::string path, std::vector<Error> &errors)
-        : m_node(node), m_origin(std::move(origin)), m_path(std::move(path)), m_errors(errors)
-    {
-    }
+        : m_node(node)
+        , m_origin(std::move(origin))
+        , m_path(std::move(path))
+        , m_errors(errors)
+    {}
 
     bool has(const std::string &key) const { return m_node.contains(key) && !m_node.at(key).is_null(); }
     std::string where(const std::string &key) const { return m_origin + ": " + m_path + key; }
@@ -33,7 +35,8 @@ public:
     /// A key that may be absent but, where it stands, can only have this value.
     void only(const std::string &key, const nlohmann::json &allowed);
     /// A list of as many words as there are layers, all out of two.
-    std::vector<std::string> layerWords(const std::string &key, int layers, const std::string &one, const std::string &other);
+    std::vector<std::string> layerWords(const std::string &key, int layers, const std::string &one,
+                                        const std::string &other);
 
     const nlohmann::json &node() const { return m_node; }
     std::vector<Error> &errors() { return m_errors; }

@@ -27,15 +27,17 @@ constexpr const char *kFusedDown = "experts.down_proj";
 /// "model.layers.1.mlp.experts." of a fused name.
 std::optional<std::string> expertsPrefix(const std::string &name, const std::string &fused)
 {
-    return name.ends_with(fused) ? std::optional(name.substr(0, name.size() - fused.size()) + "experts.") : std::nullopt;
+    return name.ends_with(fused) ? std::optional(name.substr(0, name.size() - fused.size()) + "experts.")
+                                 : std::nullopt;
 }
 
 class Loader {
 public:
     Loader(Transformer &model, const std::filesystem::path &folder, int ignoredLayers)
-        : m_model(model), m_files(folder), m_ignoredLayers(ignoredLayers)
-    {
-    }
+        : m_model(model)
+        , m_files(folder)
+        , m_ignoredLayers(ignoredLayers)
+    {}
 
     void run()
     {
@@ -47,7 +49,8 @@ public:
         }
         for (const std::string &name : m_files.unused()) {
             if (!ignored(name)) {
-                fail({"unexpected tensor", m_files.where(name), shapeText(m_files.shape(name)), "only tensors that config.json asks for",
+                fail({"unexpected tensor", m_files.where(name), shapeText(m_files.shape(name)),
+                      "only tensors that config.json asks for",
                       "Check model_type and the layer counts in config.json"});
             }
         }
@@ -76,7 +79,8 @@ private:
             return std::nullopt;
         }
         if (!tensor.is_floating_point()) {
-            fail({"wrong type of numbers", m_files.where(name), dtypeOf(tensor.scalar_type()), "F32, F64, BF16, F16 or F8_E4M3", ""});
+            fail({"wrong type of numbers", m_files.where(name), dtypeOf(tensor.scalar_type()),
+                  "F32, F64, BF16, F16 or F8_E4M3", ""});
             return std::nullopt;
         }
         return tensor;
@@ -135,14 +139,17 @@ double numbersIn(const ModelOptions &options)
         const double rank = options.qLoraRank.value_or(0);
         attention = rank > 0 ? rank * (width + heads * options.qkHeadDim()) : width * heads * options.qkHeadDim();
         attention += width * (options.kvLoraRank + options.qkRopeHeadDim);
-        attention += heads * (options.qkNopeHeadDim + options.vHeadDim) * options.kvLoraRank + heads * options.vHeadDim * width;
+        attention +=
+            heads * (options.qkNopeHeadDim + options.vHeadDim) * options.kvLoraRank + heads * options.vHeadDim * width;
     } else {
         attention = width * options.headDim * (2 * heads + 2.0 * options.nKvHeads);
     }
-    const int denseLayers = options.moe.nExperts > 0 ? std::min(options.moe.firstDense, options.nLayers) : options.nLayers;
+    const int denseLayers =
+        options.moe.nExperts > 0 ? std::min(options.moe.firstDense, options.nLayers) : options.nLayers;
     const double expertLayers = options.nLayers - denseLayers;
-    const double feedForward = denseLayers * 3.0 * width * options.dFf +
-                               expertLayers * 3.0 * width * options.moe.dExpert * (options.moe.nExperts + options.moe.nShared);
+    const double feedForward =
+        denseLayers * 3.0 * width * options.dFf +
+        expertLayers * 3.0 * width * options.moe.dExpert * (options.moe.nExperts + options.moe.nShared);
     return (options.tieEmbeddings ? 1.0 : 2.0) * options.vocabulary * width + options.nLayers * attention + feedForward;
 }
 
@@ -150,7 +157,8 @@ std::filesystem::path configFile(const std::filesystem::path &folder)
 {
     const std::filesystem::path file = folder / "config.json";
     if (!std::filesystem::exists(file)) {
-        throw Failure({"no checkpoint", folder.string(), "no config.json", "a folder with config.json and model.safetensors", ""});
+        throw Failure({"no checkpoint", folder.string(), "no config.json",
+                       "a folder with config.json and model.safetensors", ""});
     }
     return file;
 }
@@ -161,10 +169,7 @@ int ignoredLayersOf(const nlohmann::ordered_json &config)
     return it != config.end() && it->is_number_integer() ? std::clamp(it->get<int>(), 0, 64) : 0;
 }
 
-std::vector<std::int64_t> shapeOf(const at::Tensor &tensor)
-{
-    return tensor.sizes().vec();
-}
+std::vector<std::int64_t> shapeOf(const at::Tensor &tensor) { return tensor.sizes().vec(); }
 
 } // namespace
 
@@ -176,7 +181,8 @@ std::shared_ptr<Transformer> loadCheckpoint(const std::filesystem::path &folder,
     const WeightFiles files(folder);
     if (numbersIn(options) > static_cast<double>(files.bytes())) {
         throw Failure({"config.json asks for a larger model than the weights hold", file.string(),
-                       fmt::format("{:.4g} numbers in {} bytes", numbersIn(options), files.bytes()), "sizes of the model that was saved", ""});
+                       fmt::format("{:.4g} numbers in {} bytes", numbersIn(options), files.bytes()),
+                       "sizes of the model that was saved", ""});
     }
     auto model = std::make_shared<Transformer>(options, false);
     model->parameters().convertTo(type);

@@ -13,7 +13,8 @@ namespace sparsescope {
 std::shared_ptr<Transformer> loadCheckpoint(const std::filesystem::path &folder, at::ScalarType type);
 
 /// Writes config.json and model.safetensors with the published names; extra keys of `more` are added to config.json.
-void saveCheckpoint(const Transformer &model, const std::filesystem::path &folder, const nlohmann::ordered_json &more = {});
+void saveCheckpoint(const Transformer &model, const std::filesystem::path &folder,
+                    const nlohmann::ordered_json &more = {});
 
 /// Copies the weights of a checkpoint file into an existing model of the same options.
 void loadWeights(Transformer &model, const std::filesystem::path &folder);

@@ -9,10 +9,7 @@
 
 namespace sparsescope {
 
-at::Tensor inFullPrecision(const at::Tensor &x)
-{
-    return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat);
-}
+at::Tensor inFullPrecision(const at::Tensor &x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
 
 at::Tensor rmsNorm(const at::Tensor &x, const at::Tensor &weight, double eps)
 {
@@ -31,11 +28,10 @@ Initialisation projectionStart(std::int64_t fanIn, int residualLayers)
 }
 
 GatedMlp::GatedMlp(Parameters &parameters, const std::string &prefix, int width, int inner, int layers)
-    : m_gate(parameters.add(prefix + "gate_proj.weight", {inner, width}, projectionStart(width))),
-      m_up(parameters.add(prefix + "up_proj.weight", {inner, width}, projectionStart(width))),
-      m_down(parameters.add(prefix + "down_proj.weight", {width, inner}, projectionStart(inner, layers)))
-{
-}
+    : m_gate(parameters.add(prefix + "gate_proj.weight", {inner, width}, projectionStart(width)))
+    , m_up(parameters.add(prefix + "up_proj.weight", {inner, width}, projectionStart(width)))
+    , m_down(parameters.add(prefix + "down_proj.weight", {width, inner}, projectionStart(inner, layers)))
+{}
 
 at::Tensor GatedMlp::forward(const at::Tensor &x) const
 {

@@ -11,16 +11,17 @@ namespace sparsescope {
 
 LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource, Parameters &parameters,
                                    const std::string &prefix)
-    : m_heads(options.indexHeads), m_dim(options.indexHeadDim), m_rope(options.indexRope),
-      m_queries(parameters.add(prefix + "wq_b.weight", {static_cast<std::int64_t>(m_heads) * m_dim, querySource},
-                               projectionStart(querySource))),
-      m_keys(parameters.add(prefix + "wk.weight", {m_dim, options.dModel}, projectionStart(options.dModel))),
-      m_normWeight(parameters.add(prefix + "k_norm.weight", {m_dim}, ones())),
-      m_normBias(parameters.add(prefix + "k_norm.bias", {m_dim}, zeros())),
-      m_weights(parameters.add(prefix + "weights_proj.weight", {m_heads, options.dModel},
-                               projectionStart(options.dModel)))
-{
-}
+    : m_heads(options.indexHeads)
+    , m_dim(options.indexHeadDim)
+    , m_rope(options.indexRope)
+    , m_queries(parameters.add(prefix + "wq_b.weight", {static_cast<std::int64_t>(m_heads) * m_dim, querySource},
+                               projectionStart(querySource)))
+    , m_keys(parameters.add(prefix + "wk.weight", {m_dim, options.dModel}, projectionStart(options.dModel)))
+    , m_normWeight(parameters.add(prefix + "k_norm.weight", {m_dim}, ones()))
+    , m_normBias(parameters.add(prefix + "k_norm.bias", {m_dim}, zeros()))
+    , m_weights(
+          parameters.add(prefix + "weights_proj.weight", {m_heads, options.dModel}, projectionStart(options.dModel)))
+{}
 
 IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u, const RotaryTables &rotary) const
 {

@@ -23,10 +23,10 @@ public:
 private:
     int m_heads, m_dim;
     RopeStyle m_rope;
-    at::Tensor m_queries;               ///< wq_b [HI dI, U]
-    at::Tensor m_keys;                  ///< wk [dI, D]
-    at::Tensor m_normWeight, m_normBias;///< k_norm [dI]
-    at::Tensor m_weights;               ///< weights_proj [HI, D]
+    at::Tensor m_queries;                ///< wq_b [HI dI, U]
+    at::Tensor m_keys;                   ///< wk [dI, D]
+    at::Tensor m_normWeight, m_normBias; ///< k_norm [dI]
+    at::Tensor m_weights;                ///< weights_proj [HI, D]
 };
 
 } // namespace sparsescope

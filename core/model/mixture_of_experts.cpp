@@ -46,7 +46,8 @@ MixtureOfExperts::MixtureOfExperts(const ModelOptions &options, Parameters &para
     m_gate = parameters.add(prefix + "gate.weight", {experts, width}, projectionStart(width), true, true);
     m_bias = parameters.add(prefix + "gate.e_score_correction_bias", {experts}, zeros(), false, true);
     m_gateUp = parameters.add(prefix + "experts.gate_up_proj", {experts, 2 * inner, width}, projectionStart(width));
-    m_down = parameters.add(prefix + "experts.down_proj", {experts, width, inner}, projectionStart(inner, options.nLayers));
+    m_down =
+        parameters.add(prefix + "experts.down_proj", {experts, width, inner}, projectionStart(inner, options.nLayers));
     if (m_moe.nShared > 0) {
         m_shared = std::make_unique<GatedMlp>(parameters, prefix + "shared_experts.", options.dModel,
                                               m_moe.nShared * m_moe.dExpert, options.nLayers);
@@ -91,7 +92,8 @@ at::Tensor MixtureOfExperts::runEveryExpert(const at::Tensor &tokens, const Rout
                                    .scatter(1, routing.experts, routing.weights);
     const at::Tensor up = at::linear(tokens, m_gateUp.view({experts * 2 * inner, width}));
     const at::Tensor active = gated(up.view({count, experts, 2 * inner}));
-    const at::Tensor weighted = (active * weights.to(active.scalar_type()).unsqueeze(-1)).view({count, experts * inner});
+    const at::Tensor weighted =
+        (active * weights.to(active.scalar_type()).unsqueeze(-1)).view({count, experts * inner});
     return at::matmul(weighted, m_down.transpose(1, 2).reshape({experts * inner, width}));
 }
 
@@ -104,13 +106,16 @@ at::Tensor MixtureOfExperts::runChosenExperts(const at::Tensor &tokens, const Ro
     const at::Tensor order = at::argsort(flat, /*stable=*/true, 0, false);
     const at::Tensor places = at::empty_like(order).scatter_(0, order, at::arange(order.numel(), order.options()));
     // Repeated first, then permuted: every gradient row is written once, so sums are in one order on every device.
-    const at::Tensor pairs = tokens.unsqueeze(1).expand({count, chosen, width}).reshape({count * chosen, width}).index_select(0, order);
+    const at::Tensor pairs =
+        tokens.unsqueeze(1).expand({count, chosen, width}).reshape({count * chosen, width}).index_select(0, order);
 
     at::Tensor results;
     if (tokens.is_cuda()) {
         const NoAutocast noAutocast;
-        const at::Tensor ends = membership(routing.experts, experts, routing.experts.options()).sum(0).cumsum(0).to(at::kInt);
-        const at::Tensor up = at::_grouped_mm(pairs.to(at::kBFloat16), m_gateUp.to(at::kBFloat16).transpose(1, 2), ends);
+        const at::Tensor ends =
+            membership(routing.experts, experts, routing.experts.options()).sum(0).cumsum(0).to(at::kInt);
+        const at::Tensor up =
+            at::_grouped_mm(pairs.to(at::kBFloat16), m_gateUp.to(at::kBFloat16).transpose(1, 2), ends);
         results = at::_grouped_mm(gated(up), m_down.to(at::kBFloat16).transpose(1, 2), ends);
     } else {
         const at::Tensor counts = at::bincount(flat, {}, experts);
@@ -137,9 +142,9 @@ bool MixtureOfExperts::runsChosenOnly(const at::Tensor &x) const
         return false; // twice the arithmetic costs the device less than sorting and gathering
     }
     // The grouped product of the device takes bf16 and rows of whole 16 bytes; counting on the host would stall the stream.
-    const bool half = m_gateUp.scalar_type() == at::kBFloat16 ||
-                      (at::autocast::is_autocast_enabled(at::kCUDA) &&
-                       at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16);
+    const bool half =
+        m_gateUp.scalar_type() == at::kBFloat16 ||
+        (at::autocast::is_autocast_enabled(at::kCUDA) && at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16);
     return half && x.size(-1) % 8 == 0 && m_moe.dExpert % 8 == 0;
 }
 

@@ -38,12 +38,12 @@ private:
     at::Tensor runChosenExperts(const at::Tensor &tokens, const Routing &routing) const;
 
     MoeOptions m_moe;
-    at::Tensor m_gate;     ///< gate.weight [E,D]
-    at::Tensor m_bias;     ///< gate.e_score_correction_bias [E]
-    at::Tensor m_gateUp;   ///< experts.gate_up_proj [E,2M,D], gate rows first
-    at::Tensor m_down;     ///< experts.down_proj [E,D,M]
+    at::Tensor m_gate;   ///< gate.weight [E,D]
+    at::Tensor m_bias;   ///< gate.e_score_correction_bias [E]
+    at::Tensor m_gateUp; ///< experts.gate_up_proj [E,2M,D], gate rows first
+    at::Tensor m_down;   ///< experts.down_proj [E,D,M]
     std::unique_ptr<GatedMlp> m_shared;
-    at::Tensor m_loads;    ///< [E] int64, since the last update
+    at::Tensor m_loads; ///< [E] int64, since the last update
     at::Tensor m_imbalance;
 };
 

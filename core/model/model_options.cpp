@@ -25,7 +25,8 @@ std::string modelTypeOf(const ModelOptions &options)
         return "sparsescope_mha_dsa";
     }
     if (indexed && options.qLoraRank) {
-        const bool shares = std::find(options.ownsIndexer.begin(), options.ownsIndexer.end(), false) != options.ownsIndexer.end();
+        const bool shares =
+            std::find(options.ownsIndexer.begin(), options.ownsIndexer.end(), false) != options.ownsIndexer.end();
         if (options.indexRope == RopeStyle::Interleaved) {
             return "glm_moe_dsa";
         }
@@ -101,7 +102,8 @@ ModelOptions modelOptions(const RunConfig &config, int vocabulary)
 void checkOptions(const ModelOptions &options, const std::string &origin)
 {
     std::vector<Error> errors;
-    const auto demand = [&](bool holds, const std::string &field, const std::string &found, const std::string &allowed) {
+    const auto demand = [&](bool holds, const std::string &field, const std::string &found,
+                            const std::string &allowed) {
         if (!holds) {
             errors.push_back({"impossible size", origin + ": " + field, found, allowed, ""});
         }
@@ -119,7 +121,8 @@ void checkOptions(const ModelOptions &options, const std::string &origin)
         positive("qk_nope_head_dim", options.qkNopeHeadDim);
         positive("v_head_dim", options.vHeadDim);
         positive("q_lora_rank", options.qLoraRank.value_or(1));
-        demand(rotary >= 2 && rotary % 2 == 0, "qk_rope_head_dim", std::to_string(rotary), "an even number, at least 2");
+        demand(rotary >= 2 && rotary % 2 == 0, "qk_rope_head_dim", std::to_string(rotary),
+               "an even number, at least 2");
     } else {
         positive("num_key_value_heads", options.nKvHeads);
         positive("head_dim", options.headDim);
@@ -133,7 +136,8 @@ void checkOptions(const ModelOptions &options, const std::string &origin)
         demand(options.indexHeadDim >= rotary, "index_head_dim", std::to_string(options.indexHeadDim),
                fmt::format("at least the {} rotated dimensions of the attention", rotary));
         demand(static_cast<int>(options.ownsIndexer.size()) == options.nLayers, "indexer_types",
-               fmt::format("{} entries", options.ownsIndexer.size()), fmt::format("one entry for each of {} layers", options.nLayers));
+               fmt::format("{} entries", options.ownsIndexer.size()),
+               fmt::format("one entry for each of {} layers", options.nLayers));
         demand(options.ownsIndexer.empty() || options.ownsIndexer.front(), "indexer_types[0]", "\"shared\"",
                "\"full\" (there is no earlier selection to share)");
     }
@@ -150,7 +154,8 @@ void checkOptions(const ModelOptions &options, const std::string &origin)
         demand(moe.nGroups >= 1 && moe.nExperts % std::max(moe.nGroups, 1) == 0, "n_group", std::to_string(moe.nGroups),
                fmt::format("a divisor of n_routed_experts {}", moe.nExperts));
         const int perGroup = moe.nExperts / std::max(moe.nGroups, 1);
-        demand(moe.nGroups <= 1 || perGroup >= 2, "n_group", std::to_string(moe.nGroups), "groups of at least 2 experts");
+        demand(moe.nGroups <= 1 || perGroup >= 2, "n_group", std::to_string(moe.nGroups),
+               "groups of at least 2 experts");
         demand(moe.topGroups >= 1 && moe.topGroups <= moe.nGroups, "topk_group", std::to_string(moe.topGroups),
                fmt::format("1 to n_group {}", moe.nGroups));
         const int reach = moe.nGroups > 1 ? moe.topGroups * perGroup : moe.nExperts;

@@ -10,20 +10,21 @@
 namespace sparsescope {
 
 struct MoeOptions {
-    int nExperts = 0;                  ///< 0: dense feed-forward everywhere
+    int nExperts = 0; ///< 0: dense feed-forward everywhere
     int expertsPerToken = 2;
     int dExpert = 0;
     int nShared = 1;
     int nGroups = 1;
     int topGroups = 1;
-    double scale = 1.0;                ///< routed_scaling_factor
-    bool normaliseTopK = true;         ///< norm_topk_prob
-    int firstDense = 0;                ///< layers below are dense
+    double scale = 1.0;        ///< routed_scaling_factor
+    bool normaliseTopK = true; ///< norm_topk_prob
+    int firstDense = 0;        ///< layers below are dense
 };
 
 /// Everything that shapes a model, whether it comes from a run or from a published config.json.
 struct ModelOptions {
-    std::string modelType;             ///< deepseek_v3, deepseek_v32, glm_moe_dsa, glm4_moe, sparsescope_mha_dsa, sparsescope_mla_dsa
+    std::string
+        modelType; ///< deepseek_v3, deepseek_v32, glm_moe_dsa, glm4_moe, sparsescope_mha_dsa, sparsescope_mla_dsa
     int vocabulary = 257;
     int dModel = 256, nLayers = 4, nHeads = 8;
     AttentionKind attention = AttentionKind::Mha;
@@ -40,7 +41,8 @@ struct ModelOptions {
     std::int64_t topK = 0;
     int indexHeads = 0, indexHeadDim = 0;
     RopeStyle indexRope = RopeStyle::HalfSplit;
-    std::vector<bool> ownsIndexer;     ///< a layer each; false: reuses the nearest earlier selection (IndexShare). Empty without an indexer
+    std::vector<bool>
+        ownsIndexer; ///< a layer each; false: reuses the nearest earlier selection (IndexShare). Empty without an indexer
     // Feed-forward
     int dFf = 512;
     MoeOptions moe;
@@ -50,7 +52,7 @@ struct ModelOptions {
     double normEps = 1e-6;
     bool tieEmbeddings = false;
     int maxPositions = 4096;
-    std::uint64_t seed = 0;            ///< of initialisation and of random selectors
+    std::uint64_t seed = 0; ///< of initialisation and of random selectors
 
     int qkHeadDim() const { return attention == AttentionKind::Mla ? qkNopeHeadDim + qkRopeHeadDim : headDim; }
     int rotaryDims() const { return attention == AttentionKind::Mla ? qkRopeHeadDim : rotaryDim; }

@@ -11,7 +11,8 @@ MultiHeadAttention::MultiHeadAttention(const ModelOptions &options, int layer, P
                                        const std::string &prefix)
     : SelectedAttention(options, layer, options.dModel, parameters, prefix)
 {
-    const std::int64_t width = options.dModel, heads = options.nHeads, keyHeads = options.nKvHeads, dim = options.headDim;
+    const std::int64_t width = options.dModel, heads = options.nHeads, keyHeads = options.nKvHeads,
+                       dim = options.headDim;
     m_queries = parameters.add(prefix + "q_proj.weight", {heads * dim, width}, projectionStart(width));
     m_keys = parameters.add(prefix + "k_proj.weight", {keyHeads * dim, width}, projectionStart(width));
     m_values = parameters.add(prefix + "v_proj.weight", {keyHeads * dim, width}, projectionStart(width));
@@ -24,7 +25,8 @@ MultiHeadAttention::MultiHeadAttention(const ModelOptions &options, int layer, P
         m_queryNorm = parameters.add(prefix + "q_norm.weight", {dim}, ones());
         m_keyNorm = parameters.add(prefix + "k_norm.weight", {dim}, ones());
     }
-    m_output = parameters.add(prefix + "o_proj.weight", {width, heads * dim}, projectionStart(heads * dim, options.nLayers));
+    m_output =
+        parameters.add(prefix + "o_proj.weight", {width, heads * dim}, projectionStart(heads * dim, options.nLayers));
 }
 
 at::Tensor MultiHeadAttention::forward(const at::Tensor &x, AttentionContext &context)

@@ -12,10 +12,10 @@ public:
     at::Tensor forward(const at::Tensor &x, AttentionContext &context) override;
 
 private:
-    at::Tensor m_queries, m_keys, m_values;             ///< [H dh, D], [KV dh, D], [KV dh, D]
-    at::Tensor m_queryBias, m_keyBias, m_valueBias;     ///< undefined without attention_bias
-    at::Tensor m_queryNorm, m_keyNorm;                  ///< [dh], undefined without q/k norm
-    at::Tensor m_output;                                ///< [D, H dh]
+    at::Tensor m_queries, m_keys, m_values;         ///< [H dh, D], [KV dh, D], [KV dh, D]
+    at::Tensor m_queryBias, m_keyBias, m_valueBias; ///< undefined without attention_bias
+    at::Tensor m_queryNorm, m_keyNorm;              ///< [dh], undefined without q/k norm
+    at::Tensor m_output;                            ///< [D, H dh]
 };
 
 } // namespace sparsescope

@@ -26,10 +26,12 @@ MultiHeadLatentAttention::MultiHeadLatentAttention(const ModelOptions &options, 
     } else {
         m_queries = parameters.add(prefix + "q_proj.weight", {heads * queryDim, width}, projectionStart(width));
     }
-    m_keyValueDown = parameters.add(prefix + "kv_a_proj_with_mqa.weight", {latent + rotary, width}, projectionStart(width));
+    m_keyValueDown =
+        parameters.add(prefix + "kv_a_proj_with_mqa.weight", {latent + rotary, width}, projectionStart(width));
     m_keyValueNorm = parameters.add(prefix + "kv_a_layernorm.weight", {latent}, ones());
-    m_keyValueUp = parameters.add(prefix + "kv_b_proj.weight",
-                                  {heads * (options.qkNopeHeadDim + options.vHeadDim), latent}, projectionStart(latent));
+    m_keyValueUp =
+        parameters.add(prefix + "kv_b_proj.weight", {heads * (options.qkNopeHeadDim + options.vHeadDim), latent},
+                       projectionStart(latent));
     const std::int64_t inner = heads * options.vHeadDim;
     m_output = parameters.add(prefix + "o_proj.weight", {width, inner}, projectionStart(inner, options.nLayers));
     if (options.attentionBias) {
@@ -40,7 +42,8 @@ MultiHeadLatentAttention::MultiHeadLatentAttention(const ModelOptions &options, 
 
 at::Tensor MultiHeadLatentAttention::rotated(const at::Tensor &x, const AttentionContext &context) const
 {
-    const auto style = m_options.rope == RopeStyle::Interleaved ? dsa::RopeStyle::Interleaved : dsa::RopeStyle::HalfSplit;
+    const auto style =
+        m_options.rope == RopeStyle::Interleaved ? dsa::RopeStyle::Interleaved : dsa::RopeStyle::HalfSplit;
     return dsa::apply_rope(x, context.rotary.cos, context.rotary.sin, style);
 }
 
@@ -68,7 +71,8 @@ at::Tensor MultiHeadLatentAttention::forward(const at::Tensor &x, AttentionConte
     request.x = x;
     request.u = source;
     const auto expand = [&](at::Tensor &q, at::Tensor &k, at::Tensor &v) {
-        const at::Tensor up = at::linear(compressed, m_keyValueUp).view({batch, tokens, heads, plain + valueDim}).transpose(1, 2);
+        const at::Tensor up =
+            at::linear(compressed, m_keyValueUp).view({batch, tokens, heads, plain + valueDim}).transpose(1, 2);
         q = at::cat({plainQuery, rotaryQuery}, -1);
         k = at::cat({up.narrow(-1, 0, plain), rotaryKey.expand({batch, heads, tokens, rotary})}, -1);
         v = up.narrow(-1, plain, valueDim);

@@ -20,14 +20,14 @@ public:
 private:
     at::Tensor rotated(const at::Tensor &x, const AttentionContext &context) const;
 
-    at::Tensor m_queries;                               ///< q_proj [H (dn+dr), D], without a query latent
-    at::Tensor m_queryDown, m_queryDownBias;            ///< q_a_proj [ql, D]
-    at::Tensor m_queryNorm;                             ///< q_a_layernorm [ql]
-    at::Tensor m_queryUp;                               ///< q_b_proj [H (dn+dr), ql]
-    at::Tensor m_keyValueDown, m_keyValueDownBias;      ///< kv_a_proj_with_mqa [c+dr, D]
-    at::Tensor m_keyValueNorm;                          ///< kv_a_layernorm [c]
-    at::Tensor m_keyValueUp;                            ///< kv_b_proj [H (dn+dv), c]
-    at::Tensor m_output, m_outputBias;                  ///< o_proj [D, H dv]
+    at::Tensor m_queries;                          ///< q_proj [H (dn+dr), D], without a query latent
+    at::Tensor m_queryDown, m_queryDownBias;       ///< q_a_proj [ql, D]
+    at::Tensor m_queryNorm;                        ///< q_a_layernorm [ql]
+    at::Tensor m_queryUp;                          ///< q_b_proj [H (dn+dr), ql]
+    at::Tensor m_keyValueDown, m_keyValueDownBias; ///< kv_a_proj_with_mqa [c+dr, D]
+    at::Tensor m_keyValueNorm;                     ///< kv_a_layernorm [c]
+    at::Tensor m_keyValueUp;                       ///< kv_b_proj [H (dn+dv), c]
+    at::Tensor m_output, m_outputBias;             ///< o_proj [D, H dv]
 };
 
 } // namespace sparsescope

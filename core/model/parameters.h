@@ -21,11 +21,11 @@ struct Initialisation {
 class Parameters {
 public:
     struct Entry {
-        std::string name;              ///< published checkpoint name
+        std::string name; ///< published checkpoint name
         at::Tensor tensor;
         Initialisation initialisation;
-        bool trainable = true;         ///< false: a buffer (router bias)
-        bool keepFloat32 = false;      ///< stays fp32 when the model is bf16 (gate.weight, e_score_correction_bias)
+        bool trainable = true;    ///< false: a buffer (router bias)
+        bool keepFloat32 = false; ///< stays fp32 when the model is bf16 (gate.weight, e_score_correction_bias)
     };
 
     /// Makes an fp32 CPU tensor of the shape; the name must be new.
@@ -37,7 +37,7 @@ public:
     void initialise(std::uint64_t seed);
     void moveTo(const at::Device &device);
     void convertTo(at::ScalarType type);
-    std::int64_t count() const;        ///< trainable numbers
+    std::int64_t count() const; ///< trainable numbers
 
 private:
     std::vector<Entry> m_entries;

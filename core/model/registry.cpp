@@ -10,12 +10,9 @@ const std::vector<SelectorKind> &selectorKinds()
 {
     // name, needs an indexer, trains it
     static const std::vector<SelectorKind> kinds = {
-        {"lightning", true, true, makeTopKSelector},
-        {"untrained", true, false, makeTopKSelector},
-        {"oracle", false, false, makeOracleSelector},
-        {"random", false, false, makeRandomSelector},
-        {"recency", false, false, makeRecencySelector},
-        {"sink-window", false, false, makeSinkWindowSelector},
+        {"lightning", true, true, makeTopKSelector},    {"untrained", true, false, makeTopKSelector},
+        {"oracle", false, false, makeOracleSelector},   {"random", false, false, makeRandomSelector},
+        {"recency", false, false, makeRecencySelector}, {"sink-window", false, false, makeSinkWindowSelector},
     };
     return kinds;
 }

@@ -19,7 +19,8 @@ RotaryTables rotaryTables(const ModelOptions &options, std::int64_t positions, a
     std::vector<double> frequencies = rotaryFrequencies(options.rotaryDims(), options.ropeTheta, options.yarn);
     const double factor = options.yarn ? yarnAttentionFactor(*options.yarn) : 1.0;
     const at::Tensor rates = at::from_blob(frequencies.data(), {static_cast<std::int64_t>(frequencies.size())},
-                                           at::TensorOptions().dtype(at::kDouble)).to(precision);
+                                           at::TensorOptions().dtype(at::kDouble))
+                                 .to(precision);
     const at::Tensor angles = at::outer(at::arange(positions, at::TensorOptions().dtype(precision)), rates);
     at::Tensor cos = angles.cos();
     at::Tensor sin = angles.sin();

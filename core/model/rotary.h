@@ -11,6 +11,7 @@ namespace sparsescope {
 struct RotaryTables {
     at::Tensor cos, sin;
 };
-RotaryTables rotaryTables(const ModelOptions &options, std::int64_t positions, at::ScalarType type, const at::Device &device);
+RotaryTables rotaryTables(const ModelOptions &options, std::int64_t positions, at::ScalarType type,
+                          const at::Device &device);
 
 } // namespace sparsescope

@@ -12,7 +12,8 @@ namespace sparsescope {
 
 SelectedAttention::SelectedAttention(const ModelOptions &options, int layer, int querySource, Parameters &parameters,
                                      const std::string &prefix)
-    : m_options(options), m_layer(layer)
+    : m_options(options)
+    , m_layer(layer)
 {
     if (options.selector == "none") {
         return;
@@ -32,12 +33,14 @@ SelectedAttention::SelectedAttention(const ModelOptions &options, int layer, int
 class SelectedAttention::Walk {
 public:
     Walk(const SelectedAttention &layer, const Request &request, AttentionContext &context)
-        : m_layer(layer), m_request(request), m_context(context), m_scale(layer.m_options.attentionScale()),
-          m_selector(context.override ? context.override : layer.m_selector.get()),
-          m_sparse(context.sparse && m_selector != nullptr),
-          m_learns(context.kl != KlTarget::None && layer.m_indexer && layer.m_trainsIndexer)
-    {
-    }
+        : m_layer(layer)
+        , m_request(request)
+        , m_context(context)
+        , m_scale(layer.m_options.attentionScale())
+        , m_selector(context.override ? context.override : layer.m_selector.get())
+        , m_sparse(context.sparse && m_selector != nullptr)
+        , m_learns(context.kl != KlTarget::None && layer.m_indexer && layer.m_trainsIndexer)
+    {}
 
     at::Tensor run()
     {
@@ -45,7 +48,8 @@ public:
         select();
         at::Tensor out;
         if (m_sparse) {
-            std::tie(out, m_lse) = dsa::masked_attention(m_request.q, m_request.k, m_request.v, m_chosen.selection, m_scale);
+            std::tie(out, m_lse) =
+                dsa::masked_attention(m_request.q, m_request.k, m_request.v, m_chosen.selection, m_scale);
         } else {
             std::tie(out, m_lse) = dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale);
         }
@@ -111,7 +115,8 @@ private:
     {
         if (!m_denseLse.defined()) {
             const c10::NoGradGuard noGrad;
-            m_denseLse = m_sparse ? std::get<1>(dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale)) : m_lse;
+            m_denseLse =
+                m_sparse ? std::get<1>(dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale)) : m_lse;
         }
         return m_denseLse;
     }

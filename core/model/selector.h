@@ -22,20 +22,20 @@ struct IndexFactors {
 
 /// What a selector may look at. All detached: no selector gives gradient to the main model.
 struct SelectorInput {
-    at::Tensor q, k;           ///< [B,H,T,Dqk], [B,KV,S,Dqk] of this layer's attention, after RoPE
+    at::Tensor q, k; ///< [B,H,T,Dqk], [B,KV,S,Dqk] of this layer's attention, after RoPE
     double scale = 1.0;
-    IndexFactors index;        ///< of this layer's indexer; undefined when it has none
+    IndexFactors index; ///< of this layer's indexer; undefined when it has none
     std::int64_t topK = 1;
     std::int64_t offset = 0;
     int layer = 0;
-    std::uint64_t seed = 0;    ///< for random ones; equal seeds draw equal sets
+    std::uint64_t seed = 0; ///< for random ones; equal seeds draw equal sets
     bool wantIdx = false;
 };
 
 struct SelectorOutput {
     dsa::Selection selection;
-    at::Tensor tau;            ///< [B,T] threshold score; undefined where there are no scores
-    at::Tensor lseSelected;    ///< [B,T]; undefined where there are no scores
+    at::Tensor tau;         ///< [B,T] threshold score; undefined where there are no scores
+    at::Tensor lseSelected; ///< [B,T]; undefined where there are no scores
 };
 
 /// Chooses the keys of every query (waist "Selection"). Stateless; weights belong to the indexer, not to the selector.

@@ -13,14 +13,11 @@ SelectorOutput TopKSelector::select(const SelectorInput &input) const
                        "a model of family sparse or mhla_sparse", "Choose recency, sink-window, random or oracle"});
     }
     SelectorOutput output;
-    std::tie(output.selection, output.tau, output.lseSelected) = dsa::index_select(
-        input.index.q, input.index.k, input.index.w, input.topK, input.offset, true, input.wantIdx);
+    std::tie(output.selection, output.tau, output.lseSelected) =
+        dsa::index_select(input.index.q, input.index.k, input.index.w, input.topK, input.offset, true, input.wantIdx);
     return output;
 }
 
-std::unique_ptr<Selector> makeTopKSelector()
-{
-    return std::make_unique<TopKSelector>();
-}
+std::unique_ptr<Selector> makeTopKSelector() { return std::make_unique<TopKSelector>(); }
 
 } // namespace sparsescope

@@ -33,15 +33,15 @@ std::unique_ptr<Attention> makeAttention(const ModelOptions &options, int layer,
 
 struct Transformer::Layers {
     struct Block {
-        at::Tensor inputNorm, outputNorm;         ///< [D], before attention, before the feed-forward
+        at::Tensor inputNorm, outputNorm; ///< [D], before attention, before the feed-forward
         std::unique_ptr<Attention> attention;
-        std::unique_ptr<GatedMlp> dense;          ///< one of the two
+        std::unique_ptr<GatedMlp> dense; ///< one of the two
         std::unique_ptr<MixtureOfExperts> experts;
     };
-    at::Tensor embedding, norm, head;             ///< head is the embedding where tied
+    at::Tensor embedding, norm, head; ///< head is the embedding where tied
     std::vector<Block> blocks;
     bool training = false;
-    RotaryTables rotary;                          ///< of the last forward's length, type and device
+    RotaryTables rotary; ///< of the last forward's length, type and device
 
     const RotaryTables &rotaryFor(const ModelOptions &options, std::int64_t positions)
     {
@@ -56,7 +56,8 @@ struct Transformer::Layers {
 };
 
 Transformer::Transformer(ModelOptions options, bool initialise)
-    : m_options(std::move(options)), m_layers(std::make_unique<Layers>())
+    : m_options(std::move(options))
+    , m_layers(std::make_unique<Layers>())
 {
     checkOptions(m_options);
     const int width = m_options.dModel;
@@ -71,7 +72,8 @@ Transformer::Transformer(ModelOptions options, bool initialise)
         if (m_options.moe.nExperts > 0 && i >= m_options.moe.firstDense) {
             block.experts = std::make_unique<MixtureOfExperts>(m_options, m_parameters, prefix + "mlp.");
         } else {
-            block.dense = std::make_unique<GatedMlp>(m_parameters, prefix + "mlp.", width, m_options.dFf, m_options.nLayers);
+            block.dense =
+                std::make_unique<GatedMlp>(m_parameters, prefix + "mlp.", width, m_options.dFf, m_options.nLayers);
         }
         m_layers->blocks.push_back(std::move(block));
     }
@@ -110,7 +112,8 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         Layers::Block &block = m_layers->blocks[i];
         keepHidden(h);
         h = h + block.attention->forward(rmsNorm(h, block.inputNorm, m_options.normEps), context);
-        const bool unused = i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
+        const bool unused =
+            i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
         if (unused) {
             break;
         }
@@ -138,10 +141,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     return output;
 }
 
-void Transformer::setTraining(bool training)
-{
-    m_layers->training = training;
-}
+void Transformer::setTraining(bool training) { m_layers->training = training; }
 
 void Transformer::updateRouterBias(double rate)
 {

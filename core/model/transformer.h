@@ -17,27 +17,28 @@ namespace sparsescope {
 /// Router choices of one MoE layer (for tests and balance): filled when asked for.
 struct RouterTrace {
     int layer = 0;
-    at::Tensor logits;         ///< [B*S,E] fp32
-    at::Tensor experts;        ///< [B*S,top] int64
-    at::Tensor weights;        ///< [B*S,top]
+    at::Tensor logits;  ///< [B*S,E] fp32
+    at::Tensor experts; ///< [B*S,top] int64
+    at::Tensor weights; ///< [B*S,top]
 };
 
 struct ForwardOptions {
     bool sparse = false;
     KlTarget kl = KlTarget::None;
-    bool needLogits = true;            ///< false: the output head is skipped (indexer-only stages)
-    const Selector *selector = nullptr;///< counterfactual selector
-    std::int64_t topK = 0;             ///< 0: the configured k
+    bool needLogits = true;             ///< false: the output head is skipped (indexer-only stages)
+    const Selector *selector = nullptr; ///< counterfactual selector
+    std::int64_t topK = 0;              ///< 0: the configured k
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;
     std::vector<AttentionTrace> *trace = nullptr;
-    std::vector<at::Tensor> *hidden = nullptr;      ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm
+    std::vector<at::Tensor> *hidden =
+        nullptr; ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm
     std::vector<RouterTrace> *routers = nullptr;
 };
 
 struct ForwardOutput {
-    at::Tensor logits;                 ///< [B,S,V]
-    std::vector<at::Tensor> klLosses;  ///< one [] tensor per layer that owns an indexer (empty unless kl is asked for)
+    at::Tensor logits;                ///< [B,S,V]
+    std::vector<at::Tensor> klLosses; ///< one [] tensor per layer that owns an indexer (empty unless kl is asked for)
 };
 
 /// The decoder of SPEC section 2. Parameters carry the published checkpoint names; experts are fused in memory

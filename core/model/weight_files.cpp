@@ -19,8 +19,14 @@ struct TypeName {
     const char *dtype;
     at::ScalarType type;
 };
-constexpr TypeName kTypeNames[] = {{"F32", at::kFloat}, {"F64", at::kDouble}, {"BF16", at::kBFloat16}, {"F16", at::kHalf},
-                                   {"F8_E4M3", at::kFloat8_e4m3fn}, {"I64", at::kLong}, {"I32", at::kInt}, {"U8", at::kByte}};
+constexpr TypeName kTypeNames[] = {{"F32", at::kFloat},
+                                   {"F64", at::kDouble},
+                                   {"BF16", at::kBFloat16},
+                                   {"F16", at::kHalf},
+                                   {"F8_E4M3", at::kFloat8_e4m3fn},
+                                   {"I64", at::kLong},
+                                   {"I32", at::kInt},
+                                   {"U8", at::kByte}};
 
 /// A shard is a plain file of the folder itself.
 bool isPlainName(const std::string &name)
@@ -60,10 +66,7 @@ at::Tensor toTensor(const TensorView &view, const std::string &where)
     return tensor;
 }
 
-std::string shapeText(const std::vector<std::int64_t> &shape)
-{
-    return fmt::format("[{}]", fmt::join(shape, ", "));
-}
+std::string shapeText(const std::vector<std::int64_t> &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 WeightFiles::WeightFiles(const std::filesystem::path &folder)
 {
@@ -86,14 +89,16 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
 {
     const nlohmann::ordered_json document = readJsonFile(index);
     if (!document.is_object() || !document.contains("weight_map") || !document.at("weight_map").is_object()) {
-        throw Failure({"no weight map", index.string() + ": weight_map", "nothing", "an object: tensor name to file name", ""});
+        throw Failure(
+            {"no weight map", index.string() + ": weight_map", "nothing", "an object: tensor name to file name", ""});
     }
     std::map<std::string, const SafetensorsFile *> opened;
     std::map<std::string, std::string> mapped;
     for (const auto &[name, value] : document.at("weight_map").items()) {
         const std::string where = index.string() + ": weight_map." + name;
         if (!value.is_string() || !isPlainName(value.get<std::string>())) {
-            throw Failure({"not a file of the checkpoint folder", where, brief(value), "the plain name of a file beside the index", ""});
+            throw Failure({"not a file of the checkpoint folder", where, brief(value),
+                           "the plain name of a file beside the index", ""});
         }
         const std::string file = value.get<std::string>();
         if (!opened.count(file)) {
@@ -102,7 +107,8 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
             add(*m_files.back());
         }
         if (!opened.at(file)->contains(name)) {
-            throw Failure({"missing tensor", (folder / file).string() + ": " + name, "nothing", "what the index promises", ""});
+            throw Failure(
+                {"missing tensor", (folder / file).string() + ": " + name, "nothing", "what the index promises", ""});
         }
     }
 }
@@ -111,7 +117,8 @@ void WeightFiles::add(const SafetensorsFile &file)
 {
     for (const auto &[name, view] : file.tensors()) {
         if (!m_tensors.emplace(name, Place{&file, &view}).second) {
-            throw Failure({"a tensor in two files", file.path().string() + ": " + name, m_tensors.at(name).file->path().string(), "", ""});
+            throw Failure({"a tensor in two files", file.path().string() + ": " + name,
+                           m_tensors.at(name).file->path().string(), "", ""});
         }
         m_bytes += view.bytes;
     }
@@ -132,11 +139,13 @@ at::Tensor WeightFiles::read(const std::string &name)
     }
     const std::string scaleName = name + "_scale_inv";
     if (!contains(scaleName)) {
-        throw Failure({"fp8 weights without their scales", where(name), "no " + scaleName, "one scale a block of 128 x 128", ""});
+        throw Failure(
+            {"fp8 weights without their scales", where(name), "no " + scaleName, "one scale a block of 128 x 128", ""});
     }
     const at::Tensor scale = read(scaleName).to(at::kFloat);
     const std::int64_t rows = tensor.dim() == 2 ? tensor.size(0) : 0, columns = tensor.dim() == 2 ? tensor.size(1) : 0;
-    const std::vector<std::int64_t> expected = {(rows + kFp8Block - 1) / kFp8Block, (columns + kFp8Block - 1) / kFp8Block};
+    const std::vector<std::int64_t> expected = {(rows + kFp8Block - 1) / kFp8Block,
+                                                (columns + kFp8Block - 1) / kFp8Block};
     if (tensor.dim() != 2 || scale.sizes() != at::IntArrayRef(expected)) {
         throw Failure({"wrong shape", where(scaleName), shapeText(scale.sizes().vec()), shapeText(expected), ""});
     }

@@ -32,10 +32,7 @@ std::vector<double> rotaryFrequencies(int dims, double theta, const std::optiona
     return rates;
 }
 
-double yarnMagnitude(double factor, double a)
-{
-    return factor <= 1 ? 1.0 : 0.1 * a * std::log(factor) + 1.0;
-}
+double yarnMagnitude(double factor, double a) { return factor <= 1 ? 1.0 : 0.1 * a * std::log(factor) + 1.0; }
 
 double yarnAttentionFactor(const YarnConfig &yarn)
 {

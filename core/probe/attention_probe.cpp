@@ -8,7 +8,8 @@
 namespace sparsescope {
 namespace {
 
-template <class T> std::vector<T> toHost(const at::Tensor &tensor, at::ScalarType type)
+template <class T>
+std::vector<T> toHost(const at::Tensor &tensor, at::ScalarType type)
 {
     const at::Tensor host = tensor.detach().to(at::kCPU, type).contiguous();
     std::vector<T> result(static_cast<std::size_t>(host.numel()));
@@ -51,7 +52,8 @@ Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment 
     model.setTraining(false);
     std::vector<std::int64_t> ids(probe.tokens.begin(), probe.tokens.end());
     const auto length = static_cast<std::int64_t>(ids.size());
-    const at::Tensor input = at::from_blob(ids.data(), {1, length}, at::kLong).to(device, /*non_blocking=*/false, /*copy=*/true);
+    const at::Tensor input =
+        at::from_blob(ids.data(), {1, length}, at::kLong).to(device, /*non_blocking=*/false, /*copy=*/true);
 
     std::vector<AttentionTrace> traces;
     ForwardOptions options;

@@ -24,9 +24,9 @@ constexpr std::int64_t kChunkBytes = 64 << 20;
 at::Tensor headMean(const AttentionTrace &trace, double scale, std::int64_t from, std::int64_t to)
 {
     const auto heads = trace.q.size(1), kvHeads = trace.k.size(1), keys = trace.k.size(2);
-    const at::Tensor visible =
-        at::arange(keys, trace.q.options().dtype(at::kLong)).unsqueeze(0)
-            .le(at::arange(from, to, trace.q.options().dtype(at::kLong)).unsqueeze(1));
+    const at::Tensor visible = at::arange(keys, trace.q.options().dtype(at::kLong))
+                                   .unsqueeze(0)
+                                   .le(at::arange(from, to, trace.q.options().dtype(at::kLong)).unsqueeze(1));
     at::Tensor sum;
     for (std::int64_t h = 0; h < heads; ++h) {
         const at::Tensor q = trace.q.select(1, h).slice(1, from, to).to(at::kFloat);
@@ -42,16 +42,14 @@ at::Tensor headMean(const AttentionTrace &trace, double scale, std::int64_t from
 at::Tensor bestKeys(const at::Tensor &p, std::int64_t from, std::int64_t k)
 {
     const auto rows = p.size(1), keys = p.size(2);
-    const at::Tensor visible = at::arange(keys, p.options().dtype(at::kLong)).unsqueeze(0)
+    const at::Tensor visible = at::arange(keys, p.options().dtype(at::kLong))
+                                   .unsqueeze(0)
                                    .le(at::arange(from, from + rows, p.options().dtype(at::kLong)).unsqueeze(1));
     const at::Tensor scores = at::where(visible, p, at::full({}, -1.0, p.options()));
     return dsa::unpack_mask(dsa::topk_select(scores, k, from), keys);
 }
 
-double meanOf(const at::Tensor &values)
-{
-    return values.to(at::kDouble).mean().item<double>();
-}
+double meanOf(const at::Tensor &values) { return values.to(at::kDouble).mean().item<double>(); }
 
 } // namespace
 
@@ -65,9 +63,10 @@ void SelectionStatistics::Sum::add(double value, double by)
 }
 
 SelectionStatistics::SelectionStatistics(std::int64_t topK, double attentionScale, std::uint64_t seed)
-    : m_topK(topK), m_scale(attentionScale), m_seed(seed)
-{
-}
+    : m_topK(topK)
+    , m_scale(attentionScale)
+    , m_seed(seed)
+{}
 
 void SelectionStatistics::add(const std::vector<AttentionTrace> &trace, const Batch &batch)
 {
@@ -113,9 +112,11 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
     const at::Tensor sparseMask = mask.slice(1, rowsFrom);
     const at::Tensor t = at::arange(rowsFrom, length, longs).unsqueeze(1), s = at::arange(length, longs).unsqueeze(0);
     const double rows = static_cast<double>(sparseMask.size(0) * sparseMask.size(1));
-    const at::Tensor chance = at::full({}, static_cast<double>(m_topK), trace.q.options().dtype(at::kDouble)) / (t + 1).to(at::kDouble);
+    const at::Tensor chance =
+        at::full({}, static_cast<double>(m_topK), trace.q.options().dtype(at::kDouble)) / (t + 1).to(at::kDouble);
     const double meanChance = meanOf(chance);
-    sum("selection.look_back").add((sparseMask * (t - s)).sum(2).to(at::kDouble).div_(sparseMask.sum(2)).mean().item<double>(), rows);
+    sum("selection.look_back")
+        .add((sparseMask * (t - s)).sum(2).to(at::kDouble).div_(sparseMask.sum(2)).mean().item<double>(), rows);
     sum("selection.look_back.chance").add(meanOf(t) / 2.0, rows);
     sum("selection.coverage").add(meanOf(sparseMask.slice(2, 0, length - 1).any(1)));
     sum("selection.sink_kept").add(meanOf(sparseMask.slice(2, 0, std::min<std::int64_t>(4, length))), rows);
@@ -156,7 +157,8 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         if (trace.index.defined()) {
             const at::Tensor scores = dsa::index_scores(trace.index.q.slice(1, from, to), trace.index.k,
                                                         trace.index.w.slice(1, from, to), from);
-            const at::Tensor tied = at::logical_and(scores == trace.tau.slice(1, from, to).unsqueeze(2), chosen.logical_not());
+            const at::Tensor tied =
+                at::logical_and(scores == trace.tau.slice(1, from, to).unsqueeze(2), chosen.logical_not());
             sum("selection.ties").add(meanOf(tied.any(2)), weight);
         }
     }
@@ -175,7 +177,8 @@ void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, c
         double found = 0, all = 0;
         for (const NeededKeys &needed : batch.needed) {
             for (const int key : needed.keys) {
-                const auto word = static_cast<std::uint64_t>(data[(needed.row * length + needed.query) * words + key / 64]);
+                const auto word =
+                    static_cast<std::uint64_t>(data[(needed.row * length + needed.query) * words + key / 64]);
                 found += static_cast<double>((word >> (key % 64)) & 1);
                 all += 1;
             }
@@ -206,13 +209,16 @@ std::vector<Scalar> SelectionStatistics::scalars() const
             }
         }
     }
-    auto percentile = [](const std::vector<at::Tensor> &rows) { return at::quantile(at::cat(rows), 0.05).item<double>(); };
+    auto percentile = [](const std::vector<at::Tensor> &rows) {
+        return at::quantile(at::cat(rows), 0.05).item<double>();
+    };
     for (const auto &[layer, rows] : m_kept) {
         values["selection.mass_kept.worst"][layer] = percentile(rows);
         values["selection.mass_kept.worst.chance"][layer] = percentile(m_keptRandom.at(layer));
     }
     for (const auto &[layer, kept] : values["selection.mass_kept"]) {
-        const double chance = values["selection.mass_kept.chance"][layer], oracle = values["selection.mass_kept.oracle"][layer];
+        const double chance = values["selection.mass_kept.chance"][layer],
+                     oracle = values["selection.mass_kept.oracle"][layer];
         if (oracle - chance > 1e-9) {
             values["indexer.captured"][layer] = (kept - chance) / (oracle - chance);
         }

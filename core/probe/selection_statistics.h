@@ -39,9 +39,9 @@ private:
     std::int64_t m_topK;
     double m_scale;
     std::uint64_t m_seed;
-    std::map<std::string, std::map<int, Sum>> m_sums;           ///< metric -> layer -> sum
+    std::map<std::string, std::map<int, Sum>> m_sums;            ///< metric -> layer -> sum
     std::map<int, std::vector<at::Tensor>> m_kept, m_keptRandom; ///< rows, for the percentile
-    at::Tensor m_previousMask;                                  ///< of the layer before, for agreement
+    at::Tensor m_previousMask;                                   ///< of the layer before, for agreement
 };
 
 } // namespace sparsescope

@@ -4,7 +4,8 @@
 
 namespace sparsescope {
 
-AutocastScope::AutocastScope(bool enabled) : m_enabled(enabled)
+AutocastScope::AutocastScope(bool enabled)
+    : m_enabled(enabled)
 {
     if (!m_enabled) {
         return;

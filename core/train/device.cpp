@@ -30,10 +30,7 @@ bool cudaUsable(std::string &why)
     }
 }
 
-std::string firstLine(const std::string &text)
-{
-    return text.substr(0, text.find('\n'));
-}
+std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
 
 double statusField(const char *name)
 {
@@ -77,10 +74,7 @@ at::Device resolveDevice(const std::string &device)
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
 }
 
-double hostMemory()
-{
-    return statusField("VmRSS");
-}
+double hostMemory() { return statusField("VmRSS"); }
 
 double deviceMemory(const at::Device &device)
 {
@@ -88,14 +82,15 @@ double deviceMemory(const at::Device &device)
         return statusField("VmHWM");
     }
     const auto stats = at::getDeviceAllocator(at::kCUDA)->getDeviceStats(device.index());
-    return static_cast<double>(stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
+    return static_cast<double>(
+        stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
 }
 
 std::string describe(const std::exception &error)
 {
     if (dynamic_cast<const c10::OutOfMemoryError *>(&error)) {
-        return "not enough GPU memory: " + firstLine(static_cast<const c10::Error &>(error).what_without_backtrace())
-            + " Use a smaller training.batch_size or training.sequence_length, or the CPU.";
+        return "not enough GPU memory: " + firstLine(static_cast<const c10::Error &>(error).what_without_backtrace()) +
+               " Use a smaller training.batch_size or training.sequence_length, or the CPU.";
     }
     if (const auto *library = dynamic_cast<const c10::Error *>(&error)) {
         return firstLine(library->what_without_backtrace());

@@ -39,7 +39,8 @@ void accumulate(LossByPosition &totals, const at::Tensor &logits, const DeviceBa
 {
     const std::int64_t vocabulary = logits.size(-1), length = batch.targets.size(1);
     const at::Tensor flat = logits.reshape({-1, vocabulary}).to(at::kFloat), targets = batch.targets.reshape({-1});
-    const at::Tensor nll = at::cross_entropy_loss(flat, targets, {}, /*reduction=*/0, /*ignore_index=*/-1).to(at::kCPU, at::kDouble);
+    const at::Tensor nll =
+        at::cross_entropy_loss(flat, targets, {}, /*reduction=*/0, /*ignore_index=*/-1).to(at::kCPU, at::kDouble);
     const at::Tensor right = flat.argmax(1).eq(targets).to(at::kCPU, at::kByte);
     const at::Tensor labels = targets.cpu();
     const auto *n = nll.const_data_ptr<double>();
@@ -58,7 +59,8 @@ void accumulate(LossByPosition &totals, const at::Tensor &logits, const DeviceBa
 
 } // namespace
 
-std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const EvaluationOptions &options, const at::Device &device)
+std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const EvaluationOptions &options,
+                             const at::Device &device)
 {
     at::NoGradGuard noGrad;
     model.setTraining(false);

@@ -9,16 +9,17 @@
 namespace sparsescope {
 
 struct EvaluationOptions {
-    int batches = 16;                  ///< validation batches 0..batches-1, the same every time
-    int observedBatches = 0;           ///< of these, how many are traced for the selection metrics
+    int batches = 16;        ///< validation batches 0..batches-1, the same every time
+    int observedBatches = 0; ///< of these, how many are traced for the selection metrics
     bool sparse = false;
-    const Selector *selector = nullptr;///< counterfactual selector in place of the model's own
+    const Selector *selector = nullptr; ///< counterfactual selector in place of the model's own
     bool bf16 = false;
 };
 
 /// Loss and accuracy over validation: val.loss, .accuracy, .perplexity, .bits_per_byte, val.loss.dense_part (t < k),
 /// val.loss.sparse_part (t >= k), val.loss.position/0..7, their chance values, and the selection metrics of the traced batches.
-std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const EvaluationOptions &options, const at::Device &device);
+std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const EvaluationOptions &options,
+                             const at::Device &device);
 
 /// Loss and accuracy with another selector at inference: counterfactual.loss.<name>, counterfactual.accuracy.<name>.
 std::vector<Scalar> evaluateCounterfactual(Transformer &model, const DataSource &data, const EvaluationOptions &options,

@@ -15,7 +15,8 @@
 
 namespace sparsescope {
 
-Optimizer::Optimizer(std::vector<Group> groups, AdamOptions options) : m_options(options)
+Optimizer::Optimizer(std::vector<Group> groups, AdamOptions options)
+    : m_options(options)
 {
     for (Group &group : groups) {
         GroupState state{group.name, group.weightDecay, group.clip, {}};
@@ -103,7 +104,8 @@ void Optimizer::restore(const std::map<std::string, at::Tensor> &state)
                            "The checkpoint belongs to another model or is damaged."});
         }
         if (found->second.sizes() != tensor.sizes()) {
-            throw Failure({"optimiser state has the wrong shape", name, "", "", "The checkpoint belongs to another model."});
+            throw Failure(
+                {"optimiser state has the wrong shape", name, "", "", "The checkpoint belongs to another model."});
         }
         at::Tensor target = tensor;
         target.copy_(found->second);

@@ -18,9 +18,9 @@ struct AdamOptions {
 class Optimizer {
 public:
     struct Group {
-        std::string name;              ///< "main", "indexer"
-        double weightDecay = 0;        ///< applied to matrices only (two dimensions or more)
-        double clip = 1.0;             ///< largest gradient norm of the group; 0: no clipping
+        std::string name;       ///< "main", "indexer"
+        double weightDecay = 0; ///< applied to matrices only (two dimensions or more)
+        double clip = 1.0;      ///< largest gradient norm of the group; 0: no clipping
         std::vector<std::pair<std::string, at::Tensor>> parameters;
     };
 

@@ -4,7 +4,8 @@
 
 namespace sparsescope {
 
-StageMachine::StageMachine(std::vector<StageConfig> stages) : m_stages(std::move(stages))
+StageMachine::StageMachine(std::vector<StageConfig> stages)
+    : m_stages(std::move(stages))
 {
     skipEmpty();
 }
@@ -12,8 +13,8 @@ StageMachine::StageMachine(std::vector<StageConfig> stages) : m_stages(std::move
 void StageMachine::restore(const Position &position)
 {
     const bool done = position.stage == static_cast<int>(m_stages.size()) && position.stepInStage == 0;
-    const bool inside = position.stage >= 0 && position.stage < static_cast<int>(m_stages.size())
-        && position.stepInStage >= 0 && position.stepInStage < m_stages[position.stage].steps;
+    const bool inside = position.stage >= 0 && position.stage < static_cast<int>(m_stages.size()) &&
+                        position.stepInStage >= 0 && position.stepInStage < m_stages[position.stage].steps;
     if (!done && !inside) {
         throw Failure({"training position is outside the stages", "trainer.json",
                        fmt::format("stage {}, step {}", position.stage, position.stepInStage),
@@ -43,10 +44,7 @@ std::int64_t StageMachine::beginOf(int stage) const
     return steps;
 }
 
-std::int64_t StageMachine::endOf(int stage) const
-{
-    return stage < 0 ? 0 : beginOf(stage + 1);
-}
+std::int64_t StageMachine::endOf(int stage) const { return stage < 0 ? 0 : beginOf(stage + 1); }
 
 void StageMachine::skipEmpty()
 {

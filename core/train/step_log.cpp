@@ -23,9 +23,11 @@ double wallClock()
 }
 
 StepLog::StepLog(std::string run, bool onDevice, std::int64_t tokensPerStep)
-    : m_run(std::move(run)), m_onDevice(onDevice), m_tokensPerStep(tokensPerStep), m_lastDrain(wallClock())
-{
-}
+    : m_run(std::move(run))
+    , m_onDevice(onDevice)
+    , m_tokensPerStep(tokensPerStep)
+    , m_lastDrain(wallClock())
+{}
 
 void StepLog::add(std::int64_t step, const StepTensors &tensors, double seconds)
 {
@@ -48,7 +50,8 @@ void StepLog::drain(std::vector<StepRecord> &records)
     const at::Tensor missing = at::full({}, std::nan(""), at::TensorOptions(at::kFloat));
     std::vector<at::Tensor> values;
     for (const Pending &pending : m_pending) {
-        for (const at::Tensor &tensor : {pending.tensors.loss, pending.tensors.kl, pending.tensors.gradMain, pending.tensors.gradIndexer}) {
+        for (const at::Tensor &tensor :
+             {pending.tensors.loss, pending.tensors.kl, pending.tensors.gradMain, pending.tensors.gradIndexer}) {
             values.push_back(tensor.defined() ? tensor.to(at::kFloat) : missing.to(m_onDevice ? at::kCUDA : at::kCPU));
         }
     }
@@ -65,15 +68,16 @@ void StepLog::drain(std::vector<StepRecord> &records)
         const StepTensors &tensors = pending[i].tensors;
         StepRecord record{m_run, pending[i].step, now, {}};
         const char *names[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
-        const bool defined[] = {tensors.loss.defined(), tensors.kl.defined(), tensors.gradMain.defined(), tensors.gradIndexer.defined()};
+        const bool defined[] = {tensors.loss.defined(), tensors.kl.defined(), tensors.gradMain.defined(),
+                                tensors.gradIndexer.defined()};
         for (int j = 0; j < 4; ++j) {
             const double number = value[i * 4 + j];
             if (!defined[j]) {
                 continue;
             }
             if (!std::isfinite(number)) {
-                throw Failure({fmt::format("{} became {} at step {}", j == 0 ? "loss" : names[j], std::isnan(number) ? "NaN" : "infinite",
-                                           pending[i].step),
+                throw Failure({fmt::format("{} became {} at step {}", j == 0 ? "loss" : names[j],
+                                           std::isnan(number) ? "NaN" : "infinite", pending[i].step),
                                m_run, "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
             }
             record.scalars.push_back({names[j], number});

@@ -33,7 +33,7 @@ private:
     bool m_onDevice;
     std::int64_t m_tokensPerStep;
     double m_lastDrain;
-    double m_seconds = 0;              ///< spent on the pending steps
+    double m_seconds = 0; ///< spent on the pending steps
     std::vector<Pending> m_pending;
 };
 

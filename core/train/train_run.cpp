@@ -19,7 +19,7 @@ namespace {
 /// Batches of an indexer-only stage come from a stretch of the stream that no main-model step reaches, so that every family
 /// sees the same main-model batches.
 constexpr std::int64_t kUncountedBatches = std::int64_t{1} << 40;
-constexpr int kObservedBatches = 2;    ///< validation batches that are traced at an evaluation
+constexpr int kObservedBatches = 2; ///< validation batches that are traced at an evaluation
 constexpr int kObservedAtTheEnd = 4;
 
 } // namespace
@@ -41,20 +41,27 @@ struct TrainRun::Impl {
     double lastCheckpoint = wallClock();
     std::int64_t lastEvaluation = -1;
 
-    Impl(RunConfig runConfig, const std::filesystem::path &runFolder, TrainRunOptions runOptions, TrainingObserver &runObserver,
-         const at::Device &device)
-        : config(std::move(runConfig)), folder(runFolder), options(std::move(runOptions)), observer(runObserver),
-          name(config.folder()), data(makeDataSource(config)), stages(stagesOf(config)),
-          steps(name, device.is_cuda(), config.training.sequenceLength * config.training.batchSize)
+    Impl(RunConfig runConfig, const std::filesystem::path &runFolder, TrainRunOptions runOptions,
+         TrainingObserver &runObserver, const at::Device &device)
+        : config(std::move(runConfig))
+        , folder(runFolder)
+        , options(std::move(runOptions))
+        , observer(runObserver)
+        , name(config.folder())
+        , data(makeDataSource(config))
+        , stages(stagesOf(config))
+        , steps(name, device.is_cuda(), config.training.sequenceLength * config.training.batchSize)
     {
         if (options.threads > 0) {
             at::set_num_threads(options.threads);
         }
-        writer = std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder) : RunWriter::create(folder, config);
-        const bool bf16 = config.training.precision == Precision::Bf16
-            || (config.training.precision == Precision::Auto && device.is_cuda());
+        writer =
+            std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder) : RunWriter::create(folder, config);
+        const bool bf16 = config.training.precision == Precision::Bf16 ||
+                          (config.training.precision == Precision::Auto && device.is_cuda());
         if (bf16 && !device.is_cuda()) {
-            throw Failure({"bf16 training needs a CUDA device", "training.precision", "bf16", "auto or fp32 on the CPU", ""});
+            throw Failure(
+                {"bf16 training needs a CUDA device", "training.precision", "bf16", "auto or fp32 on the CPU", ""});
         }
         trainer = std::make_unique<Trainer>(config, data->vocabulary(), device, bf16);
         probe = data->probe(config.probe.text);
@@ -101,12 +108,13 @@ struct TrainRun::Impl {
         writer->value("parameters", std::to_string(trainer->model().parameters().count()));
         writer->value("vocabulary", std::to_string(data->vocabulary()));
         writer->value("precision", trainer->bf16() ? "bf16" : "fp32");
-        log(LogLevel::Info, fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
-                                        trainer->model().parameters().count(), device.description,
-                                        trainer->bf16() ? "bf16" : "fp32"));
+        log(LogLevel::Info,
+            fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
+                        trainer->model().parameters().count(), device.description, trainer->bf16() ? "bf16" : "fp32"));
         for (std::size_t i = 0; i < stages.stages().size(); ++i) {
             const StageConfig &stage = stages.stages()[i];
-            log(LogLevel::Info, fmt::format("Stage {} \"{}\", {} steps: {}", i + 1, stage.name, stage.steps, trainer->audit(stage)));
+            log(LogLevel::Info,
+                fmt::format("Stage {} \"{}\", {} steps: {}", i + 1, stage.name, stage.steps, trainer->audit(stage)));
         }
     }
 
@@ -115,8 +123,11 @@ struct TrainRun::Impl {
         for (int i = 0; i < static_cast<int>(stages.stages().size()); ++i) {
             const StageConfig &stage = stages.stages()[i];
             const StageChange change{name, stages.beginOf(i), stages.endOf(i), i, stage.name, trainer->audit(stage)};
-            writer->value(fmt::format("stage/{}", i),
-                          nlohmann::json{{"name", change.name}, {"begin", change.step}, {"end", change.endStep}, {"audit", change.audit}}.dump());
+            writer->value(fmt::format("stage/{}", i), nlohmann::json{{"name", change.name},
+                                                                     {"begin", change.step},
+                                                                     {"end", change.endStep},
+                                                                     {"audit", change.audit}}
+                                                          .dump());
             observer.onStage(change);
         }
     }
@@ -232,7 +243,8 @@ struct TrainRun::Impl {
         const bool counted = countsOnAxis(stage);
         const double begin = wallClock();
         const std::int64_t index = counted ? before.mainSteps : kUncountedBatches + before.uncountedSteps;
-        const StepTensors tensors = trainer->step(stage, toDevice(data->training(index), trainer->device()), before.mainSteps);
+        const StepTensors tensors =
+            trainer->step(stage, toDevice(data->training(index), trainer->device()), before.mainSteps);
         const bool stageEnded = stages.advance();
         if (counted || tensors.kl.defined()) {
             steps.add(step(), tensors, wallClock() - begin);
@@ -254,7 +266,8 @@ struct TrainRun::Impl {
             writeCheckpointNow();
         }
         if (stageEnded && !stages.finished()) {
-            log(LogLevel::Info, fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(), stages.current().name));
+            log(LogLevel::Info,
+                fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(), stages.current().name));
         }
         writer->tick();
     }
@@ -265,8 +278,8 @@ struct TrainRun::Impl {
         std::vector<Scalar> more;
         if (trainer->model().options().selector != "none") {
             for (const char *selector : {"random", "recency"}) {
-                for (Scalar &scalar :
-                     evaluateCounterfactual(trainer->model(), *data, evaluationOptions(0), selector, trainer->device())) {
+                for (Scalar &scalar : evaluateCounterfactual(trainer->model(), *data, evaluationOptions(0), selector,
+                                                             trainer->device())) {
                     more.push_back(std::move(scalar));
                 }
             }
@@ -278,7 +291,8 @@ struct TrainRun::Impl {
     }
 };
 
-TrainRun::TrainRun(RunConfig config, const std::filesystem::path &folder, TrainRunOptions options, TrainingObserver &observer)
+TrainRun::TrainRun(RunConfig config, const std::filesystem::path &folder, TrainRunOptions options,
+                   TrainingObserver &observer)
 {
     const DeviceInfo info = describeDevice(options.device);
     const at::Device device = resolveDevice(options.device);
@@ -299,25 +313,13 @@ std::int64_t TrainRun::step() const { return m_impl->step(); }
 bool TrainRun::finished() const { return m_impl->stages.finished(); }
 bool TrainRun::inUncountedStage() const { return !finished() && !countsOnAxis(m_impl->stages.current()); }
 
-void TrainRun::advance()
-{
-    m_impl->advance();
-}
+void TrainRun::advance() { m_impl->advance(); }
 
-void TrainRun::snapshotNow()
-{
-    m_impl->takeSnapshotNow();
-}
+void TrainRun::snapshotNow() { m_impl->takeSnapshotNow(); }
 
-void TrainRun::checkpointNow()
-{
-    m_impl->writeCheckpointNow();
-}
+void TrainRun::checkpointNow() { m_impl->writeCheckpointNow(); }
 
-void TrainRun::keepAlive()
-{
-    m_impl->writer->tick();
-}
+void TrainRun::keepAlive() { m_impl->writer->tick(); }
 
 void TrainRun::pause()
 {
@@ -335,10 +337,7 @@ void TrainRun::resume()
     }
 }
 
-void TrainRun::finish()
-{
-    m_impl->finish();
-}
+void TrainRun::finish() { m_impl->finish(); }
 
 void TrainRun::stop()
 {

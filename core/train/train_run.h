@@ -27,10 +27,10 @@ public:
 };
 
 struct TrainRunOptions {
-    std::string device = "auto";       ///< auto, cpu, cuda, cuda:1
-    bool resume = false;               ///< go on from the last complete checkpoint
-    bool observeSteps = true;          ///< false: benchmark, nothing is recorded
-    int threads = 0;                   ///< intra-op threads; 0: as the library chooses
+    std::string device = "auto"; ///< auto, cpu, cuda, cuda:1
+    bool resume = false;         ///< go on from the last complete checkpoint
+    bool observeSteps = true;    ///< false: benchmark, nothing is recorded
+    int threads = 0;             ///< intra-op threads; 0: as the library chooses
 };
 
 /// One run that can be advanced step by step (so that families advance together). Owns model, optimiser and data position.
@@ -39,12 +39,13 @@ struct TrainRunOptions {
 class TrainRun {
 public:
     /// Makes or opens the run folder, builds the model, prints the audit of its stages. `resume` restores everything.
-    TrainRun(RunConfig config, const std::filesystem::path &folder, TrainRunOptions options, TrainingObserver &observer);
+    TrainRun(RunConfig config, const std::filesystem::path &folder, TrainRunOptions options,
+             TrainingObserver &observer);
     ~TrainRun();
     TrainRun(TrainRun &&) noexcept;
 
     const RunConfig &config() const;
-    std::int64_t step() const;         ///< main-model steps done
+    std::int64_t step() const; ///< main-model steps done
     bool finished() const;
     /// True while the current stage does not count on the axis (indexer warm-up): families of one group wait for it.
     bool inUncountedStage() const;
@@ -52,11 +53,11 @@ public:
     void advance();
     void snapshotNow();
     void checkpointNow();
-    void keepAlive();                  ///< renews the heartbeat while the run waits for others or is paused
-    void pause();                      ///< records the state and flushes; advance() resumes
+    void keepAlive(); ///< renews the heartbeat while the run waits for others or is paused
+    void pause();     ///< records the state and flushes; advance() resumes
     void resume();
-    void finish();                     ///< final evaluation and checkpoint, state finished
-    void stop();                       ///< checkpoint, state stopped
+    void finish(); ///< final evaluation and checkpoint, state finished
+    void stop();   ///< checkpoint, state stopped
     void fail(const std::string &reason);
 
 private:
@@ -66,11 +67,11 @@ private:
 
 /// What the device word means on this machine; throws Failure when it cannot be had.
 struct DeviceInfo {
-    std::string name;                  ///< "cpu", "cuda:0"
-    std::string description;           ///< "CPU", "CUDA 0 · NVIDIA H100 80GB HBM3 · 85 GB"
+    std::string name;        ///< "cpu", "cuda:0"
+    std::string description; ///< "CPU", "CUDA 0 · NVIDIA H100 80GB HBM3 · 85 GB"
     bool isCuda = false;
-    double memoryBytes = 0;            ///< of the card; 0 on the CPU
-    std::string note;                  ///< why "auto" did not take a CUDA device
+    double memoryBytes = 0; ///< of the card; 0 on the CPU
+    std::string note;       ///< why "auto" did not take a CUDA device
 };
 DeviceInfo describeDevice(const std::string &device);
 

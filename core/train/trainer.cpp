@@ -33,13 +33,16 @@ DeviceBatch toDevice(const Batch &batch, const at::Device &device)
 {
     auto upload = [&](const std::vector<std::int64_t> &values) {
         auto *data = const_cast<std::int64_t *>(values.data()); // from_blob takes no const; the copy is made at once
-        return at::from_blob(data, {batch.rows, batch.length}, at::kLong).to(device, /*non_blocking=*/false, /*copy=*/true);
+        return at::from_blob(data, {batch.rows, batch.length}, at::kLong)
+            .to(device, /*non_blocking=*/false, /*copy=*/true);
     };
     return {upload(batch.inputs), upload(batch.targets)};
 }
 
 Trainer::Trainer(const RunConfig &config, int vocabulary, const at::Device &device, bool bf16)
-    : m_config(config), m_device(device), m_bf16(bf16)
+    : m_config(config)
+    , m_device(device)
+    , m_bf16(bf16)
 {
     m_model = std::make_unique<Transformer>(modelOptions(config, vocabulary));
     m_model->parameters().initialise(config.training.seed);
@@ -120,15 +123,17 @@ std::string Trainer::audit(const StageConfig &stage) const
         }
     }
     const bool sparse = stage.attention == StageAttention::Sparse && m_model->options().selector != "none";
-    std::string text = sparse ? fmt::format("attention over {} selected keys", m_model->options().topK) : "dense attention";
+    std::string text =
+        sparse ? fmt::format("attention over {} selected keys", m_model->options().topK) : "dense attention";
     text += plan.main ? fmt::format("; LM loss trains {} main parameters at {:g}", main,
                                     stage.learningRate.value_or(m_config.training.learningRate))
                       : fmt::format("; {} main parameters frozen", main);
     if (plan.indexer) {
         text += fmt::format("; KL over the {} keys trains {} indexer parameters at {:g}",
                             plan.kl == KlTarget::Visible ? "visible" : "selected", indexer,
-                            stage.trains == StageTrains::Indexer && stage.learningRate ? *stage.learningRate
-                                                                                       : m_config.training.indexerLearningRate);
+                            stage.trains == StageTrains::Indexer && stage.learningRate
+                                ? *stage.learningRate
+                                : m_config.training.indexerLearningRate);
     } else if (indexer > 0) {
         text += fmt::format("; {} indexer parameters not trained", indexer);
     }

@@ -14,8 +14,8 @@ namespace sparsescope {
 
 /// What one optimiser step produced: [] tensors on the device, undefined where the stage has none. Nothing here waits for it.
 struct StepTensors {
-    at::Tensor loss;           ///< LM, nats a labelled token
-    at::Tensor kl;             ///< mean over layers
+    at::Tensor loss;                  ///< LM, nats a labelled token
+    at::Tensor kl;                    ///< mean over layers
     at::Tensor gradMain, gradIndexer; ///< norms before clipping
 };
 

@@ -13,7 +13,9 @@ RunConfig tinyRun()
     const nlohmann::ordered_json document = {
         {"schema", 1},
         {"name", "warm-up"},
-        {"data", {{"source", "needle"}, {"options", {{"filler", "constant"}, {"pairs", 2}, {"queries", 2}, {"digits", 2}, {"keys", 8}}}}},
+        {"data",
+         {{"source", "needle"},
+          {"options", {{"filler", "constant"}, {"pairs", 2}, {"queries", 2}, {"digits", 2}, {"keys", 8}}}}},
         {"model",
          {{"family", "mhla_sparse"},
           {"d_model", 32},
@@ -21,10 +23,16 @@ RunConfig tinyRun()
           {"n_heads", 2},
           {"d_ff", 32},
           {"selection", {{"top_k", 8}}},
-          {"mla", {{"kv_lora_rank", 16}, {"q_lora_rank", 16}, {"qk_nope_head_dim", 8}, {"qk_rope_head_dim", 8}, {"v_head_dim", 16}}},
+          {"mla",
+           {{"kv_lora_rank", 16},
+            {"q_lora_rank", 16},
+            {"qk_nope_head_dim", 8},
+            {"qk_rope_head_dim", 8},
+            {"v_head_dim", 16}}},
           {"indexer", {{"n_heads", 2}, {"head_dim", 16}}},
           {"moe", {{"n_experts", 2}, {"experts_per_token", 1}, {"d_expert", 32}}}}},
-        {"training", {{"sequence_length", 32}, {"batch_size", 8}, {"steps", 2}, {"recipe", "joint"}, {"eval_batches", 1}}}};
+        {"training",
+         {{"sequence_length", 32}, {"batch_size", 8}, {"steps", 2}, {"recipe", "joint"}, {"eval_batches", 1}}}};
     return expand(parseExperiment(document, "warm-up")).front();
 }
 

@@ -9,9 +9,9 @@ namespace dsa::launch {
 /// What the compiler made of a kernel; benchmarks print it.
 struct KernelInfo {
     std::string name;
-    int registers = 0;              ///< a thread
-    std::size_t spilledBytes = 0;   ///< a thread, in local memory
-    std::size_t sharedBytes = 0;    ///< a block, static and dynamic
+    int registers = 0;            ///< a thread
+    std::size_t spilledBytes = 0; ///< a thread, in local memory
+    std::size_t sharedBytes = 0;  ///< a block, static and dynamic
 };
 
 } // namespace dsa::launch

@@ -65,15 +65,9 @@ Tensor rowsOf(const Tensor &x)
     return rows.stride(2) > std::numeric_limits<std::int32_t>::max() ? rows.contiguous() : rows;
 }
 
-void setStrides(std::int64_t (&to)[3], const Tensor &x)
-{
-    std::copy_n(x.strides().begin(), 3, to);
-}
+void setStrides(std::int64_t (&to)[3], const Tensor &x) { std::copy_n(x.strides().begin(), 3, to); }
 
-const std::int64_t *wordsOf(const Tensor &x)
-{
-    return x.defined() ? x.const_data_ptr<std::int64_t>() : nullptr;
-}
+const std::int64_t *wordsOf(const Tensor &x) { return x.defined() ? x.const_data_ptr<std::int64_t>() : nullptr; }
 
 /// q, k, v and the mask as the kernels read them; kept until they are launched.
 struct Inputs {
@@ -81,7 +75,11 @@ struct Inputs {
     attend::Params params;
 
     Inputs(const Tensor &q, const Tensor &k, const Tensor &v, const AttentionMask &mask, double scale)
-        : q(rowsOf(q)), k(rowsOf(k)), v(rowsOf(v)), bits(mask.bits.defined() ? mask.bits.contiguous() : Tensor()), params(sizesOf(q, k, v, scale))
+        : q(rowsOf(q))
+        , k(rowsOf(k))
+        , v(rowsOf(v))
+        , bits(mask.bits.defined() ? mask.bits.contiguous() : Tensor())
+        , params(sizesOf(q, k, v, scale))
     {
         params.q = this->q.const_data_ptr();
         params.k = this->k.const_data_ptr();
@@ -108,7 +106,8 @@ Tensor transposedBits(const Tensor &bits, std::int64_t keys)
     return result;
 }
 
-std::tuple<Tensor, Tensor> attentionForward(const Tensor &q, const Tensor &k, const Tensor &v, const AttentionMask &mask, double scale)
+std::tuple<Tensor, Tensor> attentionForward(const Tensor &q, const Tensor &k, const Tensor &v,
+                                            const AttentionMask &mask, double scale)
 {
     const BelowAutograd guard;
     const c10::cuda::CUDAGuard device(q.device());
@@ -137,8 +136,8 @@ KernelReport attentionGradientKernel(const Tensor &q, const Tensor &k, const Ten
     return why ? KernelReport{false, why} : describedKernel(sizesOf(q, k, v, 1), attend::describeBackward);
 }
 
-std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &o,
-                                        const Tensor &lse, const AttentionMask &mask, double scale)
+std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v,
+                                        const Tensor &o, const Tensor &lse, const AttentionMask &mask, double scale)
 {
     if (attentionRefusal(q, k, v, scale)) {
         return reference::attentionBackward(gradO, q, k, v, o, lse, {mask.bits, mask.offset}, scale);
@@ -174,8 +173,8 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, co
 
 namespace dispatch::kernel {
 
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits, const Maybe &bitsT,
-                                            std::optional<double> scale, bool deterministic)
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
+                                            const Maybe &bitsT, std::optional<double> scale, bool deterministic)
 {
     checks::attention("masked_attention", q, k, v);
     checks::bits("masked_attention", bits, q.size(0), q.size(2), k.size(2));
@@ -183,10 +182,12 @@ std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, co
         checks::bitsT("masked_attention", *bitsT, q.size(0), q.size(2), k.size(2));
     }
     const double factor = plain::scaleOr(scale, q.size(3));
-    return attentionRefusal(q, k, v, factor) ? plain::masked_attention(q, k, v, bits, bitsT, scale, deterministic) : attentionForward(q, k, v, {bits}, factor);
+    return attentionRefusal(q, k, v, factor) ? plain::masked_attention(q, k, v, bits, bitsT, scale, deterministic)
+                                             : attentionForward(q, k, v, {bits}, factor);
 }
 
-std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double> scale, std::int64_t offset)
+std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v,
+                                           std::optional<double> scale, std::int64_t offset)
 {
     checks::attention("dense_attention", q, k, v);
     const double factor = plain::scaleOr(scale, q.size(3));
@@ -198,25 +199,23 @@ std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, con
             return {fused.o, fused.lse};
         }
     }
-    return attentionRefusal(q, k, v, factor) ? plain::dense_attention(q, k, v, scale, offset) : attentionForward(q, k, v, {{}, {}, offset}, factor);
+    return attentionRefusal(q, k, v, factor) ? plain::dense_attention(q, k, v, scale, offset)
+                                             : attentionForward(q, k, v, {{}, {}, offset}, factor);
 }
 
 } // namespace dispatch::kernel
 
 #else
 
-KernelReport attentionKernel(const Tensor &q, const Tensor &, const Tensor &)
-{
-    return {false, kernelRefusal(q)};
-}
+KernelReport attentionKernel(const Tensor &q, const Tensor &, const Tensor &) { return {false, kernelRefusal(q)}; }
 
 KernelReport attentionGradientKernel(const Tensor &q, const Tensor &, const Tensor &)
 {
     return {false, kernelRefusal(q)};
 }
 
-std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &o,
-                                        const Tensor &lse, const AttentionMask &mask, double scale)
+std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v,
+                                        const Tensor &o, const Tensor &lse, const AttentionMask &mask, double scale)
 {
     return reference::attentionBackward(gradO, q, k, v, o, lse, {mask.bits, mask.offset}, scale);
 }

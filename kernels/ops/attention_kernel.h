@@ -19,7 +19,7 @@ struct AttentionMask {
     std::int64_t offset = 0;
 };
 /// Gradients in q, k and v, each in its type, from what the forward gave: by the kernels, or by the plain path.
-std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &o,
-                                        const Tensor &lse, const AttentionMask &mask, double scale);
+std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v,
+                                        const Tensor &o, const Tensor &lse, const AttentionMask &mask, double scale);
 
 } // namespace dsa

@@ -24,7 +24,8 @@ using torch::autograd::variable_list;
 /// Double backward would silently miss terms; the engine records a backward only when it is asked for one.
 void refuseSecondDerivative(const char *op)
 {
-    TORCH_CHECK(!at::GradMode::is_enabled(), op, ": has no second derivative, got a backward with create_graph; call it without");
+    TORCH_CHECK(!at::GradMode::is_enabled(), op,
+                ": has no second derivative, got a backward with create_graph; call it without");
 }
 
 variable_list padded(std::initializer_list<Tensor> gradients, std::size_t arguments)
@@ -47,14 +48,16 @@ struct IndexScores : Function<IndexScores> {
         refuseSecondDerivative("index_scores");
         const BelowAutograd guard;
         const auto saved = ctx->get_saved_variables();
-        const auto [q, k, w] = reference::indexScoresBackward(grads[0], saved[0], saved[1], saved[2], ctx->saved_data["offset"].toInt());
+        const auto [q, k, w] =
+            reference::indexScoresBackward(grads[0], saved[0], saved[1], saved[2], ctx->saved_data["offset"].toInt());
         return padded({q, k, w}, 4);
     }
 };
 
 struct MaskedAttention : Function<MaskedAttention> {
-    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
-                                 const Maybe &bitsT, std::optional<double> scale, bool deterministic)
+    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &v,
+                                 const Tensor &bits, const Maybe &bitsT, std::optional<double> scale,
+                                 bool deterministic)
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
@@ -72,15 +75,15 @@ struct MaskedAttention : Function<MaskedAttention> {
         if (!grads[0].defined()) {
             return variable_list(7);
         }
-        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4], {saved[5], saved[6]},
-                                                 ctx->saved_data["scale"].toDouble());
+        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4],
+                                                 {saved[5], saved[6]}, ctx->saved_data["scale"].toDouble());
         return padded({q, k, v}, 7);
     }
 };
 
 struct DenseAttention : Function<DenseAttention> {
-    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double> scale,
-                                 std::int64_t offset)
+    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &v,
+                                 std::optional<double> scale, std::int64_t offset)
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
@@ -125,9 +128,10 @@ struct DenseAttention : Function<DenseAttention> {
 
 /// The loss is a scalar, so its gradients are computed with it and only multiplied in the backward.
 struct IndexKl : Function<IndexKl> {
-    static variable_list forward(AutogradContext *ctx, const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
-                                 const Tensor &k, const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lseSelected,
-                                 std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
+    static variable_list forward(AutogradContext *ctx, const Tensor &qi, const Tensor &ki, const Tensor &w,
+                                 const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits,
+                                 const Maybe &bitsT, const Maybe &lseSelected, std::optional<double> scale,
+                                 std::int64_t target, std::int64_t rowStride, const Maybe &phase)
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
@@ -147,14 +151,16 @@ struct IndexKl : Function<IndexKl> {
         if (!grads[0].defined()) {
             return variable_list(13);
         }
-        const at::ScalarType type = ctx->saved_data["type"].toScalarType(), typeW = ctx->saved_data["type_w"].toScalarType();
-        return padded({saved[0].mul(grads[0]).to(type), saved[1].mul(grads[0]).to(type), saved[2].mul(grads[0]).to(typeW)}, 13);
+        const at::ScalarType type = ctx->saved_data["type"].toScalarType(),
+                             typeW = ctx->saved_data["type_w"].toScalarType();
+        return padded(
+            {saved[0].mul(grads[0]).to(type), saved[1].mul(grads[0]).to(type), saved[2].mul(grads[0]).to(typeW)}, 13);
     }
 };
 
 struct GatheredAttention : Function<GatheredAttention> {
-    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
-                                 std::optional<double> scale, const Maybe &sink, bool deterministic)
+    static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &kv, const Tensor &idx,
+                                 std::int64_t dv, std::optional<double> scale, const Maybe &sink, bool deterministic)
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
@@ -174,9 +180,9 @@ struct GatheredAttention : Function<GatheredAttention> {
         if (!grads[0].defined()) {
             return variable_list(7);
         }
-        const auto [q, kv, sink] = reference::gatheredBackward(grads[0], saved[0], saved[1], saved[2], ctx->saved_data["dv"].toInt(),
-                                                               ctx->saved_data["scale"].toDouble(), saved[3], saved[4], saved[5],
-                                                               ctx->saved_data["deterministic"].toBool());
+        const auto [q, kv, sink] = reference::gatheredBackward(
+            grads[0], saved[0], saved[1], saved[2], ctx->saved_data["dv"].toInt(), ctx->saved_data["scale"].toDouble(),
+            saved[3], saved[4], saved[5], ctx->saved_data["deterministic"].toBool());
         variable_list list(7);
         list[0] = q;
         list[1] = kv;
@@ -187,7 +193,8 @@ struct GatheredAttention : Function<GatheredAttention> {
 
 struct IndexPrepare : Function<IndexPrepare> {
     static variable_list forward(AutogradContext *ctx, const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight,
-                                 const Tensor &lnBias, const Tensor &cos, const Tensor &sin, std::int64_t style, bool hadamard)
+                                 const Tensor &lnBias, const Tensor &cos, const Tensor &sin, std::int64_t style,
+                                 bool hadamard)
     {
         const BelowAutograd guard;
         ctx->set_materialize_grads(false);
@@ -209,13 +216,15 @@ struct IndexPrepare : Function<IndexPrepare> {
         // The Hadamard matrix is symmetric and orthogonal, a rotation's gradient is the rotation back.
         if (grads[0].defined()) {
             const PreparePositions positions(qiRaw, kiRaw, cos, sin);
-            list[0] = reference::rotate(hadamard ? reference::hadamard(grads[0]) : grads[0], positions.cosQueries, positions.sinQueries, style, true);
+            list[0] = reference::rotate(hadamard ? reference::hadamard(grads[0]) : grads[0], positions.cosQueries,
+                                        positions.sinQueries, style, true);
         }
         if (grads[1].defined()) {
             const Tensor wide = grads[1].to(reference::accumulateType(grads[1].scalar_type()));
             const Tensor grad = reference::rotate(hadamard ? reference::hadamard(wide) : wide, cos, sin, style, true);
             const KeyLayerNorm norm = keyLayerNorm(kiRaw, saved[2], saved[3]);
-            const auto [k, weight, bias] = keyLayerNormBackward(grad, kiRaw, norm.mean, norm.inverseDeviation, saved[2], saved[3]);
+            const auto [k, weight, bias] =
+                keyLayerNormBackward(grad, kiRaw, norm.mean, norm.inverseDeviation, saved[2], saved[3]);
             list[1] = k;
             list[2] = weight;
             list[3] = bias;
@@ -225,7 +234,8 @@ struct IndexPrepare : Function<IndexPrepare> {
 };
 
 struct ApplyRope : Function<ApplyRope> {
-    static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &cos, const Tensor &sin, std::int64_t style)
+    static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &cos, const Tensor &sin,
+                          std::int64_t style)
     {
         const BelowAutograd guard;
         ctx->save_for_backward({cos, sin});
@@ -242,10 +252,7 @@ struct ApplyRope : Function<ApplyRope> {
     }
 };
 
-std::tuple<Tensor, Tensor> pairOf(variable_list list)
-{
-    return {std::move(list[0]), std::move(list[1])};
-}
+std::tuple<Tensor, Tensor> pairOf(variable_list list) { return {std::move(list[0]), std::move(list[1])}; }
 
 } // namespace
 
@@ -256,20 +263,22 @@ Tensor index_scores(const Tensor &q, const Tensor &k, const Tensor &w, std::int6
     return IndexScores::apply(q, k, w, offset);
 }
 
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits, const Maybe &bitsT,
-                                            std::optional<double> scale, bool deterministic)
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
+                                            const Maybe &bitsT, std::optional<double> scale, bool deterministic)
 {
     return pairOf(MaskedAttention::apply(q, k, v, bits, bitsT, scale, deterministic));
 }
 
-std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double> scale, std::int64_t offset)
+std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v,
+                                           std::optional<double> scale, std::int64_t offset)
 {
     return pairOf(DenseAttention::apply(q, k, v, scale, offset));
 }
 
-std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
-                                    const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lseSelected,
-                                    std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
+std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
+                                    const Tensor &k, const Tensor &lse, const Maybe &bits, const Maybe &bitsT,
+                                    const Maybe &lseSelected, std::optional<double> scale, std::int64_t target,
+                                    std::int64_t rowStride, const Maybe &phase)
 {
     const bool wanted = at::GradMode::is_enabled() && (qi.requires_grad() || ki.requires_grad() || w.requires_grad());
     if (!wanted) {
@@ -277,7 +286,8 @@ std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Te
         return dispatch::index_kl(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride, phase);
     }
     // The teacher is detached: no gradient may reach the attention through this loss.
-    return pairOf(IndexKl::apply(qi, ki, w, q.detach(), k.detach(), lse.detach(), bits, bitsT, lseSelected, scale, target, rowStride, phase));
+    return pairOf(IndexKl::apply(qi, ki, w, q.detach(), k.detach(), lse.detach(), bits, bitsT, lseSelected, scale,
+                                 target, rowStride, phase));
 }
 
 std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
@@ -286,8 +296,9 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
     return pairOf(GatheredAttention::apply(q, kv, idx, dv, scale, sink, deterministic));
 }
 
-std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight, const Tensor &lnBias,
-                                         const Tensor &cos, const Tensor &sin, std::int64_t style, bool hadamard)
+std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight,
+                                         const Tensor &lnBias, const Tensor &cos, const Tensor &sin, std::int64_t style,
+                                         bool hadamard)
 {
     return pairOf(IndexPrepare::apply(qiRaw, kiRaw, lnWeight, lnBias, cos, sin, style, hadamard));
 }
@@ -305,24 +316,27 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
     return dispatch::topk_select(scores, k, offset, wantBits, wantIdx);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
-                                                                        std::int64_t topK, std::int64_t offset, bool wantBits, bool wantIdx)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k,
+                                                                        const Tensor &w, std::int64_t topK,
+                                                                        std::int64_t offset, bool wantBits,
+                                                                        bool wantIdx)
 {
     const BelowAutograd guard;
     return dispatch::index_select(q, k, w, topK, offset, wantBits, wantIdx);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w,
-                                                                           const Tensor &q, const Tensor &k, const Tensor &lse,
-                                                                           const Maybe &bits, const Maybe &bitsT, const Maybe &lseSelected,
-                                                                           std::optional<double> scale, std::int64_t target,
-                                                                           std::int64_t rowStride, const Maybe &phase)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>
+index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                        const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lseSelected,
+                        std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
 {
     const BelowAutograd guard;
-    return dispatch::index_kl_with_gradients(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride, phase);
+    return dispatch::index_kl_with_gradients(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride,
+                                             phase);
 }
 
-Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits, std::optional<double> scale, std::int64_t target)
+Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits,
+                        std::optional<double> scale, std::int64_t target)
 {
     const BelowAutograd guard;
     return dispatch::index_kl_uniform(q, k, lse, bits, scale, target);

@@ -15,20 +15,20 @@ namespace dsa {
 
 namespace {
 
-constexpr std::array kOps{"index_scores",       "topk_select",        "index_select",  "masked_attention", "dense_attention", "index_kl",
-                          "gathered_attention", "index_prepare",      "apply_rope",    "pack_mask",        "unpack_mask"};
+constexpr std::array kOps{"index_scores",    "topk_select", "index_select",       "masked_attention",
+                          "dense_attention", "index_kl",    "gathered_attention", "index_prepare",
+                          "apply_rope",      "pack_mask",   "unpack_mask"};
 
-Backend backendOf(const KernelReport &report)
-{
-    return {report.runs ? "sm80" : "aten", report.why};
-}
+Backend backendOf(const KernelReport &report) { return {report.runs ? "sm80" : "aten", report.why}; }
 
 } // namespace
 
 Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
 {
-    TORCH_CHECK(std::find(kOps.begin(), kOps.end(), op) != kOps.end(), "backend_of: op must be one of the dsa operations, got '", op, "'");
-    TORCH_CHECK(!inputs.empty() && inputs[0].defined(), "backend_of: inputs must hold the operation's tensors, got none");
+    TORCH_CHECK(std::find(kOps.begin(), kOps.end(), op) != kOps.end(),
+                "backend_of: op must be one of the dsa operations, got '", op, "'");
+    TORCH_CHECK(!inputs.empty() && inputs[0].defined(),
+                "backend_of: inputs must hold the operation's tensors, got none");
     if (!inputs[0].is_cuda()) {
         return {"aten", "the tensors are on the CPU"};
     }
@@ -41,7 +41,8 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         return backendOf(selectKernel(inputs[0]));
     }
     if ((op == "index_scores" || op == "index_select") && inputs.size() >= 3) {
-        return backendOf(op == "index_scores" ? scoresKernel(inputs[0], inputs[1]) : indexSelectKernel(inputs[0], inputs[1]));
+        return backendOf(op == "index_scores" ? scoresKernel(inputs[0], inputs[1])
+                                              : indexSelectKernel(inputs[0], inputs[1]));
     }
     if (op == "dense_attention" && inputs.size() >= 3) {
         const double scale = 1.0 / std::sqrt(static_cast<double>(inputs[0].size(3)));

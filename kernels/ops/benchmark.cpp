@@ -37,10 +37,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> sampledRows(const Shape &s)
 }
 
 /// One row as the CPU sees it: dimensions 0 and 1 cut to one entry.
-Tensor rowOf(const Tensor &x, std::int64_t b, std::int64_t t)
-{
-    return x.narrow(0, b, 1).narrow(1, t, 1).cpu();
-}
+Tensor rowOf(const Tensor &x, std::int64_t b, std::int64_t t) { return x.narrow(0, b, 1).narrow(1, t, 1).cpu(); }
 
 std::string rowName(std::int64_t b, std::int64_t t)
 {
@@ -71,9 +68,12 @@ Row measureTopk(const Shape &shape, const Machine &machine, const Options &optio
         }
     }
     const KernelReport report = selectKernel(inputs[0]);
-    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { topk_select(inputs[i], shape.k, offset); }}};
-    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::topk_select(inputs[i], shape.k, offset, true, false); });
-    candidates.push_back({"torch.topk", "the library's, whole rows, values and places without an order of ties, no bits",
+    std::vector<Candidate> candidates{
+        {"ours", backendName(report), [&](int i) { topk_select(inputs[i], shape.k, offset); }}};
+    addPlain(candidates, machine.isCuda,
+             [&](int i) { dispatch::plain::topk_select(inputs[i], shape.k, offset, true, false); });
+    candidates.push_back({"torch.topk",
+                          "the library's, whole rows, values and places without an order of ties, no bits",
                           [&](int i) { at::topk(inputs[i], std::min(shape.k, shape.keys), -1, true, false); }});
     row.timings = timeInTurn(candidates, sets, machine.isCuda, options);
     row.bytes = 4 * pairsOf(shape) + selectionBytes(shape);
@@ -92,9 +92,11 @@ std::string wrongRows(const Shape &shape, const IndexInputs &in, std::int64_t of
     const Tensor scores = selection ? Tensor() : index_scores(in.q, in.k, in.w, offset);
     const Selection selected = selection ? std::get<0>(index_select(in.q, in.k, in.w, shape.k, offset)) : Selection();
     for (const auto &[b, t] : sampledRows(shape)) {
-        const Tensor q = rowOf(in.q, b, t).to(at::kDouble), w = rowOf(in.w, b, t).to(at::kDouble), k = in.k.narrow(0, b, 1).cpu().to(at::kDouble);
+        const Tensor q = rowOf(in.q, b, t).to(at::kDouble), w = rowOf(in.w, b, t).to(at::kDouble),
+                     k = in.k.narrow(0, b, 1).cpu().to(at::kDouble);
         const Tensor expected = reference::indexScores(q, k, w, t + offset);
-        const Tensor visible = expected.isinf().logical_not(), size = expected.masked_fill(visible.logical_not(), 0).norm();
+        const Tensor visible = expected.isinf().logical_not(),
+                     size = expected.masked_fill(visible.logical_not(), 0).norm();
         if (!selection) {
             const Tensor row = rowOf(scores, b, t).to(at::kDouble);
             const Tensor difference = row.sub(expected).masked_fill(visible.logical_not(), 0).norm();
@@ -103,7 +105,8 @@ std::string wrongRows(const Shape &shape, const IndexInputs &in, std::int64_t of
             }
             continue;
         }
-        const Tensor mask = reference::topkMask(expected, shape.k, 0, t + offset), tau = expected.masked_fill(mask.logical_not(), INFINITY).amin();
+        const Tensor mask = reference::topkMask(expected, shape.k, 0, t + offset),
+                     tau = expected.masked_fill(mask.logical_not(), INFINITY).amin();
         const Tensor other = reference::unpackRows(rowOf(selected.bits, b, t), shape.keys).ne(mask);
         if (other.logical_and(expected.sub(tau).abs().gt(size.mul(kScoreTolerance))).any().item().toBool()) {
             return "other keys than the reference" + rowName(b, t);
@@ -118,19 +121,23 @@ std::vector<Row> measureIndexer(const Shape &shape, const Machine &machine, cons
     const auto place = at::TensorOptions().device(at::Device(machine.device));
     const at::ScalarType type = typeOf(shape.type);
     const double pairs = pairsOf(shape), element = static_cast<double>(c10::elementSize(type));
-    const double inputBytes = static_cast<double>(shape.batch) * (element * static_cast<double>((shape.queries * shape.heads + shape.keys) * shape.width)
-                                                                   + 4.0 * static_cast<double>(shape.queries * shape.heads));
+    const double inputBytes = static_cast<double>(shape.batch) *
+                              (element * static_cast<double>((shape.queries * shape.heads + shape.keys) * shape.width) +
+                               4.0 * static_cast<double>(shape.queries * shape.heads));
     const int sets = setsFor(inputBytes, machine);
     std::vector<IndexInputs> inputs;
     for (int i = 0; i < sets; ++i) {
         inputs.push_back({at::randn({shape.batch, shape.queries, shape.heads, shape.width}, place).to(type),
-                          at::randn({shape.batch, shape.keys, shape.width}, place).to(type), at::randn({shape.batch, shape.queries, shape.heads}, place)});
+                          at::randn({shape.batch, shape.keys, shape.width}, place).to(type),
+                          at::randn({shape.batch, shape.queries, shape.heads}, place)});
     }
 
     Row scores{"index_scores", shape, wrongRows(shape, inputs[0], offset, false)};
     const KernelReport report = scoresKernel(inputs[0].q, inputs[0].k);
-    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); }}};
-    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); });
+    std::vector<Candidate> candidates{
+        {"ours", backendName(report), [&](int i) { index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); }}};
+    addPlain(candidates, machine.isCuda,
+             [&](int i) { dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset); });
     scores.timings = timeInTurn(candidates, sets, machine.isCuda, options);
     scores.flops = 2 * pairs * static_cast<double>(shape.heads * shape.width);
     scores.bytes = inputBytes + 4.0 * static_cast<double>(shape.batch * shape.queries * shape.keys);
@@ -138,11 +145,17 @@ std::vector<Row> measureIndexer(const Shape &shape, const Machine &machine, cons
 
     Row select{"index_select", shape, wrongRows(shape, inputs[0], offset, true)};
     const KernelReport both = indexSelectKernel(inputs[0].q, inputs[0].k);
-    candidates = {{"ours", backendName(both), [&](int i) { index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset); }}};
-    addPlain(candidates, machine.isCuda, [&](int i) { dispatch::plain::index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset, true, false); });
-    candidates.push_back({"torch.topk", "plain scores, then the library's selection: values and places without an order of ties, no bits", [&](int i) {
-        at::topk(dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset), std::min(shape.k, shape.keys), -1, true, false);
-    }});
+    candidates = {{"ours", backendName(both),
+                   [&](int i) { index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset); }}};
+    addPlain(candidates, machine.isCuda, [&](int i) {
+        dispatch::plain::index_select(inputs[i].q, inputs[i].k, inputs[i].w, shape.k, offset, true, false);
+    });
+    candidates.push_back(
+        {"torch.topk",
+         "plain scores, then the library's selection: values and places without an order of ties, no bits", [&](int i) {
+             at::topk(dispatch::plain::index_scores(inputs[i].q, inputs[i].k, inputs[i].w, offset),
+                      std::min(shape.k, shape.keys), -1, true, false);
+         }});
     select.timings = timeInTurn(candidates, sets, machine.isCuda, options);
     select.flops = scores.flops;
     select.bytes = inputBytes + selectionBytes(shape) + 8.0 * static_cast<double>(shape.batch * shape.queries);
@@ -158,8 +171,9 @@ std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
         return {{2, 256, 256, 128}};
     }
     if (subject == "topk") {
-        std::vector<Shape> shapes{{16, 256, 256, 128}, {16, 512, 512, 256}, {8, 1024, 1024, 512}, {8, 2048, 2048, 1024}, {8, 2048, 2048, 256},
-                                  {4, 4096, 4096, 2048}, {1, 2048, 32768, 2048}, {1, 512, 131072, 2048}, {1, 1, 131072, 2048}};
+        std::vector<Shape> shapes{{16, 256, 256, 128},    {16, 512, 512, 256},    {8, 1024, 1024, 512},
+                                  {8, 2048, 2048, 1024},  {8, 2048, 2048, 256},   {4, 4096, 4096, 2048},
+                                  {1, 2048, 32768, 2048}, {1, 512, 131072, 2048}, {1, 1, 131072, 2048}};
         Shape plateau{8, 2048, 2048, 1024};
         plateau.scores = "plateau";
         shapes.push_back(plateau);
@@ -169,12 +183,16 @@ std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
         return shapes;
     }
     if (subject == "attention") { // the usual one, those of small training runs, and a wide one
-        return {{8, 2048, 2048, 1024, 8, 64}, {16, 256, 256, 128, 8, 64}, {16, 64, 64, 32, 8, 32},   {32, 128, 128, 64, 8, 32},
-                {64, 256, 256, 128, 8, 32},   {64, 256, 256, 64, 8, 64},  {4, 2048, 2048, 1024, 16, 128}};
+        return {{8, 2048, 2048, 1024, 8, 64},  {16, 256, 256, 128, 8, 64}, {16, 64, 64, 32, 8, 32},
+                {32, 128, 128, 64, 8, 32},     {64, 256, 256, 128, 8, 32}, {64, 256, 256, 64, 8, 64},
+                {4, 2048, 2048, 1024, 16, 128}};
     }
-    return {{16, 256, 256, 128},          {8, 2048, 2048, 1024},
-            {4, 4096, 4096, 1024},        {1, 2048, 2048, 512, 64, 128},
-            {1, 2048, 32768, 2048},       {1, 2048, 32768, 2048, 64, 128},
+    return {{16, 256, 256, 128},
+            {8, 2048, 2048, 1024},
+            {4, 4096, 4096, 1024},
+            {1, 2048, 2048, 512, 64, 128},
+            {1, 2048, 32768, 2048},
+            {1, 2048, 32768, 2048, 64, 128},
             {8, 2048, 2048, 1024, 4, 64, "float32"}};
 }
 

@@ -12,53 +12,54 @@ namespace dsa::benchmark {
 
 struct Shape {
     std::int64_t batch = 1, queries = 1, keys = 1, k = 1;
-    std::int64_t heads = 4, width = 64;  ///< of the indexer, or of the attention; the subject topk has none
-    std::string type = "bfloat16";       ///< of q, k and v: float32, bfloat16, float16
-    std::string scores = "random";       ///< what topk selects from: random, or plateau (half of them exactly 0)
+    std::int64_t heads = 4, width = 64; ///< of the indexer, or of the attention; the subject topk has none
+    std::string type = "bfloat16";      ///< of q, k and v: float32, bfloat16, float16
+    std::string scores = "random";      ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
 
 /// Where it was measured.
 struct Machine {
-    std::string device, name;            ///< "cuda:0", "NVIDIA H100 80GB HBM3"; "cpu", "CPU"
+    std::string device, name; ///< "cuda:0", "NVIDIA H100 80GB HBM3"; "cpu", "CPU"
     bool isCuda = false;
     int multiprocessors = 0;
     double memoryBytes = 0, cacheBytes = 0;
     double clockMhz = 0, highestClockMhz = 0, memoryClockMhz = 0; ///< while multiplying; 0 when the driver does not say
-    double bytesPerSecond = 0;           ///< of a copy, read and written bytes together
-    double flopsLow = 0, flopsFloat = 0; ///< of a bf16 and an fp32 matrix product (no TF32)
+    double bytesPerSecond = 0;                                    ///< of a copy, read and written bytes together
+    double flopsLow = 0, flopsFloat = 0;                          ///< of a bf16 and an fp32 matrix product (no TF32)
     double flops(const std::string &type) const { return type == "float32" ? flopsFloat : flopsLow; }
 };
 /// Times copy and products; nothing on the CPU.
 Machine describeMachine(const std::string &device);
 
 struct Timing {
-    std::string name;                    ///< "ours", "aten", "torch.topk", "torch.sdpa"
-    std::string backend;                 ///< what ran
+    std::string name;                              ///< "ours", "aten", "torch.topk", "torch.sdpa"
+    std::string backend;                           ///< what ran
     double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
-    double peakBytes = 0;                ///< allocated during a call beyond its inputs; 0 on the CPU
-    int launches = 0, samples = 0;       ///< calls a graph, timed graphs
+    double peakBytes = 0;                          ///< allocated during a call beyond its inputs; 0 on the CPU
+    int launches = 0, samples = 0;                 ///< calls a graph, timed graphs
 };
 
 struct Row {
-    std::string op;                      ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward
+    std::string op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward
     Shape shape;
-    std::string wrong = {};              ///< empty when the sampled rows equal the reference
-    std::vector<Timing> timings = {};    ///< ours first
-    double bytes = 0, flops = 0;         ///< that any implementation must move and do (causal pairs only)
-    double floorMicroseconds = 0;        ///< the larger of both on this machine; 0 on the CPU
-    std::string limit = {};              ///< "bytes" or "flops"
+    std::string wrong = {};           ///< empty when the sampled rows equal the reference
+    std::vector<Timing> timings = {}; ///< ours first
+    double bytes = 0, flops = 0;      ///< that any implementation must move and do (causal pairs only)
+    double floorMicroseconds = 0;     ///< the larger of both on this machine; 0 on the CPU
+    std::string limit = {};           ///< "bytes" or "flops"
     int registers = 0;
     std::int64_t spilledBytes = 0, sharedBytes = 0;
 };
 
 struct Options {
-    int rounds = 7;                      ///< A B B A: two samples each
+    int rounds = 7; ///< A B B A: two samples each
     int launches = 20;
 };
 
 /// Subjects: "topk", "indexer", "attention".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
-std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine, const Options &options);
+std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine,
+                         const Options &options);
 
 } // namespace dsa::benchmark

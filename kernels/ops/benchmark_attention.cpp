@@ -19,10 +19,7 @@ struct Limits {
     double output, gradient;
 };
 
-Limits limitsOf(at::ScalarType type)
-{
-    return type == at::kFloat ? Limits{5e-5, 5e-5} : Limits{5e-3, 1e-2};
-}
+Limits limitsOf(at::ScalarType type) { return type == at::kFloat ? Limits{5e-5, 5e-5} : Limits{5e-3, 1e-2}; }
 
 struct Inputs {
     Tensor q, k, v, gradO;
@@ -34,8 +31,11 @@ struct Inputs {
 Inputs makeInputs(const Shape &s, const Machine &machine, double scale)
 {
     const auto place = at::TensorOptions().device(at::Device(machine.device));
-    const auto make = [&](std::int64_t rows) { return at::randn({s.batch, s.heads, rows, s.width}, place).to(typeOf(s.type)); };
-    Inputs in{make(s.queries), make(s.keys), make(s.keys), make(s.queries), topk_select(at::randn({s.batch, s.queries, s.keys}, place), s.k, s.keys - s.queries)};
+    const auto make = [&](std::int64_t rows) {
+        return at::randn({s.batch, s.heads, rows, s.width}, place).to(typeOf(s.type));
+    };
+    Inputs in{make(s.queries), make(s.keys), make(s.keys), make(s.queries),
+              topk_select(at::randn({s.batch, s.queries, s.keys}, place), s.k, s.keys - s.queries)};
     std::tie(in.o, in.lse) = masked_attention(in.q, in.k, in.v, in.selection);
     if (const std::int64_t kind = fusedDenseKind(in.q, in.k, in.v, scale, s.keys - s.queries)) {
         in.dense = fusedDense(kind, in.q, in.k, in.v, scale);
@@ -56,10 +56,14 @@ std::string wrongEntry(const Inputs &in, double scale, bool backward)
     const reference::Mask mask{in.selection.bits.narrow(0, 0, 1)};
     const auto [o, lse] = reference::attention(entry(in.q), entry(in.k), entry(in.v), mask, scale);
     if (!backward) {
-        return far(in.o.narrow(0, 0, 1), o, limits.output) || far(in.lse.narrow(0, 0, 1), lse, 1e-5) ? "other outputs than the reference in batch entry 0" : "";
+        return far(in.o.narrow(0, 0, 1), o, limits.output) || far(in.lse.narrow(0, 0, 1), lse, 1e-5)
+                   ? "other outputs than the reference in batch entry 0"
+                   : "";
     }
-    const auto found = attentionBackward(in.gradO, in.q, in.k, in.v, in.o, in.lse, {in.selection.bits, in.selection.bitsT}, scale);
-    const auto expected = reference::attentionBackward(entry(in.gradO), entry(in.q), entry(in.k), entry(in.v), o, lse, mask, scale);
+    const auto found =
+        attentionBackward(in.gradO, in.q, in.k, in.v, in.o, in.lse, {in.selection.bits, in.selection.bitsT}, scale);
+    const auto expected =
+        reference::attentionBackward(entry(in.gradO), entry(in.q), entry(in.k), entry(in.v), o, lse, mask, scale);
     for (int i = 0; i < 3; ++i) {
         if (far(found[i].narrow(0, 0, 1), expected[i], limits.gradient)) {
             return std::string("another gradient of ") + "qkv"[i] + " than the reference in batch entry 0";
@@ -72,8 +76,11 @@ std::string wrongEntry(const Inputs &in, double scale, bool backward)
 
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options)
 {
-    const double scale = 1 / std::sqrt(static_cast<double>(shape.width)), batchHeads = static_cast<double>(shape.batch * shape.heads);
-    const double queryBytes = batchHeads * static_cast<double>(shape.queries * shape.width * static_cast<std::int64_t>(c10::elementSize(typeOf(shape.type))));
+    const double scale = 1 / std::sqrt(static_cast<double>(shape.width)),
+                 batchHeads = static_cast<double>(shape.batch * shape.heads);
+    const double queryBytes =
+        batchHeads * static_cast<double>(shape.queries * shape.width *
+                                         static_cast<std::int64_t>(c10::elementSize(typeOf(shape.type))));
     const double keyBytes = queryBytes * static_cast<double>(shape.keys) / static_cast<double>(shape.queries);
     const double sumBytes = 4 * batchHeads * static_cast<double>(shape.queries);
     const int sets = setsFor(queryBytes + 2 * keyBytes, machine);
@@ -82,16 +89,23 @@ std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, co
         inputs.push_back(makeInputs(shape, machine, scale));
     }
     const Inputs &first = inputs[0];
-    const std::string library = first.dense.kind ? std::string("dense causal attention: ") + fusedDenseName(first.dense.kind) : "dense causal attention";
+    const std::string library = first.dense.kind
+                                    ? std::string("dense causal attention: ") + fusedDenseName(first.dense.kind)
+                                    : "dense causal attention";
 
     Row forward{"masked_attention", shape, wrongEntry(first, scale, false)};
     const KernelReport report = attentionKernel(first.q, first.k, first.v);
-    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { masked_attention(inputs[i].q, inputs[i].k, inputs[i].v, inputs[i].selection); }}};
+    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) {
+                                           masked_attention(inputs[i].q, inputs[i].k, inputs[i].v, inputs[i].selection);
+                                       }}};
     addPlain(candidates, machine.isCuda, [&](int i) {
-        dispatch::plain::masked_attention(inputs[i].q, inputs[i].k, inputs[i].v, inputs[i].selection.bits, std::nullopt, scale, true);
+        dispatch::plain::masked_attention(inputs[i].q, inputs[i].k, inputs[i].v, inputs[i].selection.bits, std::nullopt,
+                                          scale, true);
     });
     if (shape.queries == shape.keys) { // with more keys its causality counts from the other end
-        candidates.push_back({"torch.sdpa", library, [&](int i) { at::scaled_dot_product_attention(inputs[i].q, inputs[i].k, inputs[i].v, {}, 0, true); }});
+        candidates.push_back({"torch.sdpa", library, [&](int i) {
+                                  at::scaled_dot_product_attention(inputs[i].q, inputs[i].k, inputs[i].v, {}, 0, true);
+                              }});
     }
     forward.timings = timeInTurn(candidates, sets, machine.isCuda, options);
     forward.flops = 4 * pairsOf(shape) * static_cast<double>(shape.heads * shape.width);
@@ -102,7 +116,8 @@ std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, co
     const KernelReport both = attentionGradientKernel(first.q, first.k, first.v);
     candidates = {{"ours", backendName(both), [&](int i) {
                        const Inputs &in = inputs[i];
-                       attentionBackward(in.gradO, in.q, in.k, in.v, in.o, in.lse, {in.selection.bits, in.selection.bitsT}, scale);
+                       attentionBackward(in.gradO, in.q, in.k, in.v, in.o, in.lse,
+                                         {in.selection.bits, in.selection.bitsT}, scale);
                    }}};
     addPlain(candidates, machine.isCuda, [&](int i) {
         const Inputs &in = inputs[i];

@@ -46,9 +46,11 @@ void readClocks(Machine &machine, const char *busId)
         return;
     }
     const auto init = reinterpret_cast<int (*)()>(dlsym(library, "nvmlInit_v2"));
-    const auto find = reinterpret_cast<int (*)(const char *, Device *)>(dlsym(library, "nvmlDeviceGetHandleByPciBusId_v2"));
+    const auto find =
+        reinterpret_cast<int (*)(const char *, Device *)>(dlsym(library, "nvmlDeviceGetHandleByPciBusId_v2"));
     const auto now = reinterpret_cast<int (*)(Device, unsigned, unsigned *)>(dlsym(library, "nvmlDeviceGetClockInfo"));
-    const auto highest = reinterpret_cast<int (*)(Device, unsigned, unsigned *)>(dlsym(library, "nvmlDeviceGetMaxClockInfo"));
+    const auto highest =
+        reinterpret_cast<int (*)(Device, unsigned, unsigned *)>(dlsym(library, "nvmlDeviceGetMaxClockInfo"));
     Device device = nullptr;
     if (init && find && now && highest && init() == 0 && find(busId, &device) == 0) {
         unsigned value = 0;
@@ -61,7 +63,8 @@ void readClocks(Machine &machine, const char *busId)
 
 double productFlops(at::ScalarType type, const at::Device &device, std::int64_t size)
 {
-    const at::Tensor a = at::randn({size, size}, at::TensorOptions().device(device)).to(type), b = at::randn({size, size}, at::TensorOptions().device(device)).to(type);
+    const at::Tensor a = at::randn({size, size}, at::TensorOptions().device(device)).to(type),
+                     b = at::randn({size, size}, at::TensorOptions().device(device)).to(type);
     const double n = static_cast<double>(size);
     return 2 * n * n * n / bestOf([&] { at::mm(a, b); });
 }
@@ -91,7 +94,8 @@ Machine describeMachine(const std::string &name)
     machine.memoryBytes = static_cast<double>(properties.totalGlobalMem);
     machine.cacheBytes = properties.l2CacheSize;
     {
-        const at::Tensor from = at::randn({std::int64_t{1} << 27}, at::TensorOptions().device(device)), to = at::empty_like(from);
+        const at::Tensor from = at::randn({std::int64_t{1} << 27}, at::TensorOptions().device(device)),
+                         to = at::empty_like(from);
         machine.bytesPerSecond = 2.0 * static_cast<double>(from.nbytes()) / bestOf([&] { at::Tensor(to).copy_(from); });
     }
     const bool allowedBefore = at::globalContext().allowTF32CuBLAS();

@@ -33,7 +33,9 @@ double selectionBytes(const Shape &s)
 
 int setsFor(double bytesOfOne, const Machine &machine)
 {
-    return machine.isCuda ? std::clamp(static_cast<int>(2 * machine.cacheBytes / bytesOfOne) + 1, kFewestSets, kMostSets) : kFewestSets;
+    return machine.isCuda
+               ? std::clamp(static_cast<int>(2 * machine.cacheBytes / bytesOfOne) + 1, kFewestSets, kMostSets)
+               : kFewestSets;
 }
 
 void finish(Row &row, const KernelReport &report, const Machine &machine)
@@ -44,15 +46,13 @@ void finish(Row &row, const KernelReport &report, const Machine &machine)
     if (!machine.isCuda) {
         return;
     }
-    const double byBytes = row.bytes / machine.bytesPerSecond * 1e6, byFlops = row.flops / machine.flops(row.shape.type) * 1e6;
+    const double byBytes = row.bytes / machine.bytesPerSecond * 1e6,
+                 byFlops = row.flops / machine.flops(row.shape.type) * 1e6;
     row.floorMicroseconds = std::max(byBytes, byFlops);
     row.limit = byBytes >= byFlops ? "bytes" : "flops";
 }
 
-std::string backendName(const KernelReport &report)
-{
-    return (report.runs ? "sm80: " : "aten: ") + report.why;
-}
+std::string backendName(const KernelReport &report) { return (report.runs ? "sm80: " : "aten: ") + report.why; }
 
 void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call)
 {

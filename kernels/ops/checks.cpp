@@ -14,7 +14,8 @@ void shape(const char *op, const char *name, const Tensor &x, std::int64_t dims,
 
 void size(const char *op, const char *name, const Tensor &x, std::int64_t dim, std::int64_t wanted, const char *why)
 {
-    TORCH_CHECK(x.size(dim) == wanted, op, ": ", name, " must have size ", wanted, " in dimension ", dim, " (", why, "), got ", x.sizes());
+    TORCH_CHECK(x.size(dim) == wanted, op, ": ", name, " must have size ", wanted, " in dimension ", dim, " (", why,
+                "), got ", x.sizes());
 }
 
 void floating(const char *op, const char *name, const Tensor &x)
@@ -24,10 +25,10 @@ void floating(const char *op, const char *name, const Tensor &x)
 
 void sameType(const char *op, const char *name, const Tensor &x, const char *otherName, const Tensor &other)
 {
-    TORCH_CHECK(x.scalar_type() == other.scalar_type(), op, ": ", name, " must have the type of ", otherName, " (", other.scalar_type(),
-                "), got ", x.scalar_type());
-    TORCH_CHECK(x.device() == other.device(), op, ": ", name, " must be on the device of ", otherName, " (", other.device(), "), got ",
-                x.device());
+    TORCH_CHECK(x.scalar_type() == other.scalar_type(), op, ": ", name, " must have the type of ", otherName, " (",
+                other.scalar_type(), "), got ", x.scalar_type());
+    TORCH_CHECK(x.device() == other.device(), op, ": ", name, " must be on the device of ", otherName, " (",
+                other.device(), "), got ", x.device());
 }
 
 } // namespace
@@ -48,10 +49,7 @@ void indexer(const char *op, const Tensor &q, const Tensor &k, const Tensor &w)
     size(op, "w", w, 2, q.size(2), "the heads of q");
 }
 
-void topk(const char *op, std::int64_t k)
-{
-    TORCH_CHECK(k >= 1, op, ": k must be 1 or more, got ", k);
-}
+void topk(const char *op, std::int64_t k) { TORCH_CHECK(k >= 1, op, ": k must be 1 or more, got ", k); }
 
 void scores(const char *op, const Tensor &scores)
 {
@@ -72,7 +70,8 @@ void attention(const char *op, const Tensor &q, const Tensor &k, const Tensor &v
     size(op, "v", v, 0, k.size(0), "the batch of k");
     size(op, "v", v, 1, k.size(1), "the heads of k");
     size(op, "v", v, 2, k.size(2), "the keys of k");
-    TORCH_CHECK(k.size(1) > 0 && q.size(1) % k.size(1) == 0, op, ": the heads of k must divide the heads of q (", q.size(1), "), got ", k.size(1));
+    TORCH_CHECK(k.size(1) > 0 && q.size(1) % k.size(1) == 0, op, ": the heads of k must divide the heads of q (",
+                q.size(1), "), got ", k.size(1));
 }
 
 void bits(const char *op, const Tensor &bits, std::int64_t batch, std::int64_t queries, std::int64_t keys)
@@ -93,8 +92,8 @@ void bitsT(const char *op, const Tensor &bitsT, std::int64_t batch, std::int64_t
     size(op, "selection.bitsT", bitsT, 2, keys, "the keys");
 }
 
-void kl(const char *op, const Tensor &qi, const Tensor &ki, const Tensor &q, const Tensor &k, const Tensor &lse, std::int64_t target,
-        std::int64_t rowStride)
+void kl(const char *op, const Tensor &qi, const Tensor &ki, const Tensor &q, const Tensor &k, const Tensor &lse,
+        std::int64_t target, std::int64_t rowStride)
 {
     shape(op, "q", q, 4, "[B,H,T,D]");
     shape(op, "k", k, 4, "[B,KV,S,D]");
@@ -109,7 +108,8 @@ void kl(const char *op, const Tensor &qi, const Tensor &ki, const Tensor &q, con
     size(op, "lse", lse, 0, q.size(0), "the batch of q");
     size(op, "lse", lse, 1, q.size(1), "the heads of q");
     size(op, "lse", lse, 2, q.size(2), "the queries of q");
-    TORCH_CHECK(k.size(1) > 0 && q.size(1) % k.size(1) == 0, op, ": the heads of k must divide the heads of q (", q.size(1), "), got ", k.size(1));
+    TORCH_CHECK(k.size(1) > 0 && q.size(1) % k.size(1) == 0, op, ": the heads of k must divide the heads of q (",
+                q.size(1), "), got ", k.size(1));
     TORCH_CHECK(target == 0 || target == 1, op, ": target must be 0 (selected) or 1 (dense), got ", target);
     TORCH_CHECK(rowStride >= 1, op, ": row_stride must be 1 or more, got ", rowStride);
 }
@@ -131,18 +131,22 @@ void gathered(const char *op, const Tensor &q, const Tensor &kv, const Tensor &i
     }
 }
 
-void rope(const char *op, const Tensor &x, std::int64_t positions, const Tensor &cos, const Tensor &sin, std::int64_t style)
+void rope(const char *op, const Tensor &x, std::int64_t positions, const Tensor &cos, const Tensor &sin,
+          std::int64_t style)
 {
     floating(op, "x", x);
     shape(op, "cos", cos, 2, "[positions, rotated width / 2]");
     shape(op, "sin", sin, 2, "[positions, rotated width / 2]");
-    TORCH_CHECK(cos.sizes() == sin.sizes(), op, ": sin must have the shape of cos (", cos.sizes(), "), got ", sin.sizes());
+    TORCH_CHECK(cos.sizes() == sin.sizes(), op, ": sin must have the shape of cos (", cos.sizes(), "), got ",
+                sin.sizes());
     size(op, "cos", cos, 0, positions, "a row for each position");
-    TORCH_CHECK(2 * cos.size(1) <= x.size(-1), op, ": cos must rotate at most the width of x (", x.size(-1), "), got 2 * ", cos.size(1));
+    TORCH_CHECK(2 * cos.size(1) <= x.size(-1), op, ": cos must rotate at most the width of x (", x.size(-1),
+                "), got 2 * ", cos.size(1));
     TORCH_CHECK(style == 0 || style == 1, op, ": style must be 0 (half-split) or 1 (interleaved), got ", style);
 }
 
-void prepare(const char *op, const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight, const Tensor &lnBias, bool hadamard)
+void prepare(const char *op, const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight, const Tensor &lnBias,
+             bool hadamard)
 {
     shape(op, "qi_raw", qiRaw, 4, "[B,T,Hi,Di]");
     shape(op, "ki_raw", kiRaw, 3, "[B,S,Di]");
@@ -154,9 +158,11 @@ void prepare(const char *op, const Tensor &qiRaw, const Tensor &kiRaw, const Ten
     size(op, "ki_raw", kiRaw, 2, qiRaw.size(3), "the width of qi_raw");
     size(op, "ln_weight", lnWeight, 0, kiRaw.size(2), "the width of ki_raw");
     size(op, "ln_bias", lnBias, 0, kiRaw.size(2), "the width of ki_raw");
-    TORCH_CHECK(qiRaw.size(1) <= kiRaw.size(1), op, ": qi_raw must have at most the positions of ki_raw (", kiRaw.size(1), "), got ", qiRaw.sizes());
+    TORCH_CHECK(qiRaw.size(1) <= kiRaw.size(1), op, ": qi_raw must have at most the positions of ki_raw (",
+                kiRaw.size(1), "), got ", qiRaw.sizes());
     const std::int64_t width = qiRaw.size(3);
-    TORCH_CHECK(!hadamard || (width > 0 && (width & (width - 1)) == 0), op, ": hadamard must have a power of two as width, got ", width);
+    TORCH_CHECK(!hadamard || (width > 0 && (width & (width - 1)) == 0), op,
+                ": hadamard must have a power of two as width, got ", width);
 }
 
 void mask(const char *op, const Tensor &mask)

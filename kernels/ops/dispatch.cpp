@@ -30,48 +30,49 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
     return op.call(scores, k, offset, want_bits, want_idx);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
-                                                                        std::int64_t top_k, std::int64_t offset, bool want_bits,
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k,
+                                                                        const Tensor &w, std::int64_t top_k,
+                                                                        std::int64_t offset, bool want_bits,
                                                                         bool want_idx)
 {
     static const auto op = find<decltype(index_select)>("dsa::index_select");
     return op.call(q, k, w, top_k, offset, want_bits, want_idx);
 }
 
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits, const Maybe &bitsT,
-                                            std::optional<double> scale, bool deterministic)
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
+                                            const Maybe &bitsT, std::optional<double> scale, bool deterministic)
 {
     static const auto op = find<decltype(masked_attention)>("dsa::masked_attention");
     return op.call(q, k, v, bits, bitsT, scale, deterministic);
 }
 
-std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double> scale,
-                                           std::int64_t offset)
+std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v,
+                                           std::optional<double> scale, std::int64_t offset)
 {
     static const auto op = find<decltype(dense_attention)>("dsa::dense_attention");
     return op.call(q, k, v, scale, offset);
 }
 
-std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
-                                    const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lse_sel,
-                                    std::optional<double> scale, std::int64_t target, std::int64_t row_stride, const Maybe &phase)
+std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
+                                    const Tensor &k, const Tensor &lse, const Maybe &bits, const Maybe &bitsT,
+                                    const Maybe &lse_sel, std::optional<double> scale, std::int64_t target,
+                                    std::int64_t row_stride, const Maybe &phase)
 {
     static const auto op = find<decltype(index_kl)>("dsa::index_kl");
     return op.call(qi, ki, w, q, k, lse, bits, bitsT, lse_sel, scale, target, row_stride, phase);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w,
-                                                                           const Tensor &q, const Tensor &k, const Tensor &lse,
-                                                                           const Maybe &bits, const Maybe &bitsT, const Maybe &lse_sel,
-                                                                           std::optional<double> scale, std::int64_t target,
-                                                                           std::int64_t row_stride, const Maybe &phase)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>
+index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                        const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lse_sel,
+                        std::optional<double> scale, std::int64_t target, std::int64_t row_stride, const Maybe &phase)
 {
     static const auto op = find<decltype(index_kl_with_gradients)>("dsa::index_kl_with_gradients");
     return op.call(qi, ki, w, q, k, lse, bits, bitsT, lse_sel, scale, target, row_stride, phase);
 }
 
-Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits, std::optional<double> scale,
-                        std::int64_t target)
+Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits,
+                        std::optional<double> scale, std::int64_t target)
 {
     static const auto op = find<decltype(index_kl_uniform)>("dsa::index_kl_uniform");
     return op.call(q, k, lse, bits, scale, target);
@@ -84,8 +85,9 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
     return op.call(q, kv, idx, dv, scale, sink, deterministic);
 }
 
-std::tuple<Tensor, Tensor> index_prepare(const Tensor &qi_raw, const Tensor &ki_raw, const Tensor &ln_weight, const Tensor &ln_bias,
-                                         const Tensor &cos, const Tensor &sin, std::int64_t style, bool hadamard)
+std::tuple<Tensor, Tensor> index_prepare(const Tensor &qi_raw, const Tensor &ki_raw, const Tensor &ln_weight,
+                                         const Tensor &ln_bias, const Tensor &cos, const Tensor &sin,
+                                         std::int64_t style, bool hadamard)
 {
     static const auto op = find<decltype(index_prepare)>("dsa::index_prepare");
     return op.call(qi_raw, ki_raw, ln_weight, ln_bias, cos, sin, style, hadamard);

@@ -36,18 +36,21 @@ enum class RopeStyle { HalfSplit, Interleaved };
 Tensor index_scores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset = 0);
 
 /// Exact top-k of each row among visible keys: score descending, then key ascending; -0 equals +0; NaN ranks below -inf.
-Selection topk_select(const Tensor &scores, std::int64_t k, std::int64_t offset = 0, bool want_bits = true, bool want_idx = false);
+Selection topk_select(const Tensor &scores, std::int64_t k, std::int64_t offset = 0, bool want_bits = true,
+                      bool want_idx = false);
 
 /// Scores and selection without the [B,T,S] array. tau [B,T] is the k-th (or lowest selected) score, +inf on rows without a key,
 /// lse_sel [B,T] = log sum over the selected of exp I. Not differentiable.
-std::tuple<Selection, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t top_k,
-                                                   std::int64_t offset = 0, bool want_bits = true, bool want_idx = false);
+std::tuple<Selection, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
+                                                   std::int64_t top_k, std::int64_t offset = 0, bool want_bits = true,
+                                                   bool want_idx = false);
 
 /// Softmax attention over the selected keys. Differentiable in q [B,H,T,D], k [B,KV,S,D], v [B,KV,S,Dv] (KV divides H).
 /// Returns o [B,H,T,Dv] and lse [B,H,T] (not differentiable). A row without a key: o = 0, lse = -inf, gradients 0.
 /// Kernels of our own attend in bf16 and fp16, for D and Dv multiples of 8 up to 128; their gradients are the same in every run.
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Selection &selection,
-                                            std::optional<double> scale = std::nullopt, bool deterministic = true);
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v,
+                                            const Selection &selection, std::optional<double> scale = std::nullopt,
+                                            bool deterministic = true);
 
 /// The same over all visible keys: the library's dense attention, with its log-sum-exp, or ours where it takes no such inputs.
 /// Differentiable in q, k, v.
@@ -59,24 +62,26 @@ std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, con
 /// (Selected) or every visible key (Dense; selection may be empty). Differentiable in qi [B,T,Hi,Di], ki [B,S,Di], w [B,T,Hi]
 /// only; everything else is detached inside. loss_rows [B,T] is 0 on unused rows. lse_sel may be undefined (then computed).
 /// Dense counts the queries as the last T of the S positions. row_stride n uses only the 64-query blocks b with b % n == phase.
-std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
-                                    const Tensor &lse, const Selection &selection, const Tensor &lse_sel,
-                                    std::optional<double> scale, KlTarget target, std::int64_t row_stride = 1,
-                                    const std::optional<Tensor> &phase = std::nullopt);
+std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
+                                    const Tensor &k, const Tensor &lse, const Selection &selection,
+                                    const Tensor &lse_sel, std::optional<double> scale, KlTarget target,
+                                    std::int64_t row_stride = 1, const std::optional<Tensor> &phase = std::nullopt);
 
 /// The KL of an indexer that knows nothing (I = 0, so softmax I is even over A_t): rows [B,T], 0 on rows without a key.
-Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Selection &selection, std::optional<double> scale,
-                        KlTarget target);
+Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Selection &selection,
+                        std::optional<double> scale, KlTarget target);
 
 /// q [T,H,Dqk] over the rows kv[idx[t]] ([S,Dqk], V = the first dv columns); idx int32 [T,k], -1 anywhere is no key.
 std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
                                               std::optional<double> scale = std::nullopt,
-                                              const std::optional<Tensor> &sink = std::nullopt, bool deterministic = true);
+                                              const std::optional<Tensor> &sink = std::nullopt,
+                                              bool deterministic = true);
 
 /// RoPE on the first 2*cos.size(-1) dims of qi_raw [B,T,Hi,Di] and of LayerNorm(ki_raw [B,S,Di]) (eps 1e-6, with bias);
 /// cos, sin [S,rot/2] fp32. Differentiable in qi_raw, ki_raw, ln_weight, ln_bias.
-std::tuple<Tensor, Tensor> index_prepare(const Tensor &qi_raw, const Tensor &ki_raw, const Tensor &ln_weight, const Tensor &ln_bias,
-                                         const Tensor &cos, const Tensor &sin, RopeStyle style, bool hadamard = false);
+std::tuple<Tensor, Tensor> index_prepare(const Tensor &qi_raw, const Tensor &ki_raw, const Tensor &ln_weight,
+                                         const Tensor &ln_bias, const Tensor &cos, const Tensor &sin, RopeStyle style,
+                                         bool hadamard = false);
 
 /// Rotates the first 2*cos.size(-1) dims of x [...,T,D] by position; cos, sin [T,rot/2]. Output in x's type. Differentiable in x.
 Tensor apply_rope(const Tensor &x, const Tensor &cos, const Tensor &sin, RopeStyle style);
@@ -85,7 +90,8 @@ Tensor apply_rope(const Tensor &x, const Tensor &cos, const Tensor &sin, RopeSty
 Tensor unpack_mask(const Selection &selection, std::int64_t keys);
 Selection pack_mask(const Tensor &mask, std::int64_t offset = 0, bool want_idx = false);
 /// Every visible key selected, for [B,T] queries over S keys.
-Selection dense_selection(std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t offset, const at::Device &device);
+Selection dense_selection(std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t offset,
+                          const at::Device &device);
 
 /// Checks of values (index range, NaN) on the device, reported at the next op; off by default.
 void set_value_checks(bool on);

@@ -35,12 +35,13 @@ Tensor summed(const Tensor &grad, const Tensor &like)
 
 std::int64_t fusedDenseKind(const Tensor &q, const Tensor &k, const Tensor &v, double scale, std::int64_t offset)
 {
-    const bool fits = q.is_cuda() && offset == 0 && q.size(2) == k.size(2) && q.numel() > 0 && q.scalar_type() != at::kDouble
-                      && q.size(3) % kWidthUnit == 0 && v.size(3) % kWidthUnit == 0;
+    const bool fits = q.is_cuda() && offset == 0 && q.size(2) == k.size(2) && q.numel() > 0 &&
+                      q.scalar_type() != at::kDouble && q.size(3) % kWidthUnit == 0 && v.size(3) % kWidthUnit == 0;
     if (!fits) {
         return 0;
     }
-    const std::int64_t kind = at::_fused_sdp_choice(q, repeated(k, q.size(1)), repeated(v, q.size(1)), {}, 0.0, true, scale, false);
+    const std::int64_t kind =
+        at::_fused_sdp_choice(q, repeated(k, q.size(1)), repeated(v, q.size(1)), {}, 0.0, true, scale, false);
     return kind == kFlash || kind == kEfficient || kind == kCudnn ? kind : 0;
 }
 
@@ -53,8 +54,9 @@ FusedDense fusedDense(std::int64_t kind, const Tensor &q, const Tensor &keys, co
         std::tie(result.o, result.rawLse, result.seed, result.offset) =
             at::_scaled_dot_product_efficient_attention(q, k, v, {}, true, 0.0, true, scale);
     } else {
-        const auto outputs = kind == kCudnn ? at::_scaled_dot_product_cudnn_attention(q, k, v, {}, true, 0.0, true, false, scale)
-                                            : at::_scaled_dot_product_flash_attention(q, k, v, 0.0, true, false, scale);
+        const auto outputs = kind == kCudnn
+                                 ? at::_scaled_dot_product_cudnn_attention(q, k, v, {}, true, 0.0, true, false, scale)
+                                 : at::_scaled_dot_product_flash_attention(q, k, v, 0.0, true, false, scale);
         result.o = std::get<0>(outputs);
         result.rawLse = std::get<1>(outputs);
         result.maxQueries = std::get<4>(outputs).expect_int();
@@ -68,22 +70,26 @@ FusedDense fusedDense(std::int64_t kind, const Tensor &q, const Tensor &keys, co
     return result;
 }
 
-std::array<Tensor, 3> fusedDenseBackward(const FusedDense &saved, const Tensor &gradient, const Tensor &q, const Tensor &keys,
-                                         const Tensor &values, double scale)
+std::array<Tensor, 3> fusedDenseBackward(const FusedDense &saved, const Tensor &gradient, const Tensor &q,
+                                         const Tensor &keys, const Tensor &values, double scale)
 {
     const Tensor k = repeated(keys, q.size(1)), v = repeated(values, q.size(1)), none;
     // The gradient of a sum is an expanded scalar; the kernels want real rows.
-    const Tensor gradO = gradient.is_non_overlapping_and_dense() && gradient.stride(3) == 1 ? gradient : gradient.contiguous();
+    const Tensor gradO =
+        gradient.is_non_overlapping_and_dense() && gradient.stride(3) == 1 ? gradient : gradient.contiguous();
     Tensor gradQ, gradK, gradV, gradBias;
     if (saved.kind == kEfficient) {
         std::tie(gradQ, gradK, gradV, gradBias) = at::_scaled_dot_product_efficient_attention_backward(
-            gradO, q, k, v, none, saved.o, saved.rawLse, saved.seed, saved.offset, 0.0, {true, true, true, false}, true, scale);
+            gradO, q, k, v, none, saved.o, saved.rawLse, saved.seed, saved.offset, 0.0, {true, true, true, false}, true,
+            scale);
     } else if (saved.kind == kCudnn) {
         std::tie(gradQ, gradK, gradV) = at::_scaled_dot_product_cudnn_attention_backward(
-            gradO, q, k, v, saved.o, saved.rawLse, saved.seed, saved.offset, none, none, none, saved.maxQueries, saved.maxKeys, 0.0, true, scale);
+            gradO, q, k, v, saved.o, saved.rawLse, saved.seed, saved.offset, none, none, none, saved.maxQueries,
+            saved.maxKeys, 0.0, true, scale);
     } else {
         std::tie(gradQ, gradK, gradV) = at::_scaled_dot_product_flash_attention_backward(
-            gradO, q, k, v, saved.o, saved.rawLse, none, none, saved.maxQueries, saved.maxKeys, 0.0, true, saved.seed, saved.offset, scale);
+            gradO, q, k, v, saved.o, saved.rawLse, none, none, saved.maxQueries, saved.maxKeys, 0.0, true, saved.seed,
+            saved.offset, scale);
     }
     return {gradQ, summed(gradK, keys), summed(gradV, values)};
 }

@@ -34,7 +34,9 @@ namespace select = launch::topk_select;
 scores::Params sizesOf(const Tensor &q, const Tensor &k)
 {
     scores::Params params;
-    params.type = q.scalar_type() == at::kBFloat16 ? scores::Type::BFloat16 : q.scalar_type() == at::kHalf ? scores::Type::Half : scores::Type::Float;
+    params.type = q.scalar_type() == at::kBFloat16 ? scores::Type::BFloat16
+                  : q.scalar_type() == at::kHalf   ? scores::Type::Half
+                                                   : scores::Type::Float;
     params.batch = q.size(0);
     params.queries = q.size(1);
     params.keys = k.size(1);
@@ -71,15 +73,9 @@ const char *selectRefusal(const Tensor &x, const select::Params &sizes)
     return why;
 }
 
-select::Params selectSizes(const Tensor &scores)
-{
-    return selectSizes(scores.size(0), scores.size(1), scores.size(2));
-}
+select::Params selectSizes(const Tensor &scores) { return selectSizes(scores.size(0), scores.size(1), scores.size(2)); }
 
-select::Params selectSizes(const Tensor &q, const Tensor &k)
-{
-    return selectSizes(q.size(0), q.size(1), k.size(1));
-}
+select::Params selectSizes(const Tensor &q, const Tensor &k) { return selectSizes(q.size(0), q.size(1), k.size(1)); }
 
 bool selectsByKernels(const Tensor &q, const Tensor &k)
 {
@@ -90,7 +86,11 @@ bool selectsByKernels(const Tensor &q, const Tensor &k)
 struct ScoreInputs {
     Tensor q, k, w;
 
-    ScoreInputs(const Tensor &q, const Tensor &k, const Tensor &w) : q(readable(q)), k(readable(k)), w(w.to(at::kFloat).contiguous()) {}
+    ScoreInputs(const Tensor &q, const Tensor &k, const Tensor &w)
+        : q(readable(q))
+        , k(readable(k))
+        , w(w.to(at::kFloat).contiguous())
+    {}
 
     /// Scores of rows begin .. begin + rows into out [B,rows,S].
     void launch(std::int64_t begin, const Tensor &out, std::int64_t offset, bool fillHidden) const
@@ -113,8 +113,8 @@ struct ScoreInputs {
 /// The outputs of a selection, filled from a chunk of rows at a time.
 class SelectionLauncher {
 public:
-    SelectionLauncher(const at::TensorOptions &options, std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t k,
-                      std::int64_t offset, bool wantBits, bool wantIdx, bool wantSums)
+    SelectionLauncher(const at::TensorOptions &options, std::int64_t batch, std::int64_t queries, std::int64_t keys,
+                      std::int64_t k, std::int64_t offset, bool wantBits, bool wantIdx, bool wantSums)
         : m_params(selectSizes(batch, queries, keys))
     {
         const auto make = [&](bool wanted, at::IntArrayRef sizes, at::ScalarType type) {
@@ -194,20 +194,11 @@ KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
 
 #else
 
-KernelReport scoresKernel(const Tensor &q, const Tensor &)
-{
-    return {false, kernelRefusal(q)};
-}
+KernelReport scoresKernel(const Tensor &q, const Tensor &) { return {false, kernelRefusal(q)}; }
 
-KernelReport selectKernel(const Tensor &scores)
-{
-    return {false, kernelRefusal(scores)};
-}
+KernelReport selectKernel(const Tensor &scores) { return {false, kernelRefusal(scores)}; }
 
-KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
-{
-    return scoresKernel(q, k);
-}
+KernelReport indexSelectKernel(const Tensor &q, const Tensor &k) { return scoresKernel(q, k); }
 
 #endif
 
@@ -240,14 +231,17 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
     checks::reportValues();
     checks::noNan("topk_select", "scores", scores);
     const Tensor wide = scores.to(at::kFloat), source = wide.stride(2) == 1 ? wide : wide.contiguous();
-    SelectionLauncher launcher(scores.options(), scores.size(0), scores.size(1), scores.size(2), k, offset, wantBits, wantIdx, false);
+    SelectionLauncher launcher(scores.options(), scores.size(0), scores.size(1), scores.size(2), k, offset, wantBits,
+                               wantIdx, false);
     launcher.add(0, source);
     launcher.finish();
     return {launcher.bits, launcher.bitsT, launcher.count, launcher.idx};
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
-                                                                        std::int64_t topK, std::int64_t offset, bool wantBits, bool wantIdx)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k,
+                                                                        const Tensor &w, std::int64_t topK,
+                                                                        std::int64_t offset, bool wantBits,
+                                                                        bool wantIdx)
 {
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);

@@ -11,7 +11,7 @@ namespace dsa {
 /// A kernel that would run, and what the compiler made of it.
 struct KernelReport {
     bool runs = false;
-    std::string why = {};      ///< which kernel, or why none
+    std::string why = {}; ///< which kernel, or why none
     int registers = 0;
     std::int64_t spilledBytes = 0, sharedBytes = 0;
 };

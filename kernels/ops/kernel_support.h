@@ -22,7 +22,8 @@ KernelReport describedKernel(const Params &params, cudaError_t (*describe)(const
 {
     launch::KernelInfo info;
     C10_CUDA_CHECK(describe(params, info));
-    return {true, info.name, info.registers, static_cast<std::int64_t>(info.spilledBytes), static_cast<std::int64_t>(info.sharedBytes)};
+    return {true, info.name, info.registers, static_cast<std::int64_t>(info.spilledBytes),
+            static_cast<std::int64_t>(info.sharedBytes)};
 }
 #endif
 

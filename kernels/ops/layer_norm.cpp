@@ -16,16 +16,18 @@ constexpr double kEpsilon = 1e-6;
 KeyLayerNorm keyLayerNorm(const Tensor &x, const Tensor &weight, const Tensor &bias)
 {
     const at::ScalarType type = reference::accumulateType(x.scalar_type());
-    auto [out, mean, inverse] = at::native_layer_norm(x.to(type), {x.size(-1)}, weight.to(type), bias.to(type), kEpsilon);
+    auto [out, mean, inverse] =
+        at::native_layer_norm(x.to(type), {x.size(-1)}, weight.to(type), bias.to(type), kEpsilon);
     return {out, mean, inverse};
 }
 
-std::array<Tensor, 3> keyLayerNormBackward(const Tensor &grad, const Tensor &x, const Tensor &mean, const Tensor &inverseDeviation,
-                                           const Tensor &weight, const Tensor &bias)
+std::array<Tensor, 3> keyLayerNormBackward(const Tensor &grad, const Tensor &x, const Tensor &mean,
+                                           const Tensor &inverseDeviation, const Tensor &weight, const Tensor &bias)
 {
     const at::ScalarType type = reference::accumulateType(x.scalar_type());
-    auto [gradX, gradWeight, gradBias] = at::native_layer_norm_backward(grad.to(type).contiguous(), x.to(type), {x.size(-1)}, mean, inverseDeviation,
-                                                                        weight.to(type), bias.to(type), {true, true, true});
+    auto [gradX, gradWeight, gradBias] =
+        at::native_layer_norm_backward(grad.to(type).contiguous(), x.to(type), {x.size(-1)}, mean, inverseDeviation,
+                                       weight.to(type), bias.to(type), {true, true, true});
     return {gradX.to(x.scalar_type()), gradWeight.to(weight.scalar_type()), gradBias.to(bias.scalar_type())};
 }
 

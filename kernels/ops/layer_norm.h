@@ -12,8 +12,8 @@ struct KeyLayerNorm {
 };
 KeyLayerNorm keyLayerNorm(const Tensor &x, const Tensor &weight, const Tensor &bias);
 /// Gradients in x, weight, bias.
-std::array<Tensor, 3> keyLayerNormBackward(const Tensor &grad, const Tensor &x, const Tensor &mean, const Tensor &inverseDeviation,
-                                           const Tensor &weight, const Tensor &bias);
+std::array<Tensor, 3> keyLayerNormBackward(const Tensor &grad, const Tensor &x, const Tensor &mean,
+                                           const Tensor &inverseDeviation, const Tensor &weight, const Tensor &bias);
 
 /// Tables of the queries, a head dim inserted: they are the last T of the S positions.
 struct PreparePositions {

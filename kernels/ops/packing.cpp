@@ -25,10 +25,7 @@ namespace {
 
 constexpr std::int64_t kWord = 64;
 
-std::int64_t wordsFor(std::int64_t bits)
-{
-    return (bits + kWord - 1) / kWord;
-}
+std::int64_t wordsFor(std::int64_t bits) { return (bits + kWord - 1) / kWord; }
 
 /// mask [...,n] bool -> int64 [...,ceil(n/64)]; the sum of distinct powers of two is their union, the sign bit included.
 Tensor packLast(const Tensor &mask)
@@ -55,7 +52,8 @@ PackedMask packOnCpu(const Tensor &mask, std::int64_t offset)
 {
     PackedMask packed = emptyPacked(mask);
     const Tensor source = mask.contiguous();
-    const std::int64_t batch = mask.size(0), rows = mask.size(1), keys = mask.size(2), keyWords = wordsFor(keys), rowWords = wordsFor(rows);
+    const std::int64_t batch = mask.size(0), rows = mask.size(1), keys = mask.size(2), keyWords = wordsFor(keys),
+                       rowWords = wordsFor(rows);
     const bool *in = source.const_data_ptr<bool>();
     auto *bits = reinterpret_cast<std::uint64_t *>(packed.bits.mutable_data_ptr<std::int64_t>());
     auto *bitsT = reinterpret_cast<std::uint64_t *>(packed.bitsT.mutable_data_ptr<std::int64_t>());

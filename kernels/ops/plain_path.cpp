@@ -22,27 +22,30 @@ SelectionTensors tensorsOf(const reference::SelectedBits &selected)
     return {selected.bits, selected.bitsT, selected.count, selected.idx};
 }
 
-reference::Mask klMask(const char *op, const Maybe &bits, std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t target)
+reference::Mask klMask(const char *op, const Maybe &bits, std::int64_t batch, std::int64_t queries, std::int64_t keys,
+                       std::int64_t target)
 {
     if (target == static_cast<std::int64_t>(KlTarget::Dense)) {
         return {{}, keys - queries};
     }
-    TORCH_CHECK(bits.has_value() && bits->defined(), op, ": selection must have bits for the selected target, got a selection without them");
+    TORCH_CHECK(bits.has_value() && bits->defined(), op,
+                ": selection must have bits for the selected target, got a selection without them");
     checks::bits(op, *bits, batch, queries, keys);
     return {*bits, 0};
 }
 
-reference::KlResult klResult(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k, const Tensor &lse,
-                             const Maybe &bits, const Maybe &lseSelected, std::optional<double> scale, std::int64_t target,
-                             std::int64_t rowStride, const Maybe &phase, bool wantGradients)
+reference::KlResult klResult(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                             const Tensor &lse, const Maybe &bits, const Maybe &lseSelected,
+                             std::optional<double> scale, std::int64_t target, std::int64_t rowStride,
+                             const Maybe &phase, bool wantGradients)
 {
     checks::indexer("index_kl", qi, ki, w);
     checks::kl("index_kl", qi, ki, q, k, lse, target, rowStride);
     const reference::Mask mask = klMask("index_kl", bits, q.size(0), q.size(2), k.size(2), target);
     // The normaliser over the selected keys is none of the dense target.
     const bool useNorm = target == static_cast<std::int64_t>(KlTarget::Selected) && lseSelected.has_value();
-    return reference::indexKl(qi, ki, w, q, k, lse, mask, useNorm ? *lseSelected : Tensor(), scaleOr(scale, q.size(3)), rowStride,
-                              phase.value_or(Tensor()), wantGradients);
+    return reference::indexKl(qi, ki, w, q, k, lse, mask, useNorm ? *lseSelected : Tensor(), scaleOr(scale, q.size(3)),
+                              rowStride, phase.value_or(Tensor()), wantGradients);
 }
 
 } // namespace
@@ -69,8 +72,10 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t 
     return tensorsOf(reference::topkSelect(scores, k, offset, wantBits, wantIdx));
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
-                                                                        std::int64_t topK, std::int64_t offset, bool wantBits, bool wantIdx)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k,
+                                                                        const Tensor &w, std::int64_t topK,
+                                                                        std::int64_t offset, bool wantBits,
+                                                                        bool wantIdx)
 {
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);
@@ -81,8 +86,8 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Te
     return {selected.bits, selected.bitsT, selected.count, selected.idx, tau, lse};
 }
 
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits, const Maybe &,
-                                            std::optional<double> scale, bool)
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
+                                            const Maybe &, std::optional<double> scale, bool)
 {
     checks::attention("masked_attention", q, k, v);
     checks::bits("masked_attention", bits, q.size(0), q.size(2), k.size(2));
@@ -91,7 +96,8 @@ std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, co
     return reference::attention(q, k, v, {bits, 0}, scaleOr(scale, q.size(3)));
 }
 
-std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double> scale, std::int64_t offset)
+std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v,
+                                           std::optional<double> scale, std::int64_t offset)
 {
     checks::attention("dense_attention", q, k, v);
     const BelowAutograd guard;
@@ -103,27 +109,28 @@ std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, con
     return reference::attention(q, k, v, {{}, offset}, factor);
 }
 
-std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
-                                    const Tensor &lse, const Maybe &bits, const Maybe &, const Maybe &lseSelected,
-                                    std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
+std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
+                                    const Tensor &k, const Tensor &lse, const Maybe &bits, const Maybe &,
+                                    const Maybe &lseSelected, std::optional<double> scale, std::int64_t target,
+                                    std::int64_t rowStride, const Maybe &phase)
 {
     const BelowAutograd guard;
     const auto result = klResult(qi, ki, w, q, k, lse, bits, lseSelected, scale, target, rowStride, phase, false);
     return {result.loss, result.rows};
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w,
-                                                                           const Tensor &q, const Tensor &k, const Tensor &lse,
-                                                                           const Maybe &bits, const Maybe &, const Maybe &lseSelected,
-                                                                           std::optional<double> scale, std::int64_t target,
-                                                                           std::int64_t rowStride, const Maybe &phase)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>
+index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                        const Tensor &lse, const Maybe &bits, const Maybe &, const Maybe &lseSelected,
+                        std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
 {
     const BelowAutograd guard;
     const auto result = klResult(qi, ki, w, q, k, lse, bits, lseSelected, scale, target, rowStride, phase, true);
     return {result.loss, result.rows, result.gradQ, result.gradK, result.gradW};
 }
 
-Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits, std::optional<double> scale, std::int64_t target)
+Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Maybe &bits,
+                        std::optional<double> scale, std::int64_t target)
 {
     checks::attention("index_kl_uniform", q, k, k);
     const BelowAutograd guard;
@@ -141,8 +148,9 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
     return reference::gathered(q, kv, places, dv, scaleOr(scale, q.size(2)), sink.value_or(Tensor()));
 }
 
-std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight, const Tensor &lnBias,
-                                         const Tensor &cos, const Tensor &sin, std::int64_t style, bool hadamard)
+std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &lnWeight,
+                                         const Tensor &lnBias, const Tensor &cos, const Tensor &sin, std::int64_t style,
+                                         bool hadamard)
 {
     checks::prepare("index_prepare", qiRaw, kiRaw, lnWeight, lnBias, hadamard);
     checks::rope("index_prepare", kiRaw, kiRaw.size(1), cos, sin, style);
@@ -172,7 +180,9 @@ SelectionTensors pack_mask(const Tensor &mask, std::int64_t offset, bool wantIdx
     const BelowAutograd guard;
     const PackedMask packed = packMask(mask, offset);
     return {packed.bits, packed.bitsT, packed.count,
-            wantIdx ? reference::indicesOf(mask.logical_and(reference::visibleKeys(0, mask.size(1), mask.size(2), offset, mask.device())), mask.size(2))
+            wantIdx ? reference::indicesOf(mask.logical_and(reference::visibleKeys(0, mask.size(1), mask.size(2),
+                                                                                   offset, mask.device())),
+                                           mask.size(2))
                     : at::empty({0}, mask.options().dtype(at::kInt))};
 }
 

@@ -23,31 +23,29 @@ std::atomic<std::int64_t> chunkBytesOverride{0};
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 template <class T>
-void fillBias(T *out, const std::int64_t *words, std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t batchStride,
-              std::int64_t rowStride)
+void fillBias(T *out, const std::int64_t *words, std::int64_t batch, std::int64_t rows, std::int64_t keys,
+              std::int64_t batchStride, std::int64_t rowStride)
 {
     const T table[2] = {static_cast<T>(-kInfinity), T(0)};
-    at::parallel_for(0, batch * rows, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(keys, 1)), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row) {
-            const std::int64_t *source = words + (row / rows) * batchStride + (row % rows) * rowStride;
-            T *target = out + row * keys;
-            for (std::int64_t first = 0; first < keys; first += 64) {
-                const auto word = static_cast<std::uint64_t>(source[first / 64]);
-                const std::int64_t last = std::min<std::int64_t>(64, keys - first);
-                for (std::int64_t bit = 0; bit < last; ++bit) {
-                    target[first + bit] = table[(word >> bit) & 1u];
-                }
-            }
-        }
-    });
+    at::parallel_for(0, batch * rows, std::max<std::int64_t>(1, 32768 / std::max<std::int64_t>(keys, 1)),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t row = begin; row < end; ++row) {
+                             const std::int64_t *source = words + (row / rows) * batchStride + (row % rows) * rowStride;
+                             T *target = out + row * keys;
+                             for (std::int64_t first = 0; first < keys; first += 64) {
+                                 const auto word = static_cast<std::uint64_t>(source[first / 64]);
+                                 const std::int64_t last = std::min<std::int64_t>(64, keys - first);
+                                 for (std::int64_t bit = 0; bit < last; ++bit) {
+                                     target[first + bit] = table[(word >> bit) & 1u];
+                                 }
+                             }
+                         }
+                     });
 }
 
 } // namespace
 
-void setChunkBytes(std::int64_t bytes)
-{
-    chunkBytesOverride = bytes;
-}
+void setChunkBytes(std::int64_t bytes) { chunkBytesOverride = bytes; }
 
 std::int64_t chunkRows(std::int64_t rows, std::int64_t bytesPerRow, const at::Device &device)
 {
@@ -62,10 +60,7 @@ std::int64_t chunkRows(std::int64_t rows, std::int64_t bytesPerRow, const at::De
     return std::max<std::int64_t>(fit / 64 * 64, 64);
 }
 
-at::ScalarType accumulateType(at::ScalarType type)
-{
-    return type == at::kDouble ? at::kDouble : at::kFloat;
-}
+at::ScalarType accumulateType(at::ScalarType type) { return type == at::kDouble ? at::kDouble : at::kFloat; }
 
 Tensor product(const Tensor &a, const Tensor &b)
 {
@@ -95,9 +90,11 @@ Tensor Mask::bias(std::int64_t begin, std::int64_t end, std::int64_t keys, const
     if (bits.is_cpu() && words.stride(2) == 1) {
         Tensor out = at::empty({batch, rows, keys}, options);
         if (options.dtype() == at::kDouble) {
-            fillBias(out.mutable_data_ptr<double>(), words.const_data_ptr<std::int64_t>(), batch, rows, keys, words.stride(0), words.stride(1));
+            fillBias(out.mutable_data_ptr<double>(), words.const_data_ptr<std::int64_t>(), batch, rows, keys,
+                     words.stride(0), words.stride(1));
         } else {
-            fillBias(out.mutable_data_ptr<float>(), words.const_data_ptr<std::int64_t>(), batch, rows, keys, words.stride(0), words.stride(1));
+            fillBias(out.mutable_data_ptr<float>(), words.const_data_ptr<std::int64_t>(), batch, rows, keys,
+                     words.stride(0), words.stride(1));
         }
         return out;
     }

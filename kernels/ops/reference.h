@@ -40,12 +40,14 @@ struct SelectedBits {
 Tensor unpackRows(const Tensor &bits, std::int64_t keys); ///< bool [B,T,S]
 Tensor indicesOf(const Tensor &mask, std::int64_t slots); ///< int32 [B,T,slots], ascending, -1 behind
 /// bool [rows, keys]: s <= firstRow + t + offset.
-Tensor visibleKeys(std::int64_t firstRow, std::int64_t rows, std::int64_t keys, std::int64_t offset, const at::Device &device);
+Tensor visibleKeys(std::int64_t firstRow, std::int64_t rows, std::int64_t keys, std::int64_t offset,
+                   const at::Device &device);
 /// bool [B,c,S] for scores of rows firstRow .. firstRow + c: the top-k rule of SPEC section 3.
 Tensor topkMask(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset);
 SelectedBits topkSelect(const Tensor &scores, std::int64_t k, std::int64_t offset, bool wantBits, bool wantIdx);
-std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t topK,
-                                                     std::int64_t offset, bool wantBits, bool wantIdx);
+std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tensor &k, const Tensor &w,
+                                                     std::int64_t topK, std::int64_t offset, bool wantBits,
+                                                     bool wantIdx);
 
 // Indexer
 /// relu(q.k) [B,c,Hi,n] of q [B,c,Hi,Di] and k [B,n,Di].
@@ -53,26 +55,28 @@ Tensor indexDots(const Tensor &q, const Tensor &k);
 /// Sum over heads: [B,c,n].
 Tensor weightedSum(const Tensor &dots, const Tensor &w);
 Tensor indexScores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset);
-std::array<Tensor, 3> indexScoresBackward(const Tensor &grad, const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset);
+std::array<Tensor, 3> indexScoresBackward(const Tensor &grad, const Tensor &q, const Tensor &k, const Tensor &w,
+                                          std::int64_t offset);
 
 // Attention
 std::tuple<Tensor, Tensor> attention(const Tensor &q, const Tensor &k, const Tensor &v, const Mask &mask, double scale);
-std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &o,
-                                        const Tensor &lse, const Mask &mask, double scale);
+std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v,
+                                        const Tensor &o, const Tensor &lse, const Mask &mask, double scale);
 /// lse [T,H] is that of the keys; the sink only enlarges the denominator of o.
 std::tuple<Tensor, Tensor> gathered(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv, double scale,
                                     const Tensor &sink);
-std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
-                                       double scale, const Tensor &sink, const Tensor &o, const Tensor &lse, bool deterministic);
+std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, const Tensor &kv, const Tensor &idx,
+                                       std::int64_t dv, double scale, const Tensor &sink, const Tensor &o,
+                                       const Tensor &lse, bool deterministic);
 
 // KL
 struct KlResult {
     Tensor loss, rows;
     Tensor gradQ, gradK, gradW; ///< d loss / d (qi, ki, w); undefined unless wanted
 };
-KlResult indexKl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k, const Tensor &lse,
-                 const Mask &mask, const Tensor &lseSelected, double scale, std::int64_t rowStride, const Tensor &phase,
-                 bool wantGradients);
+KlResult indexKl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                 const Tensor &lse, const Mask &mask, const Tensor &lseSelected, double scale, std::int64_t rowStride,
+                 const Tensor &phase, bool wantGradients);
 Tensor indexKlUniform(const Tensor &q, const Tensor &k, const Tensor &lse, const Mask &mask, double scale);
 
 // Rotary

@@ -17,29 +17,21 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLowest = std::numeric_limits<float>::lowest();
 constexpr double kTiny = std::numeric_limits<float>::min();
 
-std::int64_t bytesOf(at::ScalarType type)
-{
-    return type == at::kDouble ? 8 : 4;
-}
+std::int64_t bytesOf(at::ScalarType type) { return type == at::kDouble ? 8 : 4; }
 
 /// On the CPU low precision is widened once, instead of at every product.
-Tensor working(const Tensor &x, at::ScalarType type)
-{
-    return x.is_cuda() ? x : x.to(type);
-}
+Tensor working(const Tensor &x, at::ScalarType type) { return x.is_cuda() ? x : x.to(type); }
 
 /// On a GPU the second product runs in the inputs' type with fp32 sums; on the CPU everything is wide already.
-Tensor lowered(const Tensor &x, const Tensor &like)
-{
-    return x.to(like.scalar_type());
-}
+Tensor lowered(const Tensor &x, const Tensor &like) { return x.to(like.scalar_type()); }
 
 /// q times scale where that loses nothing, so that the [.., T, S] array is spared a pass; else `rest` is left for the scores.
 struct ScaledQueries {
     Tensor q;
     double rest;
     ScaledQueries(const Tensor &queries, at::ScalarType type, double scale)
-        : q(working(queries, type)), rest(1)
+        : q(working(queries, type))
+        , rest(1)
     {
         if (q.scalar_type() == type) {
             q = q.mul(scale);
@@ -58,9 +50,11 @@ struct ScaledQueries {
 struct Heads {
     std::int64_t batch, heads, kvHeads, group;
     Heads(const Tensor &q, const Tensor &k)
-        : batch(q.size(0)), heads(q.size(1)), kvHeads(k.size(1)), group(q.size(1) / k.size(1))
-    {
-    }
+        : batch(q.size(0))
+        , heads(q.size(1))
+        , kvHeads(k.size(1))
+        , group(q.size(1) / k.size(1))
+    {}
     /// [B,H,T,D] rows [begin, begin+count) -> [B*KV, G*count, D]
     Tensor queries(const Tensor &x, std::int64_t begin, std::int64_t count) const
     {
@@ -72,7 +66,8 @@ struct Heads {
 
 } // namespace
 
-std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, const Tensor &values, const Mask &mask, double scale)
+std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, const Tensor &values, const Mask &mask,
+                                     double scale)
 {
     const at::ScalarType type = accumulateType(queries.scalar_type());
     const auto options = queries.options().dtype(type);
@@ -98,15 +93,17 @@ std::tuple<Tensor, Tensor> attention(const Tensor &queries, const Tensor &keys, 
         const Tensor top = byHead.add_(bias.unsqueeze(1)).amax(-1, true).clamp_min_(kLowest);
         maskedExp(byHead, top, bias);
         const Tensor sum = byHead.sum(-1, true);
-        const Tensor out = product(lowered(scores, v3), v3.narrow(1, 0, seen)).view({heads.batch, heads.heads, count, valueWidth});
+        const Tensor out =
+            product(lowered(scores, v3), v3.narrow(1, 0, seen)).view({heads.batch, heads.heads, count, valueWidth});
         o.narrow(2, begin, count).copy_(out.div(sum.clamp_min(kTiny)));
         lse.narrow(2, begin, count).copy_(at::add(sum.log(), top).squeeze(-1));
     }
     return {o, lse};
 }
 
-std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queries, const Tensor &keys, const Tensor &values,
-                                        const Tensor &o, const Tensor &lse, const Mask &mask, double scale)
+std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queries, const Tensor &keys,
+                                        const Tensor &values, const Tensor &o, const Tensor &lse, const Mask &mask,
+                                        double scale)
 {
     const at::ScalarType type = accumulateType(queries.scalar_type());
     const auto options = queries.options().dtype(type);
@@ -115,14 +112,16 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queri
     const Tensor &q = scaled.q, k3 = heads.keys(working(keys, type)), v3 = heads.keys(working(values, type));
     const Tensor go = working(gradO, type).to(q.scalar_type());
     const std::int64_t rows = q.size(2), allKeys = keys.size(2);
-    Tensor gradQ = at::empty(queries.sizes(), options), gradK = at::zeros(k3.sizes(), options), gradV = at::zeros(v3.sizes(), options);
+    Tensor gradQ = at::empty(queries.sizes(), options), gradK = at::zeros(k3.sizes(), options),
+           gradV = at::zeros(v3.sizes(), options);
     const Tensor delta = gradO.to(type).mul(o).sum(-1, true);
     const Tensor safeLse = lse.clamp_min(kLowest).unsqueeze(-1);
     const std::int64_t chunk = chunkRows(rows, 2 * heads.batch * heads.heads * allKeys * bytesOf(type), q.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), seen = mask.keys(begin + count, allKeys);
         const std::array<std::int64_t, 4> byHead{heads.batch, heads.heads, count, seen};
-        const Tensor qPart = heads.queries(q, begin, count), goPart = heads.queries(go, begin, count), kPart = k3.narrow(1, 0, seen);
+        const Tensor qPart = heads.queries(q, begin, count), goPart = heads.queries(go, begin, count),
+                     kPart = k3.narrow(1, 0, seen);
         Tensor p = product(qPart, kPart.transpose(1, 2));
         scaled.finish(p);
         const Tensor bias = mask.bias(begin, begin + count, seen, options);
@@ -140,10 +139,12 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &queri
     if (scaled.rest == 1) {
         gradQ.mul_(scale);
     }
-    return {gradQ.to(queries.scalar_type()), gradK.view(keys.sizes()).to(keys.scalar_type()), gradV.view(values.sizes()).to(values.scalar_type())};
+    return {gradQ.to(queries.scalar_type()), gradK.view(keys.sizes()).to(keys.scalar_type()),
+            gradV.view(values.sizes()).to(values.scalar_type())};
 }
 
-std::tuple<Tensor, Tensor> gathered(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv, double scale, const Tensor &sink)
+std::tuple<Tensor, Tensor> gathered(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv, double scale,
+                                    const Tensor &sink)
 {
     const at::ScalarType type = accumulateType(q.scalar_type());
     const auto options = q.options().dtype(type);
@@ -172,8 +173,9 @@ std::tuple<Tensor, Tensor> gathered(const Tensor &q, const Tensor &kv, const Ten
     return {o, lse};
 }
 
-std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
-                                       double scale, const Tensor &sink, const Tensor &o, const Tensor &lse, bool deterministic)
+std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, const Tensor &kv, const Tensor &idx,
+                                       std::int64_t dv, double scale, const Tensor &sink, const Tensor &o,
+                                       const Tensor &lse, bool deterministic)
 {
     const at::ScalarType type = accumulateType(q.scalar_type());
     const auto options = q.options().dtype(type);
@@ -185,7 +187,8 @@ std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, con
     Tensor norm = lse, gradSink;
     if (sink.defined()) {
         norm = at::logaddexp(lse, sink.to(type).unsqueeze(0));
-        gradSink = sink.to(type).unsqueeze(0).sub(norm).exp_().mul_(delta.squeeze(-1)).neg_().sum(0).to(sink.scalar_type());
+        gradSink =
+            sink.to(type).unsqueeze(0).sub(norm).exp_().mul_(delta.squeeze(-1)).neg_().sum(0).to(sink.scalar_type());
     }
     norm = norm.clamp_min(kLowest).unsqueeze(-1);
     if (slots == 0 || kv.size(0) == 0) {
@@ -200,7 +203,10 @@ std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const Tensor &q, con
         const Tensor qPart = q.narrow(0, begin, count), goPart = go.narrow(0, begin, count);
         Tensor p = product(qPart, table.transpose(1, 2)).mul_(scale);
         p.masked_fill_(absent.unsqueeze(1), -kInfinity).sub_(norm.narrow(0, begin, count)).exp_();
-        const Tensor gradScores = product(goPart, table.narrow(2, 0, dv).transpose(1, 2)).sub_(delta.narrow(0, begin, count)).mul_(p).mul_(scale);
+        const Tensor gradScores = product(goPart, table.narrow(2, 0, dv).transpose(1, 2))
+                                      .sub_(delta.narrow(0, begin, count))
+                                      .mul_(p)
+                                      .mul_(scale);
         const Tensor low = lowered(gradScores, table);
         gradQ.narrow(0, begin, count).copy_(product(low, table));
         Tensor gradRows = product(low.transpose(1, 2), qPart);

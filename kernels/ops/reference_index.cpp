@@ -1,12 +1,12 @@
 #include "kernels/ops/reference.h"
 
+#include <ATen/ops/arange.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/mul.h>
 #include <ATen/ops/threshold_backward.h>
 #include <ATen/ops/xlogy.h>
 #include <ATen/ops/zeros.h>
-#include <ATen/ops/arange.h>
 
 #include <algorithm>
 #include <limits>
@@ -17,22 +17,21 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::int64_t bytesOf(at::ScalarType type)
-{
-    return type == at::kDouble ? 8 : 4;
-}
+std::int64_t bytesOf(at::ScalarType type) { return type == at::kDouble ? 8 : 4; }
 
 /// Gradients of weightedSum(indexDots(q, k), w) for gradScores [B,c,n]; gradK is added to.
 struct IndexGradients {
     Tensor q, w;
 };
-IndexGradients indexGradients(const Tensor &gradScores, const Tensor &dots, const Tensor &q, const Tensor &k, const Tensor &w, Tensor &gradK)
+IndexGradients indexGradients(const Tensor &gradScores, const Tensor &dots, const Tensor &q, const Tensor &k,
+                              const Tensor &w, Tensor &gradK)
 {
     const std::int64_t batch = q.size(0), rows = q.size(1), heads = q.size(2), width = q.size(3), keys = k.size(1);
     const Tensor grad = gradScores.unsqueeze(2);
     IndexGradients result;
     result.w = at::mul(dots, grad).sum(-1);
-    Tensor gradDots = at::threshold_backward(at::mul(grad, w.to(grad.scalar_type()).unsqueeze(-1)), dots, 0).view({batch, rows * heads, keys});
+    Tensor gradDots = at::threshold_backward(at::mul(grad, w.to(grad.scalar_type()).unsqueeze(-1)), dots, 0)
+                          .view({batch, rows * heads, keys});
     if (gradDots.is_cuda()) {
         gradDots = gradDots.to(q.scalar_type());
     }
@@ -46,7 +45,9 @@ IndexGradients indexGradients(const Tensor &gradScores, const Tensor &dots, cons
 Tensor indexDots(const Tensor &q, const Tensor &k)
 {
     const std::int64_t batch = q.size(0), rows = q.size(1), heads = q.size(2), keys = k.size(1);
-    return product(q.reshape({batch, rows * heads, q.size(3)}), k.transpose(1, 2)).relu_().view({batch, rows, heads, keys});
+    return product(q.reshape({batch, rows * heads, q.size(3)}), k.transpose(1, 2))
+        .relu_()
+        .view({batch, rows, heads, keys});
 }
 
 Tensor weightedSum(const Tensor &dots, const Tensor &w)
@@ -64,7 +65,8 @@ Tensor indexScores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64
     const std::int64_t chunk = chunkRows(rows, batch * q.size(2) * keys * bytesOf(type), q.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), seen = mask.keys(begin + count, keys);
-        const Tensor part = weightedSum(indexDots(q.narrow(1, begin, count), k.narrow(1, 0, seen)), w.narrow(1, begin, count));
+        const Tensor part =
+            weightedSum(indexDots(q.narrow(1, begin, count), k.narrow(1, 0, seen)), w.narrow(1, begin, count));
         // Filled, not added: a NaN of a later key must not show.
         const Tensor hidden = visibleKeys(begin, count, seen, offset, q.device()).logical_not_();
         scores.narrow(1, begin, count).narrow(2, 0, seen).copy_(part.masked_fill(hidden, -kInfinity));
@@ -72,19 +74,22 @@ Tensor indexScores(const Tensor &q, const Tensor &k, const Tensor &w, std::int64
     return scores;
 }
 
-std::array<Tensor, 3> indexScoresBackward(const Tensor &grad, const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset)
+std::array<Tensor, 3> indexScoresBackward(const Tensor &grad, const Tensor &q, const Tensor &k, const Tensor &w,
+                                          std::int64_t offset)
 {
     const std::int64_t batch = q.size(0), rows = q.size(1), keys = k.size(1);
     const at::ScalarType type = accumulateType(q.scalar_type());
     const auto options = q.options().dtype(type);
-    Tensor gradQ = at::empty(q.sizes(), options), gradK = at::zeros(k.sizes(), options), gradW = at::empty(w.sizes(), options);
+    Tensor gradQ = at::empty(q.sizes(), options), gradK = at::zeros(k.sizes(), options),
+           gradW = at::empty(w.sizes(), options);
     const Mask mask{{}, offset};
     const std::int64_t chunk = chunkRows(rows, batch * q.size(2) * keys * bytesOf(type), q.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), seen = mask.keys(begin + count, keys);
         const Tensor qPart = q.narrow(1, begin, count), kPart = k.narrow(1, 0, seen), wPart = w.narrow(1, begin, count);
         // A gradient at an invisible key belongs to a constant.
-        const Tensor gradPart = grad.narrow(1, begin, count).narrow(2, 0, seen)
+        const Tensor gradPart = grad.narrow(1, begin, count)
+                                    .narrow(2, 0, seen)
                                     .masked_fill(visibleKeys(begin, count, seen, offset, q.device()).logical_not_(), 0);
         const IndexGradients part = indexGradients(gradPart, indexDots(qPart, kPart), qPart, kPart, wPart, gradK);
         gradQ.narrow(1, begin, count).copy_(part.q);
@@ -98,7 +103,8 @@ namespace {
 /// mean over heads of the attention's probabilities, L1-normalised: [B,c,n]; 0 on rows without a key.
 Tensor teacher(const Tensor &q, const Tensor &k, const Tensor &lse, const Tensor &bias, double scale)
 {
-    const std::int64_t batch = q.size(0), heads = q.size(1), rows = q.size(2), width = q.size(3), kvHeads = k.size(1), keys = k.size(2);
+    const std::int64_t batch = q.size(0), heads = q.size(1), rows = q.size(2), width = q.size(3), kvHeads = k.size(1),
+                       keys = k.size(2);
     // Scaled before the product where that loses nothing: the queries are the smaller array.
     const bool wide = q.scalar_type() == accumulateType(q.scalar_type());
     Tensor scores = product((wide ? q.mul(scale) : q).reshape({batch * kvHeads, heads / kvHeads * rows, width}),
@@ -115,11 +121,12 @@ Tensor teacher(const Tensor &q, const Tensor &k, const Tensor &lse, const Tensor
 
 } // namespace
 
-KlResult indexKl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k, const Tensor &lse,
-                 const Mask &mask, const Tensor &lseSelected, double scale, std::int64_t rowStride, const Tensor &phase,
-                 bool wantGradients)
+KlResult indexKl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                 const Tensor &lse, const Mask &mask, const Tensor &lseSelected, double scale, std::int64_t rowStride,
+                 const Tensor &phase, bool wantGradients)
 {
-    const std::int64_t batch = qi.size(0), rows = qi.size(1), keys = ki.size(1), heads = std::max(qi.size(2), q.size(1));
+    const std::int64_t batch = qi.size(0), rows = qi.size(1), keys = ki.size(1),
+                       heads = std::max(qi.size(2), q.size(1));
     const at::ScalarType type = accumulateType(qi.scalar_type());
     const auto options = qi.options().dtype(type);
     KlResult result;
@@ -140,11 +147,14 @@ KlResult indexKl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tens
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), end = begin + count, seen = mask.keys(end, keys);
         const Tensor bias = mask.bias(begin, end, seen, options);
-        const Tensor p = teacher(q.narrow(2, begin, count), k.narrow(2, 0, seen), lse.narrow(2, begin, count), bias, scale).to(type);
-        const Tensor qPart = qi.narrow(1, begin, count), kPart = ki.narrow(1, 0, seen), wPart = w.narrow(1, begin, count);
+        const Tensor p =
+            teacher(q.narrow(2, begin, count), k.narrow(2, 0, seen), lse.narrow(2, begin, count), bias, scale).to(type);
+        const Tensor qPart = qi.narrow(1, begin, count), kPart = ki.narrow(1, 0, seen),
+                     wPart = w.narrow(1, begin, count);
         const Tensor dots = indexDots(qPart, kPart);
         Tensor logQ = weightedSum(dots, wPart);
-        const Tensor norm = lseSelected.defined() ? lseSelected.narrow(1, begin, count).to(type) : logQ.add(bias).logsumexp(-1);
+        const Tensor norm =
+            lseSelected.defined() ? lseSelected.narrow(1, begin, count).to(type) : logQ.add(bias).logsumexp(-1);
         logQ.sub_(norm.clamp_min(std::numeric_limits<float>::lowest()).unsqueeze(-1));
         Tensor weight = p.sum(-1).gt_(0.5);
         if (sampled.defined()) {
@@ -179,7 +189,8 @@ Tensor indexKlUniform(const Tensor &q, const Tensor &k, const Tensor &lse, const
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin), end = begin + count, seen = mask.keys(end, keys);
         const Tensor bias = mask.bias(begin, end, seen, options);
-        const Tensor p = teacher(q.narrow(2, begin, count), k.narrow(2, 0, seen), lse.narrow(2, begin, count), bias, scale);
+        const Tensor p =
+            teacher(q.narrow(2, begin, count), k.narrow(2, 0, seen), lse.narrow(2, begin, count), bias, scale);
         const Tensor setSize = bias.exp().sum(-1).clamp_min_(1);
         result.narrow(1, begin, count).copy_(at::xlogy(p, p).sum(-1).add_(setSize.log_()));
     }

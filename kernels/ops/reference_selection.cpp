@@ -19,10 +19,7 @@ namespace {
 
 constexpr std::int64_t kWord = 64;
 
-std::int64_t wordsFor(std::int64_t bits)
-{
-    return (bits + kWord - 1) / kWord;
-}
+std::int64_t wordsFor(std::int64_t bits) { return (bits + kWord - 1) / kWord; }
 
 /// Signed integers in the order of the selection rule: NaN lowest, then -inf .. +inf, -0 with +0.
 Tensor orderedKeys(const Tensor &scores)
@@ -30,8 +27,10 @@ Tensor orderedKeys(const Tensor &scores)
     const bool isDouble = scores.scalar_type() == at::kDouble;
     const Tensor canonical = scores.add(0.0); // -0 + 0 = +0
     Tensor bits = canonical.view(isDouble ? at::kLong : at::kInt).to(at::kLong);
-    const std::int64_t magnitude = isDouble ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int32_t>::max();
-    const std::int64_t lowest = isDouble ? std::numeric_limits<std::int64_t>::min() + 1 : std::numeric_limits<std::int32_t>::min();
+    const std::int64_t magnitude =
+        isDouble ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int32_t>::max();
+    const std::int64_t lowest =
+        isDouble ? std::numeric_limits<std::int64_t>::min() + 1 : std::numeric_limits<std::int32_t>::min();
     bits = at::where(bits.lt(0), bits.bitwise_xor(magnitude), bits);
     return bits.masked_fill_(canonical.isnan(), lowest);
 }
@@ -42,7 +41,13 @@ Tensor unpackRows(const Tensor &bits, std::int64_t keys)
 {
     const Tensor shifts = at::arange(kWord, bits.options());
     const std::int64_t words = wordsFor(keys);
-    return bits.narrow(2, 0, words).unsqueeze(-1).bitwise_right_shift(shifts).bitwise_and_(1).flatten(2).narrow(2, 0, keys).to(at::kBool);
+    return bits.narrow(2, 0, words)
+        .unsqueeze(-1)
+        .bitwise_right_shift(shifts)
+        .bitwise_and_(1)
+        .flatten(2)
+        .narrow(2, 0, keys)
+        .to(at::kBool);
 }
 
 Tensor indicesOf(const Tensor &mask, std::int64_t slots)
@@ -51,10 +56,14 @@ Tensor indicesOf(const Tensor &mask, std::int64_t slots)
     const std::int64_t batch = mask.size(0), rows = mask.size(1), keys = mask.size(2);
     const Tensor place = at::where(mask, mask.cumsum(-1).sub_(1), slots);
     const Tensor index = at::arange(keys, mask.options().dtype(at::kInt)).expand({batch, rows, keys});
-    return at::full({batch, rows, slots + 1}, -1, mask.options().dtype(at::kInt)).scatter_(-1, place, index).narrow(-1, 0, slots).contiguous();
+    return at::full({batch, rows, slots + 1}, -1, mask.options().dtype(at::kInt))
+        .scatter_(-1, place, index)
+        .narrow(-1, 0, slots)
+        .contiguous();
 }
 
-Tensor visibleKeys(std::int64_t firstRow, std::int64_t rows, std::int64_t keys, std::int64_t offset, const at::Device &device)
+Tensor visibleKeys(std::int64_t firstRow, std::int64_t rows, std::int64_t keys, std::int64_t offset,
+                   const at::Device &device)
 {
     const auto options = at::TensorOptions().device(device).dtype(at::kLong);
     const Tensor last = at::arange(firstRow + offset, firstRow + offset + rows, options);
@@ -72,11 +81,15 @@ Tensor topkMask(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std
     if (scores.scalar_type() == at::kDouble) {
         const Tensor order = orderedKeys(scores).masked_fill_(hidden, std::numeric_limits<std::int64_t>::min());
         const Tensor best = std::get<1>(at::sort(order, true, -1, true)).narrow(-1, 0, k);
-        return at::zeros(scores.sizes(), scores.options().dtype(at::kBool)).scatter_(-1, best, true).logical_and_(visible);
+        return at::zeros(scores.sizes(), scores.options().dtype(at::kBool))
+            .scatter_(-1, best, true)
+            .logical_and_(visible);
     }
     // Unique 64-bit composites (ordered score, then the lower key): the k-th one is a threshold without ties.
     const Tensor keyRank = at::arange(keys - 1, -1, -1, scores.options().dtype(at::kLong));
-    const Tensor composite = orderedKeys(scores.to(at::kFloat)).mul_(std::int64_t{1} << 32).add_(keyRank)
+    const Tensor composite = orderedKeys(scores.to(at::kFloat))
+                                 .mul_(std::int64_t{1} << 32)
+                                 .add_(keyRank)
                                  .masked_fill_(hidden, std::numeric_limits<std::int64_t>::min());
     const Tensor threshold = std::get<0>(at::kthvalue(composite, keys - k + 1, -1, true));
     return composite.ge(threshold).logical_and_(visible);
@@ -87,14 +100,20 @@ namespace {
 /// Packs the masks of consecutive row chunks; chunks begin at multiples of 64 rows.
 class SelectionBuilder {
 public:
-    SelectionBuilder(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t slots, std::int64_t offset, bool wantBits,
-                     bool wantIdx, const at::TensorOptions &options)
-        : m_slots(slots), m_offset(offset), m_wantBits(wantBits), m_wantIdx(wantIdx)
+    SelectionBuilder(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t slots, std::int64_t offset,
+                     bool wantBits, bool wantIdx, const at::TensorOptions &options)
+        : m_slots(slots)
+        , m_offset(offset)
+        , m_wantBits(wantBits)
+        , m_wantIdx(wantIdx)
     {
         m_result.count = at::empty({batch, rows}, options.dtype(at::kInt));
-        m_result.bits = at::empty(wantBits ? at::IntArrayRef{batch, rows, wordsFor(keys)} : at::IntArrayRef{0}, options.dtype(at::kLong));
-        m_result.bitsT = at::empty(wantBits ? at::IntArrayRef{batch, wordsFor(rows), keys} : at::IntArrayRef{0}, options.dtype(at::kLong));
-        m_result.idx = at::empty(wantIdx ? at::IntArrayRef{batch, rows, slots} : at::IntArrayRef{0}, options.dtype(at::kInt));
+        m_result.bits = at::empty(wantBits ? at::IntArrayRef{batch, rows, wordsFor(keys)} : at::IntArrayRef{0},
+                                  options.dtype(at::kLong));
+        m_result.bitsT = at::empty(wantBits ? at::IntArrayRef{batch, wordsFor(rows), keys} : at::IntArrayRef{0},
+                                   options.dtype(at::kLong));
+        m_result.idx =
+            at::empty(wantIdx ? at::IntArrayRef{batch, rows, slots} : at::IntArrayRef{0}, options.dtype(at::kInt));
     }
 
     /// mask [B,c,S] of rows firstRow .. firstRow + c, already cut to the visible keys.
@@ -129,10 +148,7 @@ private:
     bool m_wantBits, m_wantIdx;
 };
 
-bool takesCpuSelection(const Tensor &scores)
-{
-    return scores.is_cpu() && scores.scalar_type() == at::kFloat;
-}
+bool takesCpuSelection(const Tensor &scores) { return scores.is_cpu() && scores.scalar_type() == at::kFloat; }
 
 } // namespace
 
@@ -144,13 +160,15 @@ SelectedBits topkSelect(const Tensor &scores, std::int64_t k, std::int64_t offse
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
         const Tensor part = scores.narrow(1, begin, count);
-        builder.add(begin, takesCpuSelection(part) ? selectOnCpu(part, k, begin, offset, false).mask : topkMask(part, k, begin, offset));
+        builder.add(begin, takesCpuSelection(part) ? selectOnCpu(part, k, begin, offset, false).mask
+                                                   : topkMask(part, k, begin, offset));
     }
     return builder.take();
 }
 
-std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t topK,
-                                                     std::int64_t offset, bool wantBits, bool wantIdx)
+std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tensor &k, const Tensor &w,
+                                                     std::int64_t topK, std::int64_t offset, bool wantBits,
+                                                     bool wantIdx)
 {
     const std::int64_t batch = q.size(0), rows = q.size(1), keys = k.size(1);
     const at::ScalarType type = accumulateType(q.scalar_type());

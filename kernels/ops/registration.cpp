@@ -18,13 +18,10 @@ Tensor fresh(const Tensor &like, at::IntArrayRef sizes, at::ScalarType type)
     return at::empty(sizes, like.options().dtype(type));
 }
 
-std::int64_t words(std::int64_t bits)
-{
-    return (bits + 63) / 64;
-}
+std::int64_t words(std::int64_t bits) { return (bits + 63) / 64; }
 
-SelectionTensors freshSelection(const Tensor &like, std::int64_t batch, std::int64_t queries, std::int64_t keys, std::int64_t slots,
-                                bool wantBits, bool wantIdx)
+SelectionTensors freshSelection(const Tensor &like, std::int64_t batch, std::int64_t queries, std::int64_t keys,
+                                std::int64_t slots, bool wantBits, bool wantIdx)
 {
     return {wantBits ? fresh(like, {batch, queries, words(keys)}, at::kLong) : fresh(like, {0}, at::kLong),
             wantBits ? fresh(like, {batch, words(queries), keys}, at::kLong) : fresh(like, {0}, at::kLong),
@@ -49,8 +46,9 @@ SelectionTensors topk_select(const Tensor &scores, std::int64_t k, std::int64_t,
     return freshSelection(scores, scores.size(0), scores.size(1), scores.size(2), k, wantBits, wantIdx);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k, const Tensor &w,
-                                                                        std::int64_t topK, std::int64_t, bool wantBits, bool wantIdx)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Tensor &q, const Tensor &k,
+                                                                        const Tensor &w, std::int64_t topK,
+                                                                        std::int64_t, bool wantBits, bool wantIdx)
 {
     checks::indexer("index_select", q, k, w);
     checks::topk("index_select", topK);
@@ -65,42 +63,45 @@ std::tuple<Tensor, Tensor> attentionOutputs(const Tensor &q, const Tensor &v)
             fresh(q, {q.size(0), q.size(1), q.size(2)}, reference::accumulateType(q.scalar_type()))};
 }
 
-std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits, const Maybe &,
-                                            std::optional<double>, bool)
+std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
+                                            const Maybe &, std::optional<double>, bool)
 {
     checks::attention("masked_attention", q, k, v);
     checks::bits("masked_attention", bits, q.size(0), q.size(2), k.size(2));
     return attentionOutputs(q, v);
 }
 
-std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double>, std::int64_t)
+std::tuple<Tensor, Tensor> dense_attention(const Tensor &q, const Tensor &k, const Tensor &v, std::optional<double>,
+                                           std::int64_t)
 {
     checks::attention("dense_attention", q, k, v);
     return attentionOutputs(q, v);
 }
 
-std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w,
-                                                                           const Tensor &q, const Tensor &k, const Tensor &lse,
-                                                                           const Maybe &, const Maybe &, const Maybe &,
-                                                                           std::optional<double>, std::int64_t target,
-                                                                           std::int64_t rowStride, const Maybe &)
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor>
+index_kl_with_gradients(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
+                        const Tensor &lse, const Maybe &, const Maybe &, const Maybe &, std::optional<double>,
+                        std::int64_t target, std::int64_t rowStride, const Maybe &)
 {
     checks::indexer("index_kl", qi, ki, w);
     checks::kl("index_kl", qi, ki, q, k, lse, target, rowStride);
     const at::ScalarType type = reference::accumulateType(qi.scalar_type());
-    return {fresh(qi, {}, type), fresh(qi, {qi.size(0), qi.size(1)}, type), fresh(qi, qi.sizes(), type), fresh(ki, ki.sizes(), type),
-            fresh(w, w.sizes(), type)};
+    return {fresh(qi, {}, type), fresh(qi, {qi.size(0), qi.size(1)}, type), fresh(qi, qi.sizes(), type),
+            fresh(ki, ki.sizes(), type), fresh(w, w.sizes(), type)};
 }
 
-std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q, const Tensor &k,
-                                    const Tensor &lse, const Maybe &bits, const Maybe &bitsT, const Maybe &lseSelected,
-                                    std::optional<double> scale, std::int64_t target, std::int64_t rowStride, const Maybe &phase)
+std::tuple<Tensor, Tensor> index_kl(const Tensor &qi, const Tensor &ki, const Tensor &w, const Tensor &q,
+                                    const Tensor &k, const Tensor &lse, const Maybe &bits, const Maybe &bitsT,
+                                    const Maybe &lseSelected, std::optional<double> scale, std::int64_t target,
+                                    std::int64_t rowStride, const Maybe &phase)
 {
-    const auto all = index_kl_with_gradients(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride, phase);
+    const auto all =
+        index_kl_with_gradients(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride, phase);
     return {std::get<0>(all), std::get<1>(all)};
 }
 
-Tensor index_kl_uniform(const Tensor &q, const Tensor &, const Tensor &, const Maybe &, std::optional<double>, std::int64_t)
+Tensor index_kl_uniform(const Tensor &q, const Tensor &, const Tensor &, const Maybe &, std::optional<double>,
+                        std::int64_t)
 {
     return fresh(q, {q.size(0), q.size(2)}, reference::accumulateType(q.scalar_type()));
 }
@@ -113,8 +114,8 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
             fresh(q, {q.size(0), q.size(1)}, reference::accumulateType(q.scalar_type()))};
 }
 
-std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &, const Tensor &, const Tensor &,
-                                         const Tensor &, std::int64_t, bool)
+std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRaw, const Tensor &, const Tensor &,
+                                         const Tensor &, const Tensor &, std::int64_t, bool)
 {
     return {fresh(qiRaw, qiRaw.sizes(), qiRaw.scalar_type()), fresh(kiRaw, kiRaw.sizes(), kiRaw.scalar_type())};
 }
@@ -148,23 +149,28 @@ TORCH_LIBRARY(dsa, m)
     m.def("index_scores(Tensor q, Tensor k, Tensor w, int offset=0) -> Tensor");
     m.def("topk_select(Tensor scores, int k, int offset=0, bool want_bits=True, bool want_idx=False) "
           "-> (Tensor bits, Tensor bitsT, Tensor count, Tensor idx)");
-    m.def("index_select(Tensor q, Tensor k, Tensor w, int top_k, int offset=0, bool want_bits=True, bool want_idx=False) "
-          "-> (Tensor bits, Tensor bitsT, Tensor count, Tensor idx, Tensor tau, Tensor lse_sel)");
+    m.def(
+        "index_select(Tensor q, Tensor k, Tensor w, int top_k, int offset=0, bool want_bits=True, bool want_idx=False) "
+        "-> (Tensor bits, Tensor bitsT, Tensor count, Tensor idx, Tensor tau, Tensor lse_sel)");
     m.def("masked_attention(Tensor q, Tensor k, Tensor v, Tensor bits, Tensor? bitsT=None, float? scale=None, "
           "bool deterministic=True) -> (Tensor o, Tensor lse)");
     m.def("dense_attention(Tensor q, Tensor k, Tensor v, float? scale=None, int offset=0) -> (Tensor o, Tensor lse)");
-    m.def("index_kl(Tensor qi, Tensor ki, Tensor w, Tensor q, Tensor k, Tensor lse, Tensor? bits, Tensor? bitsT, Tensor? lse_sel, "
+    m.def("index_kl(Tensor qi, Tensor ki, Tensor w, Tensor q, Tensor k, Tensor lse, Tensor? bits, Tensor? bitsT, "
+          "Tensor? lse_sel, "
           "float? scale, int target, int row_stride=1, Tensor? phase=None) -> (Tensor loss, Tensor loss_rows)");
-    m.def("index_kl_with_gradients(Tensor qi, Tensor ki, Tensor w, Tensor q, Tensor k, Tensor lse, Tensor? bits, Tensor? bitsT, "
+    m.def("index_kl_with_gradients(Tensor qi, Tensor ki, Tensor w, Tensor q, Tensor k, Tensor lse, Tensor? bits, "
+          "Tensor? bitsT, "
           "Tensor? lse_sel, float? scale, int target, int row_stride=1, Tensor? phase=None) "
           "-> (Tensor loss, Tensor loss_rows, Tensor grad_qi, Tensor grad_ki, Tensor grad_w)");
     m.def("index_kl_uniform(Tensor q, Tensor k, Tensor lse, Tensor? bits, float? scale, int target) -> Tensor");
     m.def("gathered_attention(Tensor q, Tensor kv, Tensor idx, int dv, float? scale=None, Tensor? sink=None, "
           "bool deterministic=True) -> (Tensor o, Tensor lse)");
-    m.def("index_prepare(Tensor qi_raw, Tensor ki_raw, Tensor ln_weight, Tensor ln_bias, Tensor cos, Tensor sin, int style, "
+    m.def("index_prepare(Tensor qi_raw, Tensor ki_raw, Tensor ln_weight, Tensor ln_bias, Tensor cos, Tensor sin, int "
+          "style, "
           "bool hadamard=False) -> (Tensor qi, Tensor ki)");
     m.def("apply_rope(Tensor x, Tensor cos, Tensor sin, int style) -> Tensor");
-    m.def("pack_mask(Tensor mask, int offset=0, bool want_idx=False) -> (Tensor bits, Tensor bitsT, Tensor count, Tensor idx)");
+    m.def("pack_mask(Tensor mask, int offset=0, bool want_idx=False) -> (Tensor bits, Tensor bitsT, Tensor count, "
+          "Tensor idx)");
     m.def("unpack_mask(Tensor bits, int keys) -> Tensor");
 }
 

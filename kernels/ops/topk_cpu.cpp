@@ -56,7 +56,8 @@ std::pair<float, float> sumsOf(const float *scores, const bool *selected, std::i
 
 } // namespace
 
-CpuSelection selectOnCpu(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset, bool wantSums)
+CpuSelection selectOnCpu(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset,
+                         bool wantSums)
 {
     const Tensor source = scores.contiguous();
     const std::int64_t rows = scores.size(1), keys = scores.size(2), lines = scores.size(0) * rows;
@@ -68,31 +69,35 @@ CpuSelection selectOnCpu(const Tensor &scores, std::int64_t k, std::int64_t firs
     }
     const float *in = source.const_data_ptr<float>();
     bool *out = result.mask.mutable_data_ptr<bool>();
-    float *tau = wantSums ? result.tau.mutable_data_ptr<float>() : nullptr, *lse = wantSums ? result.lse.mutable_data_ptr<float>() : nullptr;
-    at::parallel_for(0, lines, std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(keys, 1)), [&](std::int64_t begin, std::int64_t end) {
-        std::vector<std::uint64_t> order(keys), chosen(keys);
-        for (std::int64_t line = begin; line < end; ++line) {
-            const std::int64_t visible = std::clamp<std::int64_t>(firstRow + line % rows + offset + 1, 0, keys);
-            bool *row = out + line * keys;
-            std::fill_n(row, keys, false);
-            if (visible <= k) {
-                std::fill_n(row, visible, true);
-            } else {
-                for (std::int64_t s = 0; s < visible; ++s) {
-                    order[s] = composite(in[line * keys + s], static_cast<std::uint32_t>(s));
-                }
-                std::copy_n(order.begin(), visible, chosen.begin());
-                std::nth_element(chosen.begin(), chosen.begin() + (k - 1), chosen.begin() + visible, std::greater<>());
-                const std::uint64_t threshold = chosen[k - 1];
-                for (std::int64_t s = 0; s < visible; ++s) {
-                    row[s] = order[s] >= threshold;
-                }
-            }
-            if (wantSums) {
-                std::tie(tau[line], lse[line]) = sumsOf(in + line * keys, row, visible);
-            }
-        }
-    });
+    float *tau = wantSums ? result.tau.mutable_data_ptr<float>() : nullptr,
+          *lse = wantSums ? result.lse.mutable_data_ptr<float>() : nullptr;
+    at::parallel_for(0, lines, std::max<std::int64_t>(1, 4096 / std::max<std::int64_t>(keys, 1)),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         std::vector<std::uint64_t> order(keys), chosen(keys);
+                         for (std::int64_t line = begin; line < end; ++line) {
+                             const std::int64_t visible =
+                                 std::clamp<std::int64_t>(firstRow + line % rows + offset + 1, 0, keys);
+                             bool *row = out + line * keys;
+                             std::fill_n(row, keys, false);
+                             if (visible <= k) {
+                                 std::fill_n(row, visible, true);
+                             } else {
+                                 for (std::int64_t s = 0; s < visible; ++s) {
+                                     order[s] = composite(in[line * keys + s], static_cast<std::uint32_t>(s));
+                                 }
+                                 std::copy_n(order.begin(), visible, chosen.begin());
+                                 std::nth_element(chosen.begin(), chosen.begin() + (k - 1), chosen.begin() + visible,
+                                                  std::greater<>());
+                                 const std::uint64_t threshold = chosen[k - 1];
+                                 for (std::int64_t s = 0; s < visible; ++s) {
+                                     row[s] = order[s] >= threshold;
+                                 }
+                             }
+                             if (wantSums) {
+                                 std::tie(tau[line], lse[line]) = sumsOf(in + line * keys, row, visible);
+                             }
+                         }
+                     });
     return result;
 }
 

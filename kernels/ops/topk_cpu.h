@@ -10,6 +10,7 @@ struct CpuSelection {
     Tensor tau;  ///< [B,c] lowest selected score, +inf on a row without a key; undefined unless wanted
     Tensor lse;  ///< [B,c] log sum over the selected of exp score; undefined unless wanted
 };
-CpuSelection selectOnCpu(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset, bool wantSums);
+CpuSelection selectOnCpu(const Tensor &scores, std::int64_t k, std::int64_t firstRow, std::int64_t offset,
+                         bool wantSums);
 
 } // namespace dsa

@@ -59,7 +59,9 @@ Tensor indicesBelow(const char *op, const char *name, const Tensor &idx, std::in
         return idx;
     }
     const Tensor bad = idx.ge(size);
-    remember(std::string(op) + ": " + name + " must be below " + std::to_string(size) + ", got a larger one in an earlier call", bad.any());
+    remember(std::string(op) + ": " + name + " must be below " + std::to_string(size) +
+                 ", got a larger one in an earlier call",
+             bad.any());
     return idx.masked_fill(bad, -1);
 }
 

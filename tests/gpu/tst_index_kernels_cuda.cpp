@@ -43,7 +43,8 @@ Tensor scoresOfKind(const QString &kind, at::IntArrayRef sizes)
         return at::full(sizes, NAN, at::kFloat);
     }
     if (kind == "special") {
-        return at::tensor({-INFINITY, INFINITY, NAN, 0.0f, -0.0f, 1.0f, 1e-40f, -1e-40f}, at::kFloat).index({at::randint(8, sizes)});
+        return at::tensor({-INFINITY, INFINITY, NAN, 0.0f, -0.0f, 1.0f, 1e-40f, -1e-40f}, at::kFloat)
+            .index({at::randint(8, sizes)});
     }
     if (kind == "near") { // many scores share all but their last bits
         return random.mul(1e-6).add(1);
@@ -62,10 +63,14 @@ struct Size {
 
 /// Every kernel and its edges, the long one with many and with few candidates in a bin.
 const Size kSizes[] = {
-    {1, 1, 1, 1, 0},        {2, 63, 63, 7, 0},        {2, 64, 64, 16, 0},      {2, 65, 65, 64, 0},       {1, 100, 100, 1, 0},      {2, 40, 40, 1000, 0},
-    {2, 3, 70, 9, 67},      {2, 6, 10, 4, -3},        {1, 5, 10, 3, -9},       {2, 256, 256, 128, 0},    {1, 70, 257, 100, 187},   {1, 130, 1000, 999, 870},
-    {2, 33, 1024, 256, 991}, {1, 20, 1025, 1, 1005},  {1, 67, 2048, 1024, 1981}, {1, 9, 2049, 700, 2040}, {1, 30, 4096, 2048, 4066}, {1, 4, 4096, 4096, 4092},
-    {1, 7, 4097, 1024, 4090}, {1, 3, 10000, 2048, 9990}, {1, 5, 70001, 2048, 69996}, {2, 0, 5, 3, 0},   {0, 4, 4, 3, 0},
+    {1, 1, 1, 1, 0},          {2, 63, 63, 7, 0},         {2, 64, 64, 16, 0},
+    {2, 65, 65, 64, 0},       {1, 100, 100, 1, 0},       {2, 40, 40, 1000, 0},
+    {2, 3, 70, 9, 67},        {2, 6, 10, 4, -3},         {1, 5, 10, 3, -9},
+    {2, 256, 256, 128, 0},    {1, 70, 257, 100, 187},    {1, 130, 1000, 999, 870},
+    {2, 33, 1024, 256, 991},  {1, 20, 1025, 1, 1005},    {1, 67, 2048, 1024, 1981},
+    {1, 9, 2049, 700, 2040},  {1, 30, 4096, 2048, 4066}, {1, 4, 4096, 4096, 4092},
+    {1, 7, 4097, 1024, 4090}, {1, 3, 10000, 2048, 9990}, {1, 5, 70001, 2048, 69996},
+    {2, 0, 5, 3, 0},          {0, 4, 4, 3, 0},
 };
 
 QString nameOf(const Size &s)
@@ -104,7 +109,8 @@ private Q_SLOTS:
         for (const Size &s : kSizes) {
             const Tensor scores = scoresOfKind(kind, {s.batch, s.rows, s.keys}), card = onCard(scores);
             QCOMPARE(dsa::backend_of("topk_select", {card}).name, std::string("sm80"));
-            const dsa::Selection expected = dsa::topk_select(scores, s.k, s.offset, true, true), found = dsa::topk_select(card, s.k, s.offset, true, true);
+            const dsa::Selection expected = dsa::topk_select(scores, s.k, s.offset, true, true),
+                                 found = dsa::topk_select(card, s.k, s.offset, true, true);
             QVERIFY2(equalSelections(found, expected), qPrintable(nameOf(s)));
             const dsa::Selection again = dsa::topk_select(card, s.k, s.offset, true, true);
             QVERIFY2(equalSelections(found, again), "two runs differ");
@@ -117,18 +123,23 @@ private Q_SLOTS:
         for (const std::int64_t keys : {200, 900, 3000, 5000}) {
             const Tensor scores = randn({2, 5, keys}, at::kFloat);
             const dsa::Selection expected = dsa::topk_select(scores, 30, keys - 5, true, true);
-            const dsa::Selection bits = dsa::topk_select(onCard(scores), 30, keys - 5), list = dsa::topk_select(onCard(scores), 30, keys - 5, false, true);
-            QVERIFY(!bits.idx.defined() && bits.bits.cpu().equal(expected.bits) && bits.bitsT.cpu().equal(expected.bitsT));
-            QVERIFY(!list.bits.defined() && !list.bitsT.defined() && list.idx.cpu().equal(expected.idx) && list.count.cpu().equal(expected.count));
+            const dsa::Selection bits = dsa::topk_select(onCard(scores), 30, keys - 5),
+                                 list = dsa::topk_select(onCard(scores), 30, keys - 5, false, true);
+            QVERIFY(!bits.idx.defined() && bits.bits.cpu().equal(expected.bits) &&
+                    bits.bitsT.cpu().equal(expected.bitsT));
+            QVERIFY(!list.bits.defined() && !list.bitsT.defined() && list.idx.cpu().equal(expected.idx) &&
+                    list.count.cpu().equal(expected.count));
         }
     }
 
     void otherLayoutsAndTypes()
     {
         const Tensor scores = randn({2, 300, 40}, at::kFloat);
-        QVERIFY(equalSelections(dsa::topk_select(onCard(scores).transpose(1, 2), 9, 260, true, true), dsa::topk_select(scores.transpose(1, 2), 9, 260, true, true)));
+        QVERIFY(equalSelections(dsa::topk_select(onCard(scores).transpose(1, 2), 9, 260, true, true),
+                                dsa::topk_select(scores.transpose(1, 2), 9, 260, true, true)));
         const Tensor cut = randn({2, 40, 333}, at::kFloat);
-        QVERIFY(equalSelections(dsa::topk_select(onCard(cut).narrow(2, 1, 301), 9, 261), dsa::topk_select(cut.narrow(2, 1, 301), 9, 261)));
+        QVERIFY(equalSelections(dsa::topk_select(onCard(cut).narrow(2, 1, 301), 9, 261),
+                                dsa::topk_select(cut.narrow(2, 1, 301), 9, 261)));
         for (const at::ScalarType type : {at::kBFloat16, at::kHalf}) {
             const Tensor low = randn({1, 90, 90}, type);
             QVERIFY(equalSelections(dsa::topk_select(onCard(low), 9), dsa::topk_select(low, 9)));
@@ -147,14 +158,34 @@ private Q_SLOTS:
     {
         QFETCH(int, type);
         const auto scalar = static_cast<at::ScalarType>(type);
-        struct Shape { std::int64_t batch, rows, keys, heads, width, offset; };
-        for (const Shape &s : {Shape{1, 1, 1, 1, 8, 0}, {2, 65, 65, 4, 32, 0}, {2, 130, 130, 4, 64, 0}, {1, 100, 301, 3, 40, 201}, {2, 64, 256, 8, 128, 192},
-                               {1, 50, 20, 4, 64, -10}, {1, 40, 40, 64, 128, 0}, {1, 200, 129, 5, 72, 10}, {2, 0, 5, 4, 64, 0}, {0, 5, 5, 4, 64, 0}, {1, 260, 260, 2, 16, 0}}) {
-            const QString name = QString("T %1 S %2 heads %3 width %4 offset %5").arg(s.rows).arg(s.keys).arg(s.heads).arg(s.width).arg(s.offset);
-            const Tensor q = randn({s.batch, s.rows, s.heads, s.width}, scalar), k = randn({s.batch, s.keys, s.width}, scalar), w = randn({s.batch, s.rows, s.heads}, at::kFloat);
+        struct Shape {
+            std::int64_t batch, rows, keys, heads, width, offset;
+        };
+        for (const Shape &s : {Shape{1, 1, 1, 1, 8, 0},
+                               {2, 65, 65, 4, 32, 0},
+                               {2, 130, 130, 4, 64, 0},
+                               {1, 100, 301, 3, 40, 201},
+                               {2, 64, 256, 8, 128, 192},
+                               {1, 50, 20, 4, 64, -10},
+                               {1, 40, 40, 64, 128, 0},
+                               {1, 200, 129, 5, 72, 10},
+                               {2, 0, 5, 4, 64, 0},
+                               {0, 5, 5, 4, 64, 0},
+                               {1, 260, 260, 2, 16, 0}}) {
+            const QString name = QString("T %1 S %2 heads %3 width %4 offset %5")
+                                     .arg(s.rows)
+                                     .arg(s.keys)
+                                     .arg(s.heads)
+                                     .arg(s.width)
+                                     .arg(s.offset);
+            const Tensor q = randn({s.batch, s.rows, s.heads, s.width}, scalar),
+                         k = randn({s.batch, s.keys, s.width}, scalar),
+                         w = randn({s.batch, s.rows, s.heads}, at::kFloat);
             QCOMPARE(dsa::backend_of("index_scores", {onCard(q), onCard(k), onCard(w)}).name, std::string("sm80"));
-            at::full({s.batch, s.rows, s.keys}, NAN, onCard(w).options()); // what the caching allocator hands out next is poisoned
-            const Tensor found = dsa::index_scores(onCard(q), onCard(k), onCard(w), s.offset), expected = dsa::index_scores(exact(q), exact(k), exact(w), s.offset);
+            at::full({s.batch, s.rows, s.keys}, NAN,
+                     onCard(w).options()); // what the caching allocator hands out next is poisoned
+            const Tensor found = dsa::index_scores(onCard(q), onCard(k), onCard(w), s.offset),
+                         expected = dsa::index_scores(exact(q), exact(k), exact(w), s.offset);
             const double error = optest::relativeError(found, expected);
             QVERIFY2(error <= 1e-5, qPrintable(QString("%1: error %2").arg(name).arg(error)));
             QVERIFY(optest::identical(found, dsa::index_scores(onCard(q), onCard(k), onCard(w), s.offset)));
@@ -162,10 +193,13 @@ private Q_SLOTS:
                 // The order of batch and of rows is of no matter, strided inputs neither.
                 const Tensor wide = randn({s.batch, s.rows, s.heads, s.width + 8}, scalar);
                 wide.narrow(3, 0, s.width).copy_(q);
-                QVERIFY(optest::identical(found, dsa::index_scores(onCard(wide).narrow(3, 0, s.width), onCard(k), onCard(w), s.offset)));
-                const Tensor part = dsa::index_scores(onCard(q).narrow(1, 1, s.rows - 1), onCard(k), onCard(w).narrow(1, 1, s.rows - 1), s.offset + 1);
+                QVERIFY(optest::identical(
+                    found, dsa::index_scores(onCard(wide).narrow(3, 0, s.width), onCard(k), onCard(w), s.offset)));
+                const Tensor part = dsa::index_scores(onCard(q).narrow(1, 1, s.rows - 1), onCard(k),
+                                                      onCard(w).narrow(1, 1, s.rows - 1), s.offset + 1);
                 QVERIFY(optest::identical(found.narrow(1, 1, s.rows - 1), part));
-                QVERIFY(optest::identical(found.flip(0), dsa::index_scores(onCard(q.flip(0)), onCard(k.flip(0)), onCard(w.flip(0)), s.offset)));
+                QVERIFY(optest::identical(found.flip(0), dsa::index_scores(onCard(q.flip(0)), onCard(k.flip(0)),
+                                                                           onCard(w.flip(0)), s.offset)));
             }
         }
     }
@@ -173,40 +207,55 @@ private Q_SLOTS:
     void scoresKeepNan()
     {
         for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-            const Tensor q = randn({1, 80, 4, 64}, type), k = randn({1, 80, 64}, type), w = randn({1, 80, 4}, at::kFloat);
+            const Tensor q = randn({1, 80, 4, 64}, type), k = randn({1, 80, 64}, type),
+                         w = randn({1, 80, 4}, at::kFloat);
             k.select(1, 33).fill_(NAN);
             const Tensor found = dsa::index_scores(onCard(q), onCard(k), onCard(w)).cpu();
             QVERIFY(found.isnan().equal(dsa::index_scores(q.to(at::kFloat), k.to(at::kFloat), w).isnan()));
-            QVERIFY(dsa::dispatch::plain::index_scores(onCard(q), onCard(k), onCard(w), 0).cpu().isnan().equal(found.isnan()));
+            QVERIFY(dsa::dispatch::plain::index_scores(onCard(q), onCard(k), onCard(w), 0)
+                        .cpu()
+                        .isnan()
+                        .equal(found.isnan()));
             QCOMPARE(found.isnan().sum().item().toInt(), 80 - 33);
         }
     }
 
     void oddWidthsTakeTheAtenPath()
     {
-        const Tensor q = onCard(randn({1, 30, 2, 20}, at::kBFloat16)), k = onCard(randn({1, 30, 20}, at::kBFloat16)), w = onCard(randn({1, 30, 2}, at::kFloat));
+        const Tensor q = onCard(randn({1, 30, 2, 20}, at::kBFloat16)), k = onCard(randn({1, 30, 20}, at::kBFloat16)),
+                     w = onCard(randn({1, 30, 2}, at::kFloat));
         const dsa::Backend backend = dsa::backend_of("index_scores", {q, k, w});
         QCOMPARE(backend.name, std::string("aten"));
         QCOMPARE(backend.why, std::string("in low precision the indexer's width must be a multiple of 8, up to 128"));
-        QVERIFY(optest::relativeError(dsa::index_scores(q, k, w), dsa::index_scores(exact(q), exact(k), exact(w))) < 1e-5);
+        QVERIFY(optest::relativeError(dsa::index_scores(q, k, w), dsa::index_scores(exact(q), exact(k), exact(w))) <
+                1e-5);
     }
 
     void indexSelectIsScoresThenSelection()
     {
         for (const at::ScalarType type : {at::kFloat, at::kBFloat16}) {
-            for (const Size &s : {Size{2, 130, 130, 20, 0}, {2, 70, 100, 9, 30}, {1, 70, 70, 9, -5}, {1, 300, 1500, 700, 1200}, {1, 66, 5000, 64, 4934}, {1, 64, 64, 100, 0}}) {
-                const Tensor q = onCard(randn({s.batch, s.rows, 4, 64}, type)), k = onCard(randn({s.batch, s.keys, 64}, type)), w = onCard(randn({s.batch, s.rows, 4}, at::kFloat));
+            for (const Size &s : {Size{2, 130, 130, 20, 0},
+                                  {2, 70, 100, 9, 30},
+                                  {1, 70, 70, 9, -5},
+                                  {1, 300, 1500, 700, 1200},
+                                  {1, 66, 5000, 64, 4934},
+                                  {1, 64, 64, 100, 0}}) {
+                const Tensor q = onCard(randn({s.batch, s.rows, 4, 64}, type)),
+                             k = onCard(randn({s.batch, s.keys, 64}, type)),
+                             w = onCard(randn({s.batch, s.rows, 4}, at::kFloat));
                 const Tensor scores = dsa::index_scores(q, k, w, s.offset);
                 const auto [selection, tau, lse] = dsa::index_select(q, k, w, s.k, s.offset, true, true);
                 const dsa::Selection expected = dsa::topk_select(scores.cpu(), s.k, s.offset, true, true);
                 QVERIFY2(equalSelections(selection, expected), qPrintable(nameOf(s)));
                 const Tensor dropped = dsa::unpack_mask(expected, s.keys).logical_not(), plain = scores.cpu();
                 QVERIFY(tau.cpu().equal(plain.masked_fill(dropped, INFINITY).amin(-1)));
-                QVERIFY(optest::relativeError(lse, plain.masked_fill(dropped, -INFINITY).to(at::kDouble).logsumexp(-1)) < 1e-6);
+                QVERIFY(optest::relativeError(
+                            lse, plain.masked_fill(dropped, -INFINITY).to(at::kDouble).logsumexp(-1)) < 1e-6);
                 dsa::reference::setChunkBytes(1);
                 const auto [parts, tauParts, lseParts] = dsa::index_select(q, k, w, s.k, s.offset, true, true);
                 dsa::reference::setChunkBytes(0);
-                QVERIFY(equalSelections(parts, selection) && optest::identical(tauParts, tau) && optest::identical(lseParts, lse));
+                QVERIFY(equalSelections(parts, selection) && optest::identical(tauParts, tau) &&
+                        optest::identical(lseParts, lse));
             }
         }
     }
@@ -216,7 +265,8 @@ private Q_SLOTS:
         // w of NaN or infinity reaches tau and lse as it does on the CPU.
         for (const float value : {NAN, INFINITY, -INFINITY}) {
             for (const std::int64_t keys : {100, 1500, 5000}) {
-                const Tensor q = at::full({1, 3, 1, 8}, 1.0, at::kFloat), k = at::full({1, keys, 8}, 1.0, at::kFloat), w = at::full({1, 3, 1}, value, at::kFloat);
+                const Tensor q = at::full({1, 3, 1, 8}, 1.0, at::kFloat), k = at::full({1, keys, 8}, 1.0, at::kFloat),
+                             w = at::full({1, 3, 1}, value, at::kFloat);
                 const auto [set, tau, lse] = dsa::index_select(onCard(q), onCard(k), onCard(w), 5, keys - 3);
                 const auto [setCpu, tauCpu, lseCpu] = dsa::index_select(q, k, w, 5, keys - 3);
                 QVERIFY(equalSelections(set, setCpu));
@@ -227,23 +277,28 @@ private Q_SLOTS:
 
     void laterTokensChangeNoEarlierRow()
     {
-        const Tensor q = onCard(randn({1, 300, 4, 64}, at::kBFloat16)), k = onCard(randn({1, 300, 64}, at::kBFloat16)), w = onCard(randn({1, 300, 4}, at::kFloat));
+        const Tensor q = onCard(randn({1, 300, 4, 64}, at::kBFloat16)), k = onCard(randn({1, 300, 64}, at::kBFloat16)),
+                     w = onCard(randn({1, 300, 4}, at::kFloat));
         const Tensor scores = dsa::index_scores(q, k, w);
         const auto [before, tau, lse] = dsa::index_select(q, k, w, 40);
         q.narrow(1, 150, 150).normal_();
         k.narrow(1, 150, 150).normal_();
         const auto [after, tauAfter, lseAfter] = dsa::index_select(q, k, w, 40);
         QVERIFY(optest::identical(scores.narrow(1, 0, 150), dsa::index_scores(q, k, w).narrow(1, 0, 150)));
-        QVERIFY(optest::identical(before.bits.narrow(1, 0, 150), after.bits.narrow(1, 0, 150)) && !before.bits.equal(after.bits));
+        QVERIFY(optest::identical(before.bits.narrow(1, 0, 150), after.bits.narrow(1, 0, 150)) &&
+                !before.bits.equal(after.bits));
         QVERIFY(optest::identical(lse.narrow(1, 0, 150), lseAfter.narrow(1, 0, 150)));
     }
 
     void schemasTellTheTruth()
     {
-        const Tensor q = onCard(randn({2, 70, 3, 16}, at::kBFloat16)), k = onCard(randn({2, 70, 16}, at::kBFloat16)), w = onCard(randn({2, 70, 3}, at::kFloat));
+        const Tensor q = onCard(randn({2, 70, 3, 16}, at::kBFloat16)), k = onCard(randn({2, 70, 16}, at::kBFloat16)),
+                     w = onCard(randn({2, 70, 3}, at::kFloat));
         const Tensor scores = onCard(randn({2, 70, 70}, at::kFloat));
-        for (const std::string &wrong : {optest::checkSchema("dsa::index_scores", {q, k, w, 0}), optest::checkSchema("dsa::topk_select", {scores, 9, 0, true, true}),
-                                         optest::checkSchema("dsa::topk_select", {scores, 9, 0, false, false}), optest::checkSchema("dsa::index_select", {q, k, w, 9, 0, true, true}),
+        for (const std::string &wrong : {optest::checkSchema("dsa::index_scores", {q, k, w, 0}),
+                                         optest::checkSchema("dsa::topk_select", {scores, 9, 0, true, true}),
+                                         optest::checkSchema("dsa::topk_select", {scores, 9, 0, false, false}),
+                                         optest::checkSchema("dsa::index_select", {q, k, w, 9, 0, true, true}),
                                          optest::checkSchema("dsa::index_select", {q, k, w, 9, 0, false, true})}) {
             QVERIFY2(wrong.empty(), wrong.c_str());
         }
@@ -251,7 +306,8 @@ private Q_SLOTS:
 
     void theEnvironmentForcesAten()
     {
-        const Tensor q = onCard(randn({1, 100, 4, 64}, at::kBFloat16)), k = onCard(randn({1, 100, 64}, at::kBFloat16)), w = onCard(randn({1, 100, 4}, at::kFloat));
+        const Tensor q = onCard(randn({1, 100, 4, 64}, at::kBFloat16)), k = onCard(randn({1, 100, 64}, at::kBFloat16)),
+                     w = onCard(randn({1, 100, 4}, at::kFloat));
         const Tensor scores = dsa::index_scores(q, k, w);
         const dsa::Selection selection = dsa::topk_select(scores, 20, 0, true, true);
         qputenv("SPARSESCOPE_KERNELS", "aten");
@@ -269,8 +325,10 @@ private Q_SLOTS:
     {
 #ifdef SPARSESCOPE_HAS_KERNELS
         for (const std::int64_t keys : {256, 1500, 5000}) {
-            const Tensor q = onCard(randn({2, 128, 4, 64}, at::kBFloat16)), k = onCard(randn({2, keys, 64}, at::kBFloat16)), w = onCard(randn({2, 128, 4}, at::kFloat));
-            const c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool(), before = c10::cuda::getCurrentCUDAStream();
+            const Tensor q = onCard(randn({2, 128, 4, 64}, at::kBFloat16)),
+                         k = onCard(randn({2, keys, 64}, at::kBFloat16)), w = onCard(randn({2, 128, 4}, at::kFloat));
+            const c10::cuda::CUDAStream stream = c10::cuda::getStreamFromPool(),
+                                        before = c10::cuda::getCurrentCUDAStream();
             const auto run = [&] { return dsa::index_select(q, k, w, 64, keys - 128, true, true); };
             run();
             c10::cuda::setCurrentCUDAStream(stream);

@@ -166,7 +166,8 @@ void tst_ModelCuda::autocastStaysNear()
     QVERIFY(inFull);
     for (const Parameters::Entry &entry : model.parameters().entries()) {
         QVERIFY2(entry.tensor.grad().defined() == entry.trainable, entry.name.c_str());
-        QVERIFY2(!entry.trainable || (entry.tensor.grad().scalar_type() == at::kFloat && entry.tensor.grad().isfinite().all().item<bool>()),
+        QVERIFY2(!entry.trainable || (entry.tensor.grad().scalar_type() == at::kFloat &&
+                                      entry.tensor.grad().isfinite().all().item<bool>()),
                  entry.name.c_str());
     }
     model.updateRouterBias(1e-3);
@@ -180,7 +181,8 @@ void tst_ModelCuda::groupedExpertsEqualTheDense()
     MixtureOfExperts layer(options, parameters, "mlp.");
     parameters.initialise(3);
     parameters.moveTo(at::kCUDA);
-    const Tensor x = sparsescope::testing::randomNumbers({2, 100, 64}, 4, at::kFloat).to(at::kCUDA).requires_grad_(true);
+    const Tensor x =
+        sparsescope::testing::randomNumbers({2, 100, 64}, 4, at::kFloat).to(at::kCUDA).requires_grad_(true);
     const auto run = [&] {
         const Tensor y = layer.forward(x, false, nullptr);
         y.square().sum().backward();
@@ -198,7 +200,8 @@ void tst_ModelCuda::groupedExpertsEqualTheDense()
     const Autocast autocast;
     const std::vector<Tensor> grouped = run(), again = run();
     for (std::size_t i = 0; i < exact.size(); ++i) {
-        QVERIFY2(relative(grouped[i], exact[i]) < 0.02, qPrintable(QString("%1: %2").arg(i).arg(relative(grouped[i], exact[i]))));
+        QVERIFY2(relative(grouped[i], exact[i]) < 0.02,
+                 qPrintable(QString("%1: %2").arg(i).arg(relative(grouped[i], exact[i]))));
         QVERIFY2(at::equal(grouped[i], again[i]), "two runs differ");
     }
 }

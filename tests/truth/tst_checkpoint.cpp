@@ -32,7 +32,8 @@ struct Draft {
     Json config;
     std::map<std::string, Tensor> tensors;
 
-    explicit Draft(const std::filesystem::path &folder) : config(readJsonFile(folder / "config.json"))
+    explicit Draft(const std::filesystem::path &folder)
+        : config(readJsonFile(folder / "config.json"))
     {
         const SafetensorsFile file(folder / "model.safetensors");
         for (const auto &[name, view] : file.tensors()) {
@@ -49,7 +50,10 @@ struct Draft {
         writeSafetensors(file, list);
     }
 
-    void writeConfig(const std::filesystem::path &folder) const { writeFileAtomically(folder / "config.json", config.dump(2)); }
+    void writeConfig(const std::filesystem::path &folder) const
+    {
+        writeFileAtomically(folder / "config.json", config.dump(2));
+    }
     void write(const std::filesystem::path &folder) const
     {
         writeConfig(folder);
@@ -57,10 +61,7 @@ struct Draft {
     }
 };
 
-std::filesystem::path pathOf(const QTemporaryDir &folder)
-{
-    return folder.path().toStdString();
-}
+std::filesystem::path pathOf(const QTemporaryDir &folder) { return folder.path().toStdString(); }
 
 std::string contentOf(const std::filesystem::path &file)
 {
@@ -84,10 +85,7 @@ QString refusal(const std::filesystem::path &folder)
     return words;
 }
 
-std::filesystem::path dsaFolder()
-{
-    return truth::folder() / "hf-deepseek_v32-yarn";
-}
+std::filesystem::path dsaFolder() { return truth::folder() / "hf-deepseek_v32-yarn"; }
 
 Tensor logitsOf(Transformer &model, const Tensor &ids)
 {
@@ -145,10 +143,26 @@ void tst_Checkpoint::everyTruthFolderComesBack()
     }
     QCOMPARE(after.config.at("note"), "kept");
     // Every key that shapes the model says the same; the rest are defaults.
-    for (const char *key : {"model_type", "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-                            "max_position_embeddings", "rms_norm_eps", "first_k_dense_replace", "n_routed_experts", "n_group", "topk_group",
-                            "routed_scaling_factor", "moe_intermediate_size", "intermediate_size", "architectures", "dtype",
-                            "tie_word_embeddings", "attention_bias", "rope_parameters"}) {
+    for (const char *key : {"model_type",
+                            "vocab_size",
+                            "hidden_size",
+                            "num_hidden_layers",
+                            "num_attention_heads",
+                            "num_key_value_heads",
+                            "max_position_embeddings",
+                            "rms_norm_eps",
+                            "first_k_dense_replace",
+                            "n_routed_experts",
+                            "n_group",
+                            "topk_group",
+                            "routed_scaling_factor",
+                            "moe_intermediate_size",
+                            "intermediate_size",
+                            "architectures",
+                            "dtype",
+                            "tie_word_embeddings",
+                            "attention_bias",
+                            "rope_parameters"}) {
         QVERIFY2(nlohmann::json(after.config.at(key)) == nlohmann::json(before.config.at(key)), key);
     }
     const Tensor ids = truth::read(SafetensorsFile(path / "vectors.safetensors"), "input_ids");
@@ -161,7 +175,8 @@ void tst_Checkpoint::ownModelsComeBack_data()
     QTest::addColumn<QString>("family");
     QTest::addColumn<QString>("change");
     for (const std::string &family : sparsescope::testing::families()) {
-        for (const char *change : {"none", "dense feed-forward", "tied", "yarn", "no query latent", "random", "share", "partial rotary"}) {
+        for (const char *change :
+             {"none", "dense feed-forward", "tied", "yarn", "no query latent", "random", "share", "partial rotary"}) {
             QTest::addRow("%s %s", family.c_str(), change) << QString::fromStdString(family) << QString(change);
         }
     }
@@ -199,10 +214,11 @@ void tst_Checkpoint::ownModelsComeBack()
     QCOMPARE(back->options().selector, model.options().selector);
     const Tensor ids = sparsescope::testing::randomTokens(2, 24, 61, 5);
     QVERIFY(at::equal(logitsOf(*back, ids), logitsOf(model, ids)));
-    const std::string expected = !sparse                                                        ? (latent ? "deepseek_v3" : "glm4_moe")
-                                 : !latent                                                      ? "sparsescope_mha_dsa"
-                                 : change == "random" || change == "share" || change == "no query latent" ? "sparsescope_mla_dsa"
-                                                                                                : "deepseek_v32";
+    const std::string expected = !sparse   ? (latent ? "deepseek_v3" : "glm4_moe")
+                                 : !latent ? "sparsescope_mha_dsa"
+                                 : change == "random" || change == "share" || change == "no query latent"
+                                     ? "sparsescope_mla_dsa"
+                                     : "deepseek_v32";
     QCOMPARE(model.options().modelType, expected);
     // Into a model that is there already.
     ModelOptions reseeded = model.options();
@@ -239,7 +255,8 @@ void tst_Checkpoint::oldSpellingReadsTheSame()
     QTemporaryDir target;
     draft.write(pathOf(target));
     const Tensor ids = truth::read(SafetensorsFile(path / "vectors.safetensors"), "input_ids");
-    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids), logitsOf(*loadCheckpoint(path, at::kFloat), ids)));
+    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids),
+                      logitsOf(*loadCheckpoint(path, at::kFloat), ids)));
 }
 
 void tst_Checkpoint::shardsReadTheSame()
@@ -258,11 +275,13 @@ void tst_Checkpoint::shardsReadTheSame()
     Draft::writeTensors(pathOf(target) / "model-00001-of-00002.safetensors", parts[0]);
     Draft::writeTensors(pathOf(target) / "model-00002-of-00002.safetensors", parts[1]);
     const auto index = [&] {
-        writeFileAtomically(pathOf(target) / "model.safetensors.index.json", Json{{"metadata", Json::object()}, {"weight_map", map}}.dump());
+        writeFileAtomically(pathOf(target) / "model.safetensors.index.json",
+                            Json{{"metadata", Json::object()}, {"weight_map", map}}.dump());
     };
     index();
     const Tensor ids = truth::read(SafetensorsFile(dsaFolder() / "vectors.safetensors"), "input_ids");
-    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids), logitsOf(*loadCheckpoint(dsaFolder(), at::kFloat), ids)));
+    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids),
+                      logitsOf(*loadCheckpoint(dsaFolder(), at::kFloat), ids)));
 
     const std::string first = map.begin().key();
     map[first] = "../secret.safetensors";
@@ -283,7 +302,8 @@ void tst_Checkpoint::fusedExpertsReadTheSame()
     std::vector<Tensor> gateUp, down;
     for (int e = 0; draft.tensors.count(fmt::format("{}{}.gate_proj.weight", prefix, e)); ++e) {
         const std::string one = fmt::format("{}{}.", prefix, e);
-        gateUp.push_back(at::cat({draft.tensors.at(one + "gate_proj.weight"), draft.tensors.at(one + "up_proj.weight")}));
+        gateUp.push_back(
+            at::cat({draft.tensors.at(one + "gate_proj.weight"), draft.tensors.at(one + "up_proj.weight")}));
         down.push_back(draft.tensors.at(one + "down_proj.weight"));
         for (const char *name : {"gate_proj.weight", "up_proj.weight", "down_proj.weight"}) {
             draft.tensors.erase(one + name);
@@ -295,7 +315,8 @@ void tst_Checkpoint::fusedExpertsReadTheSame()
     QTemporaryDir target;
     draft.write(pathOf(target));
     const Tensor ids = truth::read(SafetensorsFile(dsaFolder() / "vectors.safetensors"), "input_ids");
-    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids), logitsOf(*loadCheckpoint(dsaFolder(), at::kFloat), ids)));
+    QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids),
+                      logitsOf(*loadCheckpoint(dsaFolder(), at::kFloat), ids)));
 }
 
 void tst_Checkpoint::fp8BlocksAreTheirScales()
@@ -345,7 +366,8 @@ void tst_Checkpoint::sharePatternSpellings()
     config["mlp_layer_types"] = nullptr;
     config["index_topk_freq"] = 4;
     config["index_skip_topk_offset"] = 3;
-    QCOMPARE(modelOptionsFromHf(config, "c").ownsIndexer, (std::vector<bool>{true, true, true, false, false, false, true, false}));
+    QCOMPARE(modelOptionsFromHf(config, "c").ownsIndexer,
+             (std::vector<bool>{true, true, true, false, false, false, true, false}));
 }
 
 void tst_Checkpoint::damagedFilesAreRefused_data()
@@ -358,7 +380,8 @@ void tst_Checkpoint::damagedFilesAreRefused_data()
     row("no head", {"missing tensor", "lm_head.weight"});
     row("no expert", {"missing tensor", "experts.2.up_proj.weight"});
     row("extra tensor", {"unexpected tensor", "model.layers.0.self_attn.extra.weight"});
-    row("indexer under deepseek_v3", {"unexpected tensor", "model.layers.0.self_attn.indexer.k_norm.bias", "model_type"});
+    row("indexer under deepseek_v3",
+        {"unexpected tensor", "model.layers.0.self_attn.indexer.k_norm.bias", "model_type"});
     row("wrong shape", {"wrong shape", "model.norm.weight", "[31]", "[32]"});
     row("integers", {"wrong type of numbers", "model.norm.weight", "I64"});
     row("unknown model type", {"model_type", "deepseek_v33", "Did you mean deepseek_v3"});
@@ -390,9 +413,11 @@ void tst_Checkpoint::damagedFilesAreRefused()
         {"no router bias", [&] { draft.tensors.erase("model.layers.1.mlp.gate.e_score_correction_bias"); }},
         {"no head", [&] { draft.tensors.erase("lm_head.weight"); }},
         {"no expert", [&] { draft.tensors.erase("model.layers.1.mlp.experts.2.up_proj.weight"); }},
-        {"extra tensor", [&] { draft.tensors["model.layers.0.self_attn.extra.weight"] = draft.tensors.at("model.norm.weight"); }},
+        {"extra tensor",
+         [&] { draft.tensors["model.layers.0.self_attn.extra.weight"] = draft.tensors.at("model.norm.weight"); }},
         {"indexer under deepseek_v3", [&] { draft.config["model_type"] = "deepseek_v3"; }},
-        {"wrong shape", [&] { draft.tensors["model.norm.weight"] = draft.tensors.at("model.norm.weight").narrow(0, 0, 31); }},
+        {"wrong shape",
+         [&] { draft.tensors["model.norm.weight"] = draft.tensors.at("model.norm.weight").narrow(0, 0, 31); }},
         {"integers", [&] { draft.tensors["model.norm.weight"] = draft.tensors.at("model.norm.weight").to(at::kLong); }},
         {"unknown model type", [&] { draft.config["model_type"] = "deepseek_v33"; }},
         {"no key", [&] { draft.config.erase("index_topk"); }},
@@ -417,7 +442,8 @@ void tst_Checkpoint::damagedFilesAreRefused()
     } else if (damage == "no weights") {
         std::filesystem::remove(folder / "model.safetensors");
     } else if (damage == "truncated weights") {
-        std::filesystem::resize_file(folder / "model.safetensors", std::filesystem::file_size(folder / "model.safetensors") - 100);
+        std::filesystem::resize_file(folder / "model.safetensors",
+                                     std::filesystem::file_size(folder / "model.safetensors") - 100);
     } else if (damage == "truncated config") {
         std::filesystem::resize_file(folder / "config.json", 200);
     } else {
@@ -446,8 +472,8 @@ void tst_Checkpoint::allErrorsOfAConfigAtOnce()
             places << QString::fromStdString(error.where);
         }
         places.sort();
-        QCOMPARE(places, (QStringList{"config.json: index_n_heads", "config.json: norm_topk_prob", "config.json: rope_parameters.factor",
-                                      "config.json: vocab_size"}));
+        QCOMPARE(places, (QStringList{"config.json: index_n_heads", "config.json: norm_topk_prob",
+                                      "config.json: rope_parameters.factor", "config.json: vocab_size"}));
     }
 }
 

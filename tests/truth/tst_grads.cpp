@@ -30,7 +30,9 @@ std::filesystem::path truthFolder()
 /// The training step of one grads file, written from the operations alone.
 class Step {
 public:
-    Step(const std::filesystem::path &path, at::ScalarType type) : m_file(path), m_type(type)
+    Step(const std::filesystem::path &path, at::ScalarType type)
+        : m_file(path)
+        , m_type(type)
     {
         for (const auto &[name, view] : m_file.tensors()) {
             if (name.rfind("w.", 0) == 0) {
@@ -50,11 +52,13 @@ public:
         const double scale = project();
         indexer();
         std::tie(selection, tau, lseSelected) = dsa::index_select(qi, ki, w, m_topK);
-        auto [o, lse] = sparse ? dsa::masked_attention(q, k, v, selection, scale) : dsa::dense_attention(q, k, v, scale);
+        auto [o, lse] =
+            sparse ? dsa::masked_attention(q, k, v, selection, scale) : dsa::dense_attention(q, k, v, scale);
         out = at::linear(o.transpose(1, 2).reshape({batch, tokens, heads * v.size(3)}), m_weights.at("o_proj.weight"));
         lossLm = out.square().sum();
         const dsa::KlTarget target = sparse ? dsa::KlTarget::Selected : dsa::KlTarget::Dense;
-        std::tie(lossIndex, klRows) = dsa::index_kl(qi, ki, w, q, k, lse, selection, sparse ? lseSelected : Tensor(), scale, target);
+        std::tie(lossIndex, klRows) =
+            dsa::index_kl(qi, ki, w, q, k, lse, selection, sparse ? lseSelected : Tensor(), scale, target);
 
         // The loss in the scores themselves: one-hot keys and one head of weight 1 carry any table of positive scores, and
         // softmax does not feel a constant added to a row.
@@ -98,7 +102,10 @@ public:
 private:
     std::string text(const std::string &key) const { return m_file.metadata().at(key); }
     std::int64_t number(const std::string &key) const { return std::stoll(text(key)); }
-    Tensor project(const Tensor &x, const std::string &weight) const { return at::linear(x, m_weights.at(weight + ".weight")); }
+    Tensor project(const Tensor &x, const std::string &weight) const
+    {
+        return at::linear(x, m_weights.at(weight + ".weight"));
+    }
     Tensor rmsNorm(const Tensor &x, const std::string &weight) const
     {
         return x.mul(x.square().mean(-1, true).add(1e-6).rsqrt()).mul(m_weights.at(weight + ".weight"));
@@ -107,7 +114,9 @@ private:
     double project()
     {
         const std::int64_t batch = m_x.size(0), tokens = m_x.size(1), heads = number("H");
-        const auto split = [&](const Tensor &t, std::int64_t count) { return t.view({batch, tokens, count, -1}).transpose(1, 2); };
+        const auto split = [&](const Tensor &t, std::int64_t count) {
+            return t.view({batch, tokens, count, -1}).transpose(1, 2);
+        };
         if (!m_mla) {
             q = dsa::apply_rope(split(project(m_x, "q_proj"), heads), m_cos, m_sin, dsa::RopeStyle::HalfSplit);
             k = dsa::apply_rope(split(project(m_x, "k_proj"), number("KV")), m_cos, m_sin, dsa::RopeStyle::HalfSplit);
@@ -119,8 +128,11 @@ private:
         m_source = rmsNorm(project(m_x, "q_a_proj"), "q_a_layernorm");
         const Tensor query = split(project(m_source, "q_b_proj"), heads);
         const Tensor keys = project(m_x, "kv_a_proj_with_mqa");
-        const Tensor expanded = split(project(rmsNorm(keys.narrow(2, 0, latent), "kv_a_layernorm"), "kv_b_proj"), heads);
-        const auto turn = [&](const Tensor &t) { return dsa::apply_rope(t, m_cos, m_sin, dsa::RopeStyle::Interleaved); };
+        const Tensor expanded =
+            split(project(rmsNorm(keys.narrow(2, 0, latent), "kv_a_layernorm"), "kv_b_proj"), heads);
+        const auto turn = [&](const Tensor &t) {
+            return dsa::apply_rope(t, m_cos, m_sin, dsa::RopeStyle::Interleaved);
+        };
         const Tensor keyRope = turn(keys.narrow(2, latent, rope).unsqueeze(1)).expand({batch, heads, tokens, rope});
         q = at::cat({query.narrow(3, 0, nope), turn(query.narrow(3, nope, rope))}, 3);
         k = at::cat({expanded.narrow(3, 0, nope), keyRope}, 3);
@@ -174,11 +186,14 @@ private Q_SLOTS:
             if (name.rfind("grads-", 0) == 0 && entry.path().extension() == ".safetensors") {
                 ++count;
                 for (const bool wide : {false, true}) {
-                    QTest::addRow("%s %s", name.c_str(), wide ? "float64" : "float32") << QString::fromStdString(entry.path().string()) << wide;
+                    QTest::addRow("%s %s", name.c_str(), wide ? "float64" : "float32")
+                        << QString::fromStdString(entry.path().string()) << wide;
                 }
             }
         }
-        QVERIFY2(count > 0, qPrintable(QString("no grads-*.safetensors in %1").arg(QString::fromStdString(truthFolder().string()))));
+        QVERIFY2(
+            count > 0,
+            qPrintable(QString("no grads-*.safetensors in %1").arg(QString::fromStdString(truthFolder().string()))));
     }
 
     void step()
@@ -193,7 +208,8 @@ private Q_SLOTS:
             step.run(stage == 2);
             const auto compare = [&](const std::string &name, const Tensor &found) {
                 const Tensor truth = step.load(name);
-                const double share = found.defined() ? shareOfTolerance(found.detach().reshape(truth.sizes()), truth) : INFINITY;
+                const double share =
+                    found.defined() ? shareOfTolerance(found.detach().reshape(truth.sizes()), truth) : INFINITY;
                 if (share >= worst) {
                     worst = share;
                     worstName = name;
@@ -202,7 +218,8 @@ private Q_SLOTS:
             };
             const Tensor visible = step.scores.isfinite();
             QVERIFY(compare("index_scores", step.scores.masked_fill(visible.logical_not(), 0)));
-            QVERIFY2(dsa::unpack_mask(step.selection, step.x().size(1)).equal(step.selectedTruth()), "selected sets differ");
+            QVERIFY2(dsa::unpack_mask(step.selection, step.x().size(1)).equal(step.selectedTruth()),
+                     "selected sets differ");
             QVERIFY(compare(prefix + "out", step.out));
             QVERIFY(compare(prefix + "kl_rows", step.klRows));
             QVERIFY(compare(prefix + "loss_index", step.lossIndex));

@@ -30,7 +30,8 @@ ModelOptions optionsOf(const SafetensorsFile &file)
     options.ownsIndexer = {true};
     options.indexHeads = number("Hi");
     options.indexHeadDim = number("di");
-    const bool interleaved = file.metadata().count("index_rope") && text("index_rope").find("inter") != std::string::npos;
+    const bool interleaved =
+        file.metadata().count("index_rope") && text("index_rope").find("inter") != std::string::npos;
     options.indexRope = interleaved ? RopeStyle::Interleaved : RopeStyle::HalfSplit;
     if (file.contains("w.kv_b_proj.weight")) {
         options.attention = AttentionKind::Mla;
@@ -73,7 +74,8 @@ void tst_GradsModel::step_data()
         for (const int stage : {1, 2}) {
             for (const bool exact : {false, true}) {
                 for (int absorbed = 0; absorbed <= (latent ? 1 : 0); ++absorbed) {
-                    QTest::addRow("%s stage %d %s%s", file.stem().c_str(), stage, exact ? "float64" : "float32", absorbed ? " absorbed" : "")
+                    QTest::addRow("%s stage %d %s%s", file.stem().c_str(), stage, exact ? "float64" : "float32",
+                                  absorbed ? " absorbed" : "")
                         << QString::fromStdString(file.string()) << stage << exact << (absorbed == 1);
                 }
             }

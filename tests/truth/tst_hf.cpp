@@ -37,7 +37,8 @@ Tensor probabilities(const AttentionTrace &trace, double scale, const Tensor &qu
 {
     const std::int64_t heads = trace.q.size(1), keyHeads = trace.k.size(1), tokens = trace.q.size(2);
     const Tensor k = trace.k.select(0, 0).repeat_interleave(heads / keyHeads, 0);
-    Tensor logits = at::matmul(trace.q.select(0, 0), k.transpose(-2, -1)) * scale - trace.lse.select(0, 0).unsqueeze(-1);
+    Tensor logits =
+        at::matmul(trace.q.select(0, 0), k.transpose(-2, -1)) * scale - trace.lse.select(0, 0).unsqueeze(-1);
     Tensor p = logits.exp().tril();
     if (trace.selection.count.defined()) {
         p = p * dsa::unpack_mask(trace.selection, tokens).select(0, 0).to(p.scalar_type());
@@ -50,7 +51,8 @@ Tensor chosenMask(const Tensor &indices, std::int64_t tokens)
 {
     const Tensor padded = indices.to(at::kLong).remainder(tokens + 1); // -1 becomes the extra column
     return at::zeros({indices.size(0), indices.size(1), tokens + 1}, at::TensorOptions().dtype(at::kBool))
-        .scatter_(2, padded, true).narrow(2, 0, tokens);
+        .scatter_(2, padded, true)
+        .narrow(2, 0, tokens);
 }
 
 std::pair<Tensor, Tensor> sortedByExpert(const RouterTrace &router)
@@ -81,7 +83,8 @@ private:
 
 void tst_Hf::initTestCase()
 {
-    QVERIFY2(!truth::entries("hf-").empty(), qPrintable("no hf-* folder in " + QString::fromStdString(truth::folder().string())));
+    QVERIFY2(!truth::entries("hf-").empty(),
+             qPrintable("no hf-* folder in " + QString::fromStdString(truth::folder().string())));
 }
 
 void tst_Hf::cases()
@@ -90,7 +93,8 @@ void tst_Hf::cases()
     QTest::addColumn<bool>("exact");
     for (const auto &path : truth::entries("hf-")) {
         for (const bool exact : {false, true}) {
-            QTest::addRow("%s %s", path.filename().c_str(), exact ? "float64" : "float32") << QString::fromStdString(path.string()) << exact;
+            QTest::addRow("%s %s", path.filename().c_str(), exact ? "float64" : "float32")
+                << QString::fromStdString(path.string()) << exact;
         }
     }
 }
@@ -116,7 +120,8 @@ void tst_Hf::forward()
     forward.routers = &routers;
     const Tensor logits = model->forward(ids, forward).logits;
     TRUTH_CLOSE("logits", logits, truth::read(vectors, "logits"), kRtol, kAtol);
-    TRUTH_CLOSE("loss", languageModelLoss(logits, nextTokens(ids)).view({1}), truth::read(vectors, "loss"), kRtol, kAtol);
+    TRUTH_CLOSE("loss", languageModelLoss(logits, nextTokens(ids)).view({1}), truth::read(vectors, "loss"), kRtol,
+                kAtol);
     QCOMPARE(hidden.size(), static_cast<std::size_t>(options.nLayers + 1));
     QCOMPARE(traces.size(), static_cast<std::size_t>(options.nLayers));
 
@@ -127,7 +132,8 @@ void tst_Hf::forward()
     }
     for (const auto &[name, view] : vectors.tensors()) {
         const Tensor expected = truth::read(vectors, name);
-        if (name == "logits" || name == "loss" || name == "input_ids" || name == "attn_query_positions" || name.starts_with("grad")) {
+        if (name == "logits" || name == "loss" || name == "input_ids" || name == "attn_query_positions" ||
+            name.starts_with("grad")) {
             continue;
         }
         if (name.starts_with("hidden.")) {
@@ -145,7 +151,8 @@ void tst_Hf::forward()
         const std::string what = name.substr(name.find('.') + 1);
         const AttentionTrace &trace = traces.at(layer);
         if (what == "attn_probs") {
-            const Tensor found = probabilities(trace, options.attentionScale(), truth::read(vectors, "attn_query_positions"));
+            const Tensor found =
+                probabilities(trace, options.attentionScale(), truth::read(vectors, "attn_query_positions"));
             TRUTH_CLOSE(name, found, expected, kRtol, kAtol);
         } else if (what == "index_scores") {
             const Tensor scores = dsa::index_scores(trace.index.q, trace.index.k, trace.index.w).tril();
@@ -186,8 +193,10 @@ void tst_Hf::gradients()
     // Gradients by published name; fused experts are taken apart.
     std::map<std::string, Tensor> gradients;
     for (const Parameters::Entry &entry : model->parameters().entries()) {
-        const Tensor gradient = entry.tensor.grad().defined() ? entry.tensor.grad() : at::zeros(entry.tensor.sizes(), entry.tensor.options());
-        const std::size_t cut = entry.name.find(".experts.gate_up_proj"), downCut = entry.name.find(".experts.down_proj");
+        const Tensor gradient = entry.tensor.grad().defined() ? entry.tensor.grad()
+                                                              : at::zeros(entry.tensor.sizes(), entry.tensor.options());
+        const std::size_t cut = entry.name.find(".experts.gate_up_proj"),
+                          downCut = entry.name.find(".experts.down_proj");
         if (Transformer::isIndexer(entry.name)) {
             QVERIFY2(!entry.tensor.grad().defined(), ("the language-model loss reaches " + entry.name).c_str());
         }
@@ -200,7 +209,8 @@ void tst_Hf::gradients()
             }
         } else if (downCut != std::string::npos) {
             for (std::int64_t e = 0; e < gradient.size(0); ++e) {
-                gradients[fmt::format("{}.experts.{}.down_proj.weight", entry.name.substr(0, downCut), e)] = gradient.select(0, e);
+                gradients[fmt::format("{}.experts.{}.down_proj.weight", entry.name.substr(0, downCut), e)] =
+                    gradient.select(0, e);
             }
         } else if (entry.trainable) {
             gradients[entry.name] = gradient;

@@ -39,7 +39,8 @@ inline void train(RunData &run, std::int64_t last, double offset = 0)
         const double loss = 1 + offset + 4 * std::exp(-0.05 * static_cast<double>(step));
         run.apply(StepRecord{run.id().toStdString(), step, 0, {{"train.loss", loss}}});
         if (step % 20 == 0) {
-            run.apply(EvalRecord{run.id().toStdString(), step, 0, {{"val.loss", loss + 0.05}, {"val.loss.chance", std::log(257.0)}}});
+            run.apply(EvalRecord{
+                run.id().toStdString(), step, 0, {{"val.loss", loss + 0.05}, {"val.loss.chance", std::log(257.0)}}});
         }
     }
     run.flush();

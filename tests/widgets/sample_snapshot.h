@@ -23,17 +23,17 @@ struct Options {
     std::int64_t step = 100;
     bool indexer = true;
     bool sparse = true;
-    bool futureFault = false;          ///< layer 0, query 2 selects key 5
-    double noise = 0.3;                ///< of the indexer against the attention: less is better trained
+    bool futureFault = false; ///< layer 0, query 2 selects key 5
+    double noise = 0.3;       ///< of the indexer against the attention: less is better trained
 };
 
 inline std::vector<std::string> textWords(int length)
 {
     static const std::vector<std::string> text{
-        "Mira", " put",  " the", " lamp", " in",   " the",  " barn", ".",   "\n",   "Oskar", " took", " the",  " kite",
-        " to",  " the",  " hill", ".",    " Later", ",",    " rain",  " came", " down", " and", " all",  " went", " in",
-        ".",    "\n",    "Where", " is",  " the",  " lamp",  "?",     " In",   " the",  " barn", ".",    " Where", " is",
-        " the", " kite", "?",     " On",  " the",  " hill",  "."};
+        "Mira",  " put",   " the", " lamp", " in",   " the",   " barn", ".",     "\n",    "Oskar", " took", " the",
+        " kite", " to",    " the", " hill", ".",     " Later", ",",     " rain", " came", " down", " and",  " all",
+        " went", " in",    ".",    "\n",    "Where", " is",    " the",  " lamp", "?",     " In",   " the",  " barn",
+        ".",     " Where", " is",  " the",  " kite", "?",      " On",   " the",  " hill", "."};
     std::vector<std::string> words;
     for (int i = 0; i < length; ++i) {
         words.push_back(text[static_cast<std::size_t>(i) % text.size()]);
@@ -81,7 +81,8 @@ inline void ask(float *q, const std::vector<float> &f, float word, float place, 
     q[kWord + kPlace + 1] = -0.25F;
 }
 
-inline void fillAttention(LayerSnapshot &layer, int length, const std::vector<std::vector<float>> &f, std::mt19937 &random)
+inline void fillAttention(LayerSnapshot &layer, int length, const std::vector<std::vector<float>> &f,
+                          std::mt19937 &random)
 {
     layer.heads = 4;
     layer.kvHeads = 2;
@@ -95,7 +96,8 @@ inline void fillAttention(LayerSnapshot &layer, int length, const std::vector<st
     for (int s = 0; s < length; ++s) {
         for (int i = 0; i < kDim; ++i) {
             for (int kv = 0; kv < 2; ++kv) {
-                layer.k[at(kv, s, i)] = floatToHalf(f[static_cast<std::size_t>(s)][static_cast<std::size_t>(i)] + 0.2F * normal(random));
+                layer.k[at(kv, s, i)] =
+                    floatToHalf(f[static_cast<std::size_t>(s)][static_cast<std::size_t>(i)] + 0.2F * normal(random));
             }
         }
         for (int head = 0; head < 4; ++head) {
@@ -108,7 +110,8 @@ inline void fillAttention(LayerSnapshot &layer, int length, const std::vector<st
     }
 }
 
-inline void fillIndexer(LayerSnapshot &layer, int length, const std::vector<std::vector<float>> &f, double noise, std::mt19937 &random)
+inline void fillIndexer(LayerSnapshot &layer, int length, const std::vector<std::vector<float>> &f, double noise,
+                        std::mt19937 &random)
 {
     layer.indexHeads = 4;
     layer.indexDim = kDim;
@@ -163,7 +166,8 @@ inline void fillLogSums(LayerSnapshot &layer, int length, double scale, bool spa
             for (int s = 0; s <= t; ++s) {
                 double dot = 0;
                 for (std::size_t i = 0; i < dim; ++i) {
-                    dot += static_cast<double>(halfToFloat(layer.q[(static_cast<std::size_t>(head) * length + t) * dim + i])) *
+                    dot += static_cast<double>(
+                               halfToFloat(layer.q[(static_cast<std::size_t>(head) * length + t) * dim + i])) *
                            halfToFloat(layer.k[(static_cast<std::size_t>(kv) * length + s) * dim + i]);
                 }
                 const double weight = std::exp(scale * dot);
@@ -193,7 +197,8 @@ inline std::shared_ptr<const Snapshot> snapshot(const Options &options = {})
     made->needed.resize(static_cast<std::size_t>(options.length));
     std::vector<std::vector<float>> f;
     for (int s = 0; s < options.length; ++s) {
-        made->tokens.push_back(static_cast<std::int32_t>(std::hash<std::string>{}(made->words[static_cast<std::size_t>(s)]) % 997));
+        made->tokens.push_back(
+            static_cast<std::int32_t>(std::hash<std::string>{}(made->words[static_cast<std::size_t>(s)]) % 997));
         f.push_back(detail::features(made->words, s));
     }
     if (options.length > 34) {

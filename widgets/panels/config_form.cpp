@@ -21,8 +21,14 @@ namespace sparsescope {
 using nlohmann::ordered_json;
 
 ConfigForm::ConfigForm(QWidget *parent)
-    : QWidget(parent), m_document(ordered_json::object()), m_preset(new QComboBox(this)), m_fields(new QVBoxLayout), m_more(new QToolButton(this)),
-      m_message(new QLabel(this)), m_estimateLabel(new QLabel(this)), m_add(new QPushButton(this))
+    : QWidget(parent)
+    , m_document(ordered_json::object())
+    , m_preset(new QComboBox(this))
+    , m_fields(new QVBoxLayout)
+    , m_more(new QToolButton(this))
+    , m_message(new QLabel(this))
+    , m_estimateLabel(new QLabel(this))
+    , m_add(new QPushButton(this))
 {
     m_preset->setObjectName(QStringLiteral("presetCombo"));
     m_preset->setAccessibleName(QStringLiteral("Preset"));
@@ -141,7 +147,8 @@ void ConfigForm::addMoreRows()
 
 FieldEditor *ConfigForm::editor(const std::string &path) const
 {
-    const auto found = std::find_if(m_editors.begin(), m_editors.end(), [&](const FieldEditor *e) { return e->info.path == path; });
+    const auto found =
+        std::find_if(m_editors.begin(), m_editors.end(), [&](const FieldEditor *e) { return e->info.path == path; });
     return found == m_editors.end() ? nullptr : *found;
 }
 
@@ -153,7 +160,8 @@ void ConfigForm::setPresets(std::vector<Preset> presets)
     for (std::size_t index = 0; index < m_presets.size(); ++index) {
         m_preset->addItem(QString::fromStdString(m_presets[index].name));
         const ordered_json &document = m_presets[index].document;
-        m_preset->setItemData(static_cast<int>(index), QString::fromStdString(document.value("question", std::string())), Qt::ToolTipRole);
+        m_preset->setItemData(static_cast<int>(index),
+                              QString::fromStdString(document.value("question", std::string())), Qt::ToolTipRole);
     }
     m_loading = false;
     if (!m_presets.empty()) {
@@ -163,7 +171,8 @@ void ConfigForm::setPresets(std::vector<Preset> presets)
 
 bool ConfigForm::choosePreset(const std::string &name)
 {
-    const auto found = std::find_if(m_presets.begin(), m_presets.end(), [&](const Preset &preset) { return preset.name == name; });
+    const auto found =
+        std::find_if(m_presets.begin(), m_presets.end(), [&](const Preset &preset) { return preset.name == name; });
     if (found == m_presets.end()) {
         return false;
     }
@@ -184,7 +193,8 @@ void ConfigForm::load(const ordered_json &document)
         for (const ordered_json &family : document["sweep"][familyAxis]) {
             families.insert(family.is_string() ? family.get<std::string>() : std::string());
         }
-    } else if (const ordered_json *family = valueAtPath(document, "model.family"); family != nullptr && family->is_string()) {
+    } else if (const ordered_json *family = valueAtPath(document, "model.family");
+               family != nullptr && family->is_string()) {
         families.insert(family->get<std::string>());
     } else {
         families.insert(toString(Family::Sparse));
@@ -195,7 +205,9 @@ void ConfigForm::load(const ordered_json &document)
         const ordered_json *value = axis.empty() ? valueAtPath(document, editor->info.path) : &document["sweep"][axis];
         QString text = value != nullptr ? shownValue(*value) : QString();
         if (editor->info.kind == FieldInfo::Kind::Flag && value == nullptr) {
-            text = editor->info.defaultValue.is_boolean() && editor->info.defaultValue.get<bool>() ? QStringLiteral("true") : QStringLiteral("false");
+            text = editor->info.defaultValue.is_boolean() && editor->info.defaultValue.get<bool>()
+                       ? QStringLiteral("true")
+                       : QStringLiteral("false");
         }
         editor->setText(text);
         editor->loaded = editor->text();
@@ -261,7 +273,8 @@ void ConfigForm::check()
     showRelevant();
     showErrors(errors);
     const std::size_t runs = m_experiment ? expand(*m_experiment).size() : 0;
-    m_add->setText(runs == 0 ? QStringLiteral("Add to queue") : QStringLiteral("Add %1 %2 to queue").arg(runs).arg(runs == 1 ? "run" : "runs"));
+    m_add->setText(runs == 0 ? QStringLiteral("Add to queue")
+                             : QStringLiteral("Add %1 %2 to queue").arg(runs).arg(runs == 1 ? "run" : "runs"));
     m_add->setIcon(makeIcon(Icon::Add, IconRole::OnAccent));
     m_add->setAccessibleName(m_add->text());
     m_add->setEnabled(m_experiment.has_value());
@@ -285,9 +298,9 @@ void ConfigForm::showErrors(const std::vector<Error> &errors)
         }
     }
     m_families->setMessages(familyWords);
-    QString message = m_bad == 0 ? QString()
-        : m_bad == 1            ? QStringLiteral("1 field needs a change before this can run")
-                                : QStringLiteral("%1 fields need a change before this can run").arg(m_bad);
+    QString message = m_bad == 0   ? QString()
+                      : m_bad == 1 ? QStringLiteral("1 field needs a change before this can run")
+                                   : QStringLiteral("%1 fields need a change before this can run").arg(m_bad);
     if (!elsewhere.isEmpty()) {
         message += QLatin1Char('\n') + elsewhere.join(QLatin1Char('\n'));
     }
@@ -314,9 +327,6 @@ void ConfigForm::setMoreShown(bool shownNow)
     check();
 }
 
-void ConfigForm::focusFirst()
-{
-    m_preset->setFocus(Qt::ShortcutFocusReason);
-}
+void ConfigForm::focusFirst() { m_preset->setFocus(Qt::ShortcutFocusReason); }
 
 } // namespace sparsescope

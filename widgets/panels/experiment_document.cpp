@@ -33,7 +33,8 @@ QString shown(const ordered_json &value)
     if (value.is_null()) {
         return QStringLiteral("null");
     }
-    if (value.is_array() && std::all_of(value.begin(), value.end(), [](const ordered_json &v) { return v.is_primitive(); })) {
+    if (value.is_array() &&
+        std::all_of(value.begin(), value.end(), [](const ordered_json &v) { return v.is_primitive(); })) {
         QStringList parts;
         for (const ordered_json &entry : value) {
             parts << shown(entry);
@@ -45,7 +46,8 @@ QString shown(const ordered_json &value)
 
 bool mayList(const FieldInfo &info)
 {
-    return info.kind == FieldInfo::Kind::Integer || info.kind == FieldInfo::Kind::Number || info.kind == FieldInfo::Kind::Expression;
+    return info.kind == FieldInfo::Kind::Integer || info.kind == FieldInfo::Kind::Number ||
+           info.kind == FieldInfo::Kind::Expression;
 }
 
 } // namespace
@@ -128,10 +130,7 @@ std::string fieldPathOf(std::string where)
     return where;
 }
 
-QString shownValue(const ordered_json &value)
-{
-    return shown(value).replace(QLatin1Char('\n'), QLatin1String("\\n"));
-}
+QString shownValue(const ordered_json &value) { return shown(value).replace(QLatin1Char('\n'), QLatin1String("\\n")); }
 
 ordered_json parsedValue(const FieldInfo &info, QString text)
 {

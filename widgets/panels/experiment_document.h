@@ -14,7 +14,8 @@ namespace sparsescope {
 /// Null where there is none.
 const nlohmann::ordered_json *valueAtPath(const nlohmann::ordered_json &document, const std::string &path);
 /// Makes the objects on the way. Without a value the key goes.
-void setAtPath(nlohmann::ordered_json &document, const std::string &path, const std::optional<nlohmann::ordered_json> &value);
+void setAtPath(nlohmann::ordered_json &document, const std::string &path,
+               const std::optional<nlohmann::ordered_json> &value);
 
 /// How a field is called in a sweep: "sequence_length", or its path.
 std::string axisNameOf(const std::string &path);

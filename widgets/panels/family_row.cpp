@@ -16,7 +16,8 @@ constexpr Family kFamilies[] = {Family::Classic, Family::Sparse, Family::Mhla, F
 
 } // namespace
 
-FamilyRow::FamilyRow(QWidget *parent) : QWidget(parent)
+FamilyRow::FamilyRow(QWidget *parent)
+    : QWidget(parent)
 {
     setObjectName(QStringLiteral("familyCombo"));
     setAccessibleName(QStringLiteral("Family"));
@@ -76,7 +77,8 @@ void FamilyRow::setNames(const std::set<std::string> &names)
 
 void FamilyRow::setMessages(const QStringList &messages)
 {
-    m_message->setText(checked().empty() ? QStringLiteral("Family: none is checked. Check at least one.") : messages.join(QLatin1Char('\n')));
+    m_message->setText(checked().empty() ? QStringLiteral("Family: none is checked. Check at least one.")
+                                         : messages.join(QLatin1Char('\n')));
     m_message->setVisible(!messages.isEmpty());
 }
 

@@ -77,7 +77,8 @@ void FieldEditor::setText(const QString &text) const
 }
 
 FieldRow::FieldRow(const QString &label, const std::vector<std::string> &paths, bool more, QWidget *parent)
-    : QWidget(parent), m_more(more)
+    : QWidget(parent)
+    , m_more(more)
 {
     auto *grid = new QGridLayout(this);
     grid->setContentsMargins(0, 0, 0, 0);
@@ -96,7 +97,8 @@ FieldRow::FieldRow(const QString &label, const std::vector<std::string> &paths, 
         editor->control = makeControl(info);
         editor->control->setObjectName(objectNameOf(path));
         editor->control->setAccessibleName(QString::fromStdString(info.label));
-        editor->control->setToolTip(QStringLiteral("%1\n%2").arg(QString::fromStdString(info.help), QString::fromStdString(info.path)));
+        editor->control->setToolTip(
+            QStringLiteral("%1\n%2").arg(QString::fromStdString(info.help), QString::fromStdString(info.path)));
         editor->control->setMinimumWidth(40);
         grid->addWidget(editor->control, 0, column);
         grid->setColumnStretch(column++, 1);
@@ -160,7 +162,8 @@ bool FieldRow::showFieldsOf(const std::set<Family> &families)
     bool any = false;
     for (const auto &editor : m_editors) {
         const auto &own = editor->info.families;
-        const bool applies = own.empty() || std::any_of(own.begin(), own.end(), [&](Family f) { return families.count(f) > 0; });
+        const bool applies =
+            own.empty() || std::any_of(own.begin(), own.end(), [&](Family f) { return families.count(f) > 0; });
         editor->control->setVisible(applies);
         any = any || applies;
     }

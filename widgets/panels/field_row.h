@@ -17,9 +17,9 @@ namespace sparsescope {
 struct FieldEditor {
     FieldInfo info;
     QWidget *control = nullptr;
-    QString loaded;                    ///< text as the preset gave it
+    QString loaded; ///< text as the preset gave it
 
-    QString text() const;              ///< empty: the default
+    QString text() const; ///< empty: the default
     void setText(const QString &text) const;
 };
 

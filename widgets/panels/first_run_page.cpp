@@ -23,7 +23,12 @@ enum class Picture { Demo, Families, Folders };
 /// Drawn, not measured: what the card leads to, in the colours of the theme.
 class CardPicture : public QWidget {
 public:
-    CardPicture(Picture picture, QWidget *parent) : QWidget(parent), m_picture(picture) { setFixedHeight(150); }
+    CardPicture(Picture picture, QWidget *parent)
+        : QWidget(parent)
+        , m_picture(picture)
+    {
+        setFixedHeight(150);
+    }
 
 protected:
     void paintEvent(QPaintEvent *) override
@@ -35,9 +40,15 @@ protected:
         painter.setBrush(t.alternate);
         painter.drawRoundedRect(rect(), 4, 4);
         switch (m_picture) {
-        case Picture::Demo: demo(painter, t); break;
-        case Picture::Families: families(painter, t); break;
-        case Picture::Folders: folders(painter, t); break;
+        case Picture::Demo:
+            demo(painter, t);
+            break;
+        case Picture::Families:
+            families(painter, t);
+            break;
+        case Picture::Folders:
+            folders(painter, t);
+            break;
         }
     }
 
@@ -47,7 +58,8 @@ private:
         QPolygonF line;
         for (int at = 0; at <= 48; ++at) {
             const double x = at / 48.0;
-            line << QPointF(box.left() + x * box.width(), box.bottom() - box.height() * (floor + (1 - floor) * std::exp(-decay * x) ));
+            line << QPointF(box.left() + x * box.width(),
+                            box.bottom() - box.height() * (floor + (1 - floor) * std::exp(-decay * x)));
         }
         painter.setBrush(Qt::NoBrush);
         painter.setPen(QPen(colour, 2, Qt::SolidLine, Qt::RoundCap, Qt::RoundJoin));
@@ -71,11 +83,15 @@ private:
                 const bool near = row - column < 3;
                 const unsigned mixed = static_cast<unsigned>(row * 73856093 ^ column * 19349663) >> 4;
                 const bool chosen = row < 7 || near || (column1 && mixed % 5 != 0) || mixed % 11 == 0;
-                QColor colour = column > row ? t.future : !chosen ? t.panel : column1 || near || row < 7 ? t.selectedNeeded : t.selectedLittle;
+                QColor colour = column > row                 ? t.future
+                                : !chosen                    ? t.panel
+                                : column1 || near || row < 7 ? t.selectedNeeded
+                                                             : t.selectedLittle;
                 if (column < row && !chosen && mixed % 23 == 1) {
                     colour = t.missed;
                 }
-                painter.fillRect(QRectF(corner.x() + column * cell, corner.y() + row * cell, cell + 0.1, cell + 0.1), colour);
+                painter.fillRect(QRectF(corner.x() + column * cell, corner.y() + row * cell, cell + 0.1, cell + 0.1),
+                                 colour);
             }
         }
     }
@@ -91,13 +107,16 @@ private:
             painter.drawRoundedRect(box, 4, 4);
             const QString words = QString::fromStdString(displayName(kAll[index]));
             const QSizeF chip = chipSize(words);
-            paintChip(painter, QRectF(QPointF(box.center().x() - std::min(chip.width(), wide - 6) / 2, box.top() + 9), QSizeF(std::min(chip.width(), wide - 6), chip.height())),
+            paintChip(painter,
+                      QRectF(QPointF(box.center().x() - std::min(chip.width(), wide - 6) / 2, box.top() + 9),
+                             QSizeF(std::min(chip.width(), wide - 6), chip.height())),
                       words, t, kAll[index]);
             painter.setPen(Qt::NoPen);
             painter.setBrush(t.grid);
             constexpr double kLengths[] = {0.78, 0.5, 0.66};
             for (int line = 0; line < 3; ++line) {
-                painter.drawRoundedRect(QRectF(box.left() + 8, box.top() + 38 + 16 * line, (wide - 16) * kLengths[line], 7), 3, 3);
+                painter.drawRoundedRect(
+                    QRectF(box.left() + 8, box.top() + 38 + 16 * line, (wide - 16) * kLengths[line], 7), 3, 3);
             }
         }
     }
@@ -114,7 +133,8 @@ private:
             paintIcon(painter, QRectF(box.left() + 10, box.center().y() - 7, 14, 14), Icon::Folder, t.text2, t.panel);
             painter.setPen(Qt::NoPen);
             painter.setBrush(t.grid);
-            painter.drawRoundedRect(QRectF(box.left() + 34, box.center().y() - 4, box.width() * kLengths[row], 8), 4, 4);
+            painter.drawRoundedRect(QRectF(box.left() + 34, box.center().y() - 4, box.width() * kLengths[row], 8), 4,
+                                    4);
             curve(painter, QRectF(box.right() - 52, box.top() + 6, 42, 16), familyColour(kRows[row], t), 6, 0.05);
         }
     }
@@ -130,7 +150,8 @@ QLabel *label(const QString &text, const char *role, QWidget *parent, bool wrap 
     return label;
 }
 
-QFrame *card(const char *name, Picture picture, const QString &title, const QString &words, QLabel *foot, QPushButton *button, QWidget *parent)
+QFrame *card(const char *name, Picture picture, const QString &title, const QString &words, QLabel *foot,
+             QPushButton *button, QWidget *parent)
 {
     auto *frame = new QFrame(parent);
     frame->setObjectName(QLatin1String(name));
@@ -191,7 +212,10 @@ QWidget *keyHint(const QString &keys, const QString &words, QWidget *parent)
 
 } // namespace
 
-FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFrame(this)), m_demoSize(new QLabel)
+FirstRunPage::FirstRunPage(QWidget *parent)
+    : QWidget(parent)
+    , m_notice(new QFrame(this))
+    , m_demoSize(new QLabel)
 {
     setObjectName(QStringLiteral("pageFirstRun"));
     setRole(this, "page");
@@ -211,29 +235,42 @@ FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFra
 
     auto *cards = new QHBoxLayout;
     cards->setSpacing(20);
-    cards->addWidget(card("demoCard", Picture::Demo, QStringLiteral("Run the two-minute demo"),
-                          QStringLiteral("Trains all four families side by side on a generated recall task. Curves, indexer heatmaps and "
-                                         "selection masks update as it learns."),
-                          m_demoSize, demo, this), 4);
+    cards->addWidget(
+        card("demoCard", Picture::Demo, QStringLiteral("Run the two-minute demo"),
+             QStringLiteral(
+                 "Trains all four families side by side on a generated recall task. Curves, indexer heatmaps and "
+                 "selection masks update as it learns."),
+             m_demoSize, demo, this),
+        4);
     cards->addWidget(card("presetCard", Picture::Families, QStringLiteral("New experiment from preset"),
-                          QStringLiteral("Pick a family and a size, add a text file and seeds, and queue the runs. Every field is checked before you start."),
-                          new QLabel(QStringLiteral("Classic, DSA, MHLA, MHLA+DSA")), preset, this), 4);
-    cards->addWidget(card("openCard", Picture::Folders, QStringLiteral("Open runs"),
-                          QStringLiteral("Open a run folder or the folder of an experiment. You can also drop it on this window."),
-                          new QLabel(QStringLiteral("Run folders, also of a run that is still going")), open, this), 4);
+                          QStringLiteral("Pick a family and a size, add a text file and seeds, and queue the runs. "
+                                         "Every field is checked before you start."),
+                          new QLabel(QStringLiteral("Classic, DSA, MHLA, MHLA+DSA")), preset, this),
+                     4);
+    cards->addWidget(
+        card("openCard", Picture::Folders, QStringLiteral("Open runs"),
+             QStringLiteral("Open a run folder or the folder of an experiment. You can also drop it on this window."),
+             new QLabel(QStringLiteral("Run folders, also of a run that is still going")), open, this),
+        4);
 
     setRole(m_notice, "info");
     auto *noticeLayout = new QVBoxLayout(m_notice);
     noticeLayout->setContentsMargins(16, 9, 16, 9);
     noticeLayout->setSpacing(1);
-    noticeLayout->addWidget(label(QStringLiteral("No CUDA device found. Everything works on the CPU, only slower."), "heading", m_notice));
-    noticeLayout->addWidget(label(QStringLiteral("The demo and presets up to 3 M parameters are quick here."), "sub", m_notice));
+    noticeLayout->addWidget(
+        label(QStringLiteral("No CUDA device found. Everything works on the CPU, only slower."), "heading", m_notice));
+    noticeLayout->addWidget(
+        label(QStringLiteral("The demo and presets up to 3 M parameters are quick here."), "sub", m_notice));
     m_notice->hide();
 
     auto *keys = new QHBoxLayout;
     keys->setSpacing(4);
-    constexpr std::pair<const char *, const char *> kKeys[] = {{"Ctrl+1 … 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
-                                                               {"F6", "pause or resume"}, {"[  and  ]", "previous, next snapshot"}, {"F1", "all shortcuts"}};
+    constexpr std::pair<const char *, const char *> kKeys[] = {{"Ctrl+1 … 2", "switch page"},
+                                                               {"Ctrl+N", "new experiment"},
+                                                               {"Ctrl+Return", "start the queue"},
+                                                               {"F6", "pause or resume"},
+                                                               {"[  and  ]", "previous, next snapshot"},
+                                                               {"F1", "all shortcuts"}};
     for (const auto &[cap, words] : kKeys) {
         keys->addWidget(keyHint(QString::fromUtf8(cap), QString::fromUtf8(words), this));
     }
@@ -243,7 +280,8 @@ FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFra
     column->setSpacing(0);
     auto *heading = label(QStringLiteral("Train sparse attention, and see what it selects"), "display", this);
     heading->setAlignment(Qt::AlignCenter);
-    auto *hint = label(QStringLiteral("Start with one of these. You can do all of it later from the toolbar."), "sub", this);
+    auto *hint =
+        label(QStringLiteral("Start with one of these. You can do all of it later from the toolbar."), "sub", this);
     hint->setAlignment(Qt::AlignCenter);
     column->addStretch(3);
     column->addWidget(heading);
@@ -268,14 +306,8 @@ FirstRunPage::FirstRunPage(QWidget *parent) : QWidget(parent), m_notice(new QFra
     layout->addStretch(1);
 }
 
-void FirstRunPage::setCpuOnly(bool cpuOnly)
-{
-    m_notice->setVisible(cpuOnly);
-}
+void FirstRunPage::setCpuOnly(bool cpuOnly) { m_notice->setVisible(cpuOnly); }
 
-void FirstRunPage::setDemoSize(const QString &words)
-{
-    m_demoSize->setText(words);
-}
+void FirstRunPage::setDemoSize(const QString &words) { m_demoSize->setText(words); }
 
 } // namespace sparsescope

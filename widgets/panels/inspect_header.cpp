@@ -44,9 +44,13 @@ QString titleOf(const RunData &run)
 } // namespace
 
 InspectHeader::InspectHeader(ViewState *viewState, QWidget *parent)
-    : QWidget(parent), m_viewState(viewState), m_run(combo("inspectRunCombo", QStringLiteral("Run"), this))
-    , m_layer(combo("layerCombo", QStringLiteral("Layer"), this)), m_map(combo("mapCombo", QStringLiteral("Map"), this))
-    , m_probe(makeLabel({}, "sub", this)), m_log(new QPushButton(QStringLiteral("log"), this))
+    : QWidget(parent)
+    , m_viewState(viewState)
+    , m_run(combo("inspectRunCombo", QStringLiteral("Run"), this))
+    , m_layer(combo("layerCombo", QStringLiteral("Layer"), this))
+    , m_map(combo("mapCombo", QStringLiteral("Map"), this))
+    , m_probe(makeLabel({}, "sub", this))
+    , m_log(new QPushButton(QStringLiteral("log"), this))
     , m_linear(new QPushButton(QStringLiteral("linear"), this))
 {
     m_run->setMinimumWidth(150);
@@ -131,10 +135,7 @@ void InspectHeader::setRunIndex(int index)
     m_run->setCurrentIndex(index);
 }
 
-void InspectHeader::retitle(int index, const RunData &run)
-{
-    m_run->setItemText(index, titleOf(run));
-}
+void InspectHeader::retitle(int index, const RunData &run) { m_run->setItemText(index, titleOf(run)); }
 
 void InspectHeader::moveLayer(int by)
 {

@@ -26,7 +26,7 @@ public:
     void setRuns(const std::vector<RunData *> &runs);
     /// A run that came later, chosen at once.
     void addRun(const RunData &run);
-    void setRunIndex(int index);       ///< -1: none; says nothing
+    void setRunIndex(int index); ///< -1: none; says nothing
     /// The state of a run stands in its title.
     void retitle(int index, const RunData &run);
     /// Offers the layers and maps of this snapshot, and shows which ones the picture has.
@@ -34,7 +34,7 @@ public:
     void moveLayer(int by);
 
 Q_SIGNALS:
-    void runChosen(int index);         ///< by hand
+    void runChosen(int index); ///< by hand
 
 private:
     QWidget *makeScaleSwitch();

@@ -22,7 +22,9 @@
 namespace sparsescope {
 
 InspectPage::InspectPage(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QWidget(parent), m_viewState(viewState), m_hoverState(hoverState)
+    : QWidget(parent)
+    , m_viewState(viewState)
+    , m_hoverState(hoverState)
     , m_mapWorker(
           this, [this](const MapRequest &request) { return m_maker.make(request); },
           [this](std::shared_ptr<const LayerPicture> picture) { pictureReady(std::move(picture)); },
@@ -179,10 +181,7 @@ void InspectPage::followNewest()
     }
 }
 
-std::int64_t InspectPage::stepShown() const
-{
-    return shownStep(m_run, m_viewState->view());
-}
+std::int64_t InspectPage::stepShown() const { return shownStep(m_run, m_viewState->view()); }
 
 void InspectPage::viewChanged()
 {
@@ -229,7 +228,7 @@ void InspectPage::refreshPicture()
     if (const std::int64_t before = stepBefore(m_run, step); before >= 0) {
         request.previous = m_run->cachedSnapshot(before);
         if (!request.previous && m_previousAsked != before) {
-            m_previousAsked = before; // once: a file that cannot be read must not be asked for again and again
+            m_previousAsked = before;       // once: a file that cannot be read must not be asked for again and again
             m_run->requestSnapshot(before); // for the churn; the picture does not wait for it
         }
     }
@@ -251,7 +250,8 @@ void InspectPage::pictureReady(std::shared_ptr<const LayerPicture> picture)
     m_picture = std::move(picture);
     m_failure.clear();
     m_mapCard->setPicture(m_picture);
-    m_maskCard->setPicture(m_picture, m_run ? QString::fromStdString(displayName(m_run->config().model.family)) : QStringLiteral("Dense"));
+    m_maskCard->setPicture(m_picture, m_run ? QString::fromStdString(displayName(m_run->config().model.family))
+                                            : QStringLiteral("Dense"));
     if (m_asked == m_picture->request) {
         m_map->setLoading(false);
         m_maskCard->setLoading(false);
@@ -327,7 +327,8 @@ void InspectPage::showMessage()
                               over ? QStringLiteral("It ended before the first one was taken.")
                                    : QStringLiteral("The first one comes with the first steps of training."));
     } else {
-        m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("Reading snapshot %1").arg(countText(step)), {});
+        m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("Reading snapshot %1").arg(countText(step)),
+                              {});
     }
 }
 

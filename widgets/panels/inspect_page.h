@@ -65,7 +65,7 @@ private:
     void showMessage();
     void followNewest();
     void pickFirstQuery(const Snapshot &snapshot);
-    std::int64_t stepShown() const;    ///< -1: no snapshot
+    std::int64_t stepShown() const; ///< -1: no snapshot
 
     ViewState *m_viewState;
     HoverState *m_hoverState;
@@ -83,11 +83,11 @@ private:
     QStackedWidget *m_body = nullptr;
     MessageView *m_message = nullptr;
     MapCard *m_mapCard = nullptr;
-    IndexerHeatmap *m_map = nullptr;   ///< in its card
+    IndexerHeatmap *m_map = nullptr; ///< in its card
     QueryCard *m_queryCard = nullptr;
     MaskCard *m_maskCard = nullptr;
 
-    PictureMaker m_maker;              ///< used by the map worker's thread only
+    PictureMaker m_maker; ///< used by the map worker's thread only
     NewestWorker<MapRequest, LayerPicture> m_mapWorker;
     NewestWorker<RowRequest, RowAnswer> m_rowWorker;
 };

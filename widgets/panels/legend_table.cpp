@@ -55,7 +55,8 @@ public:
 
 const BandPoint *atOrBefore(const std::vector<BandPoint> &points, double step)
 {
-    const auto after = std::upper_bound(points.begin(), points.end(), step, [](double x, const BandPoint &p) { return x < p.x; });
+    const auto after =
+        std::upper_bound(points.begin(), points.end(), step, [](double x, const BandPoint &p) { return x < p.x; });
     return after == points.begin() ? nullptr : &*std::prev(after);
 }
 
@@ -75,12 +76,14 @@ QString bestText(const std::vector<double> &best)
     for (const double value : best) {
         squares += (value - mean) * (value - mean);
     }
-    return QStringLiteral("%1 ± %2").arg(lossText(mean), lossText(std::sqrt(squares / static_cast<double>(best.size() - 1))));
+    return QStringLiteral("%1 ± %2").arg(lossText(mean),
+                                         lossText(std::sqrt(squares / static_cast<double>(best.size() - 1))));
 }
 
 } // namespace
 
-LegendTable::LegendTable(QWidget *parent) : QTableWidget(0, ColumnCount, parent)
+LegendTable::LegendTable(QWidget *parent)
+    : QTableWidget(0, ColumnCount, parent)
 {
     setObjectName(QStringLiteral("lossLegend"));
     setAccessibleName(QStringLiteral("Loss legend"));
@@ -110,7 +113,8 @@ LegendTable::LegendTable(QWidget *parent) : QTableWidget(0, ColumnCount, parent)
     setGroups({}, std::nullopt, {});
 }
 
-void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<std::int64_t> cursor, const std::set<Family> &hidden)
+void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<std::int64_t> cursor,
+                            const std::set<Family> &hidden)
 {
     m_hidden = hidden;
     m_families.clear();
@@ -125,7 +129,8 @@ void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<
         if (validation != nullptr) {
             evaluation = std::max(evaluation.value_or(0), static_cast<std::int64_t>(validation->x));
         }
-        const QString texts[] = {QString::fromStdString(displayName(group.family)), train ? lossText(train->mean) : unknownText(),
+        const QString texts[] = {QString::fromStdString(displayName(group.family)),
+                                 train ? lossText(train->mean) : unknownText(),
                                  validation ? lossText(validation->mean) : unknownText(), bestText(group.best),
                                  QStringLiteral("%1 of %2").arg(group.reached).arg(group.runs.size())};
         for (int column = 0; column < ColumnCount; ++column) {
@@ -139,9 +144,10 @@ void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<
         item(static_cast<int>(row), Name)->setData(FamilyRole, static_cast<int>(group.family));
         item(static_cast<int>(row), Name)->setData(HiddenRole, hidden.count(group.family) > 0);
     }
-    setHorizontalHeaderLabels({QString(), cursor ? QStringLiteral("Train at %1").arg(countText(*cursor)) : QStringLiteral("Train, newest"),
-                               evaluation ? QStringLiteral("Val at %1").arg(countText(*evaluation)) : QStringLiteral("Val"),
-                               QStringLiteral("Best val"), QStringLiteral("Seeds")});
+    setHorizontalHeaderLabels(
+        {QString(), cursor ? QStringLiteral("Train at %1").arg(countText(*cursor)) : QStringLiteral("Train, newest"),
+         evaluation ? QStringLiteral("Val at %1").arg(countText(*evaluation)) : QStringLiteral("Val"),
+         QStringLiteral("Best val"), QStringLiteral("Seeds")});
     setFixedHeight(horizontalHeader()->sizeHint().height() + kRowHeight * std::max(1, rowCount()) + 6);
 }
 

@@ -21,7 +21,8 @@ class LegendTable : public QTableWidget {
 public:
     explicit LegendTable(QWidget *parent = nullptr);
 
-    void setGroups(const std::vector<LossGroup> &groups, std::optional<std::int64_t> cursor, const std::set<Family> &hidden);
+    void setGroups(const std::vector<LossGroup> &groups, std::optional<std::int64_t> cursor,
+                   const std::set<Family> &hidden);
 
 Q_SIGNALS:
     void hiddenChanged(const std::set<sparsescope::Family> &hidden);

@@ -19,10 +19,14 @@ namespace {
 QString levelWord(LogLevel level)
 {
     switch (level) {
-    case LogLevel::Info: return QStringLiteral("Info");
-    case LogLevel::Check: return QStringLiteral("Check");
-    case LogLevel::Saved: return QStringLiteral("Saved");
-    case LogLevel::Error: return QStringLiteral("Error");
+    case LogLevel::Info:
+        return QStringLiteral("Info");
+    case LogLevel::Check:
+        return QStringLiteral("Check");
+    case LogLevel::Saved:
+        return QStringLiteral("Saved");
+    case LogLevel::Error:
+        return QStringLiteral("Error");
     }
     return {};
 }
@@ -30,17 +34,24 @@ QString levelWord(LogLevel level)
 QColor levelColour(LogLevel level, const Tokens &t)
 {
     switch (level) {
-    case LogLevel::Info: return t.hint;
-    case LogLevel::Check: return t.check;
-    case LogLevel::Saved: return t.passed;
-    case LogLevel::Error: return t.failed;
+    case LogLevel::Info:
+        return t.hint;
+    case LogLevel::Check:
+        return t.check;
+    case LogLevel::Saved:
+        return t.passed;
+    case LogLevel::Error:
+        return t.failed;
     }
     return t.text;
 }
 
 } // namespace
 
-LogPanel::LogPanel(QWidget *parent) : QWidget(parent), m_view(new QPlainTextEdit(this)), m_filter(new QComboBox(this))
+LogPanel::LogPanel(QWidget *parent)
+    : QWidget(parent)
+    , m_view(new QPlainTextEdit(this))
+    , m_filter(new QComboBox(this))
 {
     m_view->setObjectName(QStringLiteral("logView"));
     m_view->setAccessibleName(QStringLiteral("Log"));
@@ -64,18 +75,23 @@ LogPanel::LogPanel(QWidget *parent) : QWidget(parent), m_view(new QPlainTextEdit
 bool LogPanel::shown(const Line &line) const
 {
     const LogLevel level = line.record.level;
-    return m_filter->currentIndex() == 0 || level == LogLevel::Error || (m_filter->currentIndex() == 1 && level == LogLevel::Check);
+    return m_filter->currentIndex() == 0 || level == LogLevel::Error ||
+           (m_filter->currentIndex() == 1 && level == LogLevel::Check);
 }
 
 QString LogPanel::html(const Line &line) const
 {
     const Tokens &t = currentTokens();
-    const QDateTime at = QDateTime::fromSecsSinceEpoch(static_cast<qint64>(line.record.wall), m_utc ? Qt::UTC : Qt::LocalTime);
+    const QDateTime at =
+        QDateTime::fromSecsSinceEpoch(static_cast<qint64>(line.record.wall), m_utc ? Qt::UTC : Qt::LocalTime);
     const QString level = levelWord(line.record.level);
-    const QString words = (line.run.isEmpty() ? QString() : line.run + QStringLiteral(": ")) + QString::fromStdString(line.record.text);
-    return QStringLiteral("<span style=\"color:%1\">%2</span>&nbsp;&nbsp;<span style=\"color:%3\">%4</span>%5&nbsp;&nbsp;%6")
+    const QString words =
+        (line.run.isEmpty() ? QString() : line.run + QStringLiteral(": ")) + QString::fromStdString(line.record.text);
+    return QStringLiteral(
+               "<span style=\"color:%1\">%2</span>&nbsp;&nbsp;<span style=\"color:%3\">%4</span>%5&nbsp;&nbsp;%6")
         .arg(t.hint.name(), at.toString(QStringLiteral("HH:mm:ss")), levelColour(line.record.level, t).name(), level,
-             QStringLiteral("&nbsp;").repeated(5 - level.size()), words.toHtmlEscaped().replace(QLatin1Char('\n'), QLatin1Char(' ')));
+             QStringLiteral("&nbsp;").repeated(5 - level.size()),
+             words.toHtmlEscaped().replace(QLatin1Char('\n'), QLatin1Char(' ')));
 }
 
 void LogPanel::append(const LogRecord &record, const QString &run)
@@ -83,8 +99,10 @@ void LogPanel::append(const LogRecord &record, const QString &run)
     if (m_lines.size() >= kLines) {
         m_lines.erase(m_lines.begin(), m_lines.begin() + kLines / 10);
     }
-    if (!m_lines.empty() && record.wall < m_lines.back().record.wall) { // several stored runs: lines by time, whoever wrote them
-        const auto later = std::upper_bound(m_lines.begin(), m_lines.end(), record.wall, [](double wall, const Line &line) { return wall < line.record.wall; });
+    if (!m_lines.empty() &&
+        record.wall < m_lines.back().record.wall) { // several stored runs: lines by time, whoever wrote them
+        const auto later = std::upper_bound(m_lines.begin(), m_lines.end(), record.wall,
+                                            [](double wall, const Line &line) { return wall < line.record.wall; });
         m_lines.insert(later, {record, run});
         m_rebuild.start();
         return;

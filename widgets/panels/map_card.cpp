@@ -10,7 +10,9 @@
 namespace sparsescope {
 
 MapCard::MapCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QFrame(parent), m_title(makeLabel({}, "heading", this)), m_notice(makeLabel({}, "failed", this))
+    : QFrame(parent)
+    , m_title(makeLabel({}, "heading", this))
+    , m_notice(makeLabel({}, "failed", this))
     , m_map(new IndexerHeatmap(viewState, hoverState, this))
 {
     setProperty("role", "card");

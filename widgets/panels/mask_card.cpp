@@ -13,9 +13,13 @@
 namespace sparsescope {
 
 MaskCard::MaskCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QFrame(parent), m_title(makeLabel({}, "sub", this)), m_notice(makeLabel({}, "failed", this))
-    , m_mask(new SelectionMaskView(viewState, hoverState, this)), m_statistics(new ValueList(Qt::Vertical, this))
-    , m_stack(new QStackedWidget(this)), m_message(new MessageView(this))
+    : QFrame(parent)
+    , m_title(makeLabel({}, "sub", this))
+    , m_notice(makeLabel({}, "failed", this))
+    , m_mask(new SelectionMaskView(viewState, hoverState, this))
+    , m_statistics(new ValueList(Qt::Vertical, this))
+    , m_stack(new QStackedWidget(this))
+    , m_message(new MessageView(this))
 {
     setProperty("role", "card");
     m_notice->setWordWrap(true);
@@ -61,38 +65,35 @@ void MaskCard::setPicture(std::shared_ptr<const LayerPicture> picture, const QSt
     }
     m_message->setMessage(MessageView::Mood::Info, QStringLiteral("This run has no indexer"),
                           QStringLiteral("%1 attention keeps every key. Its attention maps are shown; mask and "
-                                         "indexer maps are hidden.").arg(family));
+                                         "indexer maps are hidden.")
+                              .arg(family));
     m_stack->setCurrentIndex(1);
     m_title->clear();
     m_notice->hide();
 }
 
-void MaskCard::setRow(std::shared_ptr<const RowAnswer> row)
-{
-    m_mask->setRow(std::move(row));
-}
+void MaskCard::setRow(std::shared_ptr<const RowAnswer> row) { m_mask->setRow(std::move(row)); }
 
-void MaskCard::setLoading(bool loading)
-{
-    m_mask->setLoading(loading);
-}
+void MaskCard::setLoading(bool loading) { m_mask->setLoading(loading); }
 
 void MaskCard::showLayer(const LayerPicture &picture)
 {
     const Snapshot &snapshot = *picture.request.snapshot;
     m_stack->setCurrentIndex(0);
     const int heads = picture.layer().heads;
-    m_title->setText(snapshot.sparse
-                         ? QStringLiteral("Layer %1 · one mask for all %2 attention heads").arg(picture.layer().layer).arg(heads)
-                         : QStringLiteral("Layer %1 · attention is still dense: what the indexer would keep")
-                               .arg(picture.layer().layer));
+    m_title->setText(
+        snapshot.sparse
+            ? QStringLiteral("Layer %1 · one mask for all %2 attention heads").arg(picture.layer().layer).arg(heads)
+            : QStringLiteral("Layer %1 · attention is still dense: what the indexer would keep")
+                  .arg(picture.layer().layer));
     m_notice->setVisible(picture.futureSelected > 0);
     if (picture.futureSelected > 0) {
         const std::int64_t length = snapshot.length();
-        m_notice->setText(QStringLiteral("Future keys were selected: %1 of %2 future pairs, first at query %3. They are "
-                                         "drawn in magenta. Losses from this run are not comparable.")
-                              .arg(countText(picture.futureSelected), countText(length * (length - 1) / 2))
-                              .arg(picture.firstFaultyQuery));
+        m_notice->setText(
+            QStringLiteral("Future keys were selected: %1 of %2 future pairs, first at query %3. They are "
+                           "drawn in magenta. Losses from this run are not comparable.")
+                .arg(countText(picture.futureSelected), countText(length * (length - 1) / 2))
+                .arg(picture.firstFaultyQuery));
     }
     showStatistics(picture.metrics.value_or(SelectionMetrics{}));
 }

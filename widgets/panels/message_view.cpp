@@ -15,7 +15,10 @@ constexpr int kSignSize = 26, kTextWidth = 380;
 } // namespace
 
 MessageView::MessageView(QWidget *parent)
-    : QWidget(parent), m_sign(new QLabel(this)), m_title(new QLabel(this)), m_text(new QLabel(this))
+    : QWidget(parent)
+    , m_sign(new QLabel(this))
+    , m_title(new QLabel(this))
+    , m_text(new QLabel(this))
 {
     m_title->setProperty("role", "title");
     m_text->setProperty("role", "sub");

@@ -51,12 +51,18 @@ constexpr MetricWords kMetrics[] = {
 QString valueText(double value, Form form)
 {
     switch (form) {
-    case Form::Nats: return lossText(value);
-    case Form::Share: return lossText(100 * value).chopped(2);
-    case Form::Plain: return significantText(value);
-    case Form::Bytes: return QString::number(value / 1e9, 'f', 2);
-    case Form::Tokens: return significantText(value / 1e3);
-    case Form::PerSecond: return value > 0 ? significantText(1 / value) : unknownText();
+    case Form::Nats:
+        return lossText(value);
+    case Form::Share:
+        return lossText(100 * value).chopped(2);
+    case Form::Plain:
+        return significantText(value);
+    case Form::Bytes:
+        return QString::number(value / 1e9, 'f', 2);
+    case Form::Tokens:
+        return significantText(value / 1e3);
+    case Form::PerSecond:
+        return value > 0 ? significantText(1 / value) : unknownText();
     }
     return unknownText();
 }
@@ -65,11 +71,13 @@ QString valueText(double value, Form form)
 
 QString metricText(const std::string &metric)
 {
-    const auto found = std::find_if(std::begin(kMetrics), std::end(kMetrics), [&](const MetricWords &m) { return metric == m.metric; });
+    const auto found = std::find_if(std::begin(kMetrics), std::end(kMetrics),
+                                    [&](const MetricWords &m) { return metric == m.metric; });
     return found == std::end(kMetrics) ? QString::fromStdString(metric) : QString::fromUtf8(found->label);
 }
 
-MetricsPanel::MetricsPanel(QWidget *parent) : QWidget(parent)
+MetricsPanel::MetricsPanel(QWidget *parent)
+    : QWidget(parent)
 {
     setObjectName(QStringLiteral("metricsList"));
     setAccessibleName(QStringLiteral("Metrics"));
@@ -98,7 +106,8 @@ void MetricsPanel::update()
     for (const MetricWords &words : kMetrics) {
         const auto value = m_run ? m_run->last(words.metric) : std::nullopt;
         if (value) {
-            m_rows.push_back({words.metric, QString::fromUtf8(words.label), valueText(*value, words.form), QString::fromUtf8(words.unit), words.ruleAbove});
+            m_rows.push_back({words.metric, QString::fromUtf8(words.label), valueText(*value, words.form),
+                              QString::fromUtf8(words.unit), words.ruleAbove});
         }
     }
     if (before != m_rows.size()) {
@@ -130,12 +139,14 @@ void MetricsPanel::paintEvent(QPaintEvent *)
     painter.fillRect(rect(), t.panel);
     painter.setPen(t.text2);
     painter.setFont(uiFont(12, QFont::DemiBold));
-    const QString title = m_run ? QStringLiteral("%1, step %2").arg(m_title, countText(m_run->step())) : QStringLiteral("No run selected");
+    const QString title = m_run ? QStringLiteral("%1, step %2").arg(m_title, countText(m_run->step()))
+                                : QStringLiteral("No run selected");
     painter.drawText(QRect(10, 8, width() - 20, 20), Qt::AlignLeft | Qt::AlignVCenter, title);
     if (m_run && m_rows.empty()) {
         painter.setFont(uiFont(12));
         painter.setPen(t.hint);
-        painter.drawText(QRect(10, kTop, width() - 20, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("No values yet"));
+        painter.drawText(QRect(10, kTop, width() - 20, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter,
+                         QStringLiteral("No values yet"));
     }
     for (std::size_t index = 0; index < m_rows.size(); ++index) {
         const Row &row = m_rows[index];
@@ -150,14 +161,16 @@ void MetricsPanel::paintEvent(QPaintEvent *)
         const QRect words = box.adjusted(10, 0, trend ? -188 : -128, 0);
         painter.setFont(uiFont(12));
         painter.setPen(t.text);
-        painter.drawText(words, Qt::AlignLeft | Qt::AlignVCenter, painter.fontMetrics().elidedText(row.label, Qt::ElideRight, words.width()));
+        painter.drawText(words, Qt::AlignLeft | Qt::AlignVCenter,
+                         painter.fontMetrics().elidedText(row.label, Qt::ElideRight, words.width()));
         painter.setFont(monoFont(13));
         painter.drawText(box.adjusted(0, 0, -62, 0), Qt::AlignRight | Qt::AlignVCenter, row.value);
         painter.setFont(uiFont(12));
         painter.setPen(t.text2);
         painter.drawText(QRect(width() - 56, box.top(), 56, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, row.unit);
         if (trend) {
-            paintSparkline(painter, QRectF(width() - 182, box.top() + 6, 56, kRowHeight - 12), m_run->series(row.metric), t.text2, 1.2);
+            paintSparkline(painter, QRectF(width() - 182, box.top() + 6, 56, kRowHeight - 12),
+                           m_run->series(row.metric), t.text2, 1.2);
         }
     }
 }

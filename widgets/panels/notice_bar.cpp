@@ -20,20 +20,29 @@ constexpr int kMost = 3;
 /// Tinted ground and sign of its kind, in the colours of the theme that is on.
 class Bar : public QFrame {
 public:
-    Bar(NoticeBar::Kind kind, QWidget *parent) : QFrame(parent), m_kind(kind) {}
+    Bar(NoticeBar::Kind kind, QWidget *parent)
+        : QFrame(parent)
+        , m_kind(kind)
+    {}
 
 protected:
     void paintEvent(QPaintEvent *) override
     {
         const Tokens &t = currentTokens();
-        const QColor ink = m_kind == NoticeBar::Kind::Failed ? t.failed : m_kind == NoticeBar::Kind::Check ? t.check : t.accent;
-        const QColor ground = m_kind == NoticeBar::Kind::Failed ? t.failedTint : m_kind == NoticeBar::Kind::Check ? t.checkTint : t.infoTint;
+        const QColor ink = m_kind == NoticeBar::Kind::Failed  ? t.failed
+                           : m_kind == NoticeBar::Kind::Check ? t.check
+                                                              : t.accent;
+        const QColor ground = m_kind == NoticeBar::Kind::Failed  ? t.failedTint
+                              : m_kind == NoticeBar::Kind::Check ? t.checkTint
+                                                                 : t.infoTint;
         QPainter painter(this);
         painter.setRenderHint(QPainter::Antialiasing);
         painter.setPen(ink);
         painter.setBrush(ground);
         painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
-        const Icon sign = m_kind == NoticeBar::Kind::Failed ? Icon::Failed : m_kind == NoticeBar::Kind::Check ? Icon::Check : Icon::Info;
+        const Icon sign = m_kind == NoticeBar::Kind::Failed  ? Icon::Failed
+                          : m_kind == NoticeBar::Kind::Check ? Icon::Check
+                                                             : Icon::Info;
         paintIcon(painter, QRectF(14, height() / 2.0 - 8, 16, 16), sign, ink, ground);
     }
 
@@ -43,7 +52,9 @@ private:
 
 } // namespace
 
-NoticeBar::NoticeBar(QWidget *parent) : QWidget(parent), m_layout(new QVBoxLayout(this))
+NoticeBar::NoticeBar(QWidget *parent)
+    : QWidget(parent)
+    , m_layout(new QVBoxLayout(this))
 {
     setObjectName(QStringLiteral("noticeBar"));
     setAccessibleName(QStringLiteral("Notices"));
@@ -52,7 +63,8 @@ NoticeBar::NoticeBar(QWidget *parent) : QWidget(parent), m_layout(new QVBoxLayou
     hide();
 }
 
-void NoticeBar::post(const QString &id, Kind kind, const QString &cause, const QString &consequence, std::vector<Remedy> remedies)
+void NoticeBar::post(const QString &id, Kind kind, const QString &cause, const QString &consequence,
+                     std::vector<Remedy> remedies)
 {
     remove(id);
     auto *bar = new Bar(kind, this);
@@ -95,7 +107,8 @@ void NoticeBar::post(const QString &id, Kind kind, const QString &cause, const Q
 
 void NoticeBar::remove(const QString &id)
 {
-    const auto found = std::find_if(m_bars.begin(), m_bars.end(), [&](const QFrame *bar) { return bar->property("noticeId") == id; });
+    const auto found =
+        std::find_if(m_bars.begin(), m_bars.end(), [&](const QFrame *bar) { return bar->property("noticeId") == id; });
     if (found != m_bars.end()) {
         (*found)->hide();
         (*found)->deleteLater();
@@ -104,9 +117,6 @@ void NoticeBar::remove(const QString &id)
     }
 }
 
-QString NoticeBar::newest() const
-{
-    return m_bars.empty() ? QString() : m_bars.front()->accessibleName();
-}
+QString NoticeBar::newest() const { return m_bars.empty() ? QString() : m_bars.front()->accessibleName(); }
 
 } // namespace sparsescope

@@ -23,7 +23,8 @@ public:
     explicit NoticeBar(QWidget *parent = nullptr);
 
     /// A notice of the same `id` takes the place of the earlier one. Every notice can be closed.
-    void post(const QString &id, Kind kind, const QString &cause, const QString &consequence, std::vector<Remedy> remedies = {});
+    void post(const QString &id, Kind kind, const QString &cause, const QString &consequence,
+              std::vector<Remedy> remedies = {});
     void remove(const QString &id);
     int count() const { return static_cast<int>(m_bars.size()); }
     /// Cause of the newest notice, for tests.
@@ -31,7 +32,7 @@ public:
 
 private:
     QVBoxLayout *m_layout;
-    std::vector<QFrame *> m_bars;      ///< newest first
+    std::vector<QFrame *> m_bars; ///< newest first
 };
 
 } // namespace sparsescope

@@ -19,7 +19,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kContextTokens = 14;     // before the query, and half of it after
+constexpr int kContextTokens = 14; // before the query, and half of it after
 
 /// Words as they read in running text: spaces kept, line ends as pilcrows.
 QString runningText(const Snapshot &snapshot, int from, int to)
@@ -35,10 +35,14 @@ QString runningText(const Snapshot &snapshot, int from, int to)
 } // namespace
 
 QueryCard::QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QFrame(parent), m_viewState(viewState), m_text(makeLabel({}, "title", this)), m_context(makeLabel({}, "mono", this))
+    : QFrame(parent)
+    , m_viewState(viewState)
+    , m_text(makeLabel({}, "title", this))
+    , m_context(makeLabel({}, "mono", this))
     , m_up(makeArrow("queryUp", QStringLiteral("Previous query"), Icon::Up, -1))
     , m_down(makeArrow("queryDown", QStringLiteral("Next query"), Icon::Down, 1))
-    , m_statistics(new ValueList(Qt::Horizontal, this)), m_tokens(new TokenStrip(viewState, hoverState, this))
+    , m_statistics(new ValueList(Qt::Horizontal, this))
+    , m_tokens(new TokenStrip(viewState, hoverState, this))
     , m_legend(new StateLegend(Qt::Horizontal, this))
 {
     setProperty("role", "card");
@@ -93,10 +97,7 @@ void QueryCard::setQueryBy(int rows)
     }
 }
 
-void QueryCard::setSnapshot(std::shared_ptr<const Snapshot> snapshot)
-{
-    m_tokens->setSnapshot(std::move(snapshot));
-}
+void QueryCard::setSnapshot(std::shared_ptr<const Snapshot> snapshot) { m_tokens->setSnapshot(std::move(snapshot)); }
 
 void QueryCard::setRow(std::shared_ptr<const RowAnswer> row)
 {
@@ -118,10 +119,12 @@ void QueryCard::showRow()
     m_text->setText(QStringLiteral("Query %1%2").arg(t).arg(word));
     const Tokens &c = currentTokens();
     m_context->setText(
-        QStringLiteral("<span style='color:%1;white-space:pre'>in %2</span><span style='background:%3;color:%4;white-space:pre'>%5"
-                       "</span><span style='color:%6;white-space:pre'>%7</span>")
+        QStringLiteral(
+            "<span style='color:%1;white-space:pre'>in %2</span><span style='background:%3;color:%4;white-space:pre'>%5"
+            "</span><span style='color:%6;white-space:pre'>%7</span>")
             .arg(c.text2.name(), runningText(snapshot, t - kContextTokens, t), c.text.name(), c.panel.name(),
-                 runningText(snapshot, t, t + 1), c.hint.name(), runningText(snapshot, t + 1, t + 1 + kContextTokens / 2)));
+                 runningText(snapshot, t, t + 1), c.hint.name(),
+                 runningText(snapshot, t + 1, t + 1 + kContextTokens / 2)));
     m_up->setEnabled(t > 0);
     m_down->setEnabled(t + 1 < snapshot.length());
     showStatistics();

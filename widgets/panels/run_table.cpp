@@ -46,13 +46,15 @@ public:
             painter->setPen(index.column() == RunTableModel::Name ? t.text : t.text2);
             const QRect box = option.rect.adjusted(6, 0, -8, 0);
             const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
-            painter->drawText(box, side | Qt::AlignVCenter, painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
+            painter->drawText(box, side | Qt::AlignVCenter,
+                              painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
         }
         painter->restore();
     }
 
 private:
-    static void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run, bool selected, const Tokens &t)
+    static void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run,
+                         bool selected, const Tokens &t)
     {
         switch (index.column()) {
         case RunTableModel::Name: {
@@ -64,13 +66,15 @@ private:
                     break;
                 }
                 const QRectF box(QPointF(left, rect.center().y() + 0.5 - size.height() / 2), size);
-                paintChip(painter, box, chips[chip], t, chip == 0 ? std::optional(run.config().model.family) : std::nullopt);
+                paintChip(painter, box, chips[chip], t,
+                          chip == 0 ? std::optional(run.config().model.family) : std::nullopt);
                 left += size.width() + 5;
             }
             break;
         }
         case RunTableModel::Trend:
-            paintSparkline(painter, QRectF(rect).adjusted(6, 8, -6, -7), run.series("train.loss"), familyColour(run.config().model.family, t));
+            paintSparkline(painter, QRectF(rect).adjusted(6, 8, -6, -7), run.series("train.loss"),
+                           familyColour(run.config().model.family, t));
             break;
         case RunTableModel::ValidationLoss:
             painter.setFont(monoFont(12));
@@ -80,9 +84,13 @@ private:
         case RunTableModel::State: {
             // Words of a state on the selected row need the selection's own text colour where the state has none of its own.
             const QColor colour = runStateColour(run.state(), t);
-            paintIcon(painter, QRectF(rect.left() + 4, rect.center().y() - 5.5, 13, 13), runStateIcon(run.state()), colour, selected ? t.selection : t.panel);
+            paintIcon(painter, QRectF(rect.left() + 4, rect.center().y() - 5.5, 13, 13), runStateIcon(run.state()),
+                      colour, selected ? t.selection : t.panel);
             painter.setFont(uiFont(12));
-            painter.setPen(run.state() == RunState::Failed || run.state() == RunState::Paused || run.state() == RunState::Interrupted ? colour : t.text);
+            painter.setPen(run.state() == RunState::Failed || run.state() == RunState::Paused ||
+                                   run.state() == RunState::Interrupted
+                               ? colour
+                               : t.text);
             painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
             const QVariant progress = index.data(RunTableModel::ProgressRole);
             if (progress.isValid()) {
@@ -104,7 +112,11 @@ private:
 } // namespace
 
 RunTable::RunTable(RunTableModel *model, QWidget *parent)
-    : QWidget(parent), m_model(model), m_proxy(new QSortFilterProxyModel(this)), m_view(new QTreeView(this)), m_filter(new QLineEdit(this))
+    : QWidget(parent)
+    , m_model(model)
+    , m_proxy(new QSortFilterProxyModel(this))
+    , m_view(new QTreeView(this))
+    , m_filter(new QLineEdit(this))
 {
     m_filter->setObjectName(QStringLiteral("runFilter"));
     m_filter->setAccessibleName(QStringLiteral("Filter"));
@@ -130,7 +142,8 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     header->setStretchLastSection(false);
     header->setSectionsMovable(false);
     header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
-    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, 54}, {RunTableModel::ValidationLoss, 60}, {RunTableModel::State, 90}};
+    constexpr std::pair<int, int> kWidths[] = {
+        {RunTableModel::Trend, 54}, {RunTableModel::ValidationLoss, 60}, {RunTableModel::State, 90}};
     for (const auto &[column, width] : kWidths) {
         header->setSectionResizeMode(column, QHeaderView::Fixed);
         header->resizeSection(column, width);
@@ -165,10 +178,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     });
 }
 
-RunData *RunTable::currentRun() const
-{
-    return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex()));
-}
+RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex())); }
 
 void RunTable::setCurrentRun(const RunData *run)
 {

@@ -19,9 +19,12 @@ std::pair<MapKind, int> mapShown(const LayerSnapshot &layer, const View &view)
         return {MapKind::Attention, -1};
     }
     switch (view.map) {
-    case MapKind::IndexScore: return {view.map, -1};
-    case MapKind::IndexTerm: return {view.map, std::clamp(view.head, 0, layer.indexHeads - 1)};
-    case MapKind::Attention: return {view.map, std::clamp(view.head, -1, layer.heads - 1)};
+    case MapKind::IndexScore:
+        return {view.map, -1};
+    case MapKind::IndexTerm:
+        return {view.map, std::clamp(view.head, 0, layer.indexHeads - 1)};
+    case MapKind::Attention:
+        return {view.map, std::clamp(view.head, -1, layer.heads - 1)};
     }
     return {MapKind::Attention, -1};
 }

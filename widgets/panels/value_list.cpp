@@ -5,9 +5,12 @@
 
 namespace sparsescope {
 
-ValueList::ValueList(Qt::Orientation orientation, QWidget *parent) : QWidget(parent), m_orientation(orientation)
+ValueList::ValueList(Qt::Orientation orientation, QWidget *parent)
+    : QWidget(parent)
+    , m_orientation(orientation)
 {
-    auto *layout = new QBoxLayout(orientation == Qt::Horizontal ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom, this);
+    auto *layout =
+        new QBoxLayout(orientation == Qt::Horizontal ? QBoxLayout::LeftToRight : QBoxLayout::TopToBottom, this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(orientation == Qt::Horizontal ? 16 : 3);
     if (orientation == Qt::Horizontal) {

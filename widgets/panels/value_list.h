@@ -23,7 +23,10 @@ public:
     QString text(const QString &name) const; ///< number shown beside a name; empty when there is none
 
 private:
-    struct Entry { QWidget *box; QLabel *name, *value; };
+    struct Entry {
+        QWidget *box;
+        QLabel *name, *value;
+    };
     Entry makeEntry();
 
     Qt::Orientation m_orientation;

@@ -35,7 +35,8 @@ std::vector<double> colourBarTicks(const ColourScale &scale)
         return {scale.low};
     }
     if (scale.logarithmic) {
-        for (int decade = static_cast<int>(std::floor(std::log10(scale.low))); std::pow(10, decade) <= scale.high; ++decade) {
+        for (int decade = static_cast<int>(std::floor(std::log10(scale.low))); std::pow(10, decade) <= scale.high;
+             ++decade) {
             for (const double digit : {1.0, 2.0, 5.0}) {
                 const double value = digit * std::pow(10, decade);
                 if (value >= scale.low * (1 - 1e-9) && value <= scale.high * (1 + 1e-9)) {

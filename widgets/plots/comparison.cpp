@@ -82,7 +82,8 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         if (!run->series("val.loss").empty()) {
             curves.push_back(run->series("val.loss"));
         }
-        const bool better = shown == nullptr || (config.model.family == Family::Sparse && shown->config().model.family != Family::Sparse);
+        const bool better = shown == nullptr ||
+                            (config.model.family == Family::Sparse && shown->config().model.family != Family::Sparse);
         if (better && isSparse(config.model.family) && !run->snapshotSteps().empty()) {
             shown = run;
         }
@@ -103,7 +104,8 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         comparison.snapshotRun = shown->id();
         comparison.snapshot = shown->cachedSnapshot(shown->snapshotSteps().back());
         if (!comparison.snapshot && readSnapshot) {
-            comparison.snapshot = std::make_shared<const Snapshot>(sparsescope::readSnapshot(snapshotFile(shown->folder(), shown->snapshotSteps().back())));
+            comparison.snapshot = std::make_shared<const Snapshot>(
+                sparsescope::readSnapshot(snapshotFile(shown->folder(), shown->snapshotSteps().back())));
         }
     }
     return comparison;

@@ -25,23 +25,24 @@ struct FamilyResult {
     Family family = Family::Classic;
     std::int64_t sequenceLength = 0;
     SeedValues loss, accuracy;
-    SeedValues recall, recallRecency, recallRandom;      ///< share of the needed keys (dense top-k) that is selected, by who selects
-    SeedValues placeRecall;                              ///< tasks: share of the answers' own places that is selected, best layer
-    SeedValues accuracyRecency, accuracyRandom;          ///< of the same weights with another selector
+    SeedValues recall, recallRecency,
+        recallRandom;       ///< share of the needed keys (dense top-k) that is selected, by who selects
+    SeedValues placeRecall; ///< tasks: share of the answers' own places that is selected, best layer
+    SeedValues accuracyRecency, accuracyRandom; ///< of the same weights with another selector
     SeedValues captured;
-    std::vector<BandPoint> validation;                   ///< over steps
+    std::vector<BandPoint> validation; ///< over steps
 };
 
 /// Everything the comparison shows, as values.
 struct Comparison {
     std::string experiment, question;
     std::vector<std::int64_t> lengths;
-    std::vector<FamilyResult> results;                   ///< by length, then family
+    std::vector<FamilyResult> results; ///< by length, then family
     std::int64_t steps = 0;
     int seeds = 0;
     std::optional<double> chanceLoss, chanceAccuracy;
-    bool task = false;                                   ///< the answers are known: accuracy and needed keys mean something
-    std::shared_ptr<const Snapshot> snapshot;            ///< of a sparse run, its newest
+    bool task = false;                        ///< the answers are known: accuracy and needed keys mean something
+    std::shared_ptr<const Snapshot> snapshot; ///< of a sparse run, its newest
     Family snapshotFamily = Family::Sparse;
     QString snapshotRun;
 };

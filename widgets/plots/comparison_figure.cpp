@@ -18,22 +18,22 @@ namespace {
 
 constexpr Family kFamilies[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
 
-QString familyText(Family family)
-{
-    return QString::fromStdString(displayName(family));
-}
+QString familyText(Family family) { return QString::fromStdString(displayName(family)); }
 
 QString meanText(const SeedValues &values, bool share)
 {
     const QString mean = share ? percentText(values.mean()) : lossText(values.mean());
     const auto std = values.std();
-    return std ? QStringLiteral("%1 ± %2").arg(mean, share ? QString::number(100 * *std, 'f', 1) : lossText(std)) : mean;
+    return std ? QStringLiteral("%1 ± %2").arg(mean, share ? QString::number(100 * *std, 'f', 1) : lossText(std))
+               : mean;
 }
 
 } // namespace
 
 ComparisonFigure::ComparisonFigure(Comparison comparison)
-    : m_comparison(std::move(comparison)), m_selection(selectionFigureOf(m_comparison)), m_curves(std::make_unique<SeriesPlot>())
+    : m_comparison(std::move(comparison))
+    , m_selection(selectionFigureOf(m_comparison))
+    , m_curves(std::make_unique<SeriesPlot>())
 {
     PlotContent content;
     content.yLabel = QStringLiteral("Validation loss (nats per token)");
@@ -49,7 +49,8 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
                 if (result.family == family && result.loss.mean()) {
                     const double x = static_cast<double>(result.sequenceLength);
                     curve.points.push_back({x, *result.loss.mean()});
-                    band.points.push_back({x, *result.loss.mean(), result.loss.std().value_or(std::nan("")), static_cast<int>(result.loss.values.size())});
+                    band.points.push_back({x, *result.loss.mean(), result.loss.std().value_or(std::nan("")),
+                                           static_cast<int>(result.loss.values.size())});
                 }
             }
             if (!curve.points.empty()) {
@@ -71,11 +72,13 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
         for (const BandPoint &point : result.validation) {
             points.push_back({point.x, point.mean});
         }
-        content.curves.push_back({familyText(result.family), result.family, std::move(points), 2, 1, false, result.validation.size() <= 40});
+        content.curves.push_back(
+            {familyText(result.family), result.family, std::move(points), 2, 1, false, result.validation.size() <= 40});
         content.bands.push_back({result.family, result.validation});
     }
     if (m_comparison.chanceLoss) {
-        content.lines.push_back({*m_comparison.chanceLoss, QStringLiteral("Chance: ") + lossText(m_comparison.chanceLoss)});
+        content.lines.push_back(
+            {*m_comparison.chanceLoss, QStringLiteral("Chance: ") + lossText(m_comparison.chanceLoss)});
     }
     m_curves->setContent(std::move(content));
 }
@@ -87,10 +90,7 @@ QString ComparisonFigure::figureTitle() const
     return QStringLiteral("Comparison, ") + QString::fromStdString(m_comparison.experiment);
 }
 
-QSizeF ComparisonFigure::figureSize() const
-{
-    return m_selection ? QSizeF(1320, 730) : QSizeF(1040, 620);
-}
+QSizeF ComparisonFigure::figureSize() const { return m_selection ? QSizeF(1320, 730) : QSizeF(1040, 620); }
 
 void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
 {
@@ -98,24 +98,30 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
     painter.fillRect(QRectF(QPointF(0, 0), size), t.panel);
     painter.setFont(uiFont(20, QFont::DemiBold));
     painter.setPen(t.text);
-    const QString question = m_comparison.question.empty() ? QString::fromStdString(m_comparison.experiment) : QString::fromStdString(m_comparison.question);
+    const QString question = m_comparison.question.empty() ? QString::fromStdString(m_comparison.experiment)
+                                                           : QString::fromStdString(m_comparison.question);
     // The question itself is the headline; what explains it stands below, smaller.
     const qsizetype mark = question.indexOf(QLatin1Char('?'));
     const QString headline = mark > 0 ? question.left(mark + 1) : question;
-    painter.drawText(QRectF(28, 18, size.width() - 56, 28), Qt::AlignLeft | Qt::AlignVCenter, painter.fontMetrics().elidedText(headline, Qt::ElideRight, static_cast<int>(size.width()) - 56));
+    painter.drawText(QRectF(28, 18, size.width() - 56, 28), Qt::AlignLeft | Qt::AlignVCenter,
+                     painter.fontMetrics().elidedText(headline, Qt::ElideRight, static_cast<int>(size.width()) - 56));
     QStringList facts{QString::fromStdString(m_comparison.experiment)};
     QStringList lengths;
     for (const std::int64_t length : m_comparison.lengths) {
         lengths << countText(length);
     }
-    facts << QStringLiteral("L = ") + lengths.join(QStringLiteral(", ")) << QStringLiteral("%1 steps").arg(countText(m_comparison.steps))
-          << (m_comparison.seeds == 1 ? QStringLiteral("one seed: no interval") : QStringLiteral("%1 seeds, mean ± std").arg(m_comparison.seeds));
+    facts << QStringLiteral("L = ") + lengths.join(QStringLiteral(", "))
+          << QStringLiteral("%1 steps").arg(countText(m_comparison.steps))
+          << (m_comparison.seeds == 1 ? QStringLiteral("one seed: no interval")
+                                      : QStringLiteral("%1 seeds, mean ± std").arg(m_comparison.seeds));
     painter.setFont(uiFont(12));
     painter.setPen(t.text2);
-    painter.drawText(QRectF(28, 48, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter, facts.join(QStringLiteral("  ·  ")));
+    painter.drawText(QRectF(28, 48, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter,
+                     facts.join(QStringLiteral("  ·  ")));
     if (mark > 0 && mark + 1 < question.size()) {
         painter.drawText(QRectF(28, 67, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter,
-                         painter.fontMetrics().elidedText(question.mid(mark + 1).trimmed(), Qt::ElideRight, static_cast<int>(size.width()) - 56));
+                         painter.fontMetrics().elidedText(question.mid(mark + 1).trimmed(), Qt::ElideRight,
+                                                          static_cast<int>(size.width()) - 56));
     }
 
     const double top = 104, bottom = size.height() - 22, gap = 32;
@@ -133,12 +139,15 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
 
 void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const Tokens &t) const
 {
-    paintHeading(painter, box, byLength() ? QStringLiteral("Final validation loss by length") : QStringLiteral("Validation loss while training"),
-            QStringLiteral("Lower is better. Line and marker: family."), t);
+    paintHeading(painter, box,
+                 byLength() ? QStringLiteral("Final validation loss by length")
+                            : QStringLiteral("Validation loss while training"),
+                 QStringLiteral("Lower is better. Line and marker: family."), t);
     double left = box.left();
     painter.setFont(uiFont(12, QFont::Medium));
     for (const Family family : kFamilies) {
-        const bool present = std::any_of(m_comparison.results.begin(), m_comparison.results.end(), [&](const FamilyResult &r) { return r.family == family; });
+        const bool present = std::any_of(m_comparison.results.begin(), m_comparison.results.end(),
+                                         [&](const FamilyResult &r) { return r.family == family; });
         if (!present) {
             continue;
         }
@@ -148,7 +157,8 @@ void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const T
         paintMarker(painter, QPointF(left + 12, box.top() + 52), 7, familyMarker(family), colour, t.panel);
         painter.setPen(t.text);
         const double width = painter.fontMetrics().horizontalAdvance(familyText(family));
-        painter.drawText(QRectF(left + 30, box.top() + 43, width + 4, 18), Qt::AlignLeft | Qt::AlignVCenter, familyText(family));
+        painter.drawText(QRectF(left + 30, box.top() + 43, width + 4, 18), Qt::AlignLeft | Qt::AlignVCenter,
+                         familyText(family));
         left += width + 48;
     }
     painter.save();
@@ -172,36 +182,46 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
             worst = std::max(worst, result.loss.mean().value_or(0));
         }
     }
-    const auto row = [&](const QString &label, const SeedValues &values, double full, bool share, const QColor &colour, bool hollow = false) {
+    const auto row = [&](const QString &label, const SeedValues &values, double full, bool share, const QColor &colour,
+                         bool hollow = false) {
         if (values.mean()) {
-            paintBar(painter, QRectF(box.left(), top, box.width(), kRow), label, *values.mean(), full, meanText(values, share), colour, hollow, t);
+            paintBar(painter, QRectF(box.left(), top, box.width(), kRow), label, *values.mean(), full,
+                     meanText(values, share), colour, hollow, t);
             top += kRow;
         }
     };
     if (m_comparison.task) {
         paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right") + at,
-                m_comparison.chanceAccuracy ? QStringLiteral("Share of the asked tokens. Dashed: guessing, %1.").arg(percentText(m_comparison.chanceAccuracy)) : QStringLiteral("Share of the asked tokens."), t);
+                     m_comparison.chanceAccuracy ? QStringLiteral("Share of the asked tokens. Dashed: guessing, %1.")
+                                                       .arg(percentText(m_comparison.chanceAccuracy))
+                                                 : QStringLiteral("Share of the asked tokens."),
+                     t);
         top += 42;
-        const auto rows = std::count_if(results.begin(), results.end(), [](const FamilyResult *r) { return r->accuracy.mean().has_value(); });
+        const auto rows = std::count_if(results.begin(), results.end(),
+                                        [](const FamilyResult *r) { return r->accuracy.mean().has_value(); });
         if (m_comparison.chanceAccuracy) { // under the bars, so that their numbers stay readable
-            paintChanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)), *m_comparison.chanceAccuracy, 1, t);
+            paintChanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)),
+                            *m_comparison.chanceAccuracy, 1, t);
         }
         for (const FamilyResult *result : results) {
             row(familyText(result->family), result->accuracy, 1, true, familyColour(result->family, t));
         }
         top += 18;
     } else {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Final validation loss") + at, QStringLiteral("Nats per token; bars start at 0."), t);
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Final validation loss") + at,
+                     QStringLiteral("Nats per token; bars start at 0."), t);
         top += 42;
         for (const FamilyResult *result : results) {
-            row(familyText(result->family), result->loss, std::max(worst, m_comparison.chanceLoss.value_or(0)), false, familyColour(result->family, t));
+            row(familyText(result->family), result->loss, std::max(worst, m_comparison.chanceLoss.value_or(0)), false,
+                familyColour(result->family, t));
         }
         top += 18;
     }
-    const bool needed = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
+    const bool needed =
+        std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
     if (needed) {
         paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found") + at,
-                QStringLiteral("Needed: the k keys that dense attention weighs most."), t);
+                     QStringLiteral("Needed: the k keys that dense attention weighs most."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             const QColor colour = familyColour(result->family, t);
@@ -211,10 +231,12 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
         }
         top += 18;
     }
-    const bool swapped = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->accuracyRandom.mean().has_value(); });
+    const bool swapped = std::any_of(results.begin(), results.end(),
+                                     [](const FamilyResult *r) { return r->accuracyRandom.mean().has_value(); });
     if (swapped && top + 42 + kRow < box.bottom()) {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right when others select") + at,
-                QStringLiteral("The same trained weights; only the selection is swapped."), t);
+        paintHeading(painter, QRectF(box.left(), top, box.width(), 36),
+                     QStringLiteral("Answers right when others select") + at,
+                     QStringLiteral("The same trained weights; only the selection is swapped."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             if (result->accuracyRandom.mean() && top + 3 * kRow <= box.bottom() + 1) {
@@ -224,15 +246,18 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
             }
         }
     } else if (!needed) {
-        const bool captured = std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->captured.mean().has_value(); });
+        const bool captured = std::any_of(results.begin(), results.end(),
+                                          [](const FamilyResult *r) { return r->captured.mean().has_value(); });
         if (captured) {
-            paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("How good is the selection?") + at,
-                    QStringLiteral("Attention mass captured: 0 is random keys, 1 the best possible."), t);
+            paintHeading(painter, QRectF(box.left(), top, box.width(), 36),
+                         QStringLiteral("How good is the selection?") + at,
+                         QStringLiteral("Attention mass captured: 0 is random keys, 1 the best possible."), t);
             top += 42;
             for (const FamilyResult *result : results) {
                 if (result->captured.mean()) {
-                    paintBar(painter, QRectF(box.left(), top, box.width(), kRow), familyText(result->family), *result->captured.mean(), 1, lossText(result->captured.mean()),
-                        familyColour(result->family, t), false, t);
+                    paintBar(painter, QRectF(box.left(), top, box.width(), kRow), familyText(result->family),
+                             *result->captured.mean(), 1, lossText(result->captured.mean()),
+                             familyColour(result->family, t), false, t);
                     top += kRow;
                 }
             }
@@ -244,21 +269,23 @@ QString ComparisonFigure::csv() const
 {
     QString text = QStringLiteral("family,sequence_length,metric,mean,std,n\n");
     for (const FamilyResult &result : m_comparison.results) {
-        const std::pair<const char *, const SeedValues *> metrics[] = {{"val.loss", &result.loss},
-                                                                       {"val.accuracy", &result.accuracy},
-                                                                       {"selection.recall", &result.recall},
-                                                                       {"selection.recall.recency", &result.recallRecency},
-                                                                       {"selection.recall.random", &result.recallRandom},
-                                                                       {"oracle.recall.best_layer", &result.placeRecall},
-                                                                       {"counterfactual.accuracy.recency", &result.accuracyRecency},
-                                                                       {"counterfactual.accuracy.random", &result.accuracyRandom},
-                                                                       {"indexer.captured", &result.captured}};
+        const std::pair<const char *, const SeedValues *> metrics[] = {
+            {"val.loss", &result.loss},
+            {"val.accuracy", &result.accuracy},
+            {"selection.recall", &result.recall},
+            {"selection.recall.recency", &result.recallRecency},
+            {"selection.recall.random", &result.recallRandom},
+            {"oracle.recall.best_layer", &result.placeRecall},
+            {"counterfactual.accuracy.recency", &result.accuracyRecency},
+            {"counterfactual.accuracy.random", &result.accuracyRandom},
+            {"indexer.captured", &result.captured}};
         for (const auto &[metric, values] : metrics) {
             if (!values->values.empty()) {
                 text += QStringLiteral("%1,%2,%3,%4,%5,%6\n")
                             .arg(QString::fromStdString(toString(result.family)))
                             .arg(result.sequenceLength)
-                            .arg(QLatin1String(metric), csvNumber(*values->mean()), csvNumber(values->std().value_or(std::nan(""))))
+                            .arg(QLatin1String(metric), csvNumber(*values->mean()),
+                                 csvNumber(values->std().value_or(std::nan(""))))
                             .arg(values->values.size());
             }
         }

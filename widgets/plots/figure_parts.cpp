@@ -24,7 +24,8 @@ void paintHeading(QPainter &painter, const QRectF &box, const QString &text, con
     painter.drawText(QRectF(box.left(), box.top() + 20, box.width(), 16), Qt::AlignLeft | Qt::AlignVCenter, hint);
 }
 
-void paintBar(QPainter &painter, const QRectF &box, const QString &label, double value, double full, const QString &words, const QColor &colour, bool hollow, const Tokens &t)
+void paintBar(QPainter &painter, const QRectF &box, const QString &label, double value, double full,
+              const QString &words, const QColor &colour, bool hollow, const Tokens &t)
 {
     painter.setFont(uiFont(12));
     painter.setPen(t.text);
@@ -39,9 +40,12 @@ void paintBar(QPainter &painter, const QRectF &box, const QString &label, double
         paintHatch(painter, QPolygonF(fill), 5, colour);
     }
     painter.setFont(monoFont(12));
-    painter.fillRect(QRectF(fill.right() + 4, box.top() + 3, painter.fontMetrics().horizontalAdvance(words) + 6, box.height() - 6), t.panel);
+    painter.fillRect(
+        QRectF(fill.right() + 4, box.top() + 3, painter.fontMetrics().horizontalAdvance(words) + 6, box.height() - 6),
+        t.panel);
     painter.setPen(t.text);
-    painter.drawText(QRectF(fill.right() + 7, box.top(), kValue + room, box.height()), Qt::AlignLeft | Qt::AlignVCenter, words);
+    painter.drawText(QRectF(fill.right() + 7, box.top(), kValue + room, box.height()), Qt::AlignLeft | Qt::AlignVCenter,
+                     words);
 }
 
 void paintChanceMark(QPainter &painter, const QRectF &box, double value, double full, const Tokens &t)
@@ -51,7 +55,8 @@ void paintChanceMark(QPainter &painter, const QRectF &box, double value, double 
     painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()));
 }
 
-double paintKey(QPainter &painter, double left, double top, const QString &words, const QColor &fill, const QColor &line, const Tokens &t)
+double paintKey(QPainter &painter, double left, double top, const QString &words, const QColor &fill,
+                const QColor &line, const Tokens &t)
 {
     painter.setPen(line.isValid() ? QPen(line, 1.8) : QPen(Qt::NoPen));
     painter.setBrush(fill);

@@ -14,10 +14,7 @@ double wholeDevicePixels(double cell, double dpr)
     return device >= 1 ? std::floor(device + 1e-9) / dpr : cell;
 }
 
-QPointF onDevicePixel(QPointF p, double dpr)
-{
-    return {std::round(p.x() * dpr) / dpr, std::round(p.y() * dpr) / dpr};
-}
+QPointF onDevicePixel(QPointF p, double dpr) { return {std::round(p.x() * dpr) / dpr, std::round(p.y() * dpr) / dpr}; }
 
 /// Moves the map so that it covers the viewport, or starts at its top left where it is smaller.
 QPointF keepInside(QPointF origin, double cell, const QRectF &viewport, QSize cells)
@@ -48,10 +45,7 @@ QRectF cellRect(int query, int key, const CellMapping &mapping)
             mapping.cell};
 }
 
-QPointF cellCentre(int query, int key, const CellMapping &mapping)
-{
-    return cellRect(query, key, mapping).center();
-}
+QPointF cellCentre(int query, int key, const CellMapping &mapping) { return cellRect(query, key, mapping).center(); }
 
 QRectF mapRect(const CellMapping &mapping, QSize cells)
 {

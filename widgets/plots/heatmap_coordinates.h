@@ -17,8 +17,8 @@ inline constexpr double kZoomStep = 1.25;
 
 /// Where the cells lie on the widget.
 struct CellMapping {
-    QPointF origin;                    ///< top left corner of cell (0, 0)
-    double cell = 1;                   ///< side of a cell in logical pixels
+    QPointF origin;  ///< top left corner of cell (0, 0)
+    double cell = 1; ///< side of a cell in logical pixels
     bool operator==(const CellMapping &) const = default;
 };
 

@@ -24,9 +24,12 @@ float combine(float a, float b, Reducer reducer)
         return a;
     }
     switch (reducer) {
-    case Reducer::Maximum: return std::max(a, b);
-    case Reducer::LargestMagnitude: return std::abs(b) > std::abs(a) ? b : a;
-    case Reducer::Sum: return a + b;
+    case Reducer::Maximum:
+        return std::max(a, b);
+    case Reducer::LargestMagnitude:
+        return std::abs(b) > std::abs(a) ? b : a;
+    case Reducer::Sum:
+        return a + b;
     }
     return a;
 }
@@ -62,12 +65,23 @@ std::vector<StateCounts> countStates(const MaskMap &mask)
         StateCounts &n = counts[i];
         n.all = 1;
         switch (mask.states[i]) {
-        case KeyState::Neither: break;
-        case KeyState::SelectedNeeded: n.selectedNeeded = 1; break;
-        case KeyState::SelectedLittle: n.selectedLittle = 1; break;
-        case KeyState::Missed: n.missed = 1; break;
-        case KeyState::Future: n.future = 1; break;
-        case KeyState::FutureSelected: n.futureSelected = 1; break;
+        case KeyState::Neither:
+            break;
+        case KeyState::SelectedNeeded:
+            n.selectedNeeded = 1;
+            break;
+        case KeyState::SelectedLittle:
+            n.selectedLittle = 1;
+            break;
+        case KeyState::Missed:
+            n.missed = 1;
+            break;
+        case KeyState::Future:
+            n.future = 1;
+            break;
+        case KeyState::FutureSelected:
+            n.futureSelected = 1;
+            break;
         }
     }
     return counts;
@@ -120,9 +134,12 @@ double percentile(std::vector<float> values, double share)
 QString displayName(Reducer reducer)
 {
     switch (reducer) {
-    case Reducer::Maximum: return QStringLiteral("maximum");
-    case Reducer::LargestMagnitude: return QStringLiteral("largest magnitude");
-    case Reducer::Sum: return QStringLiteral("mass per pixel");
+    case Reducer::Maximum:
+        return QStringLiteral("maximum");
+    case Reducer::LargestMagnitude:
+        return QStringLiteral("largest magnitude");
+    case Reducer::Sum:
+        return QStringLiteral("mass per pixel");
     }
     return {};
 }

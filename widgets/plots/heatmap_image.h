@@ -13,12 +13,12 @@ namespace sparsescope {
 
 /// How four cells become one. Missed and future-selected cells of a mask survive every reduction.
 enum class Reducer { Maximum, LargestMagnitude, Sum };
-QString displayName(Reducer reducer);  ///< "maximum", "largest magnitude", "mass per pixel"
+QString displayName(Reducer reducer); ///< "maximum", "largest magnitude", "mass per pixel"
 
 /// One mip level: every pixel of the image is 2^level x 2^level cells.
 struct MapLevel {
     QImage image;
-    ColourScale scale;                 ///< differs between levels only where values are summed
+    ColourScale scale; ///< differs between levels only where values are summed
 };
 
 /// Half the size in both directions (odd edges keep their own cells); NaN cells do not count, all NaN stays NaN.

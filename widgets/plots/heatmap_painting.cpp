@@ -11,7 +11,7 @@ namespace sparsescope {
 namespace {
 
 constexpr double kTickDistance = 34;
-constexpr double kGridFrom = 12;       // pixels per cell from which cells get a grid
+constexpr double kGridFrom = 12;                         // pixels per cell from which cells get a grid
 constexpr double kTagRoomAcross = 30, kTagRoomDown = 15; // pixels about a tag in which no tick has a number
 
 void paintImage(QPainter &painter, const MapFrame &frame)
@@ -48,7 +48,9 @@ void paintFuture(QPainter &painter, const MapFrame &frame)
     // The triangle s > t, as far as it is in sight: a convex polygon above the diagonal of the cells' corners.
     const QRectF seen = frame.seen();
     const CellMapping &m = frame.mapping;
-    const auto diagonalX = [&m](double y) { return m.origin.x() + m.cell + (y - m.origin.y()); }; // cell (t, t+1), top left
+    const auto diagonalX = [&m](double y) {
+        return m.origin.x() + m.cell + (y - m.origin.y());
+    }; // cell (t, t+1), top left
     const auto diagonalY = [&m](double x) { return m.origin.y() + (x - m.origin.x() - m.cell); };
     const double left = diagonalX(seen.top());
     if (left >= seen.right()) {
@@ -109,7 +111,8 @@ void paintTicks(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
             continue;
         }
         painter.setPen(frame.tokens.text2);
-        painter.drawText(QRectF(seen.left() - 50, y - 8, 43, 16), Qt::AlignRight | Qt::AlignVCenter, QString::number(t));
+        painter.drawText(QRectF(seen.left() - 50, y - 8, 43, 16), Qt::AlignRight | Qt::AlignVCenter,
+                         QString::number(t));
     }
     for (int s = firstTick(cells.left()); s <= cells.right(); s += step) {
         const double x = cellCentre(0, s, frame.mapping).x();
@@ -152,7 +155,8 @@ MapMarks marksFor(const MapFrame &frame, const View &view, const Hover &hover)
     const QSize cells = frame.cells();
     MapMarks marks;
     marks.pickedQuery = view.query < cells.height() ? view.query : -1;
-    if (frame.onScreen && hover.query >= 0 && hover.query < cells.height() && hover.key >= 0 && hover.key < cells.width()) {
+    if (frame.onScreen && hover.query >= 0 && hover.query < cells.height() && hover.key >= 0 &&
+        hover.key < cells.width()) {
         marks.hoveredQuery = marks.tagQuery = hover.query;
         marks.tagKey = hover.key;
     } else {
@@ -202,13 +206,15 @@ void paintMarks(QPainter &painter, const MapFrame &frame, const MapMarks &marks,
         if (x >= seen.left() && x <= seen.right()) {
             painter.setPen(QPen(frame.tokens.text, 1, Qt::DotLine));
             painter.drawLine(QPointF(x, seen.top() - above), QPointF(x, seen.bottom() + 4));
-            paintTag(painter, {x, seen.bottom() + 5}, Qt::AlignTop | Qt::AlignHCenter, QString::number(marks.tagKey), frame.tokens);
+            paintTag(painter, {x, seen.bottom() + 5}, Qt::AlignTop | Qt::AlignHCenter, QString::number(marks.tagKey),
+                     frame.tokens);
         }
     }
     if (marks.tagQuery >= 0) {
         const double y = cellCentre(marks.tagQuery, 0, frame.mapping).y();
         if (y >= seen.top() && y <= seen.bottom()) {
-            paintTag(painter, {seen.left() - 5, y}, Qt::AlignRight | Qt::AlignVCenter, QString::number(marks.tagQuery), frame.tokens);
+            paintTag(painter, {seen.left() - 5, y}, Qt::AlignRight | Qt::AlignVCenter, QString::number(marks.tagQuery),
+                     frame.tokens);
         }
     }
     painter.restore();

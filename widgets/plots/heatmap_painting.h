@@ -16,7 +16,7 @@ namespace sparsescope {
 
 /// What one painting needs.
 struct MapFrame {
-    QRectF viewport;                   ///< where the map may paint
+    QRectF viewport; ///< where the map may paint
     CellMapping mapping;
     double dpr = 1;
     const Tokens &tokens;
@@ -33,7 +33,7 @@ struct MapFrame {
 struct MapMarks {
     int pickedQuery = -1;
     int hoveredQuery = -1;
-    int tagQuery = -1, tagKey = -1;    ///< stand as tags on the axes: the hovered cell's, else the picked one's
+    int tagQuery = -1, tagKey = -1; ///< stand as tags on the axes: the hovered cell's, else the picked one's
 };
 MapMarks marksFor(const MapFrame &frame, const View &view, const Hover &hover);
 

@@ -17,15 +17,18 @@ namespace {
 
 constexpr int kDimAfterMs = 150;
 constexpr int kTooltipAfterMs = 120;
-constexpr double kTitleHeight = 30;    // of a figure on paper
+constexpr double kTitleHeight = 30; // of a figure on paper
 constexpr qint64 kDescribeEveryMs = 1000;
 
 } // namespace
 
 HeatmapPlot::HeatmapPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QWidget(parent), m_viewState(viewState), m_hoverState(hoverState)
-    , m_tooltip(new PaintedPart("mapTooltip", QStringLiteral("Values under the pointer"),
-                                [this](QPainter &painter) { paintTooltipPart(painter); }, this))
+    : QWidget(parent)
+    , m_viewState(viewState)
+    , m_hoverState(hoverState)
+    , m_tooltip(new PaintedPart(
+          "mapTooltip", QStringLiteral("Values under the pointer"),
+          [this](QPainter &painter) { paintTooltipPart(painter); }, this))
 {
     m_tooltip->hide();
     setMouseTracking(true);
@@ -308,7 +311,8 @@ void HeatmapPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &toke
     painter.save();
     painter.setFont(uiFont(13, QFont::DemiBold));
     painter.setPen(tokens.text);
-    painter.drawText(QRectF(12, 6, size.width() - 24, kTitleHeight - 8), Qt::AlignLeft | Qt::AlignVCenter, figureTitle());
+    painter.drawText(QRectF(12, 6, size.width() - 24, kTitleHeight - 8), Qt::AlignLeft | Qt::AlignVCenter,
+                     figureTitle());
     paintMap(painter, frame);
     painter.restore();
 }

@@ -63,7 +63,7 @@ protected:
     /// The same levels in the colours of another theme, for paper.
     virtual std::vector<MapLevel> levelsFor(const LayerPicture &picture, const Tokens &tokens) const = 0;
     virtual QString titleOf(const LayerPicture &picture) const = 0;
-    virtual QMarginsF insets() const = 0;  ///< room around the map for axes, margins, colour bar
+    virtual QMarginsF insets() const = 0; ///< room around the map for axes, margins, colour bar
     virtual void paintOver(QPainter &painter, const Frame &frame) const = 0;   ///< on the map
     virtual void paintAround(QPainter &painter, const Frame &frame) const = 0; ///< beside it
     /// Lines of the tooltip: label and value.
@@ -75,7 +75,7 @@ protected:
     HoverState *hoverState() const { return m_hoverState; }
     /// The frame of the screen; only while there is a picture.
     Frame screenFrame() const;
-    virtual void layoutChanged() {}    ///< the viewport or the mapping moved
+    virtual void layoutChanged() {} ///< the viewport or the mapping moved
 
     void paintEvent(QPaintEvent *event) override;
     void resizeEvent(QResizeEvent *event) override;
@@ -112,7 +112,7 @@ private:
     bool m_fitted = true;
     QTimer m_dimTimer, m_tooltipTimer;
     bool m_dimmed = false;
-    PaintedPart *m_tooltip;            ///< above the parts of the subclass
+    PaintedPart *m_tooltip; ///< above the parts of the subclass
     std::optional<QPointF> m_press;
     QPointF m_dragAt;
     bool m_dragging = false;

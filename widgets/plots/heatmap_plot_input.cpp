@@ -28,7 +28,8 @@ void HeatmapPlot::wheelEvent(QWheelEvent *event)
         return;
     }
     const QSize cells = levelsOf(*m_picture).front().image.size();
-    setMapping(zoomMapping(m_mapping, event->position(), std::pow(kZoomStep, notches), m_viewport, cells, devicePixelRatioF()));
+    setMapping(zoomMapping(m_mapping, event->position(), std::pow(kZoomStep, notches), m_viewport, cells,
+                           devicePixelRatioF()));
     publishHover(event->position());
     event->accept();
 }
@@ -121,15 +122,30 @@ void HeatmapPlot::keyPressEvent(QKeyEvent *event)
         setMapping(zoomMapping(m_mapping, m_viewport.center(), factor, m_viewport, cells, devicePixelRatioF()));
     };
     switch (event->key()) {
-    case Qt::Key_Left: moveCell(0, -step); return;
-    case Qt::Key_Right: moveCell(0, step); return;
-    case Qt::Key_Up: moveCell(-step, 0); return;
-    case Qt::Key_Down: moveCell(step, 0); return;
+    case Qt::Key_Left:
+        moveCell(0, -step);
+        return;
+    case Qt::Key_Right:
+        moveCell(0, step);
+        return;
+    case Qt::Key_Up:
+        moveCell(-step, 0);
+        return;
+    case Qt::Key_Down:
+        moveCell(step, 0);
+        return;
     case Qt::Key_Plus:
-    case Qt::Key_Equal: zoom(kZoomStep); return;
-    case Qt::Key_Minus: zoom(1 / kZoomStep); return;
-    case Qt::Key_0: resetZoom(); return;
-    default: QWidget::keyPressEvent(event);
+    case Qt::Key_Equal:
+        zoom(kZoomStep);
+        return;
+    case Qt::Key_Minus:
+        zoom(1 / kZoomStep);
+        return;
+    case Qt::Key_0:
+        resetZoom();
+        return;
+    default:
+        QWidget::keyPressEvent(event);
     }
 }
 

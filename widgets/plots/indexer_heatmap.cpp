@@ -16,7 +16,7 @@ namespace {
 
 constexpr double kLeft = 60, kBottom = 42, kTopPlain = 12;
 constexpr double kColumnHeight = 64, kColumnGap = 8, kRowWidth = 50, kSideGap = 12;
-constexpr double kNumbersFrom = 44;    // pixels per cell from which cells show their value
+constexpr double kNumbersFrom = 44; // pixels per cell from which cells show their value
 
 } // namespace
 
@@ -25,21 +25,29 @@ IndexerHeatmap::IndexerHeatmap(ViewState *viewState, HoverState *hoverState, QWi
 {
     setObjectName(QStringLiteral("indexerHeatmap"));
     setAccessibleName(QStringLiteral("Map of the layer"));
-    const auto part = [this](const char *name, const QString &words, void (IndexerHeatmap::*paint)(QPainter &, const Frame &) const) {
-        return new PaintedPart(name, words, [this, paint](QPainter &painter) {
-            if (picture()) {
-                (this->*paint)(painter, screenFrame());
-            }
-        }, this);
+    const auto part = [this](const char *name, const QString &words,
+                             void (IndexerHeatmap::*paint)(QPainter &, const Frame &) const) {
+        return new PaintedPart(
+            name, words,
+            [this, paint](QPainter &painter) {
+                if (picture()) {
+                    (this->*paint)(painter, screenFrame());
+                }
+            },
+            this);
     };
-    m_columnMargin = part("columnMargin", QStringLiteral("How often each key is chosen"), &IndexerHeatmap::paintColumns);
+    m_columnMargin =
+        part("columnMargin", QStringLiteral("How often each key is chosen"), &IndexerHeatmap::paintColumns);
     m_rowMargin = part("rowMargin", QStringLiteral("Mass kept by each query"), &IndexerHeatmap::paintRows);
-    m_colourBar = new PaintedPart("colourBar", QStringLiteral("Colour bar"), [this](QPainter &painter) {
-        if (picture()) {
-            const Frame frame = screenFrame();
-            paintColourBar(painter, barBox(frame), frame.level().scale, frame.tokens);
-        }
-    }, this);
+    m_colourBar = new PaintedPart(
+        "colourBar", QStringLiteral("Colour bar"),
+        [this](QPainter &painter) {
+            if (picture()) {
+                const Frame frame = screenFrame();
+                paintColourBar(painter, barBox(frame), frame.level().scale, frame.tokens);
+            }
+        },
+        this);
 }
 
 void IndexerHeatmap::setFamily(Family family)
@@ -48,10 +56,7 @@ void IndexerHeatmap::setFamily(Family family)
     update();
 }
 
-bool IndexerHeatmap::hasMargins() const
-{
-    return picture() && picture()->mask;
-}
+bool IndexerHeatmap::hasMargins() const { return picture() && picture()->mask; }
 
 QMarginsF IndexerHeatmap::insets() const
 {
@@ -162,9 +167,10 @@ std::vector<std::pair<QString, QString>> IndexerHeatmap::tooltip(int query, int 
     lines.emplace_back(QStringLiteral("Key"),
                        QStringLiteral("%1  %2  %3 back").arg(key).arg(tokenText(key)).arg(query - key));
     const MapRequest &request = picture()->request;
-    const QString value = QString::number(picture()->values->at(query, key), 'f', request.kind == MapKind::Attention ? 4 : 3)
-                              .replace(QLatin1Char('-'), QChar(0x2212));
-    const char *label = request.kind == MapKind::IndexScore ? "Score"
+    const QString value =
+        QString::number(picture()->values->at(query, key), 'f', request.kind == MapKind::Attention ? 4 : 3)
+            .replace(QLatin1Char('-'), QChar(0x2212));
+    const char *label = request.kind == MapKind::IndexScore  ? "Score"
                         : request.kind == MapKind::IndexTerm ? "Term"
                                                              : "Weight";
     lines.emplace_back(QLatin1String(label), value);

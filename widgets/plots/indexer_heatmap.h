@@ -18,7 +18,7 @@ public:
     /// Gives the bars of the mass kept their colour.
     void setFamily(Family family);
 
-    QString csv() const override;      ///< t, s, value; visible cells only
+    QString csv() const override; ///< t, s, value; visible cells only
     nlohmann::ordered_json exportContext() const override;
 
 protected:

@@ -31,7 +31,8 @@ std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const Run
     // The current run's, unless it is dense throughout and a sparse one shows where its selection begins.
     const RunData *source = current;
     for (const LossGroup &group : groups) {
-        if ((source == nullptr || !isSparse(source->config().model.family)) && isSparse(group.family) && !group.runs.empty()) {
+        if ((source == nullptr || !isSparse(source->config().model.family)) && isSparse(group.family) &&
+            !group.runs.empty()) {
             source = group.runs.front();
         }
     }
@@ -39,7 +40,8 @@ std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const Run
     if (source != nullptr && source->stages().size() > 1) {
         for (const StageChange &stage : source->stages()) {
             const bool first = stages.empty();
-            stages.push_back({static_cast<double>(stage.step), static_cast<double>(stage.endStep), QString::fromStdString(stage.name), first});
+            stages.push_back({static_cast<double>(stage.step), static_cast<double>(stage.endStep),
+                              QString::fromStdString(stage.name), first});
         }
     }
     return stages;
@@ -47,10 +49,7 @@ std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const Run
 
 } // namespace
 
-QString familyText(Family family)
-{
-    return QString::fromStdString(displayName(family));
-}
+QString familyText(Family family) { return QString::fromStdString(displayName(family)); }
 
 QString settingText(const RunConfig &config)
 {
@@ -104,16 +103,20 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
     std::optional<double> chance;
     for (const LossGroup &group : groups) {
         for (const RunData *run : group.runs) {
-            content.xHigh = std::max({content.xHigh, static_cast<double>(run->steps()), static_cast<double>(run->step())});
+            content.xHigh =
+                std::max({content.xHigh, static_cast<double>(run->steps()), static_cast<double>(run->step())});
             if (const auto value = run->last("val.loss.chance")) {
                 chance = value;
             }
         }
     }
-    const bool currentShown = current != nullptr && !options.hidden.count(current->config().model.family)
-        && std::any_of(groups.begin(), groups.end(), [&](const LossGroup &g) { return std::count(g.runs.begin(), g.runs.end(), current) > 0; });
+    const bool currentShown = current != nullptr && !options.hidden.count(current->config().model.family) &&
+                              std::any_of(groups.begin(), groups.end(), [&](const LossGroup &g) {
+                                  return std::count(g.runs.begin(), g.runs.end(), current) > 0;
+                              });
     if (currentShown && options.raw && !current->series(kTrain).empty()) {
-        content.curves.push_back({QStringLiteral("raw"), current->config().model.family, current->series(kTrain), 1, 0.3, false, false, false});
+        content.curves.push_back({QStringLiteral("raw"), current->config().model.family, current->series(kTrain), 1,
+                                  0.3, false, false, false});
     }
     for (const LossGroup &group : groups) {
         if (options.hidden.count(group.family) || group.train.empty()) {
@@ -124,7 +127,8 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
     }
     for (const LossGroup &group : groups) { // markers on top of every line
         if (!options.hidden.count(group.family) && !group.validation.empty()) {
-            content.curves.push_back({familyText(group.family) + QStringLiteral(" validation"), group.family, meansOf(group.validation), 2, 1, true});
+            content.curves.push_back({familyText(group.family) + QStringLiteral(" validation"), group.family,
+                                      meansOf(group.validation), 2, 1, true});
         }
     }
     if (chance) {
@@ -157,7 +161,8 @@ PlotContent metricContent(const RunData &run, const std::string &metric, double 
         if (!few) {
             content.curves.push_back({QStringLiteral("raw"), family, values, 1, 0.3, false, false, false});
         }
-        content.curves.push_back({familyText(family), family, few ? values : smooth(values, smoothing), 2, 1, false, few && values.size() < 30});
+        content.curves.push_back({familyText(family), family, few ? values : smooth(values, smoothing), 2, 1, false,
+                                  few && values.size() < 30});
     }
     if (const auto chance = run.last(metric + ".chance")) {
         content.lines.push_back({*chance, QStringLiteral("Chance: ") + significantText(chance)});
@@ -166,7 +171,8 @@ PlotContent metricContent(const RunData &run, const std::string &metric, double 
     return content;
 }
 
-QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options, std::pair<double, double> steps)
+QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options,
+                std::pair<double, double> steps)
 {
     QString text = QStringLiteral("series,quantity,step,raw,smoothed,mean,std,n\n");
     const auto [low, high] = steps;
@@ -181,17 +187,22 @@ QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, co
             }
         }
         const QString name = csvText(familyText(group.family));
-        const auto rows = [&, low = low, high = high](const std::vector<BandPoint> &points, const QString &quantity, bool train) {
+        const auto rows = [&, low = low, high = high](const std::vector<BandPoint> &points, const QString &quantity,
+                                                      bool train) {
             for (const BandPoint &point : points) {
                 if (point.x < low || point.x > high) {
                     continue;
                 }
                 const auto at = raw.find(point.x);
                 const bool one = point.n == 1;
-                text += name + QLatin1Char(',') + quantity + QLatin1Char(',') + csvNumber(point.x) + QLatin1Char(',')
-                    + (train && at != raw.end() ? csvNumber(at->second) : train ? QString() : one ? csvNumber(point.mean) : QString())
-                    + QLatin1Char(',') + (train && one ? csvNumber(point.mean) : QString()) + QLatin1Char(',') + csvNumber(point.mean)
-                    + QLatin1Char(',') + csvNumber(point.std) + QLatin1Char(',') + QString::number(point.n) + QLatin1Char('\n');
+                text += name + QLatin1Char(',') + quantity + QLatin1Char(',') + csvNumber(point.x) + QLatin1Char(',') +
+                        (train && at != raw.end() ? csvNumber(at->second)
+                         : train                  ? QString()
+                         : one                    ? csvNumber(point.mean)
+                                                  : QString()) +
+                        QLatin1Char(',') + (train && one ? csvNumber(point.mean) : QString()) + QLatin1Char(',') +
+                        csvNumber(point.mean) + QLatin1Char(',') + csvNumber(point.std) + QLatin1Char(',') +
+                        QString::number(point.n) + QLatin1Char('\n');
             }
         };
         rows(group.train, QStringLiteral("train"), true);

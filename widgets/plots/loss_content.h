@@ -27,8 +27,8 @@ struct LossGroup {
 };
 
 struct LossPlotOptions {
-    double smoothing = 0.94;           ///< weight of the moving average
-    bool raw = true;                   ///< show the unsmoothed loss of the current run
+    double smoothing = 0.94; ///< weight of the moving average
+    bool raw = true;         ///< show the unsmoothed loss of the current run
     std::set<Family> hidden;
 };
 
@@ -40,7 +40,8 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
 PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing);
 /// Pure: the groups as a table, in a range of steps. One row a step and series: raw is the value of the run whose raw trace
 /// is shown, n the number of seeds in the mean.
-QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options, std::pair<double, double> steps);
+QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options,
+                std::pair<double, double> steps);
 QString familyText(Family family);
 
 } // namespace sparsescope

@@ -20,10 +20,7 @@ namespace sparsescope {
 
 namespace {
 
-double smoothingOf(int slider)
-{
-    return slider == 0 ? 0.0 : 1.0 - std::pow(10.0, -0.03 * slider);
-}
+double smoothingOf(int slider) { return slider == 0 ? 0.0 : 1.0 - std::pow(10.0, -0.03 * slider); }
 
 QToolButton *toggle(const QString &text, const char *name, const char *edge, const QString &tip, QWidget *parent)
 {
@@ -41,11 +38,16 @@ QToolButton *toggle(const QString &text, const char *name, const char *edge, con
 } // namespace
 
 LossPlot::LossPlot(QWidget *parent)
-    : QWidget(parent), m_plot(new SeriesPlot(this)), m_slider(new QSlider(Qt::Horizontal, this)), m_smoothingText(new QLabel(this)),
-      m_group(new QComboBox(this)), m_groupLabel(new QLabel(QStringLiteral("Setting"), this)),
-      m_logX(toggle(QStringLiteral("log x"), "logXButton", "l", QStringLiteral("Logarithmic steps (L)"), this)),
-      m_logY(toggle(QStringLiteral("log y"), "logYButton", "m", QStringLiteral("Logarithmic loss (Y)"), this)),
-      m_raw(toggle(QStringLiteral("raw"), "rawButton", "r", QStringLiteral("Unsmoothed loss of the selected run (R)"), this))
+    : QWidget(parent)
+    , m_plot(new SeriesPlot(this))
+    , m_slider(new QSlider(Qt::Horizontal, this))
+    , m_smoothingText(new QLabel(this))
+    , m_group(new QComboBox(this))
+    , m_groupLabel(new QLabel(QStringLiteral("Setting"), this))
+    , m_logX(toggle(QStringLiteral("log x"), "logXButton", "l", QStringLiteral("Logarithmic steps (L)"), this))
+    , m_logY(toggle(QStringLiteral("log y"), "logYButton", "m", QStringLiteral("Logarithmic loss (Y)"), this))
+    , m_raw(toggle(QStringLiteral("raw"), "rawButton", "r", QStringLiteral("Unsmoothed loss of the selected run (R)"),
+                   this))
 {
     auto *title = new QLabel(QStringLiteral("Loss"), this);
     setRole(title, "heading");
@@ -80,8 +82,9 @@ LossPlot::LossPlot(QWidget *parent)
     auto *header = new QHBoxLayout;
     header->setContentsMargins(12, 8, 12, 2);
     header->setSpacing(8);
-    for (QWidget *widget : {static_cast<QWidget *>(title), static_cast<QWidget *>(smoothing), static_cast<QWidget *>(m_slider),
-                            static_cast<QWidget *>(m_smoothingText), static_cast<QWidget *>(m_groupLabel), static_cast<QWidget *>(m_group)}) {
+    for (QWidget *widget : {static_cast<QWidget *>(title), static_cast<QWidget *>(smoothing),
+                            static_cast<QWidget *>(m_slider), static_cast<QWidget *>(m_smoothingText),
+                            static_cast<QWidget *>(m_groupLabel), static_cast<QWidget *>(m_group)}) {
         header->addWidget(widget);
     }
     header->insertSpacing(1, 8);
@@ -183,20 +186,11 @@ void LossPlot::setHidden(const std::set<Family> &hidden)
     refresh();
 }
 
-void LossPlot::toggleLogX()
-{
-    m_logX->toggle();
-}
+void LossPlot::toggleLogX() { m_logX->toggle(); }
 
-void LossPlot::toggleLogY()
-{
-    m_logY->toggle();
-}
+void LossPlot::toggleLogY() { m_logY->toggle(); }
 
-void LossPlot::toggleRaw()
-{
-    m_raw->toggle();
-}
+void LossPlot::toggleRaw() { m_raw->toggle(); }
 
 void LossPlot::refresh()
 {
@@ -211,7 +205,8 @@ void LossPlot::refresh()
     m_plot->setContent(lossContent(m_groups, m_current, m_options));
     QStringList words{QStringLiteral("Loss, %1 series").arg(m_groups.size())};
     for (const LossGroup &group : m_groups) {
-        words << QStringLiteral("%1 %2").arg(familyText(group.family), group.train.empty() ? unknownText() : lossText(group.train.back().mean));
+        words << QStringLiteral("%1 %2").arg(familyText(group.family),
+                                             group.train.empty() ? unknownText() : lossText(group.train.back().mean));
     }
     m_plot->setAccessibleDescription(words.join(QStringLiteral(", ")));
     Q_EMIT groupsChanged();
@@ -257,17 +252,16 @@ void LossPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens)
     }
     painter.setFont(uiFont(11));
     painter.setPen(tokens.hint);
-    painter.drawText(QRectF(16, size.height() - 22, size.width() - 32, 16), Qt::AlignRight | Qt::AlignVCenter,
-                     QStringLiteral("Line: training, smoothing %1. Markers: validation.").arg(m_options.smoothing, 0, 'f', 3));
+    painter.drawText(
+        QRectF(16, size.height() - 22, size.width() - 32, 16), Qt::AlignRight | Qt::AlignVCenter,
+        QStringLiteral("Line: training, smoothing %1. Markers: validation.").arg(m_options.smoothing, 0, 'f', 3));
     painter.translate(4, 60);
-    m_plot->paint(painter, QSize(static_cast<int>(size.width()) - 8, static_cast<int>(size.height()) - 60 - 24), tokens);
+    m_plot->paint(painter, QSize(static_cast<int>(size.width()) - 8, static_cast<int>(size.height()) - 60 - 24),
+                  tokens);
     painter.translate(-4, -60);
 }
 
-QString LossPlot::csv() const
-{
-    return lossCsv(m_groups, m_current, m_options, m_plot->xRange());
-}
+QString LossPlot::csv() const { return lossCsv(m_groups, m_current, m_options, m_plot->xRange()); }
 
 nlohmann::ordered_json LossPlot::exportContext() const
 {
@@ -278,7 +272,9 @@ nlohmann::ordered_json LossPlot::exportContext() const
     context["runs"] = nlohmann::ordered_json::array();
     for (const LossGroup &group : m_groups) {
         for (const RunData *run : group.runs) {
-            context["runs"].push_back({{"run", run->id().toStdString()}, {"state", toString(run->state())}, {"step", run->step()},
+            context["runs"].push_back({{"run", run->id().toStdString()},
+                                       {"state", toString(run->state())},
+                                       {"step", run->step()},
                                        {"config", toJson(run->config())}});
         }
     }

@@ -10,7 +10,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr double kScoreFloor = 0.1;    // of the logarithmic scale
+constexpr double kScoreFloor = 0.1; // of the logarithmic scale
 constexpr double kWeightFloor = 1e-3;
 
 const LayerSnapshot &layerOf(const Snapshot &snapshot, int layer)
@@ -54,7 +54,9 @@ ColourScale makeScale(const MapRequest &request, const Map &values)
     case MapKind::IndexScore:
         scale = suitableScale(values, ColourMapName::Cividis, request.logarithmic, false, kScoreFloor);
         break;
-    case MapKind::IndexTerm: scale = suitableScale(values, ColourMapName::Diverging, false, true, 0); break;
+    case MapKind::IndexTerm:
+        scale = suitableScale(values, ColourMapName::Diverging, false, true, 0);
+        break;
     case MapKind::Attention:
         scale = suitableScale(values, ColourMapName::Viridis, request.logarithmic, false, kWeightFloor);
         break;
@@ -70,9 +72,12 @@ ColourScale makeScale(const MapRequest &request, const Map &values)
 Reducer reducerOf(MapKind kind)
 {
     switch (kind) {
-    case MapKind::IndexScore: return Reducer::Maximum;
-    case MapKind::IndexTerm: return Reducer::LargestMagnitude;
-    case MapKind::Attention: return Reducer::Sum;
+    case MapKind::IndexScore:
+        return Reducer::Maximum;
+    case MapKind::IndexTerm:
+        return Reducer::LargestMagnitude;
+    case MapKind::Attention:
+        return Reducer::Sum;
     }
     return Reducer::Maximum;
 }
@@ -117,8 +122,10 @@ void countFaults(const MaskMap &mask, LayerPicture &picture)
 QString mapTitle(MapKind kind, int head)
 {
     switch (kind) {
-    case MapKind::IndexScore: return QStringLiteral("Indexer score, all heads");
-    case MapKind::IndexTerm: return QStringLiteral("Indexer head %1, signed term").arg(head);
+    case MapKind::IndexScore:
+        return QStringLiteral("Indexer score, all heads");
+    case MapKind::IndexTerm:
+        return QStringLiteral("Indexer head %1, signed term").arg(head);
     case MapKind::Attention:
         return head < 0 ? QStringLiteral("Attention weight, mean of heads")
                         : QStringLiteral("Attention weight, head %1").arg(head);
@@ -167,8 +174,8 @@ int RowAnswer::rankOf(int key) const
         return 0;
     }
     const float score = row.score[static_cast<std::size_t>(key)];
-    return 1 + static_cast<int>(std::count_if(row.score.begin(), row.score.end(),
-                                              [score](float other) { return other > score; }));
+    return 1 + static_cast<int>(
+                   std::count_if(row.score.begin(), row.score.end(), [score](float other) { return other > score; }));
 }
 
 RowAnswer makeRow(const RowRequest &request)

@@ -21,11 +21,11 @@ struct MapRequest {
     std::shared_ptr<const Snapshot> previous; ///< for the churn; may be null
     int layer = 0;
     MapKind kind = MapKind::IndexScore;
-    int head = -1;                     ///< indexer head of a term; attention head, -1: mean
+    int head = -1; ///< indexer head of a term; attention head, -1: mean
     bool logarithmic = true;
     std::optional<std::pair<double, double>> limits; ///< locked ones
     Theme theme = Theme::Light;
-    int tag = 0;                       ///< the asker's own; comes back unchanged
+    int tag = 0; ///< the asker's own; comes back unchanged
     bool operator==(const MapRequest &) const = default;
 };
 
@@ -36,12 +36,12 @@ struct LayerPicture {
     ColourScale scale;
     Reducer reducer = Reducer::Maximum;
     std::vector<MapLevel> valueLevels;
-    std::shared_ptr<const MaskMap> mask;   ///< null: no selection
+    std::shared_ptr<const MaskMap> mask; ///< null: no selection
     std::vector<MapLevel> maskLevels;
-    std::vector<float> columnShare;        ///< [S] share of the rows t >= max(k, s) that choose key s; NaN: no such row
+    std::vector<float> columnShare; ///< [S] share of the rows t >= max(k, s) that choose key s; NaN: no such row
     std::optional<SelectionMetrics> metrics;
     std::optional<double> churn;
-    int futureSelected = 0;                ///< pairs that look into the future: a fault
+    int futureSelected = 0; ///< pairs that look into the future: a fault
     int firstFaultyQuery = -1;
 
     const LayerSnapshot &layer() const { return request.snapshot->layers[static_cast<std::size_t>(request.layer)]; }
@@ -83,8 +83,8 @@ struct RowAnswer {
     QueryRow row;
     bool hasSelection = false, hasIndexer = false;
     std::optional<double> massKept, randomKeys;
-    int topKeys = 0;                   ///< min(k, t+1)
-    int needed = 0;                    ///< of the dense top-k, selected
+    int topKeys = 0; ///< min(k, t+1)
+    int needed = 0;  ///< of the dense top-k, selected
     int missed = 0;
     double missedMass = 0;
     int taskNeeded = 0, taskNeededSelected = 0; ///< known needed keys of the task

@@ -10,17 +10,15 @@ namespace sparsescope {
 namespace {
 
 /// Thickness of a bar inside its cell: a gap only where it can be seen.
-double gapOf(const CellMapping &mapping)
-{
-    return mapping.cell >= 4 ? 1 : 0;
-}
+double gapOf(const CellMapping &mapping) { return mapping.cell >= 4 ? 1 : 0; }
 
 } // namespace
 
 void paintColumnMargin(QPainter &painter, const QRectF &box, const CellMapping &mapping, QSize cells,
                        const std::vector<float> &share, const Tokens &tokens)
 {
-    const QRect visible = visibleCells(mapping, QRectF(box.left(), mapping.origin.y(), box.width(), mapping.cell), cells);
+    const QRect visible =
+        visibleCells(mapping, QRectF(box.left(), mapping.origin.y(), box.width(), mapping.cell), cells);
     painter.setRenderHint(QPainter::Antialiasing, false);
     for (int s = visible.left(); s <= visible.right() && s < static_cast<int>(share.size()); ++s) {
         const float value = share[static_cast<std::size_t>(s)];
@@ -36,8 +34,10 @@ void paintColumnMargin(QPainter &painter, const QRectF &box, const CellMapping &
     painter.drawLine(QPointF(box.left(), box.bottom() + 0.5), QPointF(box.right(), box.bottom() + 0.5));
     painter.setFont(uiFont(11));
     painter.setPen(tokens.text2);
-    painter.drawText(QRectF(box.left() - 30, box.top() - 7, 23, 14), Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("1"));
-    painter.drawText(QRectF(box.left() - 30, box.bottom() - 8, 23, 14), Qt::AlignRight | Qt::AlignVCenter, QStringLiteral("0"));
+    painter.drawText(QRectF(box.left() - 30, box.top() - 7, 23, 14), Qt::AlignRight | Qt::AlignVCenter,
+                     QStringLiteral("1"));
+    painter.drawText(QRectF(box.left() - 30, box.bottom() - 8, 23, 14), Qt::AlignRight | Qt::AlignVCenter,
+                     QStringLiteral("0"));
     painter.drawText(QRectF(box.right() + 12, box.top(), 110, box.height()), Qt::AlignLeft | Qt::AlignVCenter,
                      QStringLiteral("How often each\nkey is chosen"));
 }
@@ -45,7 +45,8 @@ void paintColumnMargin(QPainter &painter, const QRectF &box, const CellMapping &
 void paintRowMargin(QPainter &painter, const QRectF &box, const CellMapping &mapping, QSize cells,
                     const std::vector<float> &massKept, std::int64_t topK, const QColor &colour, const Tokens &tokens)
 {
-    const QRect visible = visibleCells(mapping, QRectF(mapping.origin.x(), box.top(), mapping.cell, box.height()), cells);
+    const QRect visible =
+        visibleCells(mapping, QRectF(mapping.origin.x(), box.top(), mapping.cell, box.height()), cells);
     painter.setRenderHint(QPainter::Antialiasing, false);
     QPolygonF chance;
     for (int t = visible.top(); t <= visible.bottom() && t < static_cast<int>(massKept.size()); ++t) {
@@ -77,7 +78,8 @@ void paintRowMargin(QPainter &painter, const QRectF &box, const CellMapping &map
 
 PaintedPart::PaintedPart(const char *objectName, const QString &accessibleName, std::function<void(QPainter &)> paint,
                          QWidget *parent)
-    : QWidget(parent), m_paint(std::move(paint))
+    : QWidget(parent)
+    , m_paint(std::move(paint))
 {
     setObjectName(QLatin1String(objectName));
     setAccessibleName(accessibleName);

@@ -25,7 +25,8 @@ void paintRowMargin(QPainter &painter, const QRectF &box, const CellMapping &map
 /// A named part of a composed view: it paints what its owner tells it and lets the mouse through.
 class PaintedPart : public QWidget {
 public:
-    PaintedPart(const char *objectName, const QString &accessibleName, std::function<void(QPainter &)> paint, QWidget *parent);
+    PaintedPart(const char *objectName, const QString &accessibleName, std::function<void(QPainter &)> paint,
+                QWidget *parent);
 
 protected:
     void paintEvent(QPaintEvent *event) override;

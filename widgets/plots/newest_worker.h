@@ -19,17 +19,20 @@ namespace sparsescope {
 /// One background thread that answers requests; a request that has not begun is replaced by a newer one, so the answer
 /// on screen is never older than one computation. Answers arrive on the thread of `context`, in order.
 /// A member of `context`: it stops and joins before the context dies, and answers still on their way are dropped.
-template <class Request, class Answer> class NewestWorker {
+template <class Request, class Answer>
+class NewestWorker {
 public:
     using Compute = std::function<Answer(const Request &)>;
     using Deliver = std::function<void(std::shared_ptr<const Answer>)>;
     using Fail = std::function<void(const QString &)>;
 
     NewestWorker(QObject *context, Compute compute, Deliver deliver, Fail fail)
-        : m_context(context), m_compute(std::move(compute)), m_deliver(std::move(deliver)), m_fail(std::move(fail))
+        : m_context(context)
+        , m_compute(std::move(compute))
+        , m_deliver(std::move(deliver))
+        , m_fail(std::move(fail))
         , m_thread([this](std::stop_token stop) { run(stop); })
-    {
-    }
+    {}
 
     void request(Request request)
     {
@@ -65,7 +68,8 @@ private:
                 m_context, [deliver = m_deliver, answer] { deliver(answer); }, Qt::QueuedConnection);
         } catch (const std::exception &failure) {
             const QString reason = QString::fromUtf8(failure.what());
-            QMetaObject::invokeMethod(m_context, [fail = m_fail, reason] { fail(reason); }, Qt::QueuedConnection);
+            QMetaObject::invokeMethod(
+                m_context, [fail = m_fail, reason] { fail(reason); }, Qt::QueuedConnection);
         }
     }
 

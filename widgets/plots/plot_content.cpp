@@ -55,7 +55,8 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
 
 std::optional<double> valueAt(const Series &points, double x)
 {
-    auto after = std::upper_bound(points.begin(), points.end(), x, [](double value, const Point &p) { return value < p.x; });
+    auto after =
+        std::upper_bound(points.begin(), points.end(), x, [](double value, const Point &p) { return value < p.x; });
     if (after == points.begin()) {
         return std::nullopt;
     }

@@ -15,21 +15,28 @@ namespace sparsescope {
 struct PlotCurve {
     QString name;
     Family family = Family::Classic;
-    Series points;                     ///< ascending in x; NaN makes a gap
-    double width = 2;                  ///< px
+    Series points;    ///< ascending in x; NaN makes a gap
+    double width = 2; ///< px
     double opacity = 1;
-    bool markers = false;              ///< markers (7 px, filled with the panel's colour) instead of a line
-    bool markersOnLine = false;        ///< both: for few points
-    bool readAtCursor = true;          ///< a dot where the step cursor meets it
+    bool markers = false;       ///< markers (7 px, filled with the panel's colour) instead of a line
+    bool markersOnLine = false; ///< both: for few points
+    bool readAtCursor = true;   ///< a dot where the step cursor meets it
 };
 /// Mean and sample standard deviation as a translucent band.
 struct PlotBand {
     Family family = Family::Classic;
     std::vector<BandPoint> points;
 };
-struct PlotStage { double from = 0, to = 0; QString name; bool shaded = false; };
+struct PlotStage {
+    double from = 0, to = 0;
+    QString name;
+    bool shaded = false;
+};
 /// A dashed horizontal line with its words.
-struct PlotLine { double y = 0; QString text; };
+struct PlotLine {
+    double y = 0;
+    QString text;
+};
 
 /// Everything a plot over steps shows; values only, so a test and the export read the same as the eye.
 struct PlotContent {
@@ -37,8 +44,8 @@ struct PlotContent {
     std::vector<PlotBand> bands;
     std::vector<PlotStage> stages;
     std::vector<PlotLine> lines;
-    std::vector<double> ticks;         ///< snapshots, on the x axis
-    std::optional<double> now;         ///< newest step while it trains
+    std::vector<double> ticks; ///< snapshots, on the x axis
+    std::optional<double> now; ///< newest step while it trains
     QString xLabel, yLabel;
     double xLow = 0, xHigh = 1;        ///< unzoomed range
     std::optional<double> yLow, yHigh; ///< unzoomed range; absent: 1st to 99th percentile of the curves, and the lines

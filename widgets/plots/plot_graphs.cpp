@@ -12,10 +12,14 @@ namespace {
 QCPScatterStyle::ScatterShape scatterShape(Marker marker)
 {
     switch (marker) {
-    case Marker::Circle: return QCPScatterStyle::ssCircle;
-    case Marker::Square: return QCPScatterStyle::ssSquare;
-    case Marker::Diamond: return QCPScatterStyle::ssDiamond;
-    case Marker::Triangle: return QCPScatterStyle::ssTriangle;
+    case Marker::Circle:
+        return QCPScatterStyle::ssCircle;
+    case Marker::Square:
+        return QCPScatterStyle::ssSquare;
+    case Marker::Diamond:
+        return QCPScatterStyle::ssDiamond;
+    case Marker::Triangle:
+        return QCPScatterStyle::ssTriangle;
     }
     return QCPScatterStyle::ssCircle;
 }
@@ -53,9 +57,10 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
     graph->setBrush(Qt::NoBrush);
     graph->setPen(QPen(line, curve.width, Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
-    graph->setScatterStyle(curve.markers || curve.markersOnLine
-                               ? QCPScatterStyle(scatterShape(familyMarker(curve.family)), QPen(colour, 1.6), tokens.panel, 7)
-                               : QCPScatterStyle(QCPScatterStyle::ssNone));
+    graph->setScatterStyle(
+        curve.markers || curve.markersOnLine
+            ? QCPScatterStyle(scatterShape(familyMarker(curve.family)), QPen(colour, 1.6), tokens.panel, 7)
+            : QCPScatterStyle(QCPScatterStyle::ssNone));
     QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
     QVector<QCPGraphData> values;
     values.reserve(static_cast<qsizetype>(curve.points.size()));

@@ -15,7 +15,10 @@ namespace {
 /// Shading of stages, under the grid.
 class Ground : public QCPLayerable {
 public:
-    Ground(QCustomPlot *plot, const PlotScene &scene) : QCPLayerable(plot, QStringLiteral("background")), m_scene(scene) {}
+    Ground(QCustomPlot *plot, const PlotScene &scene)
+        : QCPLayerable(plot, QStringLiteral("background"))
+        , m_scene(scene)
+    {}
 
 protected:
     void applyDefaultAntialiasingHint(QCPPainter *painter) const override { painter->setAntialiasing(false); }
@@ -25,9 +28,11 @@ protected:
         painter->setClipRect(area);
         for (const PlotStage &stage : m_scene.content.stages) {
             if (stage.shaded && stage.to > stage.from) {
-                const double left = mParentPlot->xAxis->coordToPixel(std::max(stage.from, m_scene.logX ? 1e-3 : -1e300));
+                const double left =
+                    mParentPlot->xAxis->coordToPixel(std::max(stage.from, m_scene.logX ? 1e-3 : -1e300));
                 const double right = mParentPlot->xAxis->coordToPixel(stage.to);
-                painter->fillRect(QRectF(QPointF(std::max(left, area.left()), area.top()), QPointF(std::min(right, area.right()), area.bottom())),
+                painter->fillRect(QRectF(QPointF(std::max(left, area.left()), area.top()),
+                                         QPointF(std::min(right, area.right()), area.bottom())),
                                   m_scene.tokens.stage);
             }
         }
@@ -40,7 +45,10 @@ private:
 /// Names of stages, chance lines, snapshot ticks, cursor and hover line: everything that may change without the curves.
 class Overlay : public QCPLayerable {
 public:
-    Overlay(QCustomPlot *plot, const PlotScene &scene) : QCPLayerable(plot, QStringLiteral("overlay")), m_scene(scene) {}
+    Overlay(QCustomPlot *plot, const PlotScene &scene)
+        : QCPLayerable(plot, QStringLiteral("overlay"))
+        , m_scene(scene)
+    {}
 
 protected:
     void applyDefaultAntialiasingHint(QCPPainter *painter) const override { painter->setAntialiasing(true); }
@@ -64,7 +72,8 @@ private:
     double y(double value) const { return mParentPlot->yAxis->coordToPixel(value); }
     bool insideX(double pixel) const { return pixel >= m_area.left() - 0.5 && pixel <= m_area.right() + 0.5; }
 
-    void tag(QCPPainter &painter, QPointF centre, const QString &text, const QColor &ink, const QColor &ground, QFont::Weight weight)
+    void tag(QCPPainter &painter, QPointF centre, const QString &text, const QColor &ink, const QColor &ground,
+             QFont::Weight weight)
     {
         painter.setFont(uiFont(11, weight));
         const double width = QFontMetricsF(painter.font()).horizontalAdvance(text) + 10;
@@ -100,14 +109,16 @@ private:
             }
             QString name = stage.name;
             if (!waiting.isEmpty()) {
-                const QString both = waiting + QStringLiteral(", then ") + stage.name.left(1).toLower() + stage.name.mid(1);
+                const QString both =
+                    waiting + QStringLiteral(", then ") + stage.name.left(1).toLower() + stage.name.mid(1);
                 const bool fits = QFontMetricsF(painter.font()).horizontalAdvance(both) < right - left - 8;
                 name = fits ? both : name;
                 waiting.clear();
             }
             if (QFontMetricsF(painter.font()).horizontalAdvance(name) < right - left - 6) {
                 painter.setPen(t.text2);
-                painter.drawText(QRectF(left + 5, m_area.top() - 19, right - left - 6, 16), Qt::AlignLeft | Qt::AlignVCenter, name);
+                painter.drawText(QRectF(left + 5, m_area.top() - 19, right - left - 6, 16),
+                                 Qt::AlignLeft | Qt::AlignVCenter, name);
             }
         }
     }
@@ -126,7 +137,8 @@ private:
             painter.setPen(t.text2);
             // At the right: curves start high at the left and have left the chance line by then.
             const double top = at - 18 > m_area.top() ? at - 18 : at + 2;
-            painter.drawText(QRectF(m_area.left() + 6, top, m_area.width() - 12, 16), Qt::AlignRight | Qt::AlignVCenter, line.text);
+            painter.drawText(QRectF(m_area.left() + 6, top, m_area.width() - 12, 16), Qt::AlignRight | Qt::AlignVCenter,
+                             line.text);
         }
     }
 
@@ -152,7 +164,8 @@ private:
             const double at = x(*content.now);
             const double top = m_area.top() + 0.5 * m_area.height();
             painter.drawLine(QPointF(at, top), QPointF(at, m_area.bottom()));
-            tag(painter, {at, top - 9}, QStringLiteral("Now ") + countText(std::llround(*content.now)), t.text2, t.panel, QFont::Normal);
+            tag(painter, {at, top - 9}, QStringLiteral("Now ") + countText(std::llround(*content.now)), t.text2,
+                t.panel, QFont::Normal);
         }
         if (m_scene.hover && m_scene.hover != m_scene.cursor && insideX(x(static_cast<double>(*m_scene.hover)))) {
             const double at = x(static_cast<double>(*m_scene.hover));
@@ -168,11 +181,14 @@ private:
         painter.drawLine(QPointF(at, m_area.top()), QPointF(at, m_area.bottom()));
         const QString words = QStringLiteral("Step ") + countText(*m_scene.cursor);
         const double covered = QFontMetricsF(uiFont(11, QFont::DemiBold)).horizontalAdvance(words) + 40;
-        painter.fillRect(QRectF(at - covered / 2, m_area.bottom() + 2, covered, 18), t.panel); // tick labels do not show from behind
+        painter.fillRect(QRectF(at - covered / 2, m_area.bottom() + 2, covered, 18),
+                         t.panel); // tick labels do not show from behind
         tag(painter, {at, m_area.bottom() + 12}, words, t.text, t.selection, QFont::DemiBold);
         painter.setClipRect(m_area);
         for (const PlotCurve &curve : content.curves) {
-            const auto value = curve.readAtCursor && !curve.markers ? valueAt(curve.points, static_cast<double>(*m_scene.cursor)) : std::nullopt;
+            const auto value = curve.readAtCursor && !curve.markers
+                                   ? valueAt(curve.points, static_cast<double>(*m_scene.cursor))
+                                   : std::nullopt;
             if (value) {
                 const QColor colour = familyColour(curve.family, t);
                 painter.setPen(Qt::NoPen);

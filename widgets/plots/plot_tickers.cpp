@@ -15,7 +15,8 @@ class CountTicker : public QCPAxisTicker {
 protected:
     QString getTickLabel(double tick, const QLocale &, QChar, int) override
     {
-        return std::abs(tick - std::round(tick)) < 1e-9 * std::max(1.0, std::abs(tick)) ? countText(std::llround(tick)) : QString();
+        return std::abs(tick - std::round(tick)) < 1e-9 * std::max(1.0, std::abs(tick)) ? countText(std::llround(tick))
+                                                                                        : QString();
     }
 };
 
@@ -33,7 +34,8 @@ protected:
     double getTickStep(const QCPRange &range) override { return m_step = QCPAxisTicker::getTickStep(range); }
     QString getTickLabel(double tick, const QLocale &, QChar, int) override
     {
-        const int decimals = m_step > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(m_step) + 1e-9)), 0, 8) : 2;
+        const int decimals =
+            m_step > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(m_step) + 1e-9)), 0, 8) : 2;
         QString text = QString::number(std::abs(tick) < m_step * 1e-6 ? 0.0 : tick, 'f', decimals);
         if (text.startsWith(QLatin1Char('-'))) {
             text.replace(0, 1, QChar(0x2212));
@@ -65,22 +67,18 @@ protected:
     QString getTickLabel(double tick, const QLocale &, QChar, int) override { return QString::number(tick, 'g', 3); }
 };
 
-template <class Linear, class Logarithmic> void setTicks(QCPAxis *axis, bool logarithmic)
+template <class Linear, class Logarithmic>
+void setTicks(QCPAxis *axis, bool logarithmic)
 {
     axis->setScaleType(logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
-    axis->setTicker(logarithmic ? QSharedPointer<QCPAxisTicker>(new Logarithmic) : QSharedPointer<QCPAxisTicker>(new Linear));
+    axis->setTicker(logarithmic ? QSharedPointer<QCPAxisTicker>(new Logarithmic)
+                                : QSharedPointer<QCPAxisTicker>(new Linear));
 }
 
 } // namespace
 
-void setStepTicks(QCPAxis *axis, bool logarithmic)
-{
-    setTicks<CountTicker, LogCountTicker>(axis, logarithmic);
-}
+void setStepTicks(QCPAxis *axis, bool logarithmic) { setTicks<CountTicker, LogCountTicker>(axis, logarithmic); }
 
-void setValueTicks(QCPAxis *axis, bool logarithmic)
-{
-    setTicks<ValueTicker, LogValueTicker>(axis, logarithmic);
-}
+void setValueTicks(QCPAxis *axis, bool logarithmic) { setTicks<ValueTicker, LogValueTicker>(axis, logarithmic); }
 
 } // namespace sparsescope

@@ -37,8 +37,11 @@ double layerRecall(const Snapshot &snapshot, std::size_t layer)
 } // namespace
 
 SelectionFigure::SelectionFigure(const Snapshot &snapshot, const LayerSnapshot &layer, Family family)
-    : m_title(QStringLiteral("What %1 selects").arg(QString::fromStdString(displayName(family)))),
-      m_hint(QStringLiteral("Layer %1, step %2, k = %3. Rows: queries. Columns: keys.").arg(layer.layer).arg(countText(snapshot.step)).arg(snapshot.topK))
+    : m_title(QStringLiteral("What %1 selects").arg(QString::fromStdString(displayName(family))))
+    , m_hint(QStringLiteral("Layer %1, step %2, k = %3. Rows: queries. Columns: keys.")
+                 .arg(layer.layer)
+                 .arg(countText(snapshot.step))
+                 .arg(snapshot.topK))
 {
     const int length = snapshot.length();
     const auto maskOf = [&](const QString &title, const LayerSnapshot &selected) {
@@ -64,7 +67,8 @@ void SelectionFigure::paint(QPainter &painter, const QRectF &box, const Tokens &
         painter.setFont(uiFont(12, QFont::Medium));
         painter.setPen(t.text);
         painter.drawText(QRectF(left, under + 3, width, 18), Qt::AlignLeft | Qt::AlignVCenter,
-                         mask.title + (mask.recall ? QStringLiteral(": ") + percentText(mask.recall) + rest : QString()));
+                         mask.title +
+                             (mask.recall ? QStringLiteral(": ") + percentText(mask.recall) + rest : QString()));
     };
     paintMask(painter, m_trained, QPointF(box.left(), top), cell, t);
     caption(m_trained, box.left(), box.width(), top + cell * length, QStringLiteral(" of the needed keys found"));
@@ -89,11 +93,14 @@ void SelectionFigure::paintMask(QPainter &painter, const Mask &mask, QPointF cor
     painter.setRenderHint(QPainter::Antialiasing, false);
     painter.fillRect(frame, t.alternate);
     for (int row = 0; row < length; ++row) {
-        painter.fillRect(QRectF(corner.x() + cell * (row + 1), corner.y() + cell * row, cell * (length - row - 1), cell), t.future);
+        painter.fillRect(
+            QRectF(corner.x() + cell * (row + 1), corner.y() + cell * row, cell * (length - row - 1), cell), t.future);
         for (int key = 0; key <= row; ++key) {
             const KeyState state = mask.map.at(row, key);
             if (state != KeyState::Neither) {
-                const QColor colour = state == KeyState::SelectedNeeded ? t.selectedNeeded : state == KeyState::Missed ? t.missed : t.selectedLittle;
+                const QColor colour = state == KeyState::SelectedNeeded ? t.selectedNeeded
+                                      : state == KeyState::Missed       ? t.missed
+                                                                        : t.selectedLittle;
                 painter.fillRect(QRectF(corner.x() + cell * key, corner.y() + cell * row, cell, cell), colour);
             }
         }
@@ -112,11 +119,13 @@ std::unique_ptr<SelectionFigure> selectionFigureOf(const Comparison &comparison)
     const Snapshot &snapshot = *comparison.snapshot;
     std::optional<std::size_t> best;
     for (std::size_t layer = 0; layer < snapshot.layers.size(); ++layer) {
-        if (snapshot.layers[layer].hasSelection() && (!best || layerRecall(snapshot, layer) > layerRecall(snapshot, *best))) {
+        if (snapshot.layers[layer].hasSelection() &&
+            (!best || layerRecall(snapshot, layer) > layerRecall(snapshot, *best))) {
             best = layer;
         }
     }
-    return best ? std::make_unique<SelectionFigure>(snapshot, snapshot.layers[*best], comparison.snapshotFamily) : nullptr;
+    return best ? std::make_unique<SelectionFigure>(snapshot, snapshot.layers[*best], comparison.snapshotFamily)
+                : nullptr;
 }
 
 } // namespace sparsescope

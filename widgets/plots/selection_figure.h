@@ -26,7 +26,7 @@ private:
     struct Mask {
         QString title;
         MaskMap map;
-        std::optional<double> recall;  ///< share of the needed keys that is taken, over the rows that choose
+        std::optional<double> recall; ///< share of the needed keys that is taken, over the rows that choose
     };
     void paintMask(QPainter &painter, const Mask &mask, QPointF corner, double cell, const Tokens &tokens) const;
 

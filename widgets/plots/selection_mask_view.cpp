@@ -12,17 +12,23 @@ namespace sparsescope {
 
 namespace {
 
-constexpr double kOutlineFrom = 6;     // pixels per cell from which a missed key is an outline
+constexpr double kOutlineFrom = 6; // pixels per cell from which a missed key is an outline
 
 QString csvWord(KeyState state)
 {
     switch (state) {
-    case KeyState::Neither: return QStringLiteral("neither");
-    case KeyState::SelectedNeeded: return QStringLiteral("selected_needed");
-    case KeyState::SelectedLittle: return QStringLiteral("selected_little");
-    case KeyState::Missed: return QStringLiteral("missed");
-    case KeyState::Future: return QStringLiteral("future");
-    case KeyState::FutureSelected: return QStringLiteral("future_selected");
+    case KeyState::Neither:
+        return QStringLiteral("neither");
+    case KeyState::SelectedNeeded:
+        return QStringLiteral("selected_needed");
+    case KeyState::SelectedLittle:
+        return QStringLiteral("selected_little");
+    case KeyState::Missed:
+        return QStringLiteral("missed");
+    case KeyState::Future:
+        return QStringLiteral("future");
+    case KeyState::FutureSelected:
+        return QStringLiteral("future_selected");
     }
     return {};
 }
@@ -41,15 +47,9 @@ std::vector<MapLevel> SelectionMaskView::levelsFor(const LayerPicture &picture, 
     return picture.mask ? maskLevels(*picture.mask, tokens) : std::vector<MapLevel>{};
 }
 
-QString SelectionMaskView::titleOf(const LayerPicture &) const
-{
-    return QStringLiteral("Selection mask");
-}
+QString SelectionMaskView::titleOf(const LayerPicture &) const { return QStringLiteral("Selection mask"); }
 
-QMarginsF SelectionMaskView::insets() const
-{
-    return {60, 8, 10, 42};
-}
+QMarginsF SelectionMaskView::insets() const { return {60, 8, 10, 42}; }
 
 void SelectionMaskView::paintOver(QPainter &painter, const Frame &frame) const
 {
@@ -96,7 +96,8 @@ void SelectionMaskView::paintAround(QPainter &painter, const Frame &frame) const
     painter.setBrush(frame.tokens.panel);
     painter.drawRect(box);
     double y = box.top() + 5;
-    for (const KeyState state : {KeyState::SelectedNeeded, KeyState::SelectedLittle, KeyState::Missed, KeyState::Future}) {
+    for (const KeyState state :
+         {KeyState::SelectedNeeded, KeyState::SelectedLittle, KeyState::Missed, KeyState::Future}) {
         paintStateSwatch(painter, {box.left() + 8, y + 3, 12, 12}, state, frame.tokens);
         painter.setPen(frame.tokens.text2);
         painter.drawText(QRectF(box.left() + 26, y, width - 26, 18), Qt::AlignVCenter, stateText(state));
@@ -108,11 +109,9 @@ std::vector<std::pair<QString, QString>> SelectionMaskView::tooltip(int query, i
 {
     std::vector<std::pair<QString, QString>> lines;
     lines.emplace_back(QStringLiteral("Query"), QStringLiteral("%1  %2").arg(query).arg(tokenText(query)));
-    lines.emplace_back(QStringLiteral("Key"), key > query ? QString::number(key)
-                                                          : QStringLiteral("%1  %2  %3 back")
-                                                                .arg(key)
-                                                                .arg(tokenText(key))
-                                                                .arg(query - key));
+    lines.emplace_back(QStringLiteral("Key"),
+                       key > query ? QString::number(key)
+                                   : QStringLiteral("%1  %2  %3 back").arg(key).arg(tokenText(key)).arg(query - key));
     lines.emplace_back(QStringLiteral("State"), stateText(picture()->mask->at(query, key)));
     const RowAnswer *row = rowOf(query);
     if (row != nullptr && key < static_cast<int>(row->row.attention.size())) {

@@ -12,7 +12,7 @@ public:
     SelectionMaskView(ViewState *viewState, HoverState *hoverState, QWidget *parent = nullptr);
 
     QSize sizeHint() const override { return {380, 360}; }
-    QString csv() const override;      ///< t, s, state; cells s <= t, and every fault
+    QString csv() const override; ///< t, s, state; cells s <= t, and every fault
 
 protected:
     const std::vector<MapLevel> &levelsOf(const LayerPicture &picture) const override { return picture.maskLevels; }

@@ -23,7 +23,9 @@ constexpr int kTopMargin = 24; ///< room for the names of the stages
 
 } // namespace
 
-SeriesPlot::SeriesPlot(QWidget *parent) : QWidget(parent), m_plot(new QCustomPlot(this))
+SeriesPlot::SeriesPlot(QWidget *parent)
+    : QWidget(parent)
+    , m_plot(new QCustomPlot(this))
 {
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
@@ -201,10 +203,7 @@ void SeriesPlot::resetView()
     Q_EMIT viewChanged();
 }
 
-void SeriesPlot::copyImage()
-{
-    QApplication::clipboard()->setPixmap(m_plot->grab());
-}
+void SeriesPlot::copyImage() { QApplication::clipboard()->setPixmap(m_plot->grab()); }
 
 std::pair<double, double> SeriesPlot::xRange() const
 {

@@ -48,7 +48,7 @@ public Q_SLOTS:
 Q_SIGNALS:
     void cursorMoved(std::int64_t step);
     void hovered(std::optional<std::int64_t> step);
-    void viewChanged();                ///< the visible range
+    void viewChanged(); ///< the visible range
     void menuRequested(QPoint globalPosition);
 
 protected:

@@ -32,7 +32,8 @@ std::int64_t roundStep(std::int64_t extent, int count)
 
 } // namespace
 
-SnapshotSlider::SnapshotSlider(QWidget *parent) : QAbstractSlider(parent)
+SnapshotSlider::SnapshotSlider(QWidget *parent)
+    : QAbstractSlider(parent)
 {
     setObjectName(QStringLiteral("snapshotSlider"));
     setAccessibleName(QStringLiteral("Snapshot"));
@@ -145,8 +146,8 @@ void SnapshotSlider::paintEvent(QPaintEvent *)
     painter.setFont(uiFont(11, QFont::DemiBold));
     const double half = QFontMetricsF(painter.font()).horizontalAdvance(countText(current)) / 2 + 2;
     painter.setPen(t.text);
-    painter.drawText(QRectF(std::clamp(currentX, half, width() - half) - half, kLabelTop, 2 * half, 13), Qt::AlignCenter,
-                     countText(current));
+    painter.drawText(QRectF(std::clamp(currentX, half, width() - half) - half, kLabelTop, 2 * half, 13),
+                     Qt::AlignCenter, countText(current));
 }
 
 void SnapshotSlider::changeEvent(QEvent *event)
@@ -188,10 +189,7 @@ void SnapshotSlider::mouseMoveEvent(QMouseEvent *event)
     }
 }
 
-void SnapshotSlider::mouseReleaseEvent(QMouseEvent *)
-{
-    setSliderDown(false);
-}
+void SnapshotSlider::mouseReleaseEvent(QMouseEvent *) { setSliderDown(false); }
 
 void SnapshotSlider::keyPressEvent(QKeyEvent *event)
 {

@@ -20,8 +20,8 @@ public:
     explicit SnapshotSlider(QWidget *parent = nullptr);
 
     /// `lastStep`: end of the axis (the run's planned steps).
-    void setRun(std::vector<std::int64_t> snapshotSteps, Series loss, std::vector<StageChange> stages, std::int64_t lastStep,
-                Family family, bool live);
+    void setRun(std::vector<std::int64_t> snapshotSteps, Series loss, std::vector<StageChange> stages,
+                std::int64_t lastStep, Family family, bool live);
 
     std::int64_t stepAt(int index) const;
     double xOf(std::int64_t step) const;

@@ -33,16 +33,21 @@ QToolButton *arrowButton(const char *objectName, const QString &words, Icon icon
 } // namespace
 
 SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
-    : QFrame(parent), m_viewState(viewState), m_slider(new SnapshotSlider(this))
+    : QFrame(parent)
+    , m_viewState(viewState)
+    , m_slider(new SnapshotSlider(this))
     , m_previous(arrowButton("snapshotPrev", QStringLiteral("Previous snapshot ([)"), Icon::Previous, this))
     , m_next(arrowButton("snapshotNext", QStringLiteral("Next snapshot (])"), Icon::Next, this))
-    , m_follow(new QCheckBox(QStringLiteral("Follow live"), this)), m_count(new QLabel(this)), m_churn(new QLabel(this))
+    , m_follow(new QCheckBox(QStringLiteral("Follow live"), this))
+    , m_count(new QLabel(this))
+    , m_churn(new QLabel(this))
 {
     setProperty("role", "card");
     m_follow->setObjectName(QStringLiteral("followLive"));
     m_follow->setAccessibleName(m_follow->text());
     m_churn->setObjectName(QStringLiteral("churnLabel"));
-    m_churn->setToolTip(QStringLiteral("1 − Jaccard of the keys chosen now and at the snapshot before, mean over queries t ≥ k"));
+    m_churn->setToolTip(
+        QStringLiteral("1 − Jaccard of the keys chosen now and at the snapshot before, mean over queries t ≥ k"));
     m_churn->setProperty("role", "sub");
     m_count->setProperty("role", "sub");
     auto *heading = new QLabel(QStringLiteral("Snapshot"), this);

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "widgets/plots/snapshot_slider.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/view_state.h"
-#include "widgets/plots/snapshot_slider.h"
 
 #include <QFrame>
 #include <QPointer>

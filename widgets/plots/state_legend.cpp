@@ -24,7 +24,9 @@ struct Item {
 
 } // namespace
 
-StateLegend::StateLegend(Qt::Orientation orientation, QWidget *parent) : QWidget(parent), m_orientation(orientation)
+StateLegend::StateLegend(Qt::Orientation orientation, QWidget *parent)
+    : QWidget(parent)
+    , m_orientation(orientation)
 {
     setAccessibleName(QStringLiteral("Legend of key states"));
     QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Minimum);
@@ -97,10 +99,7 @@ QSize StateLegend::sizeHint() const
     return {kSwatchWidth + kTextGap + text + 4, walk(nullptr, 0)};
 }
 
-QSize StateLegend::minimumSizeHint() const
-{
-    return m_orientation == Qt::Horizontal ? QSize(120, kRow) : sizeHint();
-}
+QSize StateLegend::minimumSizeHint() const { return m_orientation == Qt::Horizontal ? QSize(120, kRow) : sizeHint(); }
 
 void StateLegend::paintEvent(QPaintEvent *)
 {

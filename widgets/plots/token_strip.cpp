@@ -18,21 +18,17 @@ namespace {
 
 constexpr int kBoxHeight = 22, kRowGap = 5, kGap = 2, kPad = 4, kTop = 4, kSide = 2;
 
-QFont stripFont()
-{
-    return monoFont(13);
-}
+QFont stripFont() { return monoFont(13); }
 
 /// Text on a filled box.
-QColor inkOn(const QColor &fill)
-{
-    return fill.lightnessF() > 0.45 ? QColor(0x0B, 0x10, 0x17) : QColor(Qt::white);
-}
+QColor inkOn(const QColor &fill) { return fill.lightnessF() > 0.45 ? QColor(0x0B, 0x10, 0x17) : QColor(Qt::white); }
 
 } // namespace
 
 TokenStrip::TokenStrip(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QWidget(parent), m_viewState(viewState), m_hoverState(hoverState)
+    : QWidget(parent)
+    , m_viewState(viewState)
+    , m_hoverState(hoverState)
 {
     setObjectName(QStringLiteral("tokenStrip"));
     setAccessibleName(QStringLiteral("Probe text"));
@@ -47,8 +43,8 @@ TokenStrip::TokenStrip(ViewState *viewState, HoverState *hoverState, QWidget *pa
 
 void TokenStrip::setSnapshot(std::shared_ptr<const Snapshot> snapshot)
 {
-    const bool sameText = snapshot && m_snapshot && snapshot->words == m_snapshot->words &&
-                          snapshot->tokens == m_snapshot->tokens;
+    const bool sameText =
+        snapshot && m_snapshot && snapshot->words == m_snapshot->words && snapshot->tokens == m_snapshot->tokens;
     m_snapshot = std::move(snapshot);
     if (!sameText) {
         m_words.clear();
@@ -60,7 +56,8 @@ void TokenStrip::setSnapshot(std::shared_ptr<const Snapshot> snapshot)
             }
             // A leading space is shown by the gap between boxes, not inside the box.
             const std::string &word = m_snapshot->words[at];
-            const bool spaced = word.size() > 1 && word.front() == ' ' && word.find_first_not_of(' ') != std::string::npos;
+            const bool spaced =
+                word.size() > 1 && word.front() == ' ' && word.find_first_not_of(' ') != std::string::npos;
             m_words.push_back(shownToken(spaced ? word.substr(word.find_first_not_of(' ')) : word));
         }
         m_boxes = boxesFor(width());
@@ -88,8 +85,8 @@ std::vector<QRect> TokenStrip::boxesFor(int width) const
             y += kBoxHeight + kRowGap;
         }
         boxes.emplace_back(x, y, w, kBoxHeight);
-        const bool spaceFollows = m_snapshot && i + 1 < m_snapshot->words.size() && m_snapshot->words[i + 1].size() > 1 &&
-                                  m_snapshot->words[i + 1].front() == ' ';
+        const bool spaceFollows = m_snapshot && i + 1 < m_snapshot->words.size() &&
+                                  m_snapshot->words[i + 1].size() > 1 && m_snapshot->words[i + 1].front() == ' ';
         x += w + kGap + (spaceFollows ? kGap : 0);
     }
     return boxes;
@@ -103,7 +100,8 @@ int TokenStrip::heightForWidth(int width) const
 
 QRect TokenStrip::tokenRect(int position) const
 {
-    return position >= 0 && position < static_cast<int>(m_boxes.size()) ? m_boxes[static_cast<std::size_t>(position)] : QRect();
+    return position >= 0 && position < static_cast<int>(m_boxes.size()) ? m_boxes[static_cast<std::size_t>(position)]
+                                                                        : QRect();
 }
 
 KeyState TokenStrip::stateOf(int position) const
@@ -141,7 +139,8 @@ void TokenStrip::paintEvent(QPaintEvent *event)
             painter.setBrush(t.text);
             painter.drawRoundedRect(box, 3, 3);
             ink = t.panel;
-        } else if (state == KeyState::SelectedNeeded || state == KeyState::SelectedLittle || state == KeyState::FutureSelected) {
+        } else if (state == KeyState::SelectedNeeded || state == KeyState::SelectedLittle ||
+                   state == KeyState::FutureSelected) {
             const QColor fill = stateColour(state, t);
             painter.setBrush(fill);
             painter.drawRoundedRect(box, 3, 3);

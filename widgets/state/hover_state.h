@@ -17,7 +17,9 @@ class HoverState : public QObject {
     Q_OBJECT
 
 public:
-    explicit HoverState(QObject *parent = nullptr) : QObject(parent) {}
+    explicit HoverState(QObject *parent = nullptr)
+        : QObject(parent)
+    {}
 
     const Hover &hover() const { return m_hover; }
     void setStep(std::int64_t step) { set({step, m_hover.query, m_hover.key}); }

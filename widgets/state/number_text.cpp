@@ -16,27 +16,15 @@ QString fixed(double value, int decimals)
     return text;
 }
 
-bool known(std::optional<double> value)
-{
-    return value && !std::isnan(*value);
-}
+bool known(std::optional<double> value) { return value && !std::isnan(*value); }
 
 } // namespace
 
-QString unknownText()
-{
-    return QStringLiteral("–");
-}
+QString unknownText() { return QStringLiteral("–"); }
 
-QString lossText(std::optional<double> nats)
-{
-    return known(nats) ? fixed(*nats, 3) : unknownText();
-}
+QString lossText(std::optional<double> nats) { return known(nats) ? fixed(*nats, 3) : unknownText(); }
 
-QString shareText(std::optional<double> share)
-{
-    return share ? QString::number(*share, 'f', 3) : unknownText();
-}
+QString shareText(std::optional<double> share) { return share ? QString::number(*share, 'f', 3) : unknownText(); }
 
 QString countText(std::int64_t count)
 {
@@ -83,7 +71,8 @@ QString bytesText(std::optional<double> bytes)
     if (*bytes >= 1e9) {
         return fixed(*bytes / 1e9, 2) + QStringLiteral(" GB");
     }
-    return *bytes >= 1e6 ? fixed(*bytes / 1e6, 0) + QStringLiteral(" MB") : fixed(*bytes / 1e3, 0) + QStringLiteral(" kB");
+    return *bytes >= 1e6 ? fixed(*bytes / 1e6, 0) + QStringLiteral(" MB")
+                         : fixed(*bytes / 1e3, 0) + QStringLiteral(" kB");
 }
 
 QString durationText(double seconds)

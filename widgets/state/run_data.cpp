@@ -21,8 +21,8 @@ std::size_t bytesOf(const Snapshot &snapshot)
 {
     std::size_t bytes = snapshot.tokens.size() * 36;
     for (const LayerSnapshot &layer : snapshot.layers) {
-        bytes += 4 * (layer.indexQ.size() + layer.indexK.size() + layer.indexW.size() + layer.lse.size() + layer.lseDense.size()
-                      + layer.threshold.size());
+        bytes += 4 * (layer.indexQ.size() + layer.indexK.size() + layer.indexW.size() + layer.lse.size() +
+                      layer.lseDense.size() + layer.threshold.size());
         bytes += 2 * (layer.q.size() + layer.k.size()) + 8 * layer.selected.size();
     }
     return bytes;
@@ -61,17 +61,18 @@ std::filesystem::path snapshotFile(const std::filesystem::path &folder, std::int
     return folder / "snapshots" / name.toStdString();
 }
 
-RunData::RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder, QObject *parent)
-    : QObject(parent), m_config(std::move(config)), m_experimentFolder(std::move(experimentFolder)),
-      m_id(QString::fromStdString(m_config.folder())),
-      m_folder(folder.empty() ? m_experimentFolder / m_config.folder() : std::move(folder)), m_steps(m_config.training.steps), m_stages(plannedStages(m_config))
-{
-}
+RunData::RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder,
+                 QObject *parent)
+    : QObject(parent)
+    , m_config(std::move(config))
+    , m_experimentFolder(std::move(experimentFolder))
+    , m_id(QString::fromStdString(m_config.folder()))
+    , m_folder(folder.empty() ? m_experimentFolder / m_config.folder() : std::move(folder))
+    , m_steps(m_config.training.steps)
+    , m_stages(plannedStages(m_config))
+{}
 
-QString RunData::experiment() const
-{
-    return QString::fromStdString(m_config.experiment);
-}
+QString RunData::experiment() const { return QString::fromStdString(m_config.experiment); }
 
 const Series &RunData::series(const std::string &metric) const
 {
@@ -115,7 +116,8 @@ std::optional<std::string> RunData::value(const std::string &key) const
 
 std::shared_ptr<const Snapshot> RunData::cachedSnapshot(std::int64_t step) const
 {
-    const auto found = std::find_if(m_cache.begin(), m_cache.end(), [step](const auto &entry) { return entry->step == step; });
+    const auto found =
+        std::find_if(m_cache.begin(), m_cache.end(), [step](const auto &entry) { return entry->step == step; });
     if (found == m_cache.end()) {
         return nullptr;
     }
@@ -126,7 +128,8 @@ std::shared_ptr<const Snapshot> RunData::cachedSnapshot(std::int64_t step) const
 void RunData::requestSnapshot(std::int64_t step)
 {
     if (cachedSnapshot(step)) {
-        QMetaObject::invokeMethod(this, [this, step] { Q_EMIT snapshotLoaded(step); }, Qt::QueuedConnection);
+        QMetaObject::invokeMethod(
+            this, [this, step] { Q_EMIT snapshotLoaded(step); }, Qt::QueuedConnection);
         return;
     }
     m_wanted = step;
@@ -141,7 +144,8 @@ void RunData::load(std::int64_t step)
     m_loading = true;
     auto promise = std::make_shared<QPromise<LoadResult>>();
     // The continuation belongs to this object: it is dropped when the run is closed before the file was read.
-    promise->future().then(this, [this, step](const LoadResult &result) { loadFinished(step, result.snapshot, result.reason); });
+    promise->future().then(
+        this, [this, step](const LoadResult &result) { loadFinished(step, result.snapshot, result.reason); });
     readers().start([promise, file = snapshotFile(folder(), step)] {
         LoadResult result;
         promise->start();
@@ -192,7 +196,8 @@ void RunData::addPoint(const std::string &metric, Point point)
         series.push_back(point);
         return;
     }
-    const auto at = std::lower_bound(series.begin(), series.end(), point.x, [](const Point &p, double x) { return p.x < x; });
+    const auto at =
+        std::lower_bound(series.begin(), series.end(), point.x, [](const Point &p, double x) { return p.x < x; });
     if (at != series.end() && at->x == point.x) {
         at->y = point.y;
     } else {
@@ -212,20 +217,15 @@ void RunData::addScalars(std::int64_t step, const std::vector<Scalar> &scalars)
     }
 }
 
-void RunData::apply(const StepRecord &record)
-{
-    addScalars(record.step, record.scalars);
-}
+void RunData::apply(const StepRecord &record) { addScalars(record.step, record.scalars); }
 
-void RunData::apply(const EvalRecord &record)
-{
-    addScalars(record.step, record.scalars);
-}
+void RunData::apply(const EvalRecord &record) { addScalars(record.step, record.scalars); }
 
 void RunData::apply(const StageChange &change)
 {
     // What runs replaces the plan stage by stage; stages to come stay as planned.
-    const auto planned = std::find_if(m_stages.begin(), m_stages.end(), [&](const StageChange &s) { return s.index == change.index; });
+    const auto planned =
+        std::find_if(m_stages.begin(), m_stages.end(), [&](const StageChange &s) { return s.index == change.index; });
     if (planned != m_stages.end()) {
         *planned = change;
     } else {
@@ -288,7 +288,8 @@ void RunData::apply(const RunUpdate &update)
     for (const auto &[key, value] : update.values) {
         m_values[key] = value;
     }
-    if (update.state.state != m_state || QString::fromStdString(update.state.reason) != m_reason || update.state.step > m_step) {
+    if (update.state.state != m_state || QString::fromStdString(update.state.reason) != m_reason ||
+        update.state.step > m_step) {
         apply(update.state);
     }
 }

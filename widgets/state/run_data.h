@@ -38,17 +38,18 @@ public:
 
     /// `experimentFolder`: where the run folder lies or will lie; may be empty for a run that is nowhere on disk.
     /// `folder`: the run folder itself, where it was moved away from its place in the experiment.
-    RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder = {}, QObject *parent = nullptr);
+    RunData(RunConfig config, std::filesystem::path experimentFolder, std::filesystem::path folder = {},
+            QObject *parent = nullptr);
 
-    QString id() const { return m_id; }                  ///< folder relative to the experiment: "seq_64/sparse/seed_0"
-    QString experiment() const;                          ///< name of the experiment
+    QString id() const { return m_id; } ///< folder relative to the experiment: "seq_64/sparse/seed_0"
+    QString experiment() const;         ///< name of the experiment
     const std::filesystem::path &experimentFolder() const { return m_experimentFolder; }
     const std::filesystem::path &folder() const { return m_folder; }
     const RunConfig &config() const { return m_config; }
     RunState state() const { return m_state; }
-    QString reason() const { return m_reason; }          ///< why it failed or stopped; empty otherwise
-    std::int64_t step() const { return m_step; }         ///< main-model steps done
-    std::int64_t steps() const { return m_steps; }       ///< of
+    QString reason() const { return m_reason; }            ///< why it failed or stopped; empty otherwise
+    std::int64_t step() const { return m_step; }           ///< main-model steps done
+    std::int64_t steps() const { return m_steps; }         ///< of
     const Series &series(const std::string &metric) const; ///< empty when unknown
     std::vector<std::string> metrics() const;
     std::optional<double> last(const std::string &metric) const;
@@ -104,7 +105,7 @@ private:
     std::vector<LogRecord> m_log;
     std::vector<std::int64_t> m_snapshotSteps;
     mutable std::list<std::shared_ptr<const Snapshot>> m_cache; ///< most recently used first
-    std::optional<std::int64_t> m_wanted;  ///< requested while another is being read
+    std::optional<std::int64_t> m_wanted;                       ///< requested while another is being read
     bool m_loading = false;
     bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false;
 };

@@ -10,9 +10,11 @@ namespace sparsescope {
 
 namespace {
 
-template <class Value> bool differs(const std::vector<RunData *> &runs, const Value &value)
+template <class Value>
+bool differs(const std::vector<RunData *> &runs, const Value &value)
 {
-    return std::any_of(runs.begin(), runs.end(), [&](const RunData *run) { return value(*run) != value(*runs.front()); });
+    return std::any_of(runs.begin(), runs.end(),
+                       [&](const RunData *run) { return value(*run) != value(*runs.front()); });
 }
 
 QString keyOf(const RunData &run)
@@ -53,8 +55,9 @@ QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside)
     }
     for (std::size_t axis = 0; axis < run.config().extraAxes.size(); ++axis) {
         const auto &[name, value] = run.config().extraAxes[axis];
-        chips << (name == "top_k" ? QStringLiteral("k%1").arg(QString::fromStdString(value))
-                                  : QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(value)));
+        chips << (name == "top_k"
+                      ? QStringLiteral("k%1").arg(QString::fromStdString(value))
+                      : QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(value)));
     }
     if (differs(beside, [](const RunData &r) { return r.config().training.seed; })) {
         chips << QStringLiteral("s%1").arg(run.config().training.seed);
@@ -67,7 +70,9 @@ QString runTitle(const RunData &run, const std::vector<RunData *> &beside)
     return chipsOf(run, beside).join(QLatin1Char(' '));
 }
 
-RunTableModel::RunTableModel(QObject *parent) : QAbstractItemModel(parent) {}
+RunTableModel::RunTableModel(QObject *parent)
+    : QAbstractItemModel(parent)
+{}
 
 void RunTableModel::setRuns(const std::vector<RunData *> &runs)
 {
@@ -113,7 +118,8 @@ void RunTableModel::addRun(RunData *run)
     endInsertRows();
     watch(run);
     describe(*group); // chips of the runs beside it may have more to tell apart now
-    Q_EMIT dataChanged(this->index(0, 0, parent), this->index(static_cast<int>(group->runs.size()) - 1, ColumnCount - 1, parent));
+    Q_EMIT dataChanged(this->index(0, 0, parent),
+                       this->index(static_cast<int>(group->runs.size()) - 1, ColumnCount - 1, parent));
     Q_EMIT dataChanged(parent, parent.siblingAtColumn(ColumnCount - 1));
 }
 
@@ -194,10 +200,7 @@ int RunTableModel::rowCount(const QModelIndex &parent) const
     return static_cast<int>(m_groups[static_cast<std::size_t>(parent.row())].runs.size());
 }
 
-int RunTableModel::columnCount(const QModelIndex &) const
-{
-    return ColumnCount;
-}
+int RunTableModel::columnCount(const QModelIndex &) const { return ColumnCount; }
 
 QVariant RunTableModel::data(const QModelIndex &index, int role) const
 {
@@ -213,7 +216,8 @@ QVariant RunTableModel::data(const QModelIndex &index, int role) const
 
 QVariant RunTableModel::groupData(const Group &group, int column, int role) const
 {
-    const auto done = std::count_if(group.runs.begin(), group.runs.end(), [](const RunData *run) { return run->state() == RunState::Finished; });
+    const auto done = std::count_if(group.runs.begin(), group.runs.end(),
+                                    [](const RunData *run) { return run->state() == RunState::Finished; });
     const QString progress = QStringLiteral("%1 of %2 done").arg(done).arg(group.runs.size());
     switch (role) {
     case Qt::DisplayRole:
@@ -235,17 +239,26 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
     const RunData &run = *group.runs[row];
     const QString state = QString::fromStdString(displayName(run.state()));
     const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
-    const double progress = run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0) : 0.0;
+    const double progress =
+        run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0)
+                        : 0.0;
     switch (role) {
     case Qt::DisplayRole:
         switch (column) {
-        case Name: return group.chips[row].join(QLatin1Char(' '));
-        case ValidationLoss: return lossText(loss);
-        case State: return run.state() == RunState::Running ? QStringLiteral("%1 %").arg(static_cast<int>(100 * progress)) : state;
-        default: return {};
+        case Name:
+            return group.chips[row].join(QLatin1Char(' '));
+        case ValidationLoss:
+            return lossText(loss);
+        case State:
+            return run.state() == RunState::Running ? QStringLiteral("%1 %").arg(static_cast<int>(100 * progress))
+                                                    : state;
+        default:
+            return {};
         }
     case Qt::AccessibleTextRole:
-        return column == State ? state : column == Trend ? QStringLiteral("Trend of the training loss") : runData(group, row, column, Qt::DisplayRole);
+        return column == State   ? state
+               : column == Trend ? QStringLiteral("Trend of the training loss")
+                                 : runData(group, row, column, Qt::DisplayRole);
     case Qt::ToolTipRole:
         if (!run.reason().isEmpty()) {
             return state + QStringLiteral(": ") + run.reason();
@@ -255,10 +268,14 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
         return column == ValidationLoss ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant();
     case SortRole:
         switch (column) {
-        case Name: return run.id();
-        case ValidationLoss: return loss ? QVariant(*loss) : QVariant();
-        case State: return static_cast<int>(run.state());
-        default: return {};
+        case Name:
+            return run.id();
+        case ValidationLoss:
+            return loss ? QVariant(*loss) : QVariant();
+        case State:
+            return static_cast<int>(run.state());
+        default:
+            return {};
         }
     case RunRole:
         return QVariant::fromValue(const_cast<RunData *>(&run));
@@ -267,7 +284,9 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
     case ProgressRole:
         return run.state() == RunState::Running || run.state() == RunState::Paused ? QVariant(progress) : QVariant();
     case FilterRole:
-        return column == Name ? group.name + QLatin1Char(' ') + group.chips[row].join(QLatin1Char(' ')) + QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state : QString();
+        return column == Name ? group.name + QLatin1Char(' ') + group.chips[row].join(QLatin1Char(' ')) +
+                                    QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state
+                              : QString();
     default:
         return {};
     }
@@ -282,11 +301,16 @@ QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int
         return {};
     }
     switch (section) {
-    case Name: return QStringLiteral("Run");
-    case Trend: return QStringLiteral("Trend");
-    case ValidationLoss: return QStringLiteral("Val loss");
-    case State: return QStringLiteral("State");
-    default: return {};
+    case Name:
+        return QStringLiteral("Run");
+    case Trend:
+        return QStringLiteral("Trend");
+    case ValidationLoss:
+        return QStringLiteral("Val loss");
+    case State:
+        return QStringLiteral("State");
+    default:
+        return {};
     }
 }
 

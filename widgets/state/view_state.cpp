@@ -2,7 +2,9 @@
 
 namespace sparsescope {
 
-ViewState::ViewState(QObject *parent) : QObject(parent) {}
+ViewState::ViewState(QObject *parent)
+    : QObject(parent)
+{}
 
 void ViewState::set(const View &view)
 {
@@ -63,10 +65,7 @@ void ViewState::setMap(MapKind map, int head)
     set(view);
 }
 
-void ViewState::setQuery(int query)
-{
-    setCell(query, m_view.key);
-}
+void ViewState::setQuery(int query) { setCell(query, m_view.key); }
 
 void ViewState::setCell(int query, int key)
 {

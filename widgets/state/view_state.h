@@ -16,13 +16,13 @@ enum class MapKind {
 
 /// What all views show together, as one value: two equal values show the same picture.
 struct View {
-    QString run;                       ///< RunData::id()
-    std::int64_t step = -1;            ///< step cursor; -1: none yet
-    bool followLive = true;            ///< the cursor is pinned to the newest step
+    QString run;            ///< RunData::id()
+    std::int64_t step = -1; ///< step cursor; -1: none yet
+    bool followLive = true; ///< the cursor is pinned to the newest step
     int layer = 0;
     MapKind map = MapKind::IndexScore;
     int head = -1;
-    int query = -1;                    ///< -1: not picked
+    int query = -1; ///< -1: not picked
     int key = -1;
     bool logarithmic = true;
     std::optional<std::pair<double, double>> lockedLimits;

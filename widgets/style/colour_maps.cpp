@@ -46,11 +46,16 @@ const ColourTable &colourTable(ColourMapName name, bool dark)
                              magma = interpolate(kMagma), grey = interpolate(kGrey),
                              divergingLight = interpolate(kDivergingLight), divergingDark = interpolate(kDivergingDark);
     switch (name) {
-    case ColourMapName::Cividis: return cividis;
-    case ColourMapName::Viridis: return viridis;
-    case ColourMapName::Magma: return magma;
-    case ColourMapName::Grey: return grey;
-    case ColourMapName::Diverging: return dark ? divergingDark : divergingLight;
+    case ColourMapName::Cividis:
+        return cividis;
+    case ColourMapName::Viridis:
+        return viridis;
+    case ColourMapName::Magma:
+        return magma;
+    case ColourMapName::Grey:
+        return grey;
+    case ColourMapName::Diverging:
+        return dark ? divergingDark : divergingLight;
     }
     return cividis;
 }
@@ -58,11 +63,16 @@ const ColourTable &colourTable(ColourMapName name, bool dark)
 QString displayName(ColourMapName name)
 {
     switch (name) {
-    case ColourMapName::Cividis: return QStringLiteral("Cividis");
-    case ColourMapName::Viridis: return QStringLiteral("Viridis");
-    case ColourMapName::Magma: return QStringLiteral("Magma");
-    case ColourMapName::Grey: return QStringLiteral("Grey");
-    case ColourMapName::Diverging: return QStringLiteral("Diverging");
+    case ColourMapName::Cividis:
+        return QStringLiteral("Cividis");
+    case ColourMapName::Viridis:
+        return QStringLiteral("Viridis");
+    case ColourMapName::Magma:
+        return QStringLiteral("Magma");
+    case ColourMapName::Grey:
+        return QStringLiteral("Grey");
+    case ColourMapName::Diverging:
+        return QStringLiteral("Diverging");
     }
     return {};
 }

@@ -20,7 +20,7 @@ QString displayName(ColourMapName name);
 /// From a value to a place in a colour table.
 struct ColourScale {
     ColourMapName map = ColourMapName::Cividis;
-    bool logarithmic = false;          ///< from `low`, which is then > 0; smaller values take the lowest colour
+    bool logarithmic = false; ///< from `low`, which is then > 0; smaller values take the lowest colour
     double low = 0, high = 1;
     /// 0 to 255; NaN has no colour and must be asked for before.
     int index(double value) const;

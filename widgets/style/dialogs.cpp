@@ -18,20 +18,11 @@ QStringList g_asked;
 
 } // namespace
 
-void setNextAnswer(int button)
-{
-    g_answer = button;
-}
+void setNextAnswer(int button) { g_answer = button; }
 
-void setNextPath(const QString &path)
-{
-    g_path = path;
-}
+void setNextPath(const QString &path) { g_path = path; }
 
-QStringList asked()
-{
-    return g_asked;
-}
+QStringList asked() { return g_asked; }
 
 int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons)
 {
@@ -39,7 +30,8 @@ int ask(QWidget *parent, const QString &title, const QString &text, const QStrin
     if (g_answer) {
         return *std::exchange(g_answer, std::nullopt);
     }
-    QMessageBox box(QMessageBox::Warning, title, QStringLiteral("<b>%1</b>").arg(title.toHtmlEscaped()), QMessageBox::NoButton, parent);
+    QMessageBox box(QMessageBox::Warning, title, QStringLiteral("<b>%1</b>").arg(title.toHtmlEscaped()),
+                    QMessageBox::NoButton, parent);
     box.setInformativeText(text);
     std::vector<QPushButton *> added;
     for (const QString &button : buttons) {

@@ -6,8 +6,8 @@
 #include <QFileInfo>
 #include <QImage>
 #include <QLocale>
-#include <QPainter>
 #include <QPageSize>
+#include <QPainter>
 #include <QPdfWriter>
 #include <QSaveFile>
 #include <QSvgGenerator>
@@ -25,8 +25,7 @@ constexpr double kScreenDotsPerInch = 96; // one pixel of a figure is 1/96 inch 
 void writeFile(const QString &path, const QByteArray &content)
 {
     QSaveFile file(path);
-    const bool written =
-        file.open(QIODevice::WriteOnly) && file.write(content) == content.size() && file.commit();
+    const bool written = file.open(QIODevice::WriteOnly) && file.write(content) == content.size() && file.commit();
     if (!written) {
         throw Failure({"could not write the export", path.toStdString(), file.errorString().toStdString(), "",
                        "Choose a folder that exists and is writable, with free space"});
@@ -110,10 +109,17 @@ QStringList exportFigure(const ExportableView &view, const QString &path, const 
 {
     const QSizeF size = options.size.isEmpty() ? view.figureSize() : options.size;
     switch (figureFormat(path)) {
-    case FigureFormat::Png: writeFile(path, png(view, size, options)); return {path};
-    case FigureFormat::Svg: writeFile(path, svg(view, size, options)); return {path};
-    case FigureFormat::Pdf: writeFile(path, pdf(view, size, options)); return {path};
-    case FigureFormat::Csv: break;
+    case FigureFormat::Png:
+        writeFile(path, png(view, size, options));
+        return {path};
+    case FigureFormat::Svg:
+        writeFile(path, svg(view, size, options));
+        return {path};
+    case FigureFormat::Pdf:
+        writeFile(path, pdf(view, size, options));
+        return {path};
+    case FigureFormat::Csv:
+        break;
     }
     const QFileInfo info(path);
     const QString context = info.path() + QLatin1Char('/') + info.completeBaseName() + QStringLiteral(".json");
@@ -138,10 +144,7 @@ QString proposedFileName(const ExportableView &view)
     return name.isEmpty() ? QStringLiteral("figure") : name;
 }
 
-QString csvNumber(double value)
-{
-    return std::isnan(value) ? QString() : QLocale::c().toString(value, 'g', 9);
-}
+QString csvNumber(double value) { return std::isnan(value) ? QString() : QLocale::c().toString(value, 'g', 9); }
 
 QString csvText(const QString &text)
 {

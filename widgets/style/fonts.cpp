@@ -12,7 +12,9 @@ static void initFontResources()
 
 namespace {
 
-struct Families { QString ui, mono; };
+struct Families {
+    QString ui, mono;
+};
 
 /// First of the bundled copy and the system's folders that holds the file.
 void addFont(const QString &file, const QStringList &folders)
@@ -60,25 +62,13 @@ QFont make(const QString &family, int pixels, QFont::Weight weight)
 
 namespace sparsescope {
 
-void loadFonts()
-{
-    families();
-}
+void loadFonts() { families(); }
 
-QString uiFontFamily()
-{
-    return families().ui;
-}
+QString uiFontFamily() { return families().ui; }
 
-QString monoFontFamily()
-{
-    return families().mono;
-}
+QString monoFontFamily() { return families().mono; }
 
-QFont uiFont(int pixels, QFont::Weight weight)
-{
-    return make(uiFontFamily(), pixels, weight);
-}
+QFont uiFont(int pixels, QFont::Weight weight) { return make(uiFontFamily(), pixels, weight); }
 
 QFont monoFont(int pixels, QFont::Weight weight)
 {

@@ -15,10 +15,7 @@ namespace sparsescope {
 
 namespace {
 
-void line(QPainter &p, double x1, double y1, double x2, double y2)
-{
-    p.drawLine(QPointF(x1, y1), QPointF(x2, y2));
-}
+void line(QPainter &p, double x1, double y1, double x2, double y2) { p.drawLine(QPointF(x1, y1), QPointF(x2, y2)); }
 
 void polyline(QPainter &p, std::initializer_list<QPointF> points)
 {
@@ -61,10 +58,18 @@ void paintShape(QPainter &p, Icon icon, const QColor &colour, const QColor &grou
         line(p, 8, 10, 8, 2.5);
         polyline(p, {{5, 5.4}, {8, 2.4}, {11, 5.4}});
         break;
-    case Icon::Previous: polyline(p, {{10, 3}, {5, 8}, {10, 13}}); break;
-    case Icon::Next: polyline(p, {{6, 3}, {11, 8}, {6, 13}}); break;
-    case Icon::Up: polyline(p, {{3, 10}, {8, 5}, {13, 10}}); break;
-    case Icon::Down: polyline(p, {{3, 6}, {8, 11}, {13, 6}}); break;
+    case Icon::Previous:
+        polyline(p, {{10, 3}, {5, 8}, {10, 13}});
+        break;
+    case Icon::Next:
+        polyline(p, {{6, 3}, {11, 8}, {6, 13}});
+        break;
+    case Icon::Up:
+        polyline(p, {{3, 10}, {8, 5}, {13, 10}});
+        break;
+    case Icon::Down:
+        polyline(p, {{3, 6}, {8, 11}, {13, 6}});
+        break;
     case Icon::Train:
         polyline(p, {{2, 2}, {2, 14}, {14, 14}});
         polyline(p, {{4, 4}, {6, 9}, {9, 10.6}, {14, 11.2}});
@@ -147,7 +152,9 @@ void paintShape(QPainter &p, Icon icon, const QColor &colour, const QColor &grou
         p.setBrush(colour);
         p.drawEllipse(QRectF(3.5, 3.5, 9, 9));
         break;
-    case Icon::Tick: polyline(p, {{3, 8.5}, {6.5, 12}, {13, 4.5}}); break;
+    case Icon::Tick:
+        polyline(p, {{3, 8.5}, {6.5, 12}, {13, 4.5}});
+        break;
     case Icon::Fit:
         polyline(p, {{2, 6}, {2, 2}, {6, 2}});
         polyline(p, {{10, 2}, {14, 2}, {14, 6}});
@@ -168,7 +175,10 @@ void paintShape(QPainter &p, Icon icon, const QColor &colour, const QColor &grou
 /// Paints at the size and scale asked for, in the colours of the theme at that moment.
 class TokenIconEngine : public QIconEngine {
 public:
-    TokenIconEngine(Icon icon, IconRole role) : m_icon(icon), m_role(role) {}
+    TokenIconEngine(Icon icon, IconRole role)
+        : m_icon(icon)
+        , m_role(role)
+    {}
 
     void paint(QPainter *painter, const QRect &rect, QIcon::Mode mode, QIcon::State) override
     {
@@ -210,21 +220,25 @@ void paintIcon(QPainter &painter, const QRectF &box, Icon icon, const QColor &co
     painter.restore();
 }
 
-QIcon makeIcon(Icon icon, IconRole role)
-{
-    return QIcon(new TokenIconEngine(icon, role));
-}
+QIcon makeIcon(Icon icon, IconRole role) { return QIcon(new TokenIconEngine(icon, role)); }
 
 Icon runStateIcon(RunState state)
 {
     switch (state) {
-    case RunState::Queued: return Icon::Clock;
-    case RunState::Running: return Icon::Running;
-    case RunState::Paused: return Icon::Pause;
-    case RunState::Finished: return Icon::Tick;
-    case RunState::Stopped: return Icon::Stop;
-    case RunState::Failed: return Icon::Failed;
-    case RunState::Interrupted: return Icon::Check;
+    case RunState::Queued:
+        return Icon::Clock;
+    case RunState::Running:
+        return Icon::Running;
+    case RunState::Paused:
+        return Icon::Pause;
+    case RunState::Finished:
+        return Icon::Tick;
+    case RunState::Stopped:
+        return Icon::Stop;
+    case RunState::Failed:
+        return Icon::Failed;
+    case RunState::Interrupted:
+        return Icon::Check;
     }
     return Icon::Clock;
 }

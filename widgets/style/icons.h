@@ -10,8 +10,32 @@ class QPainter;
 namespace sparsescope {
 
 enum class Icon {
-    Start, Pause, Stop, Add, Export, Previous, Next, Up, Down, Train, Inspect, Compare, Speed, Moon, Sun, Device,
-    Passed, Failed, Check, Info, Clock, Running, Tick, Fit, Lock, Folder
+    Start,
+    Pause,
+    Stop,
+    Add,
+    Export,
+    Previous,
+    Next,
+    Up,
+    Down,
+    Train,
+    Inspect,
+    Compare,
+    Speed,
+    Moon,
+    Sun,
+    Device,
+    Passed,
+    Failed,
+    Check,
+    Info,
+    Clock,
+    Running,
+    Tick,
+    Fit,
+    Lock,
+    Folder
 };
 
 /// Draws in a 16 x 16 box scaled to `box`. `ground` is what shines through the filled signs (tick, cross).

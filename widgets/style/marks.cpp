@@ -18,8 +18,12 @@ void paintMarker(QPainter &painter, QPointF centre, double size, Marker marker, 
     painter.setPen(QPen(colour, 1.6));
     painter.setBrush(ground);
     switch (marker) {
-    case Marker::Circle: painter.drawEllipse(centre, r, r); break;
-    case Marker::Square: painter.drawRect(QRectF(centre.x() - r * 0.9, centre.y() - r * 0.9, r * 1.8, r * 1.8)); break;
+    case Marker::Circle:
+        painter.drawEllipse(centre, r, r);
+        break;
+    case Marker::Square:
+        painter.drawRect(QRectF(centre.x() - r * 0.9, centre.y() - r * 0.9, r * 1.8, r * 1.8));
+        break;
     case Marker::Diamond: {
         const QPointF corners[] = {centre + QPointF(0, -r * 1.2), centre + QPointF(r * 1.2, 0),
                                    centre + QPointF(0, r * 1.2), centre + QPointF(-r * 1.2, 0)};

@@ -149,16 +149,26 @@ QString styleSheet(const Tokens &t)
 {
     const QString suffix = t.dark ? QStringLiteral("dark") : QStringLiteral("light");
     const std::map<QString, QString> values{
-        {"window", t.window.name()},         {"panel", t.panel.name()},
-        {"alternate", t.alternate.name()},   {"field", t.field.name()},
-        {"border", t.border.name()},         {"grid", t.grid.name()},
-        {"text", t.text.name()},             {"text2", t.text2.name()},
-        {"hint", t.hint.name()},             {"accent", t.accent.name()},
-        {"onAccent", t.onAccent.name()},     {"selection", t.selection.name()},
-        {"selectionText", t.selectionText.name()}, {"hover", t.hover.name()},
-        {"passed", t.passed.name()},         {"check", t.check.name()},
-        {"failed", t.failed.name()},         {"failedTint", t.failedTint.name()},
-        {"infoTint", t.infoTint.name()},     {"mono", monoFontFamily()},
+        {"window", t.window.name()},
+        {"panel", t.panel.name()},
+        {"alternate", t.alternate.name()},
+        {"field", t.field.name()},
+        {"border", t.border.name()},
+        {"grid", t.grid.name()},
+        {"text", t.text.name()},
+        {"text2", t.text2.name()},
+        {"hint", t.hint.name()},
+        {"accent", t.accent.name()},
+        {"onAccent", t.onAccent.name()},
+        {"selection", t.selection.name()},
+        {"selectionText", t.selectionText.name()},
+        {"hover", t.hover.name()},
+        {"passed", t.passed.name()},
+        {"check", t.check.name()},
+        {"failed", t.failed.name()},
+        {"failedTint", t.failedTint.name()},
+        {"infoTint", t.infoTint.name()},
+        {"mono", monoFontFamily()},
         {"chevron", QStringLiteral(":/style/chevron-down-%1.svg").arg(suffix)},
         {"tick", QStringLiteral(":/style/tick-%1.svg").arg(suffix)},
     };
@@ -174,7 +184,8 @@ void applyTheme(QApplication &application, Theme theme)
     initStyleResources();
     loadFonts();
     g_theme = theme;
-    if (application.style() == nullptr || application.style()->name().compare(QLatin1String("fusion"), Qt::CaseInsensitive) != 0) {
+    if (application.style() == nullptr ||
+        application.style()->name().compare(QLatin1String("fusion"), Qt::CaseInsensitive) != 0) {
         application.setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
     }
     application.setFont(uiFont());
@@ -182,15 +193,9 @@ void applyTheme(QApplication &application, Theme theme)
     application.setStyleSheet(styleSheet(tokens(theme)));
 }
 
-Theme currentTheme()
-{
-    return g_theme;
-}
+Theme currentTheme() { return g_theme; }
 
-const Tokens &currentTokens()
-{
-    return tokens(g_theme);
-}
+const Tokens &currentTokens() { return tokens(g_theme); }
 
 void setRole(QWidget *widget, const char *role)
 {

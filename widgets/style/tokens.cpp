@@ -4,10 +4,7 @@ namespace sparsescope {
 
 namespace {
 
-QColor rgb(const char *name)
-{
-    return QColor(QLatin1String(name));
-}
+QColor rgb(const char *name) { return QColor(QLatin1String(name)); }
 
 Tokens makeLight()
 {
@@ -107,10 +104,14 @@ const Tokens &tokens(Theme theme)
 QColor familyColour(Family family, const Tokens &tokens)
 {
     switch (family) {
-    case Family::Classic: return tokens.classic;
-    case Family::Sparse: return tokens.dsa;
-    case Family::Mhla: return tokens.mhla;
-    case Family::MhlaSparse: return tokens.mhlaSparse;
+    case Family::Classic:
+        return tokens.classic;
+    case Family::Sparse:
+        return tokens.dsa;
+    case Family::Mhla:
+        return tokens.mhla;
+    case Family::MhlaSparse:
+        return tokens.mhlaSparse;
     }
     return tokens.text2;
 }
@@ -118,10 +119,14 @@ QColor familyColour(Family family, const Tokens &tokens)
 Marker familyMarker(Family family)
 {
     switch (family) {
-    case Family::Classic: return Marker::Circle;
-    case Family::Sparse: return Marker::Square;
-    case Family::Mhla: return Marker::Diamond;
-    case Family::MhlaSparse: return Marker::Triangle;
+    case Family::Classic:
+        return Marker::Circle;
+    case Family::Sparse:
+        return Marker::Square;
+    case Family::Mhla:
+        return Marker::Diamond;
+    case Family::MhlaSparse:
+        return Marker::Triangle;
     }
     return Marker::Circle;
 }
@@ -129,12 +134,18 @@ Marker familyMarker(Family family)
 QColor stateColour(KeyState state, const Tokens &tokens)
 {
     switch (state) {
-    case KeyState::Neither: return {};
-    case KeyState::SelectedNeeded: return tokens.selectedNeeded;
-    case KeyState::SelectedLittle: return tokens.selectedLittle;
-    case KeyState::Missed: return tokens.missed;
-    case KeyState::Future: return tokens.future;
-    case KeyState::FutureSelected: return tokens.futureSelected;
+    case KeyState::Neither:
+        return {};
+    case KeyState::SelectedNeeded:
+        return tokens.selectedNeeded;
+    case KeyState::SelectedLittle:
+        return tokens.selectedLittle;
+    case KeyState::Missed:
+        return tokens.missed;
+    case KeyState::Future:
+        return tokens.future;
+    case KeyState::FutureSelected:
+        return tokens.futureSelected;
     }
     return {};
 }
@@ -142,12 +153,18 @@ QColor stateColour(KeyState state, const Tokens &tokens)
 QString stateText(KeyState state)
 {
     switch (state) {
-    case KeyState::Neither: return QStringLiteral("Not selected");
-    case KeyState::SelectedNeeded: return QStringLiteral("Selected, needed");
-    case KeyState::SelectedLittle: return QStringLiteral("Selected, little weight");
-    case KeyState::Missed: return QStringLiteral("Missed");
-    case KeyState::Future: return QStringLiteral("Future");
-    case KeyState::FutureSelected: return QStringLiteral("Future, selected");
+    case KeyState::Neither:
+        return QStringLiteral("Not selected");
+    case KeyState::SelectedNeeded:
+        return QStringLiteral("Selected, needed");
+    case KeyState::SelectedLittle:
+        return QStringLiteral("Selected, little weight");
+    case KeyState::Missed:
+        return QStringLiteral("Missed");
+    case KeyState::Future:
+        return QStringLiteral("Future");
+    case KeyState::FutureSelected:
+        return QStringLiteral("Future, selected");
     }
     return {};
 }
@@ -155,13 +172,20 @@ QString stateText(KeyState state)
 QColor runStateColour(RunState state, const Tokens &tokens)
 {
     switch (state) {
-    case RunState::Queued: return tokens.text2;
-    case RunState::Running: return tokens.accent;
-    case RunState::Paused: return tokens.check;
-    case RunState::Finished: return tokens.passed;
-    case RunState::Stopped: return tokens.text2;
-    case RunState::Failed: return tokens.failed;
-    case RunState::Interrupted: return tokens.check;
+    case RunState::Queued:
+        return tokens.text2;
+    case RunState::Running:
+        return tokens.accent;
+    case RunState::Paused:
+        return tokens.check;
+    case RunState::Finished:
+        return tokens.passed;
+    case RunState::Stopped:
+        return tokens.text2;
+    case RunState::Failed:
+        return tokens.failed;
+    case RunState::Interrupted:
+        return tokens.check;
     }
     return tokens.text2;
 }

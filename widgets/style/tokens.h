@@ -22,9 +22,9 @@ struct Tokens {
     QColor passed, passedTint, check, checkTint, failed, failedTint, infoTint;
     QColor classic, dsa, mhla, mhlaSparse;
     QColor selectedNeeded, selectedLittle, missed, futureSelected, future, futureLine;
-    QColor notSelected;                ///< bars of keys that were not chosen
+    QColor notSelected; ///< bars of keys that were not chosen
     QColor stage, chance, cursor;
-    std::array<QColor, 4> heads;       ///< indexer heads 0 to 3; further ones repeat, hatched
+    std::array<QColor, 4> heads; ///< indexer heads 0 to 3; further ones repeat, hatched
     bool dark = false;
 };
 
@@ -42,7 +42,10 @@ QString stateText(KeyState state);
 
 QColor runStateColour(RunState state, const Tokens &tokens);
 
-struct HeadStyle { QColor colour; bool hatched = false; };
+struct HeadStyle {
+    QColor colour;
+    bool hatched = false;
+};
 HeadStyle indexHeadStyle(int head, const Tokens &tokens);
 
 } // namespace sparsescope

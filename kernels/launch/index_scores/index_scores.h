@@ -13,15 +13,15 @@ namespace dsa::launch::index_scores {
 enum class Type { Float, BFloat16, Half };
 
 struct Params {
-    const void *q = nullptr;            ///< [B,T,Hi,Di], unit last stride
-    const void *k = nullptr;            ///< [B,S,Di], unit last stride
-    const float *w = nullptr;           ///< [B,T,Hi], unit last stride
-    float *out = nullptr;               ///< [B,T,S], contiguous
-    Type type = Type::Float;            ///< of q and k
+    const void *q = nullptr;  ///< [B,T,Hi,Di], unit last stride
+    const void *k = nullptr;  ///< [B,S,Di], unit last stride
+    const float *w = nullptr; ///< [B,T,Hi], unit last stride
+    float *out = nullptr;     ///< [B,T,S], contiguous
+    Type type = Type::Float;  ///< of q and k
     std::int64_t batch = 0, queries = 0, keys = 0, heads = 0, width = 0;
-    std::int64_t offset = 0;            ///< query t sees keys s <= t + offset
+    std::int64_t offset = 0;                                           ///< query t sees keys s <= t + offset
     std::int64_t qStrides[3] = {}, kStrides[2] = {}, wStrides[2] = {}; ///< in elements, the last dimension left out
-    bool fillHidden = true;             ///< false: what lies beyond causality may stay unwritten
+    bool fillHidden = true; ///< false: what lies beyond causality may stay unwritten
 };
 
 /// Says in `why` (when given) what a launch would not take; rows must start on 16 bytes, which the caller sees to.

@@ -18,20 +18,20 @@ enum class Type { BFloat16, Half };
 
 /// Strides in elements, a multiple of 8, the unit last stride left out; rows start on 16 bytes, which the caller sees to.
 struct Params {
-    const void *q = nullptr;              ///< [B,H,T,D]
-    const void *k = nullptr;              ///< [B,KV,S,D]
-    const void *v = nullptr;              ///< [B,KV,S,Dv]
-    const std::int64_t *bits = nullptr;   ///< [B,T,ceil(S/64)], contiguous; null: every key s <= t + offset
-    const std::int64_t *bitsT = nullptr;  ///< [B,ceil(T/64),S], contiguous; the backward wants it where there are bits
-    void *o = nullptr;                    ///< [B,H,T,Dv]: written by the forward, read by the backward
-    float *lse = nullptr;                 ///< [B,H,T], contiguous, natural logarithm: likewise
-    const void *gradO = nullptr;          ///< [B,H,T,Dv]; this and what follows for the backward alone
-    float *delta = nullptr;               ///< [B,H,T], contiguous: written with gradQ, read for gradK and gradV
+    const void *q = nullptr;             ///< [B,H,T,D]
+    const void *k = nullptr;             ///< [B,KV,S,D]
+    const void *v = nullptr;             ///< [B,KV,S,Dv]
+    const std::int64_t *bits = nullptr;  ///< [B,T,ceil(S/64)], contiguous; null: every key s <= t + offset
+    const std::int64_t *bitsT = nullptr; ///< [B,ceil(T/64),S], contiguous; the backward wants it where there are bits
+    void *o = nullptr;                   ///< [B,H,T,Dv]: written by the forward, read by the backward
+    float *lse = nullptr;                ///< [B,H,T], contiguous, natural logarithm: likewise
+    const void *gradO = nullptr;         ///< [B,H,T,Dv]; this and what follows for the backward alone
+    float *delta = nullptr;              ///< [B,H,T], contiguous: written with gradQ, read for gradK and gradV
     void *gradQ = nullptr, *gradK = nullptr, *gradV = nullptr; ///< shaped like q, k and v
-    Type type = Type::BFloat16;           ///< of everything but lse and delta
+    Type type = Type::BFloat16;                                ///< of everything but lse and delta
     std::int64_t batch = 0, queries = 0, keys = 0, heads = 0, keyHeads = 1, width = 0, valueWidth = 0;
-    std::int64_t offset = 0;              ///< used without bits only
-    float scale = 1;                      ///< more than 0
+    std::int64_t offset = 0; ///< used without bits only
+    float scale = 1;         ///< more than 0
     std::int64_t qStrides[3] = {}, kStrides[3] = {}, vStrides[3] = {}, oStrides[3] = {};
     std::int64_t gradOStrides[3] = {}, gradQStrides[3] = {}, gradKStrides[3] = {}, gradVStrides[3] = {};
 };

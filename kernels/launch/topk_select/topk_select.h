@@ -11,15 +11,15 @@
 namespace dsa::launch::topk_select {
 
 struct Params {
-    const float *scores = nullptr;                 ///< [B,rows,S], unit last stride: queries firstRow .. firstRow + rows
-    std::int64_t batchStride = 0, rowStride = 0;   ///< of scores, in elements
-    std::int64_t *bits = nullptr;                  ///< [B,T,ceil(S/64)], contiguous; null: not wanted
-    std::int64_t *bitsT = nullptr;                 ///< [B,ceil(T/64),S], contiguous; written by launchTranspose
-    std::int32_t *count = nullptr;                 ///< [B,T]
-    std::int32_t *idx = nullptr;                   ///< [B,T,k] ascending, -1 behind count; null: not wanted
-    float *tau = nullptr, *lse = nullptr;          ///< [B,T] lowest selected score and log sum exp; both or neither
+    const float *scores = nullptr;               ///< [B,rows,S], unit last stride: queries firstRow .. firstRow + rows
+    std::int64_t batchStride = 0, rowStride = 0; ///< of scores, in elements
+    std::int64_t *bits = nullptr;                ///< [B,T,ceil(S/64)], contiguous; null: not wanted
+    std::int64_t *bitsT = nullptr;               ///< [B,ceil(T/64),S], contiguous; written by launchTranspose
+    std::int32_t *count = nullptr;               ///< [B,T]
+    std::int32_t *idx = nullptr;                 ///< [B,T,k] ascending, -1 behind count; null: not wanted
+    float *tau = nullptr, *lse = nullptr;        ///< [B,T] lowest selected score and log sum exp; both or neither
     std::int64_t batch = 0, queries = 0, keys = 0, k = 1;
-    std::int64_t offset = 0;                       ///< query t sees keys s <= t + offset
+    std::int64_t offset = 0; ///< query t sees keys s <= t + offset
     std::int64_t firstRow = 0, rows = 0;
 };
 

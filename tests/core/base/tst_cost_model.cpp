@@ -13,7 +13,8 @@ RunConfig runOf(const char *patch)
     return expand(parseExperiment(document, "")).at(0);
 }
 
-constexpr const char *kSmall = R"({"model": {"family": "classic", "d_model": 16, "n_layers": 1, "n_heads": 2, "d_ff": 32, "moe": {"n_experts": 0}},
+constexpr const char *kSmall =
+    R"({"model": {"family": "classic", "d_model": 16, "n_layers": 1, "n_heads": 2, "d_ff": 32, "moe": {"n_experts": 0}},
                                    "training": {"sequence_length": 4, "batch_size": 1, "steps": 10}})";
 
 } // namespace
@@ -62,9 +63,11 @@ private slots:
     }
     void sparseAttendsLessAndPaysTheIndexer()
     {
-        const RunConfig sparse = runOf(R"({"training": {"recipe": "warmup"}})"), classic = runOf(R"({"model": {"family": "classic"}})");
+        const RunConfig sparse = runOf(R"({"training": {"recipe": "warmup"}})"),
+                        classic = runOf(R"({"model": {"family": "classic"}})");
         const auto stages = stagesOf(sparse);
-        const StepFlops dense = stepFlops(sparse, 257, stages[0]), warmup = stepFlops(sparse, 257, stages[1]), last = stepFlops(sparse, 257, stages[2]);
+        const StepFlops dense = stepFlops(sparse, 257, stages[0]), warmup = stepFlops(sparse, 257, stages[1]),
+                        last = stepFlops(sparse, 257, stages[2]);
         QCOMPARE(dense.total(), stepFlops(classic, 257, stagesOf(classic)[0]).total());
         QCOMPARE(last.attention / dense.attention, selectedPairs(128, 16) / densePairs(128));
         QVERIFY(last.indexer > 0 && last.indexerLoss > 0);

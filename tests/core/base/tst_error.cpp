@@ -15,13 +15,15 @@ private slots:
                  std::string("model.selection.top_k: got 0, allowed 1 to 131072. Take L/8."));
         QCOMPARE((Error{"file not found", "a.json", "", "", ""}.text()), std::string("a.json: file not found."));
         QCOMPARE((Error{"disk is full", "", "", "", "Make room."}.text()), std::string("disk is full. Make room."));
-        QCOMPARE((Error{"unknown field", "foo", "", "", "Did you mean food?", "a.json"}.text()), std::string("a.json: foo: unknown field. Did you mean food?"));
+        QCOMPARE((Error{"unknown field", "foo", "", "", "Did you mean food?", "a.json"}.text()),
+                 std::string("a.json: foo: unknown field. Did you mean food?"));
         QCOMPARE(Error{}.text(), std::string());
     }
     void failuresCarryTheirText()
     {
         QCOMPARE(std::string(Failure({"a", "b", "", "", ""}).what()), std::string("b: a."));
-        QCOMPARE(std::string(ConfigFailure({{"a", "", "", "", ""}, {"b", "", "", "", ""}}).what()), std::string("a.\nb."));
+        QCOMPARE(std::string(ConfigFailure({{"a", "", "", "", ""}, {"b", "", "", "", ""}}).what()),
+                 std::string("a.\nb."));
     }
     void nearestNames()
     {
@@ -38,8 +40,9 @@ private slots:
     }
     void statesHaveTwoSpellings()
     {
-        const std::pair<const char *, const char *> words[] = {{"queued", "Queued"}, {"running", "Running"}, {"paused", "Paused"}, {"finished", "Done"},
-                                                               {"stopped", "Stopped"}, {"failed", "Failed"}, {"interrupted", "Cut off"}};
+        const std::pair<const char *, const char *> words[] = {
+            {"queued", "Queued"},   {"running", "Running"}, {"paused", "Paused"},      {"finished", "Done"},
+            {"stopped", "Stopped"}, {"failed", "Failed"},   {"interrupted", "Cut off"}};
         for (const auto &[stored, shown] : words) {
             QCOMPARE(toString(runStateFrom(stored)), std::string(stored));
             QCOMPARE(displayName(runStateFrom(stored)), std::string(shown));

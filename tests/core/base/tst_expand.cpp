@@ -30,17 +30,19 @@ using Folders = std::vector<std::string>;
 class tst_expand : public QObject {
     Q_OBJECT
 private slots:
-    void noSweepIsOneRun()
-    {
-        QCOMPARE(foldersOf("{}"), (Folders{"seq_128/sparse/seed_0"}));
-    }
+    void noSweepIsOneRun() { QCOMPARE(foldersOf("{}"), (Folders{"seq_128/sparse/seed_0"})); }
     void familiesOfAGroupStandTogether()
     {
         // However the sweep is written.
-        const Folders expected{"seq_64/classic/seed_0", "seq_64/sparse/seed_0", "seq_64/classic/seed_1", "seq_64/sparse/seed_1",
-                               "seq_128/classic/seed_0", "seq_128/sparse/seed_0", "seq_128/classic/seed_1", "seq_128/sparse/seed_1"};
-        QCOMPARE(foldersOf(R"({"sequence_length": [64, 128], "seed": [0, 1], "family": ["classic", "sparse"]})"), expected);
-        QCOMPARE(foldersOf(R"({"family": ["classic", "sparse"], "training.seed": [0, 1], "training.sequence_length": [64, 128]})"), expected);
+        const Folders expected{"seq_64/classic/seed_0",  "seq_64/sparse/seed_0",   "seq_64/classic/seed_1",
+                               "seq_64/sparse/seed_1",   "seq_128/classic/seed_0", "seq_128/sparse/seed_0",
+                               "seq_128/classic/seed_1", "seq_128/sparse/seed_1"};
+        QCOMPARE(foldersOf(R"({"sequence_length": [64, 128], "seed": [0, 1], "family": ["classic", "sparse"]})"),
+                 expected);
+        QCOMPARE(
+            foldersOf(
+                R"({"family": ["classic", "sparse"], "training.seed": [0, 1], "training.sequence_length": [64, 128]})"),
+            expected);
     }
     void groupIsAllButTheFamily()
     {
@@ -75,11 +77,13 @@ private slots:
     }
     void everyRunIsResolved()
     {
-        for (const RunConfig &run : runsOf(R"({"family": ["classic", "sparse", "mhla", "mhla_sparse"], "model.d_model": [64, 128]})")) {
+        for (const RunConfig &run :
+             runsOf(R"({"family": ["classic", "sparse", "mhla", "mhla_sparse"], "model.d_model": [64, 128]})")) {
             QVERIFY(run.training.learningRate > 0 && run.training.indexerLearningRate > 0);
             QCOMPARE(run.model.headDim, run.model.dModel / 8);
             QCOMPARE(run.model.selection.kind, std::string(isSparse(run.model.family) ? "lightning" : "none"));
-            QCOMPARE(run.model.attention == AttentionKind::Mla, run.model.family == Family::Mhla || run.model.family == Family::MhlaSparse);
+            QCOMPARE(run.model.attention == AttentionKind::Mla,
+                     run.model.family == Family::Mhla || run.model.family == Family::MhlaSparse);
             QCOMPARE(run.experiment, std::string("x"));
             QVERIFY(!stagesOf(run).empty());
         }

@@ -36,7 +36,8 @@ class tst_json_reader : public QObject {
 private slots:
     void syntaxErrorsHaveLineAndColumn()
     {
-        QVERIFY2(failureOf("{\n  \"a\": 1,\n  \"b\" 2\n}").find("exp.json, line 3, column 7: not valid JSON") == 0, failureOf("{\n  \"a\": 1,\n  \"b\" 2\n}").c_str());
+        QVERIFY2(failureOf("{\n  \"a\": 1,\n  \"b\" 2\n}").find("exp.json, line 3, column 7: not valid JSON") == 0,
+                 failureOf("{\n  \"a\": 1,\n  \"b\" 2\n}").c_str());
         QVERIFY2(failureOf("").find("line 1, column 1") != std::string::npos, failureOf("").c_str());
         QVERIFY(!failureOf("{} {}").empty());
         QVERIFY(!failureOf("{\"a\": NaN}").empty());
@@ -46,13 +47,15 @@ private slots:
     void deepNestingIsRefusedBeforeItIsBuilt()
     {
         QVERIFY(failureOf(std::string(5'000'000, '[')).find("nested too deeply") != std::string::npos);
-        QVERIFY(failureOf("{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}").find("allowed 64 levels") != std::string::npos);
+        QVERIFY(failureOf("{\"a\":" + std::string(70, '[') + std::string(70, ']') + "}").find("allowed 64 levels") !=
+                std::string::npos);
         QVERIFY(failureOf("{\"a\":\"" + std::string(70, '[') + "\"}").empty()); // brackets inside a text are letters
         QVERIFY(failureOf(std::string(64, '[') + std::string(64, ']')).empty());
     }
     void aKeyTwiceIsAnError()
     {
-        QVERIFY(failureOf("{\"a\": 1, \"b\": {\"c\": 1, \"c\": 2}}").find("key given twice, got \"c\"") != std::string::npos);
+        QVERIFY(failureOf("{\"a\": 1, \"b\": {\"c\": 1, \"c\": 2}}").find("key given twice, got \"c\"") !=
+                std::string::npos);
         QVERIFY(failureOf("{\"a\": {\"c\": 1}, \"b\": {\"c\": 2}}").empty());
     }
     void filesThatCannotBeRead()
@@ -64,7 +67,8 @@ private slots:
         std::ofstream(base / "latin.json") << "{\"name\": \"\xE9\"}";
         QVERIFY(readFailure(base / "latin.json").find("not UTF-8") != std::string::npos);
         std::ofstream(base / "large.json") << std::string(kLargestJsonFile + 1, ' ');
-        QVERIFY(readFailure(base / "large.json").find("too large, got more than 16777216 bytes, allowed 16 MiB") != std::string::npos);
+        QVERIFY(readFailure(base / "large.json").find("too large, got more than 16777216 bytes, allowed 16 MiB") !=
+                std::string::npos);
         QVERIFY(readFailure("/dev/zero").find("too large") != std::string::npos);
         std::ofstream(base / "good.json") << "\xEF\xBB\xBF{\"name\": \"\xC3\xA9\"}"; // a byte order mark is no fault
         QCOMPARE(readJsonFile(base / "good.json")["name"].get<std::string>(), std::string("\xC3\xA9"));
@@ -72,7 +76,8 @@ private slots:
     void utf8()
     {
         QVERIFY(isUtf8("") && isUtf8("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"));
-        for (const char *bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"})
+        for (const char *bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF0\x80\x80\x80",
+                                "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x82"})
             QVERIFY2(!isUtf8(bad), bad);
     }
     void foundIsShort()
@@ -94,7 +99,8 @@ private slots:
         info.high = 9007199254740992.0;
         std::int64_t value = -1;
         QVERIFY(readValue(info, 64.0, value) && value == 64);
-        QVERIFY(!readValue(info, 64.5, value) && !readValue(info, true, value) && !readValue(info, "64", value) && !readValue(info, 1e300, value));
+        QVERIFY(!readValue(info, 64.5, value) && !readValue(info, true, value) && !readValue(info, "64", value) &&
+                !readValue(info, 1e300, value));
         QVERIFY(!readValue(info, 18446744073709551615ull, value));
         QCOMPARE(value, std::int64_t(64));
         int narrow = 5;

@@ -37,7 +37,8 @@ private slots:
     void refused_data()
     {
         QTest::addColumn<QString>("text");
-        for (const char *text : {"", "L/", "/L", "L/0", "0", "-1", "1.5", "l/2", "L+1", "L L", "2L", "L//2", "99999999999", "L*L*L*L*L*L*L*L*L", "(L)"})
+        for (const char *text : {"", "L/", "/L", "L/0", "0", "-1", "1.5", "l/2", "L+1", "L L", "2L", "L//2",
+                                 "99999999999", "L*L*L*L*L*L*L*L*L", "(L)"})
             QTest::newRow(text) << text;
     }
     void refused()

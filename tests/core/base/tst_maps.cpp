@@ -47,10 +47,7 @@ sample::Sizes sizesOf(int length, int topK)
 
 } // namespace
 
-void tst_Maps::mapsEqualPlainLoops_data()
-{
-    addSizes();
-}
+void tst_Maps::mapsEqualPlainLoops_data() { addSizes(); }
 
 void tst_Maps::mapsEqualPlainLoops()
 {
@@ -59,8 +56,10 @@ void tst_Maps::mapsEqualPlainLoops()
     const Snapshot snapshot = sample::snapshot(sizesOf(length, topK));
     const LayerSnapshot &layer = snapshot.layers[0];
     const Map scores = indexScoreMap(layer, length), terms = indexTermMap(layer, length, 2);
-    const Map ran = attentionMap(layer, length, snapshot.scale, 3), dense = denseAttentionMap(layer, length, snapshot.scale, 3);
-    const Map mean = denseAttentionMap(layer, length, snapshot.scale, -1), ranMean = attentionMap(layer, length, snapshot.scale, -1);
+    const Map ran = attentionMap(layer, length, snapshot.scale, 3),
+              dense = denseAttentionMap(layer, length, snapshot.scale, 3);
+    const Map mean = denseAttentionMap(layer, length, snapshot.scale, -1),
+              ranMean = attentionMap(layer, length, snapshot.scale, -1);
     for (int t = 0; t < length; ++t) {
         const QueryRow row = queryRow(layer, length, snapshot.scale, topK, t);
         double kept = 0, keptMean = 0;
@@ -82,10 +81,12 @@ void tst_Maps::mapsEqualPlainLoops()
             QVERIFY(std::abs(mean.at(t, s) - sample::denseMean(layer, length, snapshot.scale, t, s)) < 1e-5);
             double expectedMean = 0;
             for (int head = 0; head < 4; ++head)
-                expectedMean += sample::dense(layer, length, snapshot.scale, head, t, s) / keptOfHead[static_cast<std::size_t>(head)] / 4;
+                expectedMean += sample::dense(layer, length, snapshot.scale, head, t, s) /
+                                keptOfHead[static_cast<std::size_t>(head)] / 4;
             const bool selected = layer.isSelected(t, s, length);
             QVERIFY(std::abs(ranMean.at(t, s) - (selected ? expectedMean : 0)) < 1e-5);
-            const double expected = selected ? sample::dense(layer, length, snapshot.scale, 3, t, s) / keptOfHead[3] : 0;
+            const double expected =
+                selected ? sample::dense(layer, length, snapshot.scale, 3, t, s) / keptOfHead[3] : 0;
             QVERIFY(std::abs(ran.at(t, s) - expected) < 1e-5);
             kept += ran.at(t, s);
             keptMean += ranMean.at(t, s);
@@ -105,10 +106,7 @@ void tst_Maps::mapsEqualPlainLoops()
     }
 }
 
-void tst_Maps::masksEqualPlainLoops_data()
-{
-    addSizes();
-}
+void tst_Maps::masksEqualPlainLoops_data() { addSizes(); }
 
 void tst_Maps::masksEqualPlainLoops()
 {
@@ -229,9 +227,7 @@ void tst_Maps::indexMapOf2048()
     fill(layer.indexK, 2048u * 64);
     fill(layer.indexW, 2048u * 4);
     Map map;
-    QBENCHMARK_ONCE {
-        map = indexScoreMap(layer, 2048);
-    }
+    QBENCHMARK_ONCE { map = indexScoreMap(layer, 2048); }
     for (int i = 0; i < 2000; ++i) {
         const int t = static_cast<int>(random() % 2048), s = static_cast<int>(random() % static_cast<unsigned>(t + 1));
         QVERIFY(std::abs(map.at(t, s) - sample::score(layer, t, s)) < 2e-4); // of values up to about 60

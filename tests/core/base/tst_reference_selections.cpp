@@ -58,7 +58,8 @@ void tst_ReferenceSelections::randomKeysAreDrawnEvenly()
     const int length = 32, draws = 4000;
     std::vector<int> hits(length, 0);
     for (int draw = 0; draw < draws; ++draw) {
-        for (const int key : keysOf(withRandomKeys({}, length, 8, static_cast<std::uint64_t>(draw)), length, length - 1))
+        for (const int key :
+             keysOf(withRandomKeys({}, length, 8, static_cast<std::uint64_t>(draw)), length, length - 1))
             ++hits[static_cast<std::size_t>(key)];
     }
     const double expected = draws * 8.0 / length, deviation = std::sqrt(draws * 0.25 * 0.75);

@@ -71,10 +71,12 @@ void tst_RunLock::oneHolderAtATime()
             RunLock second(m_path);
             QFAIL("two hold the lock");
         } catch (const Failure &failure) {
-            QVERIFY(failure.error().text().find("process " + std::to_string(getpid()) + " on host") != std::string::npos);
+            QVERIFY(failure.error().text().find("process " + std::to_string(getpid()) + " on host") !=
+                    std::string::npos);
         }
         lock.confirm();
-        QCOMPARE(std::distance(fs::directory_iterator(m_path), {}), std::ptrdiff_t{1}); // nothing but the lock is left behind
+        QCOMPARE(std::distance(fs::directory_iterator(m_path), {}),
+                 std::ptrdiff_t{1}); // nothing but the lock is left behind
     }
     QVERIFY(!fs::exists(m_lock));
     RunLock again(m_path);

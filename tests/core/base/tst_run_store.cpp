@@ -55,10 +55,7 @@ std::string messageOf(const auto &call)
     return {};
 }
 
-bool contains(const std::string &text, const char *part)
-{
-    return text.find(part) != std::string::npos;
-}
+bool contains(const std::string &text, const char *part) { return text.find(part) != std::string::npos; }
 
 } // namespace
 
@@ -85,10 +82,7 @@ private slots:
     void runsAreFound();
 
 private:
-    fs::path fresh()
-    {
-        return fs::path(m_folder.path().toStdString()) / ("run" + std::to_string(m_count++));
-    }
+    fs::path fresh() { return fs::path(m_folder.path().toStdString()) / ("run" + std::to_string(m_count++)); }
     QTemporaryDir m_folder;
     int m_count = 0;
 };
@@ -285,7 +279,8 @@ void tst_RunStore::checkpointsAppearWholeOrNotAtAll()
                                                     throw std::runtime_error("no memory");
                                                 }),
                              std::runtime_error);
-    QVERIFY_EXCEPTION_THROWN(writer->checkpoint(4, 1, [](const fs::path &) { throw std::runtime_error("no memory"); }), std::runtime_error);
+    QVERIFY_EXCEPTION_THROWN(writer->checkpoint(4, 1, [](const fs::path &) { throw std::runtime_error("no memory"); }),
+                             std::runtime_error);
     QCOMPARE(reader.checkpoints().size(), std::size_t{1});
     QVERIFY(fs::exists(folder / "checkpoints/00000004/trainer.json"));
     QCOMPARE(std::distance(fs::directory_iterator(folder / "checkpoints"), {}), std::ptrdiff_t{1});
@@ -327,7 +322,8 @@ void tst_RunStore::halfDoneWorkIsTidiedAtOpening()
     auto writer = RunWriter::create(folder, config());
     writer->checkpoint(7, 2, fill);
     writer.reset();
-    fs::rename(folder / "checkpoints/00000007", folder / "checkpoints/00000007.replaced"); // killed between the two renames
+    fs::rename(folder / "checkpoints/00000007",
+               folder / "checkpoints/00000007.replaced"); // killed between the two renames
     fs::create_directory(folder / "checkpoints/00000008.partial");
     std::ofstream(folder / "snapshots/.00000009.safetensors.1-2.tmp") << "half";
     QVERIFY(RunReader(folder).checkpoints().empty());
@@ -491,7 +487,8 @@ void tst_RunStore::damagedAndHostileFolders()
         return contains(text, word) && contains(text, run.filename().c_str());
     };
     fs::path run = copyOf();
-    std::ofstream(run / "run.sqlite") << "this is no database, but it is longer than a header would be, so it looks like one";
+    std::ofstream(run / "run.sqlite")
+        << "this is no database, but it is longer than a header would be, so it looks like one";
     QVERIFY(failsWith(run, "damaged"));
     QVERIFY(contains(messageOf([&] { RunWriter::open(run); }), "damaged"));
     run = copyOf();
@@ -520,10 +517,12 @@ void tst_RunStore::damagedAndHostileFolders()
     }
     run = copyOf();
     fs::create_directory_symlink("/etc", run / "checkpoints/00000001");
-    Database(run / "run.sqlite", Database::Mode::Write, 1000).execute("INSERT INTO checkpoint VALUES(1, 'checkpoints/00000001', 1)");
+    Database(run / "run.sqlite", Database::Mode::Write, 1000)
+        .execute("INSERT INTO checkpoint VALUES(1, 'checkpoints/00000001', 1)");
     QVERIFY(failsWith(run, "outside"));
     run = copyOf();
-    Database(run / "run.sqlite", Database::Mode::Write, 1000).execute("INSERT OR REPLACE INTO state VALUES('state', 'dancing')");
+    Database(run / "run.sqlite", Database::Mode::Write, 1000)
+        .execute("INSERT OR REPLACE INTO state VALUES('state', 'dancing')");
     QVERIFY(!messageOf([&] { RunReader(run).state(); }).empty());
     // The untouched one is still whole.
     QCOMPARE(RunReader(folder).series("train.loss").size(), std::size_t{3000});
@@ -553,7 +552,8 @@ void tst_RunStore::runsAreFound()
     std::ofstream(root / "seq_64/sparse/seed_0/checkpoints/00000001/run.json") << "{}"; // below a run: not looked at
     fs::create_directory_symlink(root, root / "loop");
     const auto runs = findRuns(root);
-    QCOMPARE(runs, (std::vector<fs::path>{root / "seq_64/classic/seed_0", root / "seq_64/sparse/seed_0", root / "seq_64/sparse/seed_1"}));
+    QCOMPARE(runs, (std::vector<fs::path>{root / "seq_64/classic/seed_0", root / "seq_64/sparse/seed_0",
+                                          root / "seq_64/sparse/seed_1"}));
     QCOMPARE(findRuns(runs[0]), std::vector<fs::path>{runs[0]});
 }
 

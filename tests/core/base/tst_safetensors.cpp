@@ -59,7 +59,10 @@ private slots:
     void truthFilesOpen();
 
 private:
-    std::filesystem::path path(const char *name) const { return std::filesystem::path(m_folder.path().toStdString()) / name; }
+    std::filesystem::path path(const char *name) const
+    {
+        return std::filesystem::path(m_folder.path().toStdString()) / name;
+    }
     QTemporaryDir m_folder;
 };
 
@@ -73,9 +76,16 @@ void tst_Safetensors::whatIsWrittenIsReadBack()
     const std::vector<std::uint16_t> halves = {0x3c00, 0x7c00, 1};
     const std::vector<std::uint8_t> bytes = {0, 255, 3};
     const auto file = path("all.safetensors");
-    writeSafetensors(file, {{"z", "F32", {2, 3}, floats.data()}, {"a", "F64", {2}, doubles.data()}, {"long", "I64", {2, 1}, longs.data()},
-                            {"int", "I32", {2}, ints.data()}, {"bits", "U64", {1}, words.data()}, {"half", "F16", {3}, halves.data()},
-                            {"brain", "BF16", {3}, halves.data()}, {"byte", "U8", {3}, bytes.data()}, {"flag", "BOOL", {3}, bytes.data()}},
+    writeSafetensors(file,
+                     {{"z", "F32", {2, 3}, floats.data()},
+                      {"a", "F64", {2}, doubles.data()},
+                      {"long", "I64", {2, 1}, longs.data()},
+                      {"int", "I32", {2}, ints.data()},
+                      {"bits", "U64", {1}, words.data()},
+                      {"half", "F16", {3}, halves.data()},
+                      {"brain", "BF16", {3}, halves.data()},
+                      {"byte", "U8", {3}, bytes.data()},
+                      {"flag", "BOOL", {3}, bytes.data()}},
                      {{"format", "pt"}, {"note", "a \"quoted\" line\n"}});
     const SafetensorsFile read(file);
     QCOMPARE(read.tensors().size(), std::size_t{9});
@@ -109,7 +119,8 @@ void tst_Safetensors::namesAreSortedAndDataIsAligned()
     const std::vector<double> doubles(2, 1.0);
     const std::vector<float> floats(1, 2.0f);
     const auto file = path("sorted.safetensors");
-    writeSafetensors(file, {{"b", "U8", {3}, bytes.data()}, {"c", "F64", {2}, doubles.data()}, {"a", "F32", {1}, floats.data()}});
+    writeSafetensors(
+        file, {{"b", "U8", {3}, bytes.data()}, {"c", "F64", {2}, doubles.data()}, {"a", "F32", {1}, floats.data()}});
     const std::string content = bytesOf(file);
     std::uint64_t length = 0;
     std::memcpy(&length, content.data(), 8);
@@ -131,7 +142,8 @@ void tst_Safetensors::misalignedDataIsCopied()
     data.append(reinterpret_cast<const char *>(&value), 4);
     const auto file = path("odd.safetensors");
     std::ofstream(file, std::ios::binary) << fileOf(
-        R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})", data);
+        R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}})",
+        data);
     QCOMPARE(SafetensorsFile(file).read<float>("b"), std::vector<float>{1.25f});
 }
 
@@ -163,8 +175,10 @@ void tst_Safetensors::hostileFiles_data()
     add("three offsets", one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,2,4]})"), "two numbers");
     add("outside the file", one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})"), "outside the file");
     add("shape mismatch", one(R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})"), "shape does not fit");
-    add("shape overflow", one(R"({"dtype":"F32","shape":[4611686018427387904,4,5],"data_offsets":[0,4]})"), "too large");
-    add("overflow to the right size", one(R"({"dtype":"F32","shape":[4294967296,4294967296,1],"data_offsets":[0,0]})"), "too large");
+    add("shape overflow", one(R"({"dtype":"F32","shape":[4611686018427387904,4,5],"data_offsets":[0,4]})"),
+        "too large");
+    add("overflow to the right size", one(R"({"dtype":"F32","shape":[4294967296,4294967296,1],"data_offsets":[0,0]})"),
+        "too large");
     add("negative shape", one(R"({"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]})"), "weight");
     add("unknown dtype", one(R"({"dtype":"F31","shape":[1],"data_offsets":[0,4]})"), "F31");
     add("dtype is a number", one(R"({"dtype":5,"shape":[1],"data_offsets":[0,4]})"), "weight");
@@ -173,10 +187,23 @@ void tst_Safetensors::hostileFiles_data()
     add("unknown field", one(R"({"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1})"), "unknown field");
     add("field twice", one(R"({"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]})"), "twice");
     add("entry is null", one("null"), "weight");
-    add("name twice", fileOf(R"({"weight":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", four), "twice");
-    add("overlap", fileOf(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", four), "overlaps");
-    add("hole", fileOf(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", four), "belong to none");
-    add("bytes behind", fileOf(R"({"weight":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", four), "belong to no tensor");
+    add("name twice",
+        fileOf(
+            R"({"weight":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+            four),
+        "twice");
+    add("overlap",
+        fileOf(
+            R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+            four),
+        "overlaps");
+    add("hole",
+        fileOf(
+            R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"weight":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+            four),
+        "belong to none");
+    add("bytes behind", fileOf(R"({"weight":{"dtype":"U8","shape":[2],"data_offsets":[0,2]}})", four),
+        "belong to no tensor");
     add("metadata of numbers", fileOf(R"({"__metadata__":{"step":1}})", ""), "step");
     add("metadata twice", fileOf(R"({"__metadata__":{},"__metadata__":{}})", ""), "twice");
     add("metadata key twice", fileOf(R"({"__metadata__":{"a":"1","a":"2"}})", ""), "twice");
@@ -250,7 +277,8 @@ void tst_Safetensors::wrongTypeShapeOrName()
         return {};
     };
     const QString missing = messageOf([&] { read.at("layer0.k"); });
-    QVERIFY2(missing.contains("layer0.k") && missing.contains("layer0.q") && missing.contains("named.safetensors"), qPrintable(missing));
+    QVERIFY2(missing.contains("layer0.k") && missing.contains("layer0.q") && missing.contains("named.safetensors"),
+             qPrintable(missing));
     const QString type = messageOf([&] { read.read<double>("other"); });
     QVERIFY2(type.contains("other") && type.contains("F32") && type.contains("F64"), qPrintable(type));
     const QString shape = messageOf([&] { read.read<float>("layer0.q", {3, 2}); });
@@ -277,7 +305,8 @@ void tst_Safetensors::aFailedWriteLeavesTheOldFile()
     QCOMPARE(filesIn(folder), 1);
     const float value = 0;
     QVERIFY_EXCEPTION_THROWN(writeSafetensors(folder / "file", {{"a", "F99", {1}, &value}}), Failure);
-    QVERIFY_EXCEPTION_THROWN(writeSafetensors(folder / "file", {{"a", "F32", {1}, &value}, {"a", "F32", {1}, &value}}), Failure);
+    QVERIFY_EXCEPTION_THROWN(writeSafetensors(folder / "file", {{"a", "F32", {1}, &value}, {"a", "F32", {1}, &value}}),
+                             Failure);
     QCOMPARE(bytesOf(folder / "file"), std::string("old"));
     QCOMPARE(filesIn(folder), 1);
     writeFileAtomically(folder / "file", "new");
@@ -323,7 +352,8 @@ void tst_Safetensors::aFullDiskIsExplained()
 
 void tst_Safetensors::truthFilesOpen()
 {
-    const std::filesystem::path truth = std::filesystem::path(qEnvironmentVariable("SPARSESCOPE_SOURCE").toStdString()) / "tests/truth";
+    const std::filesystem::path truth =
+        std::filesystem::path(qEnvironmentVariable("SPARSESCOPE_SOURCE").toStdString()) / "tests/truth";
     if (!std::filesystem::exists(truth))
         QSKIP("SPARSESCOPE_SOURCE is not set");
     int files = 0;

@@ -23,7 +23,8 @@ void select(LayerSnapshot &layer, int length, const auto &chosen)
     layer.selected.assign(static_cast<std::size_t>(length) * words, 0);
     for (int t = 0; t < length; ++t) {
         for (const int s : chosen(t))
-            layer.selected[static_cast<std::size_t>(t) * words + static_cast<std::size_t>(s) / 64] |= std::uint64_t{1} << (s % 64);
+            layer.selected[static_cast<std::size_t>(t) * words + static_cast<std::size_t>(s) / 64] |= std::uint64_t{1}
+                                                                                                      << (s % 64);
     }
 }
 
@@ -154,10 +155,11 @@ void tst_SelectionMetrics::noRowGivesNothing()
     QFETCH(int, topK);
     const Snapshot snapshot = sample::snapshot(sizesOf(length, topK));
     const SelectionMetrics metrics = selectionMetrics(snapshot, 0);
-    for (const auto &value : {metrics.massKept, metrics.massKeptChance, metrics.massKeptWorst, metrics.massKeptWorstChance, metrics.oracleMass,
-                              metrics.captured, metrics.recall, metrics.recallChance, metrics.lookBack, metrics.lookBackChance,
-                              metrics.coverage, metrics.coverageChance, metrics.sinkKept, metrics.sinkKeptChance, metrics.ties,
-                              metrics.neededRecall, metrics.neededRecallChance})
+    for (const auto &value :
+         {metrics.massKept, metrics.massKeptChance, metrics.massKeptWorst, metrics.massKeptWorstChance,
+          metrics.oracleMass, metrics.captured, metrics.recall, metrics.recallChance, metrics.lookBack,
+          metrics.lookBackChance, metrics.coverage, metrics.coverageChance, metrics.sinkKept, metrics.sinkKeptChance,
+          metrics.ties, metrics.neededRecall, metrics.neededRecallChance})
         QVERIFY(!value);
     QCOMPARE(metrics.effectiveK, (length + 1) / 2.0);
     QCOMPARE(metrics.pairsKept, 1.0);
@@ -170,7 +172,8 @@ void tst_SelectionMetrics::theOracleCapturesOne()
     Snapshot snapshot = sample::snapshot(sizesOf(100, 7));
     LayerSnapshot &layer = snapshot.layers[0];
     select(layer, 100, [&](int t) {
-        std::vector<int> order = sample::ranked(t, [&](int s) { return sample::denseMean(layer, 100, snapshot.scale, t, s); });
+        std::vector<int> order =
+            sample::ranked(t, [&](int s) { return sample::denseMean(layer, 100, snapshot.scale, t, s); });
         order.resize(static_cast<std::size_t>(std::min(7, t + 1)));
         return order;
     });
@@ -214,7 +217,8 @@ void tst_SelectionMetrics::drawnChanceIsTheExpectation()
         expected += (1 - free) / (length - 1);
     }
     const SelectionMetrics metrics = selectionMetrics(snapshot, 0);
-    QVERIFY2(near(metrics.coverageChance, expected, 0.03), qPrintable(QString::number(*metrics.coverageChance - expected)));
+    QVERIFY2(near(metrics.coverageChance, expected, 0.03),
+             qPrintable(QString::number(*metrics.coverageChance - expected)));
     QVERIFY(*metrics.massKeptWorstChance < *metrics.massKeptChance);
     QCOMPARE(*selectionMetrics(snapshot, 0).coverageChance, *metrics.coverageChance); // the seed is fixed
 }
@@ -222,7 +226,8 @@ void tst_SelectionMetrics::drawnChanceIsTheExpectation()
 void tst_SelectionMetrics::churnAndAgreementEqualPlainLoops()
 {
     for (const int length : {63, 64, 65, 100}) {
-        const Snapshot now = sample::snapshot(sizesOf(length, 9), 3, 2), before = sample::snapshot(sizesOf(length, 9), 4, 2);
+        const Snapshot now = sample::snapshot(sizesOf(length, 9), 3, 2),
+                       before = sample::snapshot(sizesOf(length, 9), 4, 2);
         const auto expected = [&](const LayerSnapshot &a, const LayerSnapshot &b) {
             double sum = 0;
             for (int t = 9; t < length; ++t) {
@@ -280,7 +285,8 @@ void tst_SelectionMetrics::neededKeys()
 void tst_SelectionMetrics::tiesAtTheLastPlace()
 {
     Snapshot snapshot = sample::snapshot(sizesOf(65, 8));
-    QVERIFY(near(selectionMetrics(snapshot, 0).ties, 0, 0.2)); // random weights: a plateau at zero is possible, but rare
+    QVERIFY(
+        near(selectionMetrics(snapshot, 0).ties, 0, 0.2)); // random weights: a plateau at zero is possible, but rare
     LayerSnapshot &layer = snapshot.layers[0];
     std::fill(layer.indexQ.begin(), layer.indexQ.end(), 0.0f); // every score is exactly zero
     QVERIFY(near(selectionMetrics(snapshot, 0).ties, 1, 1e-12));

@@ -93,7 +93,9 @@ void tst_Series::decimationKeepsFirstExtremesAndLast()
     const double low = 0, high = 10'006;
     const Series few = decimate(series, low, high, columns);
     QVERIFY(few.size() <= 4u * columns);
-    const auto columnOf = [&](const Point &p) { return std::min(static_cast<int>((p.x - low) / (high - low) * columns), columns - 1); };
+    const auto columnOf = [&](const Point &p) {
+        return std::min(static_cast<int>((p.x - low) / (high - low) * columns), columns - 1);
+    };
     std::map<int, Series> whole, kept;
     for (const Point &point : series)
         whole[columnOf(point)].push_back(point);
@@ -106,8 +108,10 @@ void tst_Series::decimationKeepsFirstExtremesAndLast()
         QVERIFY(chosen.size() <= 4);
         QCOMPARE(chosen.front().x, points.front().x);
         QCOMPARE(chosen.back().x, points.back().x);
-        QCOMPARE(std::min_element(chosen.begin(), chosen.end(), byY)->y, std::min_element(points.begin(), points.end(), byY)->y);
-        QCOMPARE(std::max_element(chosen.begin(), chosen.end(), byY)->y, std::max_element(points.begin(), points.end(), byY)->y);
+        QCOMPARE(std::min_element(chosen.begin(), chosen.end(), byY)->y,
+                 std::min_element(points.begin(), points.end(), byY)->y);
+        QCOMPARE(std::max_element(chosen.begin(), chosen.end(), byY)->y,
+                 std::max_element(points.begin(), points.end(), byY)->y);
     }
     for (std::size_t i = 1; i < few.size(); ++i)
         QVERIFY(few[i - 1].x < few[i].x);
@@ -141,7 +145,9 @@ void tst_Series::decimationWithNan()
     series[502].y = -100;
     series[503].y = kNan;
     const Series few = decimate(series, 0, 999, 5);
-    const auto has = [&](double y) { return std::any_of(few.begin(), few.end(), [&](const Point &p) { return p.y == y; }); };
+    const auto has = [&](double y) {
+        return std::any_of(few.begin(), few.end(), [&](const Point &p) { return p.y == y; });
+    };
     QVERIFY(has(100));
     QVERIFY(has(-100));
 }

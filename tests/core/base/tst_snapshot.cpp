@@ -90,7 +90,10 @@ private slots:
     void halves();
 
 private:
-    std::filesystem::path path(const char *name) const { return std::filesystem::path(m_folder.path().toStdString()) / name; }
+    std::filesystem::path path(const char *name) const
+    {
+        return std::filesystem::path(m_folder.path().toStdString()) / name;
+    }
     QTemporaryDir m_folder;
 };
 
@@ -204,7 +207,8 @@ void tst_Snapshot::damagedFilesAreRefused()
     std::vector<TensorToWrite> all;
     for (const auto &[name, view] : file.tensors())
         all.push_back({name, view.dtype, view.shape, view.data});
-    const auto messageOf = [&](std::vector<TensorToWrite> tensors, std::map<std::string, std::string> metadata) -> std::string {
+    const auto messageOf = [&](std::vector<TensorToWrite> tensors,
+                               std::map<std::string, std::string> metadata) -> std::string {
         writeSafetensors(path("b.safetensors"), std::move(tensors), metadata);
         try {
             readSnapshot(path("b.safetensors"));
@@ -228,8 +232,8 @@ void tst_Snapshot::damagedFilesAreRefused()
     for (std::size_t i = 0; i < all.size(); ++i) {
         auto tensors = all;
         tensors[i].shape = {1};
-        QVERIFY2(messageOf(tensors, file.metadata()).find("layer") != std::string::npos
-                     || messageOf(tensors, file.metadata()).find("tokens") != std::string::npos,
+        QVERIFY2(messageOf(tensors, file.metadata()).find("layer") != std::string::npos ||
+                     messageOf(tensors, file.metadata()).find("tokens") != std::string::npos,
                  all[i].name.c_str());
     }
     for (const char *key : {"schema", "step", "stage", "run", "scale", "probe", "selector"}) {

@@ -68,8 +68,10 @@ void tst_Statistics::verdicts()
     QCOMPARE(verdictOf({0.10, 0.11, 0.12}), std::string("worse"));
     QCOMPARE(verdictOf({0.001, -0.001, 0.0}), std::string("no difference within the margin"));
     QCOMPARE(verdictOf({0.1, -0.1, 0.0}), std::string("not clear"));
-    QCOMPARE(verdictOf({0.010, 0.011, 0.012}), std::string("no difference within the margin")); // real, but below the margin
-    QCOMPARE(verdictOf({0.019, 0.0195, 0.0205}), std::string("not clear")); // excludes 0, below the margin, reaches over it
+    QCOMPARE(verdictOf({0.010, 0.011, 0.012}),
+             std::string("no difference within the margin")); // real, but below the margin
+    QCOMPARE(verdictOf({0.019, 0.0195, 0.0205}),
+             std::string("not clear")); // excludes 0, below the margin, reaches over it
     QVERIFY(!pairedDifference({-0.5}, 0.02).ci95);
     QVERIFY(!pairedDifference({}, 0.02).mean);
 }
@@ -100,9 +102,11 @@ void tst_Statistics::holmTakesClaimsBack()
         return comparison;
     };
     // Smallest against 0.05/3, next against 0.05/2, last against 0.05.
-    std::vector<PairedDifference> table = {withP(0.04, Verdict::Worse), withP(0.001, Verdict::Better), withP(0.02, Verdict::Better)};
+    std::vector<PairedDifference> table = {withP(0.04, Verdict::Worse), withP(0.001, Verdict::Better),
+                                           withP(0.02, Verdict::Better)};
     applyHolm(table);
-    QVERIFY(table[0].verdict == Verdict::Worse && table[1].verdict == Verdict::Better && table[2].verdict == Verdict::Better);
+    QVERIFY(table[0].verdict == Verdict::Worse && table[1].verdict == Verdict::Better &&
+            table[2].verdict == Verdict::Better);
     table = {withP(0.04, Verdict::Worse), withP(0.001, Verdict::Better), withP(0.03, Verdict::Better)};
     applyHolm(table);
     QVERIFY(table[1].verdict == Verdict::Better);

@@ -13,10 +13,7 @@ struct Result {
     QJsonObject json() const { return QJsonDocument::fromJson(out).object(); }
 };
 
-inline QString program()
-{
-    return qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli";
-}
+inline QString program() { return qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli"; }
 
 inline Result run(const QStringList &arguments, const QString &folder = {})
 {

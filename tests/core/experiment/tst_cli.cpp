@@ -15,8 +15,15 @@ namespace {
 /// A run of a second or two.
 QStringList tinyTraining(const QString &out)
 {
-    return {"train", "smoke", "--device", "cpu", "--threads", "1", "--out", out, "--set", "training.steps=6", "--set", "training.warmup_indexer_steps=2",
-            "--set", "training.eval_every=3", "--set", "probe.every=3", "--set", R"(sweep.family=["classic","sparse"])"};
+    return {"train",     "smoke",
+            "--device",  "cpu",
+            "--threads", "1",
+            "--out",     out,
+            "--set",     "training.steps=6",
+            "--set",     "training.warmup_indexer_steps=2",
+            "--set",     "training.eval_every=3",
+            "--set",     "probe.every=3",
+            "--set",     R"(sweep.family=["classic","sparse"])"};
 }
 
 } // namespace
@@ -39,7 +46,8 @@ private Q_SLOTS:
 
 void tst_cli::initTestCase()
 {
-    QVERIFY2(QFileInfo(program()).isExecutable(), qPrintable(program() + " is missing: build the target sparsescope-cli"));
+    QVERIFY2(QFileInfo(program()).isExecutable(),
+             qPrintable(program() + " is missing: build the target sparsescope-cli"));
 }
 
 void tst_cli::badUsageIsTwo_data()
@@ -52,9 +60,12 @@ void tst_cli::badUsageIsTwo_data()
     QTest::newRow("no file") << QStringList{"train", "nowhere.json"} << "nowhere.json: file not found";
     QTest::newRow("a folder") << QStringList{"train", "/tmp"} << "/tmp: is a folder";
     QTest::newRow("unknown preset") << QStringList{"train", "demoo"} << "Did you mean demo?";
-    QTest::newRow("set without value") << QStringList{"train", "smoke", "--set", "training.steps"} << "path.to.field=VALUE";
-    QTest::newRow("set unknown") << QStringList{"train", "smoke", "--set", "training.stepz=3"} << "Did you mean training.steps?";
-    QTest::newRow("set out of range") << QStringList{"train", "smoke", "--set", "model.selection.top_k=0"} << "model.selection.top_k: got 0, allowed 1 to 131072";
+    QTest::newRow("set without value") << QStringList{"train", "smoke", "--set", "training.steps"}
+                                       << "path.to.field=VALUE";
+    QTest::newRow("set unknown") << QStringList{"train", "smoke", "--set", "training.stepz=3"}
+                                 << "Did you mean training.steps?";
+    QTest::newRow("set out of range") << QStringList{"train", "smoke", "--set", "model.selection.top_k=0"}
+                                      << "model.selection.top_k: got 0, allowed 1 to 131072";
     QTest::newRow("device") << QStringList{"train", "smoke", "--device", "abacus"} << "abacus";
     QTest::newRow("report of nothing") << QStringList{"report", "/nowhere/at/all"} << "no such folder";
     QTest::newRow("presets unknown") << QStringList{"presets", "smok"} << "Did you mean smoke?";
@@ -106,7 +117,10 @@ void tst_cli::jsonOfBadUsage()
 void tst_cli::refusedExperimentWritesNothing()
 {
     QTemporaryDir folder;
-    QCOMPARE(run({"train", "smoke", "--set", "data.path=missing.txt", "--set", "data.source=text", "--out", folder.filePath("runs")}).code, 2);
+    QCOMPARE(run({"train", "smoke", "--set", "data.path=missing.txt", "--set", "data.source=text", "--out",
+                  folder.filePath("runs")})
+                 .code,
+             2);
     QVERIFY(!QFileInfo::exists(folder.filePath("runs")));
 }
 
@@ -143,8 +157,9 @@ void tst_cli::trainsAndReports()
     for (const QJsonValue &outcome : trained.json()["runs"].toArray())
         QCOMPARE(outcome["state"].toString(), QString("finished"));
     const QString experiment = folder.filePath("smoke");
-    for (const char *file : {"experiment.json", "summary.json", "summary.csv", "RESULTS_SUMMARY.md", "seq_32/classic_results.json", "seq_32/sparse/seed_0/run.json",
-                             "seq_32/sparse/seed_0/run.sqlite"})
+    for (const char *file :
+         {"experiment.json", "summary.json", "summary.csv", "RESULTS_SUMMARY.md", "seq_32/classic_results.json",
+          "seq_32/sparse/seed_0/run.json", "seq_32/sparse/seed_0/run.sqlite"})
         QVERIFY2(QFileInfo::exists(experiment + "/" + file), file);
     QVERIFY(QFile::remove(experiment + "/summary.json"));
     const Result report = run({"report", experiment});
@@ -160,7 +175,10 @@ void tst_cli::secondTrainingIsRefused()
     const Result again = run(tinyTraining(folder.path()));
     QCOMPARE(again.code, 2);
     QVERIFY2(again.err.contains("--resume"), again.err.constData());
-    QCOMPARE(run(tinyTraining(folder.path()) << "--resume" << "--quiet").code, 0);
+    QCOMPARE(run(tinyTraining(folder.path()) << "--resume"
+                                             << "--quiet")
+                 .code,
+             0);
 }
 
 void tst_cli::interruptSavesAndResumes()
@@ -179,8 +197,11 @@ void tst_cli::interruptSavesAndResumes()
     QVERIFY(process.waitForFinished(120000));
     QCOMPARE(process.exitStatus(), QProcess::NormalExit);
     QCOMPARE(process.exitCode(), 130);
-    QVERIFY(!QDir(folder.filePath("smoke/seq_32/sparse/seed_0/checkpoints")).entryList(QDir::Dirs | QDir::NoDotAndDotDot).isEmpty());
-    const Result resumed = run(arguments << "--resume" << "--json");
+    QVERIFY(!QDir(folder.filePath("smoke/seq_32/sparse/seed_0/checkpoints"))
+                 .entryList(QDir::Dirs | QDir::NoDotAndDotDot)
+                 .isEmpty());
+    const Result resumed = run(arguments << "--resume"
+                                         << "--json");
     QVERIFY2(resumed.code == 0, resumed.err.constData());
     for (const QJsonValue &outcome : resumed.json()["runs"].toArray())
         QCOMPARE(outcome["step"].toInt(), 80);

@@ -8,15 +8,13 @@ using sparsescope::testing::Result;
 
 namespace {
 
-Result run(const QStringList &arguments)
-{
-    return sparsescope::testing::run(QStringList{"bench"} << arguments);
-}
+Result run(const QStringList &arguments) { return sparsescope::testing::run(QStringList{"bench"} << arguments); }
 
 /// Small enough for any machine, and on the CPU even where there is a card.
 QStringList small(const QString &subject)
 {
-    return {subject, "--device", "cpu", "--rounds", "2", "--set", "batch=1", "--set", "queries=20", "--set", "keys=70", "--set", "k=9", "--set", "width=16"};
+    return {subject,      "--device", "cpu",     "--rounds", "2",   "--set", "batch=1", "--set",
+            "queries=20", "--set",    "keys=70", "--set",    "k=9", "--set", "width=16"};
 }
 
 } // namespace
@@ -72,7 +70,11 @@ void tst_cliBench::timesTheCpuPathAndSaysSo()
 void tst_cliBench::writesItsDocument()
 {
     QTemporaryDir folder;
-    QCOMPARE(run(small("topk") << "--set" << "scores=plateau" << "--out" << folder.filePath("topk.json")).code, 0);
+    QCOMPARE(run(small("topk") << "--set"
+                               << "scores=plateau"
+                               << "--out" << folder.filePath("topk.json"))
+                 .code,
+             0);
     QFile file(folder.filePath("topk.json"));
     QVERIFY(file.open(QIODevice::ReadOnly));
     const QJsonObject document = QJsonDocument::fromJson(file.readAll()).object();
@@ -86,7 +88,8 @@ void tst_cliBench::writesItsDocument()
 void tst_cliBench::wordsForPeople()
 {
     const Result result = run(small("topk"));
-    QVERIFY2(result.out.contains("topk_select  B 1 T 20 S 70 k 9") && result.out.contains("torch.topk"), result.out.constData());
+    QVERIFY2(result.out.contains("topk_select  B 1 T 20 S 70 k 9") && result.out.contains("torch.topk"),
+             result.out.constData());
 }
 
 void tst_cliBench::refuses_data()
@@ -100,7 +103,8 @@ void tst_cliBench::refuses_data()
     QTest::newRow("zero") << QStringList{"topk", "--set", "k=0"} << "k: got 0, allowed 1 to 1048576";
     QTest::newRow("no number") << QStringList{"topk", "--set", "k=9x"} << "k: got 9x";
     QTest::newRow("type") << QStringList{"indexer", "--set", "type=int8"} << "bfloat16, float16, float32";
-    QTest::newRow("fewer keys than queries") << QStringList{"topk", "--set", "queries=50", "--set", "keys=40"} << "keys: got 40, allowed at least queries (50)";
+    QTest::newRow("fewer keys than queries") << QStringList{"topk", "--set", "queries=50", "--set", "keys=40"}
+                                             << "keys: got 40, allowed at least queries (50)";
     QTest::newRow("device") << QStringList{"topk", "--device", "abacus"} << "abacus";
 }
 

@@ -17,11 +17,23 @@ const char *const kFamilies[] = {"classic", "sparse"};
 
 QStringList training(const QString &out)
 {
-    return {"train",  "smoke", "--quiet", "--device", "cpu", "--threads", "1", "--out", out,
-            "--set",  "sweep.family=[\"classic\",\"sparse\"]",
-            "--set",  "training.steps=600",
-            "--set",  "training.checkpoint_seconds=1",
-            "--set",  "training.eval_every=100"};
+    return {"train",
+            "smoke",
+            "--quiet",
+            "--device",
+            "cpu",
+            "--threads",
+            "1",
+            "--out",
+            out,
+            "--set",
+            "sweep.family=[\"classic\",\"sparse\"]",
+            "--set",
+            "training.steps=600",
+            "--set",
+            "training.checkpoint_seconds=1",
+            "--set",
+            "training.eval_every=100"};
 }
 
 std::filesystem::path runFolder(const QString &out, const char *family)
@@ -41,10 +53,7 @@ std::int64_t saved(const QString &out, const char *family)
 }
 
 /// Everything but clocks and memory, which no two processes share.
-bool repeats(const std::string &metric)
-{
-    return metric.rfind("time.", 0) != 0 && metric.rfind("memory.", 0) != 0;
-}
+bool repeats(const std::string &metric) { return metric.rfind("time.", 0) != 0 && metric.rfind("memory.", 0) != 0; }
 
 } // namespace
 

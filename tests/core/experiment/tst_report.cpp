@@ -23,10 +23,7 @@ std::string textOf(const fs::path &file)
     return {std::istreambuf_iterator<char>(input), {}};
 }
 
-bool contains(const std::string &text, const std::string &part)
-{
-    return text.find(part) != std::string::npos;
-}
+bool contains(const std::string &text, const std::string &part) { return text.find(part) != std::string::npos; }
 
 const Json &row(const Json &rows, const char *key, const std::string &value)
 {
@@ -68,23 +65,25 @@ private:
             writer->value("parameters", "41216");
             writer->value("device", "cpu");
             writer->scalars(5, 1, {{"train.loss", 3}, {"val.loss", 1.0}, {"time.step", 0.2}});
-            writer->scalars(10, 2, {{"train.loss", 2},
-                                    {"val.loss", known == losses.end() ? 2.0 : known->second},
-                                    {"val.loss.chance", std::log(257.0)},
-                                    {"val.accuracy", 0.5},
-                                    {"val.accuracy.chance", 0.1},
-                                    {"time.step", 0.4},
-                                    {"memory.device", 0},
-                                    {"memory.host", 1e9}});
+            writer->scalars(10, 2,
+                            {{"train.loss", 2},
+                             {"val.loss", known == losses.end() ? 2.0 : known->second},
+                             {"val.loss.chance", std::log(257.0)},
+                             {"val.accuracy", 0.5},
+                             {"val.accuracy.chance", 0.1},
+                             {"time.step", 0.4},
+                             {"memory.device", 0},
+                             {"memory.host", 1e9}});
             if (isSparse(run.model.family))
-                writer->scalars(10, 2, {{"selection.mass_kept", 0.9},
-                                        {"selection.mass_kept.chance", 0.3},
-                                        {"indexer.captured", 0.95},
-                                        {"oracle.recall", 0.8},
-                                        {"oracle.recall.random", 0.25},
-                                        {"oracle.recall.recency", 0.3},
-                                        {"counterfactual.accuracy.random", 0.2},
-                                        {"counterfactual.accuracy.recency", 0.15}});
+                writer->scalars(10, 2,
+                                {{"selection.mass_kept", 0.9},
+                                 {"selection.mass_kept.chance", 0.3},
+                                 {"indexer.captured", 0.95},
+                                 {"oracle.recall", 0.8},
+                                 {"oracle.recall.random", 0.25},
+                                 {"oracle.recall.recency", 0.3},
+                                 {"counterfactual.accuracy.random", 0.2},
+                                 {"counterfactual.accuracy.recency", 0.15}});
             writer->state(state, state == RunState::Failed ? "loss became NaN at step 10" : "");
         }
     }
@@ -212,7 +211,8 @@ void tst_Report::unknownIsNull()
 {
     make({{"family", {"classic"}}}, {{"seq_128/classic/seed_0", std::nan("")}}, RunState::Failed);
     const Json run = writeReport(m_path)["runs"][0];
-    for (const char *key : {"val_loss", "mass_kept", "mass_kept_chance", "captured", "oracle_recall", "top_k", "accuracy_random_selector", "error"})
+    for (const char *key : {"val_loss", "mass_kept", "mass_kept_chance", "captured", "oracle_recall", "top_k",
+                            "accuracy_random_selector", "error"})
         QVERIFY2(run.contains(key) && run[key].is_null(), key);
     QVERIFY(run["best_val_loss"] == Json(1.0));
     QVERIFY(run["reason"] == Json("loss became NaN at step 10"));
@@ -223,7 +223,8 @@ void tst_Report::unknownIsNull()
 void tst_Report::aDamagedRunIsListedAndTheRestGoesOn()
 {
     make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {});
-    std::ofstream(m_path / "seq_128/sparse/seed_1/run.sqlite") << "no database at all, only some text that stands where one should be";
+    std::ofstream(m_path / "seq_128/sparse/seed_1/run.sqlite")
+        << "no database at all, only some text that stands where one should be";
     std::ofstream(m_path / "experiment.json") << "{";
     const Json summary = writeReport(m_path);
     QCOMPARE(summary["runs"].size(), std::size_t{4});

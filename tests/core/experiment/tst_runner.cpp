@@ -53,7 +53,8 @@ std::string contents(const fs::path &run)
         }
         text += metric + ":";
         for (const Point &point : reader.series(metric)) {
-            text += " " + std::to_string(static_cast<long long>(point.x)) + "=" + QByteArray::number(point.y, 'g', 17).toStdString();
+            text += " " + std::to_string(static_cast<long long>(point.x)) + "=" +
+                    QByteArray::number(point.y, 'g', 17).toStdString();
         }
         text += "\n";
     }
@@ -76,7 +77,8 @@ void poison(const fs::path &run)
             const std::vector<float> values(8, std::numeric_limits<float>::quiet_NaN());
             std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
             file.seekp(-static_cast<std::streamoff>(values.size() * sizeof(float)), std::ios::end);
-            file.write(reinterpret_cast<const char *>(values.data()), static_cast<std::streamsize>(values.size() * sizeof(float)));
+            file.write(reinterpret_cast<const char *>(values.data()),
+                       static_cast<std::streamsize>(values.size() * sizeof(float)));
             ++poisoned;
         }
     }
@@ -141,7 +143,8 @@ void tst_Runner::aStoppedRunGoesOnBitForBit()
     RunControl control;
     Recorder recorder;
     runExperiment(tiny(), into(whole), control, recorder);
-    for (const std::int64_t stopAt : {3, 7, 8}) { // in the dense stage, around the indexer's warm-up, in the sparse stage
+    for (const std::int64_t stopAt :
+         {3, 7, 8}) { // in the dense stage, around the indexer's warm-up, in the sparse stage
         RunControl stopping;
         Recorder watcher;
         watcher.atStep = [&](const StepRecord &record) {
@@ -170,7 +173,9 @@ void tst_Runner::pauseHoldsEverything()
             control.pause();
         }
     };
-    std::jthread training([&] { runExperiment(tiny({{"sweep", R"({"family": ["sparse"]})"}}), into(folder), control, recorder); });
+    std::jthread training([&] {
+        runExperiment(tiny({{"sweep", R"({"family": ["sparse"]})"}}), into(folder), control, recorder);
+    });
     QTRY_COMPARE_WITH_TIMEOUT(steps.load(), 2, 20000);
     QTest::qWait(300);
     QCOMPARE(steps.load(), 2);
@@ -192,7 +197,8 @@ void tst_Runner::aFailedRunDoesNotStopTheOthers()
             fs::remove_all(damaged);
         }
     };
-    const auto outcomes = runExperiment(tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}}), into(folder), control, recorder);
+    const auto outcomes =
+        runExperiment(tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}}), into(folder), control, recorder);
     QCOMPARE(outcomes.size(), std::size_t(2));
     QCOMPARE(toString(outcomes[0].state), std::string("finished"));
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
@@ -222,7 +228,7 @@ void tst_Runner::aLossThatIsNoNumberEndsItsRunOnly()
     QVERIFY2(outcomes[1].reason.find("learning_rate") != std::string::npos, outcomes[1].reason.c_str());
     const RunReader reader(runFolder(folder, "sparse"));
     QCOMPARE(toString(reader.state()), std::string("failed"));
-    QVERIFY(!reader.checkpoints().empty());               // the good state stays
+    QVERIFY(!reader.checkpoints().empty()); // the good state stays
     for (const Point &point : reader.series("train.loss")) {
         QVERIFY(std::isfinite(point.y));
     }
@@ -252,7 +258,8 @@ void tst_Runner::resumeRefusesAnotherConfiguration()
     QTemporaryDir folder;
     RunControl control;
     Recorder recorder;
-    runExperiment(tiny({{"training.steps", "2"}, {"sweep", R"({"family": ["classic"]})"}}), into(folder), control, recorder);
+    runExperiment(tiny({{"training.steps", "2"}, {"sweep", R"({"family": ["classic"]})"}}), into(folder), control,
+                  recorder);
     QVERIFY_EXCEPTION_THROWN(runExperiment(tiny({{"training.steps", "3"}, {"sweep", R"({"family": ["classic"]})"}}),
                                            into(folder, true), control, recorder),
                              Failure);

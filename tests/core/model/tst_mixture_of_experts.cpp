@@ -86,7 +86,8 @@ Tensor naive(const Bench &bench, const Tensor &x, std::vector<double> *loads = n
             Tensor g = s[e];
             g = (moe.normaliseTopK ? g / (sum + 1e-20) : g) * moe.scale;
             const Tensor gateUp = at::linear(token, bench.weight("experts.gate_up_proj")[e]);
-            const Tensor inner = at::silu(gateUp.narrow(0, 0, moe.dExpert)) * gateUp.narrow(0, moe.dExpert, moe.dExpert);
+            const Tensor inner =
+                at::silu(gateUp.narrow(0, 0, moe.dExpert)) * gateUp.narrow(0, moe.dExpert, moe.dExpert);
             const Tensor part = g * at::linear(inner, bench.weight("experts.down_proj")[e]);
             y = y.defined() ? y + part : part;
             if (loads) {
@@ -191,8 +192,9 @@ void tst_MixtureOfExperts::biasMovesAgainstTheLoad()
     Bench bench({4, 1, 10, 0, 1, 1, 1.0, true, 0}, 7);
     // An expert that wins everything loses its lead step by step, over two batches a step.
     const c10::NoGradGuard noGrad;
-    bench.weight("gate.e_score_correction_bias").copy_(at::stack({bench.x.new_full({}, 3.0), bench.x.new_full({}, 0.0),
-                                                                  bench.x.new_full({}, 0.0), bench.x.new_full({}, 0.0)}));
+    bench.weight("gate.e_score_correction_bias")
+        .copy_(at::stack({bench.x.new_full({}, 3.0), bench.x.new_full({}, 0.0), bench.x.new_full({}, 0.0),
+                          bench.x.new_full({}, 0.0)}));
     double first = 0, last = 0;
     for (int step = 0; step < 60; ++step) {
         bench.layer->forward(bench.x, true, nullptr);

@@ -30,10 +30,11 @@ void tst_Rotary::yarnFollowsTheFormula()
     const double low = std::max(std::floor(r(32)), 0.0), high = std::min(std::ceil(r(1)), 15.0);
     QVERIFY(low < high);
     for (int i = 0; i < dims / 2; ++i) {
-        const double f = std::pow(theta, -2.0 * i / dims), ramp = std::min(std::max((i - low) / (high - low), 0.0), 1.0);
+        const double f = std::pow(theta, -2.0 * i / dims),
+                     ramp = std::min(std::max((i - low) / (high - low), 0.0), 1.0);
         QVERIFY(std::abs(found[i] - (f / 8 * ramp + f * (1 - ramp))) < 1e-15);
     }
-    QCOMPARE(found.front(), 1.0);          // fast waves stay
+    QCOMPARE(found.front(), 1.0);                              // fast waves stay
     QVERIFY(found.back() < std::pow(theta, -14.0 / 16) / 7.9); // slow ones stretch
     const auto m = [](double a) { return 0.1 * a * std::log(8.0) + 1; };
     QCOMPARE(yarnAttentionFactor(yarn), m(0.7) / m(1.3));

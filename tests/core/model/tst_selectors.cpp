@@ -88,8 +88,10 @@ void tst_Selectors::everyKindKeepsTheContract_data()
     QTest::addColumn<int>("tokens");
     QTest::addColumn<int>("topK");
     for (const SelectorKind &kind : selectorKinds()) {
-        for (const auto &[tokens, topK] : {std::pair{1, 1}, {37, 1}, {37, 2}, {37, 5}, {37, 36}, {37, 37}, {37, 90}, {130, 64}, {64, 16}}) {
-            QTest::addRow("%s S=%d k=%d", kind.name.c_str(), tokens, topK) << QString::fromStdString(kind.name) << tokens << topK;
+        for (const auto &[tokens, topK] :
+             {std::pair{1, 1}, {37, 1}, {37, 2}, {37, 5}, {37, 36}, {37, 37}, {37, 90}, {130, 64}, {64, 16}}) {
+            QTest::addRow("%s S=%d k=%d", kind.name.c_str(), tokens, topK)
+                << QString::fromStdString(kind.name) << tokens << topK;
         }
     }
 }
@@ -103,7 +105,8 @@ void tst_Selectors::everyKindKeepsTheContract()
     const Tensor position = at::arange(tokens, at::TensorOptions().dtype(at::kLong));
     const Tensor expected = (position + 1).clamp_max(topK).unsqueeze(0).expand({3, tokens});
     QVERIFY2(at::equal(mask.sum(-1), expected), "a row has not min(k, visible keys) keys");
-    QVERIFY2(!mask.logical_and(position.unsqueeze(0).gt(position.unsqueeze(1))).any().item<bool>(), "a key after its query");
+    QVERIFY2(!mask.logical_and(position.unsqueeze(0).gt(position.unsqueeze(1))).any().item<bool>(),
+             "a key after its query");
 }
 
 void tst_Selectors::textAfterTheQueryChangesNothing()

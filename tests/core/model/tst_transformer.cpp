@@ -77,12 +77,15 @@ void tst_Transformer::sharedWeightsStartEqualInEveryFamily()
     }
     // Weights of one shape but two names start differently.
     const auto named = [&](const char *name) { return models[0]->parameters().find(name)->tensor; };
-    QVERIFY(!at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.0.self_attn.k_proj.weight")));
-    QVERIFY(!at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.1.self_attn.q_proj.weight")));
+    QVERIFY(
+        !at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.0.self_attn.k_proj.weight")));
+    QVERIFY(
+        !at::equal(named("model.layers.0.self_attn.q_proj.weight"), named("model.layers.1.self_attn.q_proj.weight")));
     ModelOptions reseeded = smallOptions("classic");
     reseeded.seed = 8;
     const Transformer again(reseeded);
-    QVERIFY(!at::equal(again.parameters().find("lm_head.weight")->tensor, models[0]->parameters().find("lm_head.weight")->tensor));
+    QVERIFY(!at::equal(again.parameters().find("lm_head.weight")->tensor,
+                       models[0]->parameters().find("lm_head.weight")->tensor));
 }
 
 void tst_Transformer::startFollowsTheRules()
@@ -91,7 +94,9 @@ void tst_Transformer::startFollowsTheRules()
     options.dModel = 128;
     options.dFf = 256;
     const Transformer model(options);
-    const auto spread = [&](const std::string &name) { return model.parameters().find(name)->tensor.std().item<double>(); };
+    const auto spread = [&](const std::string &name) {
+        return model.parameters().find(name)->tensor.std().item<double>();
+    };
     const auto near = [](double found, double expected) { return std::abs(found - expected) < 0.05 * expected; };
     QVERIFY(near(spread("model.embed_tokens.weight"), 0.02));
     QVERIFY(near(spread("lm_head.weight"), 0.02));
@@ -103,7 +108,8 @@ void tst_Transformer::startFollowsTheRules()
         const Tensor norm = model.parameters().find(name)->tensor;
         QVERIFY(at::equal(norm, at::ones(norm.sizes())));
     }
-    for (const char *name : {"model.layers.0.self_attn.indexer.k_norm.bias", "model.layers.1.mlp.gate.e_score_correction_bias"}) {
+    for (const char *name :
+         {"model.layers.0.self_attn.indexer.k_norm.bias", "model.layers.1.mlp.gate.e_score_correction_bias"}) {
         QVERIFY(!model.parameters().find(name)->tensor.any().item<bool>());
     }
 }
@@ -126,7 +132,8 @@ void tst_Transformer::futureTokensMoveNoEarlierLogit()
                 Tensor changed = ids.clone();
                 changed.narrow(1, t + 1, tokens - t - 1).add_(17).remainder_(61);
                 const Tensor after = model.forward(changed, options).logits;
-                const double moved = (after.narrow(1, 0, t + 1) - before.narrow(1, 0, t + 1)).abs().max().item<double>();
+                const double moved =
+                    (after.narrow(1, 0, t + 1) - before.narrow(1, 0, t + 1)).abs().max().item<double>();
                 // Without experts not a bit moves. With them other tokens change how many rows an expert gets, hence which
                 // matrix routine sums its rows, hence last bits; a leak moves logits by 0.1 and more.
                 QVERIFY2(moved <= (experts ? 1e-5 : 0.0), qPrintable(QString::number(moved)));
@@ -311,7 +318,9 @@ void tst_Transformer::uniformDivergenceIsThatOfEqualScores()
     {
         const c10::NoGradGuard noGrad;
         for (int layer = 0; layer < 2; ++layer) {
-            model.parameters().find("model.layers." + std::to_string(layer) + ".self_attn.indexer.weights_proj.weight")->tensor.zero_();
+            model.parameters()
+                .find("model.layers." + std::to_string(layer) + ".self_attn.indexer.weights_proj.weight")
+                ->tensor.zero_();
         }
     }
     std::vector<AttentionTrace> traces;
@@ -369,7 +378,8 @@ void tst_Transformer::impossibleSizesAreAllNamed()
         for (const Error &error : failure.errors()) {
             all += QString::fromStdString(error.text()) + "\n";
         }
-        for (const char *field : {"num_key_value_heads", "partial_rotary_factor", "n_group", "indexer_types[0]", "index_topk", "index_head_dim"}) {
+        for (const char *field : {"num_key_value_heads", "partial_rotary_factor", "n_group", "indexer_types[0]",
+                                  "index_topk", "index_head_dim"}) {
             QVERIFY2(all.contains(field), qPrintable(QString(field) + " missing in\n" + all));
         }
     }

@@ -33,7 +33,9 @@ struct Probed {
     Probe probe;
     at::Tensor ids;
 
-    explicit Probed(Family family) : config(tinyRun(family)), data(makeDataSource(config))
+    explicit Probed(Family family)
+        : config(tinyRun(family))
+        , data(makeDataSource(config))
     {
         model = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
         model->parameters().initialise(3);
@@ -164,7 +166,8 @@ void tst_AttentionProbe::statisticsAgreeWithTheSnapshot()
         equal(metrics.neededRecall, "oracle.recall", 1e-6);
         equal(metrics.neededRecallChance, "oracle.recall.chance", 1e-6);
     }
-    QVERIFY(found.at("selection.mass_kept") > 0 && found.at("selection.mass_kept") <= found.at("selection.mass_kept.oracle") + 1e-6);
+    QVERIFY(found.at("selection.mass_kept") > 0 &&
+            found.at("selection.mass_kept") <= found.at("selection.mass_kept.oracle") + 1e-6);
     QVERIFY(found.count("selection.agreement.1"));
 }
 

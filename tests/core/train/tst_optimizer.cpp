@@ -22,10 +22,7 @@ private Q_SLOTS:
 
 namespace {
 
-at::Tensor parameter(std::vector<std::int64_t> shape)
-{
-    return at::randn(shape).set_requires_grad(true);
-}
+at::Tensor parameter(std::vector<std::int64_t> shape) { return at::randn(shape).set_requires_grad(true); }
 
 } // namespace
 
@@ -41,8 +38,8 @@ void tst_Optimizer::oneParameterFollowsTheFormula()
         const at::Tensor g = p.grad().to(at::kDouble);
         m = m * beta1 + g * (1 - beta1);
         v = v * beta2 + g * g * (1 - beta2);
-        expected = expected * (1 - rate * decay)
-            - (m / (1 - std::pow(beta1, t))) / ((v / (1 - std::pow(beta2, t))).sqrt() + epsilon) * rate;
+        expected = expected * (1 - rate * decay) -
+                   (m / (1 - std::pow(beta1, t))) / ((v / (1 - std::pow(beta2, t))).sqrt() + epsilon) * rate;
         optimizer.step("main", rate);
     }
     QVERIFY((p.detach().to(at::kDouble) - expected).abs().max().item<double>() < 1e-6);
@@ -57,7 +54,8 @@ void tst_Optimizer::groupsAreClippedApart()
     QVERIFY(std::abs(optimizer.step("main", 0.0).item<double>() - 400.0) < 1e-2);
     QVERIFY(std::abs(a.grad().norm().item<double>() - 1.0) < 1e-4);
     QVERIFY(std::abs(optimizer.step("indexer", 0.0).item<double>() - 0.04) < 1e-6);
-    QVERIFY(std::abs(b.grad().norm().item<double>() - 0.04) < 1e-6); // below its own limit: untouched by the other's norm
+    QVERIFY(std::abs(b.grad().norm().item<double>() - 0.04) <
+            1e-6); // below its own limit: untouched by the other's norm
     optimizer.clearGradients();
     QVERIFY(!a.grad().defined());
     QVERIFY(!optimizer.step("main", 0.1).defined());

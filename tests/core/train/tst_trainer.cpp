@@ -60,9 +60,8 @@ void tst_Trainer::eachStageTrainsOnlyWhatItSays_data()
     QTest::addColumn<int>("kl");
     QTest::addColumn<bool>("main");
     QTest::addColumn<bool>("indexer");
-    auto row = [](const char *name, StageAttention attention, StageTrains trains, KlTarget kl, bool main, bool indexer) {
-        QTest::newRow(name) << int(attention) << int(trains) << int(kl) << main << indexer;
-    };
+    auto row = [](const char *name, StageAttention attention, StageTrains trains, KlTarget kl, bool main,
+                  bool indexer) { QTest::newRow(name) << int(attention) << int(trains) << int(kl) << main << indexer; };
     row("dense, no KL", StageAttention::Dense, StageTrains::Main, KlTarget::None, true, false);
     row("dense, KL over visible", StageAttention::Dense, StageTrains::All, KlTarget::Visible, true, true);
     row("indexer only", StageAttention::Dense, StageTrains::Indexer, KlTarget::Visible, false, true);
@@ -117,14 +116,20 @@ void tst_Trainer::lossFalls()
         const RunConfig config = tinyRun(family, {{"training.steps", "60"}});
         const auto data = makeDataSource(config);
         Trainer trainer(config, data->vocabulary(), at::kCPU, false);
-        const StageConfig stage{"stage", 60, isSparse(family) ? StageAttention::Sparse : StageAttention::Dense, StageTrains::All,
-                                isSparse(family) ? KlTarget::Selected : KlTarget::None, {}};
+        const StageConfig stage{"stage",
+                                60,
+                                isSparse(family) ? StageAttention::Sparse : StageAttention::Dense,
+                                StageTrains::All,
+                                isSparse(family) ? KlTarget::Selected : KlTarget::None,
+                                {}};
         double first = 0, last = 0;
         for (int i = 0; i < 60; ++i) {
             const double loss = trainer.step(stage, toDevice(data->training(i), at::kCPU), i).loss.item<double>();
             (i == 0 ? first : last) = loss;
         }
-        QVERIFY2(last < first - 1.0, qPrintable(QString("%1: %2 to %3").arg(QString::fromStdString(toString(family))).arg(first).arg(last)));
+        QVERIFY2(
+            last < first - 1.0,
+            qPrintable(QString("%1: %2 to %3").arg(QString::fromStdString(toString(family))).arg(first).arg(last)));
     }
 }
 

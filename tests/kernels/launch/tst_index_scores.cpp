@@ -19,8 +19,10 @@ private Q_SLOTS:
         QTest::addColumn<QString>("reason");
         QTest::addRow("bf16") << 4 << 64 << true << "";
         QTest::addRow("fp32 odd width") << 4 << 63 << false << "";
-        QTest::addRow("bf16 odd width") << 4 << 60 << true << "in low precision the indexer's width must be a multiple of 8, up to 128";
-        QTest::addRow("bf16 wide") << 4 << 136 << true << "in low precision the indexer's width must be a multiple of 8, up to 128";
+        QTest::addRow("bf16 odd width") << 4 << 60 << true
+                                        << "in low precision the indexer's width must be a multiple of 8, up to 128";
+        QTest::addRow("bf16 wide") << 4 << 136 << true
+                                   << "in low precision the indexer's width must be a multiple of 8, up to 128";
         QTest::addRow("heads") << 129 << 64 << true << "more than 128 indexer heads";
         QTest::addRow("negative") << -1 << 64 << true << "a size is negative";
     }

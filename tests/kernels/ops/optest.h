@@ -35,8 +35,8 @@ inline double relativeError(const Tensor &a, const Tensor &b)
     }
     const Tensor x = a.detach().cpu().to(at::kDouble), y = b.detach().cpu().to(at::kDouble);
     const Tensor infinite = y.isinf();
-    if (x.isnan().any().item().toBool() || y.isnan().any().item().toBool() || !x.isinf().equal(infinite)
-        || !x.masked_fill(infinite.logical_not(), 0).equal(y.masked_fill(infinite.logical_not(), 0))) {
+    if (x.isnan().any().item().toBool() || y.isnan().any().item().toBool() || !x.isinf().equal(infinite) ||
+        !x.masked_fill(infinite.logical_not(), 0).equal(y.masked_fill(infinite.logical_not(), 0))) {
         return INFINITY;
     }
     const Tensor p = x.masked_fill(infinite, 0), q = y.masked_fill(infinite, 0);
@@ -46,7 +46,10 @@ inline double relativeError(const Tensor &a, const Tensor &b)
 
 inline double largestDifference(const Tensor &a, const Tensor &b)
 {
-    const double value = a.numel() == 0 ? 0 : a.detach().cpu().to(at::kDouble).sub(b.detach().cpu().to(at::kDouble)).abs().max().item().toDouble();
+    const double value =
+        a.numel() == 0
+            ? 0
+            : a.detach().cpu().to(at::kDouble).sub(b.detach().cpu().to(at::kDouble)).abs().max().item().toDouble();
     return std::isnan(value) ? INFINITY : value;
 }
 

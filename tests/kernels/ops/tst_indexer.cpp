@@ -19,17 +19,20 @@ constexpr double kInf = std::numeric_limits<double>::infinity();
 
 struct Indexer {
     Tensor q, k, w;
-    Indexer(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t heads, std::int64_t width, at::ScalarType type)
-        : q(randn({batch, rows, heads, width}, type)), k(randn({batch, keys, width}, type)),
-          w(randn({batch, rows, heads}, type == at::kDouble ? at::kDouble : at::kFloat))
-    {
-    }
+    Indexer(std::int64_t batch, std::int64_t rows, std::int64_t keys, std::int64_t heads, std::int64_t width,
+            at::ScalarType type)
+        : q(randn({batch, rows, heads, width}, type))
+        , k(randn({batch, keys, width}, type))
+        , w(randn({batch, rows, heads}, type == at::kDouble ? at::kDouble : at::kFloat))
+    {}
 };
 
 Tensor scoresByLoops(const Indexer &in, std::int64_t offset)
 {
-    const std::int64_t batch = in.q.size(0), rows = in.q.size(1), heads = in.q.size(2), width = in.q.size(3), keys = in.k.size(1);
-    const Tensor wq = in.q.to(at::kDouble).contiguous(), wk = in.k.to(at::kDouble).contiguous(), ww = in.w.to(at::kDouble).contiguous();
+    const std::int64_t batch = in.q.size(0), rows = in.q.size(1), heads = in.q.size(2), width = in.q.size(3),
+                       keys = in.k.size(1);
+    const Tensor wq = in.q.to(at::kDouble).contiguous(), wk = in.k.to(at::kDouble).contiguous(),
+                 ww = in.w.to(at::kDouble).contiguous();
     Tensor scores = at::full({batch, rows, keys}, -kInf, at::kDouble);
     const auto Q = wq.accessor<double, 4>();
     const auto K = wk.accessor<double, 3>(), W = ww.accessor<double, 3>();
@@ -56,7 +59,8 @@ Tensor klByDefinition(const Tensor &scores, const Tensor &q, const Tensor &k, co
 {
     const std::int64_t group = q.size(1) / k.size(1);
     const Tensor keys = k.to(at::kDouble).repeat_interleave(group, 1);
-    const Tensor logits = q.to(at::kDouble).matmul(keys.transpose(2, 3)).mul(scale).masked_fill(mask.logical_not().unsqueeze(1), -kInf);
+    const Tensor logits =
+        q.to(at::kDouble).matmul(keys.transpose(2, 3)).mul(scale).masked_fill(mask.logical_not().unsqueeze(1), -kInf);
     const Tensor p = logits.softmax(-1).nan_to_num(0).mean(1);
     const Tensor logQ = scores.to(at::kDouble).masked_fill(mask.logical_not(), -kInf).log_softmax(-1);
     const Tensor terms = p.mul(p.clamp_min(1e-300).log().sub(logQ));
@@ -71,7 +75,8 @@ class tst_Indexer : public QObject {
 private Q_SLOTS:
     void laterNanStaysHidden()
     {
-        const Tensor q = randn({1, 20, 3, 8}, at::kFloat), k = randn({1, 20, 8}, at::kFloat), w = randn({1, 20, 3}, at::kFloat);
+        const Tensor q = randn({1, 20, 3, 8}, at::kFloat), k = randn({1, 20, 8}, at::kFloat),
+                     w = randn({1, 20, 3}, at::kFloat);
         k.select(1, 12).fill_(NAN);
         const Tensor scores = dsa::index_scores(q, k, w);
         QCOMPARE(scores.isnan().sum().item().toInt(), 20 - 12);
@@ -84,7 +89,8 @@ private Q_SLOTS:
             for (const std::int64_t offset : {0, 5, -3}) {
                 for (const std::int64_t rows : {1, 63, 65}) {
                     const Indexer in(2, rows, rows + std::max<std::int64_t>(offset, 0), 3, 8, type);
-                    const Tensor found = dsa::index_scores(in.q, in.k, in.w, offset), expected = scoresByLoops(in, offset);
+                    const Tensor found = dsa::index_scores(in.q, in.k, in.w, offset),
+                                 expected = scoresByLoops(in, offset);
                     QCOMPARE(found.scalar_type(), type == at::kDouble ? at::kDouble : at::kFloat);
                     QVERIFY(relativeError(found, expected) <= (type == at::kDouble ? 1e-14 : 1e-5));
                 }
@@ -143,20 +149,25 @@ private Q_SLOTS:
         const std::int64_t rows = 70;
         for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
             const Indexer in(2, rows, rows, 3, 8, type);
-            const Tensor q = randn({2, heads, rows, 6}, type), k = randn({2, kvHeads, rows, 6}, type), v = randn({2, kvHeads, rows, 6}, type);
+            const Tensor q = randn({2, heads, rows, 6}, type), k = randn({2, kvHeads, rows, 6}, type),
+                         v = randn({2, kvHeads, rows, 6}, type);
             const auto [selection, tau, lseSelected] = dsa::index_select(in.q, in.k, in.w, 9);
-            const Tensor mask = dsa::unpack_mask(dense ? dsa::dense_selection(2, rows, rows, 0, at::kCPU) : selection, rows);
-            const Tensor lse = dense ? std::get<1>(dsa::dense_attention(q, k, v, 0.4)) : std::get<1>(dsa::masked_attention(q, k, v, selection, 0.4));
+            const Tensor mask =
+                dsa::unpack_mask(dense ? dsa::dense_selection(2, rows, rows, 0, at::kCPU) : selection, rows);
+            const Tensor lse = dense ? std::get<1>(dsa::dense_attention(q, k, v, 0.4))
+                                     : std::get<1>(dsa::masked_attention(q, k, v, selection, 0.4));
             const auto target = dense ? dsa::KlTarget::Dense : dsa::KlTarget::Selected;
             const Tensor expected = klByDefinition(dsa::index_scores(in.q, in.k, in.w), q, k, mask, 0.4);
             const double tolerance = type == at::kDouble ? 1e-12 : 1e-5;
             for (const Tensor &norm : {lseSelected, Tensor()}) {
                 const auto [loss, klRows] = dsa::index_kl(in.q, in.k, in.w, q, k, lse, selection, norm, 0.4, target);
-                QVERIFY(relativeError(klRows, expected) < tolerance && relativeError(loss, expected.mean()) < tolerance);
+                QVERIFY(relativeError(klRows, expected) < tolerance &&
+                        relativeError(loss, expected.mean()) < tolerance);
                 QVERIFY(klRows.min().item().toDouble() > -1e-6);
             }
             const Tensor uniform = dsa::index_kl_uniform(q, k, lse, selection, 0.4, target);
-            QVERIFY(relativeError(uniform, klByDefinition(at::zeros({2, rows, rows}), q, k, mask, 0.4)) < tolerance * 10);
+            QVERIFY(relativeError(uniform, klByDefinition(at::zeros({2, rows, rows}), q, k, mask, 0.4)) <
+                    tolerance * 10);
 
             dsa::reference::setChunkBytes(1);
             const auto [loss, klRows] = dsa::index_kl(in.q, in.k, in.w, q, k, lse, selection, lseSelected, 0.4, target);
@@ -175,11 +186,13 @@ private Q_SLOTS:
         const Indexer in(2, 7, 7, 3, 4, at::kDouble);
         Tensor q = randn({2, heads, 7, 5}), k = randn({2, kvHeads, 7, 5}), v = randn({2, kvHeads, 7, 5});
         const dsa::Selection selection = std::get<0>(dsa::index_select(in.q, in.k, in.w, 3));
-        Tensor lse = dense ? std::get<1>(dsa::dense_attention(q, k, v)) : std::get<1>(dsa::masked_attention(q, k, v, selection));
+        Tensor lse =
+            dense ? std::get<1>(dsa::dense_attention(q, k, v)) : std::get<1>(dsa::masked_attention(q, k, v, selection));
         const auto target = dense ? dsa::KlTarget::Dense : dsa::KlTarget::Selected;
         const double worst = optest::gradcheck(
             [&](const auto &x) {
-                return std::get<0>(dsa::index_kl(x[0], x[1], x[2], q, k, lse, selection, Tensor(), std::nullopt, target));
+                return std::get<0>(
+                    dsa::index_kl(x[0], x[1], x[2], q, k, lse, selection, Tensor(), std::nullopt, target));
             },
             {in.q, in.k, in.w});
         QVERIFY2(worst < 1e-6, qPrintable(QString::number(worst)));
@@ -200,8 +213,9 @@ private Q_SLOTS:
         const Tensor logits = q[0][0].matmul(k[0][0].t()).mul(0.5);
         const Tensor carrier = logits.sub(logits.min()).add(1).view({1, rows, 1, rows});
         const Tensor lse = std::get<1>(dsa::dense_attention(q, k, k, 0.5));
-        const auto [loss, klRows] = dsa::index_kl(carrier, at::eye(rows, at::kDouble).unsqueeze(0), at::full({1, rows, 1}, 1.0, at::kDouble), q, k, lse,
-                                                  {}, {}, 0.5, dsa::KlTarget::Dense);
+        const auto [loss, klRows] =
+            dsa::index_kl(carrier, at::eye(rows, at::kDouble).unsqueeze(0), at::full({1, rows, 1}, 1.0, at::kDouble), q,
+                          k, lse, {}, {}, 0.5, dsa::KlTarget::Dense);
         QVERIFY(klRows.abs().max().item().toDouble() < 1e-13);
     }
 
@@ -212,12 +226,17 @@ private Q_SLOTS:
         const auto [selection, tau, norm] = dsa::index_select(in.q, in.k, in.w, 3, -4);
         const Tensor lse = std::get<1>(dsa::masked_attention(q, k, k, selection));
         const Tensor qi = in.q.clone().requires_grad_();
-        const auto [loss, klRows] = dsa::index_kl(qi, in.k, in.w, q, k, lse, selection, norm, std::nullopt, dsa::KlTarget::Selected);
+        const auto [loss, klRows] =
+            dsa::index_kl(qi, in.k, in.w, q, k, lse, selection, norm, std::nullopt, dsa::KlTarget::Selected);
         loss.backward();
         QVERIFY(!klRows.narrow(1, 0, 4).any().item().toBool());
         QVERIFY(relativeError(loss, klRows.sum().div(12)) < 1e-13);
         QVERIFY(qi.grad().isfinite().all().item().toBool() && !qi.grad().narrow(1, 0, 4).any().item().toBool());
-        QVERIFY(!dsa::index_kl_uniform(q, k, lse, selection, std::nullopt, dsa::KlTarget::Selected).narrow(1, 0, 4).any().item().toBool());
+        QVERIFY(!dsa::index_kl_uniform(q, k, lse, selection, std::nullopt, dsa::KlTarget::Selected)
+                     .narrow(1, 0, 4)
+                     .any()
+                     .item()
+                     .toBool());
     }
 
     void sampledRows()
@@ -226,7 +245,8 @@ private Q_SLOTS:
         const Tensor q = randn({1, 2, 200, 4}), k = randn({1, 2, 200, 4});
         const Tensor lse = std::get<1>(dsa::dense_attention(q, k, k));
         const auto rowsOf = [&](std::int64_t stride, const std::optional<Tensor> &phase) {
-            return dsa::index_kl(in.q, in.k, in.w, q, k, lse, {}, {}, std::nullopt, dsa::KlTarget::Dense, stride, phase);
+            return dsa::index_kl(in.q, in.k, in.w, q, k, lse, {}, {}, std::nullopt, dsa::KlTarget::Dense, stride,
+                                 phase);
         };
         const Tensor all = std::get<1>(rowsOf(1, std::nullopt));
         const auto [loss, second] = rowsOf(3, at::tensor({1}, at::kInt));
@@ -253,12 +273,14 @@ private Q_SLOTS:
                 }
             }
             QVERIFY(y.narrow(3, 4, 2).equal(x.narrow(3, 4, 2)));
-            QVERIFY(optest::gradcheck([&](const auto &v) { return dsa::apply_rope(v[0], cos, sin, style); }, {x}) < 1e-7);
+            QVERIFY(optest::gradcheck([&](const auto &v) { return dsa::apply_rope(v[0], cos, sin, style); }, {x}) <
+                    1e-7);
             const Tensor low = dsa::apply_rope(x.to(at::kBFloat16), cos.to(at::kFloat), sin.to(at::kFloat), style);
             QCOMPARE(low.scalar_type(), at::kBFloat16);
             QVERIFY(relativeError(low, y) < 5e-3);
             const Tensor strided = randn({2, 5, 3, 6}).transpose(1, 2);
-            QVERIFY(relativeError(dsa::apply_rope(strided, cos, sin, style), dsa::apply_rope(strided.contiguous(), cos, sin, style)) < 1e-14);
+            QVERIFY(relativeError(dsa::apply_rope(strided, cos, sin, style),
+                                  dsa::apply_rope(strided.contiguous(), cos, sin, style)) < 1e-14);
         }
     }
 
@@ -270,9 +292,11 @@ private Q_SLOTS:
             for (const auto style : {dsa::RopeStyle::HalfSplit, dsa::RopeStyle::Interleaved}) {
                 const auto [qi, ki] = dsa::index_prepare(q, k, weight, bias, cos, sin, style, hadamard);
                 const Tensor normed = at::layer_norm(k, {8}, weight, bias, 1e-6);
-                const Tensor qTurned = dsa::apply_rope(q.transpose(1, 2), cos, sin, style).transpose(1, 2), kTurned = dsa::apply_rope(normed, cos, sin, style);
+                const Tensor qTurned = dsa::apply_rope(q.transpose(1, 2), cos, sin, style).transpose(1, 2),
+                             kTurned = dsa::apply_rope(normed, cos, sin, style);
                 // The Hadamard transform changes the vectors, not their products.
-                QVERIFY(relativeError(qi.flatten(1, 2).matmul(ki.transpose(1, 2)), qTurned.flatten(1, 2).matmul(kTurned.transpose(1, 2))) < 1e-12);
+                QVERIFY(relativeError(qi.flatten(1, 2).matmul(ki.transpose(1, 2)),
+                                      qTurned.flatten(1, 2).matmul(kTurned.transpose(1, 2))) < 1e-12);
                 QCOMPARE(relativeError(qi, qTurned) < 1e-13 && relativeError(ki, kTurned) < 1e-13, !hadamard);
                 for (const int part : {0, 1}) {
                     const double worst = optest::gradcheck(
@@ -287,7 +311,8 @@ private Q_SLOTS:
         }
         // Queries of a cached sequence are its last positions.
         const auto [all, keys] = dsa::index_prepare(q, k, weight, bias, cos, sin, dsa::RopeStyle::HalfSplit);
-        const auto [last, sameKeys] = dsa::index_prepare(q.narrow(1, 4, 2), k, weight, bias, cos, sin, dsa::RopeStyle::HalfSplit);
+        const auto [last, sameKeys] =
+            dsa::index_prepare(q.narrow(1, 4, 2), k, weight, bias, cos, sin, dsa::RopeStyle::HalfSplit);
         QVERIFY(last.equal(all.narrow(1, 4, 2)) && sameKeys.equal(keys));
     }
 };

@@ -46,7 +46,8 @@ Tensor bruteForce(const Tensor &scores, std::int64_t k, std::int64_t offset)
 QString disagreement(const dsa::Selection &selection, const Tensor &mask, std::int64_t slots)
 {
     const std::int64_t batch = mask.size(0), rows = mask.size(1), keys = mask.size(2);
-    const auto bit = [](const at::TensorAccessor<std::int64_t, 3> &words, std::int64_t b, std::int64_t row, std::int64_t column, std::int64_t position) {
+    const auto bit = [](const at::TensorAccessor<std::int64_t, 3> &words, std::int64_t b, std::int64_t row,
+                        std::int64_t column, std::int64_t position) {
         return static_cast<std::uint64_t>(words[b][row][column]) >> position & 1u;
     };
     const Tensor plain = mask.contiguous();
@@ -79,10 +80,12 @@ QString disagreement(const dsa::Selection &selection, const Tensor &mask, std::i
         }
     }
     // Bits behind the last key or query stay clear.
-    if (keys % 64 != 0 && rows > 0 && selection.bits.select(2, keys / 64).bitwise_right_shift(keys % 64).any().item().toBool()) {
+    if (keys % 64 != 0 && rows > 0 &&
+        selection.bits.select(2, keys / 64).bitwise_right_shift(keys % 64).any().item().toBool()) {
         return "a bit behind the last key is set";
     }
-    if (rows % 64 != 0 && keys > 0 && selection.bitsT.select(1, rows / 64).bitwise_right_shift(rows % 64).any().item().toBool()) {
+    if (rows % 64 != 0 && keys > 0 &&
+        selection.bitsT.select(1, rows / 64).bitwise_right_shift(rows % 64).any().item().toBool()) {
         return "a bit behind the last query is set";
     }
     return {};
@@ -98,7 +101,8 @@ Tensor awkwardScores(std::int64_t batch, std::int64_t rows, std::int64_t keys, i
     } else if (kind == 3) {
         scores = at::tensor({0.0, -0.0, 1.0, -1.0}, at::kDouble).index({at::randint(4, {batch, rows, keys})});
     } else if (kind == 4) {
-        scores = at::tensor({-kInf, kInf, kNan, 1e-40, -1e-40, 5.0, 0.0, -0.0}, at::kDouble).index({at::randint(8, {batch, rows, keys})});
+        scores = at::tensor({-kInf, kInf, kNan, 1e-40, -1e-40, 5.0, 0.0, -0.0}, at::kDouble)
+                     .index({at::randint(8, {batch, rows, keys})});
     } else if (kind == 5) {
         scores = at::full({batch, rows, keys}, kNan, at::kDouble);
     }
@@ -117,10 +121,24 @@ private Q_SLOTS:
         QTest::addColumn<int>("keys");
         QTest::addColumn<int>("k");
         QTest::addColumn<int>("offset");
-        struct Size { int rows, keys, k, offset; };
-        for (const Size &s : {Size{1, 1, 1, 0}, {5, 5, 1, 0}, {63, 63, 7, 0}, {64, 64, 16, 0}, {65, 65, 64, 0}, {100, 100, 99, 0},
-                              {100, 100, 100, 0}, {40, 40, 1000, 0}, {3, 70, 9, 67}, {6, 10, 4, -3}, {10, 3, 2, 5}, {4, 130, 129, 126}, {1, 64, 5, 63}}) {
-            QTest::addRow("T %d S %d k %d offset %d", s.rows, s.keys, s.k, s.offset) << s.rows << s.keys << s.k << s.offset;
+        struct Size {
+            int rows, keys, k, offset;
+        };
+        for (const Size &s : {Size{1, 1, 1, 0},
+                              {5, 5, 1, 0},
+                              {63, 63, 7, 0},
+                              {64, 64, 16, 0},
+                              {65, 65, 64, 0},
+                              {100, 100, 99, 0},
+                              {100, 100, 100, 0},
+                              {40, 40, 1000, 0},
+                              {3, 70, 9, 67},
+                              {6, 10, 4, -3},
+                              {10, 3, 2, 5},
+                              {4, 130, 129, 126},
+                              {1, 64, 5, 63}}) {
+            QTest::addRow("T %d S %d k %d offset %d", s.rows, s.keys, s.k, s.offset)
+                << s.rows << s.keys << s.k << s.offset;
         }
     }
 
@@ -138,7 +156,8 @@ private Q_SLOTS:
                 const QString wrong = disagreement(selection, expected, k);
                 QVERIFY2(wrong.isEmpty(), qPrintable(QString("kind %1: %2").arg(kind).arg(wrong)));
                 QVERIFY(dsa::unpack_mask(selection, keys).equal(expected));
-                QVERIFY2(dsa::reference::topkMask(scores, k, 0, offset).equal(expected), "the plain path chooses other keys");
+                QVERIFY2(dsa::reference::topkMask(scores, k, 0, offset).equal(expected),
+                         "the plain path chooses other keys");
             }
         }
     }
@@ -171,7 +190,8 @@ private Q_SLOTS:
         dsa::reference::setChunkBytes(1);
         const dsa::Selection parts = dsa::topk_select(scores, 20, 0, true, true);
         dsa::reference::setChunkBytes(0);
-        QVERIFY(whole.bits.equal(parts.bits) && whole.bitsT.equal(parts.bitsT) && whole.count.equal(parts.count) && whole.idx.equal(parts.idx));
+        QVERIFY(whole.bits.equal(parts.bits) && whole.bitsT.equal(parts.bitsT) && whole.count.equal(parts.count) &&
+                whole.idx.equal(parts.idx));
     }
 
     void packAndUnpack_data() { topk_data(); }
@@ -188,7 +208,8 @@ private Q_SLOTS:
         QVERIFY2(wrong.isEmpty(), qPrintable(wrong));
         QVERIFY(dsa::unpack_mask(selection, keys).equal(seen));
         const dsa::PackedMask plain = dsa::plainPackMask(mask, offset);
-        QVERIFY(plain.bits.equal(selection.bits) && plain.bitsT.equal(selection.bitsT) && plain.count.equal(selection.count));
+        QVERIFY(plain.bits.equal(selection.bits) && plain.bitsT.equal(selection.bitsT) &&
+                plain.count.equal(selection.count));
     }
 
     void signBit()
@@ -218,7 +239,8 @@ private Q_SLOTS:
         for (const at::ScalarType type : {at::kFloat, at::kDouble}) {
             for (const std::int64_t offset : {0, 30, -5}) {
                 const std::int64_t rows = 70, keys = 70 + std::max<std::int64_t>(offset, 0);
-                const Tensor q = optest::randn({2, rows, 3, 8}, type), k = optest::randn({2, keys, 8}, type), w = optest::randn({2, rows, 3}, type);
+                const Tensor q = optest::randn({2, rows, 3, 8}, type), k = optest::randn({2, keys, 8}, type),
+                             w = optest::randn({2, rows, 3}, type);
                 const Tensor scores = dsa::index_scores(q, k, w, offset);
                 const auto [selection, tau, lse] = dsa::index_select(q, k, w, 9, offset, true, true);
                 const Tensor mask = bruteForce(scores, 9, offset);
@@ -226,7 +248,8 @@ private Q_SLOTS:
                 QVERIFY(selection.idx.equal(dsa::topk_select(scores, 9, offset, false, true).idx));
                 const Tensor hidden = mask.logical_not();
                 QVERIFY(tau.equal(scores.masked_fill(hidden, kInf).amin(-1)));
-                QVERIFY(optest::relativeError(lse, scores.masked_fill(hidden, -kInf).to(at::kDouble).logsumexp(-1)) < 1e-6);
+                QVERIFY(optest::relativeError(lse, scores.masked_fill(hidden, -kInf).to(at::kDouble).logsumexp(-1)) <
+                        1e-6);
                 dsa::reference::setChunkBytes(1);
                 const auto [parts, tauParts, lseParts] = dsa::index_select(q, k, w, 9, offset);
                 dsa::reference::setChunkBytes(0);
@@ -237,14 +260,16 @@ private Q_SLOTS:
 
     void laterTokensChangeNoEarlierRow()
     {
-        Tensor q = optest::randn({1, 80, 4, 16}, at::kFloat), k = optest::randn({1, 80, 16}, at::kFloat), w = optest::randn({1, 80, 4}, at::kFloat);
+        Tensor q = optest::randn({1, 80, 4, 16}, at::kFloat), k = optest::randn({1, 80, 16}, at::kFloat),
+               w = optest::randn({1, 80, 4}, at::kFloat);
         const auto [before, tau, lse] = dsa::index_select(q, k, w, 10);
         const std::int64_t t = 40;
         k.narrow(1, t, 80 - t).normal_();
         q.narrow(1, t, 80 - t).normal_();
         const auto [after, tauAfter, lseAfter] = dsa::index_select(q, k, w, 10);
         QVERIFY(optest::identical(before.bits.narrow(1, 0, t), after.bits.narrow(1, 0, t)));
-        QVERIFY(optest::identical(tau.narrow(1, 0, t), tauAfter.narrow(1, 0, t)) && optest::identical(lse.narrow(1, 0, t), lseAfter.narrow(1, 0, t)));
+        QVERIFY(optest::identical(tau.narrow(1, 0, t), tauAfter.narrow(1, 0, t)) &&
+                optest::identical(lse.narrow(1, 0, t), lseAfter.narrow(1, 0, t)));
         QVERIFY(!before.bits.equal(after.bits));
     }
 };

@@ -69,7 +69,8 @@ void tst_ConfigForm::badFieldsAreMarkedAndCounted()
     QVERIFY(m_form->badFields() >= 2);
     auto *message = m_form->findChild<QLabel *>(QStringLiteral("configMessage"));
     QVERIFY(message->isVisible());
-    QVERIFY2(message->text().contains(QStringLiteral("fields need a change before this can run")), qPrintable(message->text()));
+    QVERIFY2(message->text().contains(QStringLiteral("fields need a change before this can run")),
+             qPrintable(message->text()));
     QSignalSpy added(m_form.get(), &ConfigForm::addRequested);
     QTest::mouseClick(add(), Qt::LeftButton);
     QCOMPARE(added.count(), 0);
@@ -131,7 +132,8 @@ void tst_ConfigForm::everyFieldOfTheDescriptionIsThere()
     std::size_t controls = 0;
     for (const FieldInfo &info : configFields()) {
         for (const QWidget *widget : m_form->findChildren<QWidget *>()) {
-            if (widget->accessibleName() == QString::fromStdString(info.label) && widget->toolTip().endsWith(QString::fromStdString(info.path))) {
+            if (widget->accessibleName() == QString::fromStdString(info.label) &&
+                widget->toolTip().endsWith(QString::fromStdString(info.path))) {
                 ++controls;
             }
         }

@@ -47,7 +47,9 @@ struct Stage {
             test::train(*run, 80);
         }
         for (const int step : {20, 40, 80}) {
-            addSnapshot(sparse, {.length = length, .topK = length / 4, .step = step, .futureFault = fault, .noise = 8.0 / step});
+            addSnapshot(
+                sparse,
+                {.length = length, .topK = length / 4, .step = step, .futureFault = fault, .noise = 8.0 / step});
         }
         addSnapshot(classic, {.length = length, .topK = length, .step = 80, .indexer = false, .sparse = false});
         page = std::make_unique<InspectPage>(&view, &hover);
@@ -71,16 +73,19 @@ struct Stage {
     SnapshotSlider *slider() const { return page->findChild<SnapshotSlider *>("snapshotSlider"); }
     QComboBox *combo(const char *name) const { return page->findChild<QComboBox *>(name); }
     std::int64_t stepOnMap() const { return map()->picture() ? map()->picture()->request.snapshot->step : -1; }
-    bool waitForStep(std::int64_t step) const { return QTest::qWaitFor([&] { return stepOnMap() == step; }, 10000); }
+    bool waitForStep(std::int64_t step) const
+    {
+        return QTest::qWaitFor([&] { return stepOnMap() == step; }, 10000);
+    }
     QString rowStat(const char *name) const { return page->findChild<ValueList *>("rowStats")->text(name); }
 
-    QPoint pixelOf(const HeatmapPlot *plot, int query, int key) const { return cellCentre(query, key, plot->mapping()).toPoint(); }
+    QPoint pixelOf(const HeatmapPlot *plot, int query, int key) const
+    {
+        return cellCentre(query, key, plot->mapping()).toPoint();
+    }
 };
 
-QString shotFolder()
-{
-    return qEnvironmentVariable("SPARSESCOPE_SHOTS");
-}
+QString shotFolder() { return qEnvironmentVariable("SPARSESCOPE_SHOTS"); }
 
 } // namespace
 
@@ -122,9 +127,11 @@ private Q_SLOTS:
                     QCOMPARE(centre, tokens(Theme::Light).selectedNeeded.rgb());
                     sawNeeded = true;
                 } else if (states.at(t, s) == KeyState::Missed) {
-                    const QRgb expected = cell >= 6 ? tokens(Theme::Light).panel.rgb() : tokens(Theme::Light).missed.rgb();
+                    const QRgb expected =
+                        cell >= 6 ? tokens(Theme::Light).panel.rgb() : tokens(Theme::Light).missed.rgb();
                     QCOMPARE(centre, expected);
-                    QCOMPARE(maskScreen.pixel((box.topLeft() + QPointF(0.5, box.height() / 2)).toPoint()), tokens(Theme::Light).missed.rgb());
+                    QCOMPARE(maskScreen.pixel((box.topLeft() + QPointF(0.5, box.height() / 2)).toPoint()),
+                             tokens(Theme::Light).missed.rgb());
                     sawMissed = true;
                 }
             }
@@ -171,7 +178,8 @@ private Q_SLOTS:
         QVERIFY(stage.waitForStep(80));
         const CellMapping before = stage.map()->mapping();
         const QPoint pixel = stage.pixelOf(stage.map(), 40, 20);
-        QWheelEvent wheel(pixel, stage.map()->mapToGlobal(pixel), {}, {0, 240}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+        QWheelEvent wheel(pixel, stage.map()->mapToGlobal(pixel), {}, {0, 240}, Qt::NoButton, Qt::NoModifier,
+                          Qt::NoScrollPhase, false);
         QApplication::sendEvent(stage.map(), &wheel);
         QVERIFY(stage.map()->mapping().cell > before.cell);
         QCOMPARE(cellAt(pixel, stage.map()->mapping(), QSize(64, 64)), std::optional(QPoint(20, 40)));
@@ -191,7 +199,9 @@ private Q_SLOTS:
         QVERIFY(!stage.page->findChild<QCheckBox *>("followLive")->isChecked());
         QTest::mouseClick(stage.page->findChild<QToolButton *>("snapshotNext"), Qt::LeftButton);
         QVERIFY(stage.waitForStep(40));
-        QTRY_VERIFY(QRegularExpression("Churn 0\\.\\d\\d since 20").match(stage.page->findChild<QLabel *>("churnLabel")->text()).hasMatch());
+        QTRY_VERIFY(QRegularExpression("Churn 0\\.\\d\\d since 20")
+                        .match(stage.page->findChild<QLabel *>("churnLabel")->text())
+                        .hasMatch());
         // A new snapshot does not take the reader away ...
         Stage::addSnapshot(stage.sparse, {.length = 64, .topK = 16, .step = 90});
         QTest::qWait(50);
@@ -218,7 +228,8 @@ private Q_SLOTS:
         stage.combo("layerCombo")->setCurrentIndex(1);
         QTRY_COMPARE(stage.map()->picture()->request.layer, 1);
         QVERIFY(stage.map()->picture()->scale.logarithmic);
-        QTest::mouseClick(stage.page->findChild<QWidget *>("scaleSwitch")->findChildren<QPushButton *>().last(), Qt::LeftButton);
+        QTest::mouseClick(stage.page->findChild<QWidget *>("scaleSwitch")->findChildren<QPushButton *>().last(),
+                          Qt::LeftButton);
         QTRY_VERIFY(!stage.map()->picture()->scale.logarithmic);
     }
 
@@ -348,7 +359,10 @@ private Q_SLOTS:
                     QVERIFY(stage.waitForStep(80));
                     QTest::mouseMove(stage.map(), stage.pixelOf(stage.map(), length - 14, 19));
                     QTest::qWait(400);
-                    stage.page->grab().save(QStringLiteral("%1/inspect-%2-%3-%4.png").arg(shotFolder(), name).arg(length).arg(size.width()));
+                    stage.page->grab().save(QStringLiteral("%1/inspect-%2-%3-%4.png")
+                                                .arg(shotFolder(), name)
+                                                .arg(length)
+                                                .arg(size.width()));
                     if (length == 64 && size.width() > 1500) {
                         stage.combo("mapCombo")->setCurrentIndex(2);
                         QTest::qWait(300);

@@ -39,9 +39,10 @@ private Q_SLOTS:
     {
         QCOMPARE(fitMapping(QRectF(4, 4, 700, 640), QSize(128, 128), 1).cell, 5.0);
         QCOMPARE(fitMapping(QRectF(4, 4, 700, 645), QSize(128, 128), 1).cell, 5.0);
-        QCOMPARE(fitMapping(QRectF(4, 4, 700, 705), QSize(128, 128), 2).cell, 5.0);  // 10.9 device pixels, 10 whole
-        QCOMPARE(fitMapping(QRectF(4, 4, 710, 710), QSize(128, 128), 2).cell, 5.5);  // 11 device pixels
-        QCOMPARE(fitMapping(QRectF(0, 0, 512, 512), QSize(1024, 1024), 1).cell, 0.5); // does not fit: a share of a pixel
+        QCOMPARE(fitMapping(QRectF(4, 4, 700, 705), QSize(128, 128), 2).cell, 5.0); // 10.9 device pixels, 10 whole
+        QCOMPARE(fitMapping(QRectF(4, 4, 710, 710), QSize(128, 128), 2).cell, 5.5); // 11 device pixels
+        QCOMPARE(fitMapping(QRectF(0, 0, 512, 512), QSize(1024, 1024), 1).cell,
+                 0.5); // does not fit: a share of a pixel
         QCOMPARE(fitMapping(QRectF(0, 0, 512, 512), QSize(2, 2), 1).cell, kMaxPixelsPerCell);
     }
 

@@ -34,7 +34,8 @@ private Q_SLOTS:
         QCOMPARE(colourTable(ColourMapName::Cividis).back(), qRgb(0xFE, 0xE8, 0x38));
         QCOMPARE(colourTable(ColourMapName::Viridis).front(), qRgb(0x44, 0x01, 0x54));
         QCOMPARE(colourTable(ColourMapName::Viridis).back(), qRgb(0xFD, 0xE7, 0x25));
-        for (const ColourMapName name : {ColourMapName::Cividis, ColourMapName::Viridis, ColourMapName::Magma, ColourMapName::Grey}) {
+        for (const ColourMapName name :
+             {ColourMapName::Cividis, ColourMapName::Viridis, ColourMapName::Magma, ColourMapName::Grey}) {
             int before = -1; // these four grow lighter all the way, but for rounding: more reads as lighter
             for (const QRgb colour : colourTable(name)) {
                 const int lightness = 299 * qRed(colour) + 587 * qGreen(colour) + 114 * qBlue(colour);
@@ -107,14 +108,16 @@ private Q_SLOTS:
         QCOMPARE(levels[2].image.size(), QSize(50, 50));
         const ColourTable &table = colourTable(ColourMapName::Cividis);
         QCOMPARE(levels[0].image.pixel(30, 150), table[static_cast<std::size_t>(scale.index(120))]);
-        QCOMPARE(levels[1].image.pixel(15, 75), table[static_cast<std::size_t>(scale.index(121))]); // rows 150, 151; keys 30, 31
+        QCOMPARE(levels[1].image.pixel(15, 75),
+                 table[static_cast<std::size_t>(scale.index(121))]); // rows 150, 151; keys 30, 31
         QCOMPARE(levels[0].image.pixel(151, 150), tokens(Theme::Dark).future.rgb());
     }
 
     void aSummedLevelHasItsOwnLimits()
     {
         const Map map = mapOf(128, 128, std::vector<float>(128 * 128, 0.25F));
-        const auto levels = mapLevels(map, Reducer::Sum, {ColourMapName::Viridis, false, 0, 0.25}, tokens(Theme::Light));
+        const auto levels =
+            mapLevels(map, Reducer::Sum, {ColourMapName::Viridis, false, 0, 0.25}, tokens(Theme::Light));
         QCOMPARE(levels.size(), std::size_t{2});
         QVERIFY(levels[1].scale.high >= 1.0);
     }
@@ -129,7 +132,9 @@ private Q_SLOTS:
                 mask.states[static_cast<std::size_t>(t) * 130 + s] = KeyState::Future;
             }
         }
-        const auto set = [&mask](int t, int s, KeyState state) { mask.states[static_cast<std::size_t>(t) * 130 + s] = state; };
+        const auto set = [&mask](int t, int s, KeyState state) {
+            mask.states[static_cast<std::size_t>(t) * 130 + s] = state;
+        };
         set(100, 10, KeyState::SelectedNeeded);
         set(100, 20, KeyState::SelectedLittle);
         set(100, 30, KeyState::Missed);
@@ -165,7 +170,8 @@ private Q_SLOTS:
                     mayGo.acquire();
                     return request * 10;
                 },
-                [&](std::shared_ptr<const int> answer) { delivered.push_back(*answer); }, [](const QString &) { QFAIL("failed"); });
+                [&](std::shared_ptr<const int> answer) { delivered.push_back(*answer); },
+                [](const QString &) { QFAIL("failed"); });
             worker.request(1);
             QVERIFY(began.tryAcquire(1, 5000)); // 1 is being computed; what follows waits
             for (int request = 2; request <= 50; ++request) {

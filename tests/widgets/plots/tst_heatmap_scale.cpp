@@ -53,8 +53,10 @@ private Q_SLOTS:
         for (int t = 1; t < source.height(); t += 5) {
             for (int s = 0; s + 4 < t; s += 3) { // off the diagonal, where the hatch begins
                 const int side = 1 << level;
-                const QPointF centre = map.mapping().origin + QPointF((s + 0.5) * side, (t + 0.5) * side) * map.mapping().cell;
-                QCOMPARE(screen.pixel(static_cast<int>(centre.x() * 2), static_cast<int>(centre.y() * 2)), source.pixel(s, t));
+                const QPointF centre =
+                    map.mapping().origin + QPointF((s + 0.5) * side, (t + 0.5) * side) * map.mapping().cell;
+                QCOMPARE(screen.pixel(static_cast<int>(centre.x() * 2), static_cast<int>(centre.y() * 2)),
+                         source.pixel(s, t));
                 ++compared;
             }
         }

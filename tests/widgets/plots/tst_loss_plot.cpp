@@ -87,7 +87,8 @@ void tst_LossPlot::seedsAreAveraged()
     const LossGroup &classic = m_plot->groups()[0];
     QCOMPARE(classic.reached, 2);
     QCOMPARE(classic.validation.back().n, 2);
-    QCOMPARE(classic.validation.back().mean, (m_runs[0]->series("val.loss").back().y + m_runs[2]->series("val.loss").back().y) / 2);
+    QCOMPARE(classic.validation.back().mean,
+             (m_runs[0]->series("val.loss").back().y + m_runs[2]->series("val.loss").back().y) / 2);
     QVERIFY(qAbs(classic.validation.back().std - 0.1 / std::sqrt(2.0)) < 1e-9);
     QCOMPARE(m_plot->groups()[1].reached, 1);
 }
@@ -117,7 +118,8 @@ namespace {
 
 void wheel(QWidget *widget, QPointF position, int delta, Qt::KeyboardModifiers modifiers = {})
 {
-    QWheelEvent event(position, widget->mapToGlobal(position), {}, {0, delta}, Qt::NoButton, modifiers, Qt::NoScrollPhase, false);
+    QWheelEvent event(position, widget->mapToGlobal(position), {}, {0, delta}, Qt::NoButton, modifiers,
+                      Qt::NoScrollPhase, false);
     QApplication::sendEvent(widget, &event);
 }
 
@@ -181,7 +183,8 @@ void tst_LossPlot::csvEqualsTheShownSeries()
         for (const Point &point : curve.points) {
             const bool raw = curve.name == QLatin1String("raw");
             const QString family = raw ? QStringLiteral("DSA") : curve.name.section(QLatin1Char(' '), 0, 0);
-            const QString key = family + (curve.markers ? QStringLiteral("validation") : QStringLiteral("train")) + QString::number(point.x);
+            const QString key = family + (curve.markers ? QStringLiteral("validation") : QStringLiteral("train")) +
+                                QString::number(point.x);
             QCOMPARE((raw ? raws : means).value(key), csvNumber(point.y));
             points += raw ? 0 : 1;
         }

@@ -28,7 +28,8 @@ QString textOf(const RunTableModel &model)
     QString text;
     for (int group = 0; group < model.rowCount(); ++group) {
         const QModelIndex parent = model.index(group, 0);
-        text += parent.data().toString() + QStringLiteral(" | ") + parent.siblingAtColumn(RunTableModel::State).data().toString() + QLatin1Char('\n');
+        text += parent.data().toString() + QStringLiteral(" | ") +
+                parent.siblingAtColumn(RunTableModel::State).data().toString() + QLatin1Char('\n');
         for (int row = 0; row < model.rowCount(parent); ++row) {
             QStringList cells;
             for (const int column : {RunTableModel::Name, RunTableModel::ValidationLoss, RunTableModel::State}) {
@@ -52,12 +53,11 @@ void tst_RunTableModel::readsAsText()
     test::train(*runs[0], 40);
     test::train(*runs[1], 100);
     runs[1]->apply(StateChange{"", RunState::Finished, {}, 100, 100});
-    QCOMPARE(textOf(model),
-             QStringLiteral("small | 1 of 4 done\n"
-                            "  Classic s0 | 1.591 | 40 %\n"
-                            "  DSA s0 | 1.077 | Done\n"
-                            "  Classic s1 | – | Queued\n"
-                            "  DSA s1 | – | Queued\n"));
+    QCOMPARE(textOf(model), QStringLiteral("small | 1 of 4 done\n"
+                                           "  Classic s0 | 1.591 | 40 %\n"
+                                           "  DSA s0 | 1.077 | Done\n"
+                                           "  Classic s1 | – | Queued\n"
+                                           "  DSA s1 | – | Queued\n"));
 }
 
 void tst_RunTableModel::growsUnderTheModelTester()
