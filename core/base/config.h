@@ -26,6 +26,7 @@ enum class StageTrains { All, Main, Indexer };
 enum class KlTarget { None, Visible, Selected };
 enum class Schedule { Cosine, Constant };
 enum class Precision { Auto, Fp32, Bf16 };
+enum class Captured { Auto, On, Off };
 enum class RunOrder { Lockstep, Sequential };
 
 std::string toString(Family);    ///< "classic", "sparse", "mhla", "mhla_sparse"
@@ -134,6 +135,7 @@ struct TrainingConfig {
     double beta2 = 0.95;
     double gradClip = 1.0;
     Precision precision = Precision::Auto;
+    Captured captured = Captured::Auto; ///< a step as one CUDA graph
     std::uint64_t seed = 0;
     std::int64_t evalEvery = 0; ///< resolved: steps/20 unless given
     int evalBatches = 16;

@@ -317,6 +317,9 @@ void describeTraining(Visitor &visit, TrainingConfig &training)
                  "Largest gradient norm; main weights and indexer apart"),
           training.gradClip);
     visit(choice<Precision>("training.precision", "Precision", "auto: bf16 on CUDA, fp32 on CPU"), training.precision);
+    visit(choice<Captured>("training.captured", "Captured step",
+                           "A whole step as one CUDA graph; auto: on CUDA, wherever the step can be captured"),
+          training.captured);
     visit(integer("training.seed", "Seed", 0, kLargestWhole, "Of data order and initialisation"), training.seed);
     visit(derived(in(integer("training.eval_every", "Evaluate every", 1, 1e9, "Steps between evaluations"), "steps"),
                   "steps / 20"),

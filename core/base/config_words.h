@@ -48,6 +48,10 @@ struct Words<Precision> {
     static constexpr const char *kNames[] = {"auto", "fp32", "bf16"};
 };
 template <>
+struct Words<Captured> {
+    static constexpr const char *kNames[] = {"auto", "on", "off"};
+};
+template <>
 struct Words<RunOrder> {
     static constexpr const char *kNames[] = {"lockstep", "sequential"};
 };

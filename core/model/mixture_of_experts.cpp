@@ -4,11 +4,15 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
+#ifdef SPARSESCOPE_TORCH_HAS_CUDA
+#include <ATen/cuda/CUDAContext.h>
+#endif
 #include <ATen/ops/_grouped_mm.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/argsort.h>
 #include <ATen/ops/bincount.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/div.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
@@ -29,6 +33,18 @@ at::Tensor gated(const at::Tensor &x)
 {
     const std::int64_t inner = x.size(-1) / 2;
     return at::silu(x.narrow(-1, 0, inner)) * x.narrow(-1, inner, inner);
+}
+
+/// Does the library's grouped product read the ends of the groups on the device? Elsewhere it brings them to the host, for which
+/// a stream would wait and which no graph can record.
+bool groupsOnDevice([[maybe_unused]] const at::Device &device)
+{
+#ifdef SPARSESCOPE_TORCH_HAS_CUDA
+    const int generation = at::cuda::getDeviceProperties(device.index())->major;
+    return generation == 9 || generation == 10;
+#else
+    return false;
+#endif
 }
 
 /// [N,E], 1 where the token goes to the expert.
@@ -141,11 +157,11 @@ bool MixtureOfExperts::runsChosenOnly(const at::Tensor &x) const
     if (m_moe.nExperts <= 2 * m_moe.expertsPerToken) {
         return false; // twice the arithmetic costs the device less than sorting and gathering
     }
-    // The grouped product of the device takes bf16 and rows of whole 16 bytes; counting on the host would stall the stream.
+    // The grouped product of the device takes bf16 and rows of whole 16 bytes.
     const bool half =
         m_gateUp.scalar_type() == at::kBFloat16 ||
         (at::autocast::is_autocast_enabled(at::kCUDA) && at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16);
-    return half && x.size(-1) % 8 == 0 && m_moe.dExpert % 8 == 0;
+    return half && x.size(-1) % 8 == 0 && m_moe.dExpert % 8 == 0 && groupsOnDevice(x.device());
 }
 
 at::Tensor MixtureOfExperts::forward(const at::Tensor &x, bool count, RouterTrace *trace)
@@ -159,7 +175,7 @@ at::Tensor MixtureOfExperts::forward(const at::Tensor &x, bool count, RouterTrac
     }
     if (count) {
         const c10::NoGradGuard noGrad;
-        const at::Tensor load = membership(routing.experts, m_moe.nExperts, routing.experts.options()).sum(0);
+        const at::Tensor load = membership(routing.experts, m_moe.nExperts, m_bias.options()).sum(0);
         m_loads = m_loads.defined() ? m_loads + load : load;
     }
     const at::Tensor y = runsChosenOnly(x) ? runChosenExperts(tokens, routing) : runEveryExpert(tokens, routing);
@@ -167,16 +183,22 @@ at::Tensor MixtureOfExperts::forward(const at::Tensor &x, bool count, RouterTrac
     return m_shared ? shaped + m_shared->forward(x) : shaped;
 }
 
-void MixtureOfExperts::updateBias(double rate)
+void MixtureOfExperts::updateBias(double rate, const at::Tensor &apply)
 {
     if (!m_loads.defined()) {
         return;
     }
     const c10::NoGradGuard noGrad;
-    const at::Tensor loads = m_loads.to(m_bias.scalar_type());
-    const at::Tensor mean = loads.mean();
-    m_bias.add_((mean - loads).sign(), rate);
-    m_imbalance = loads.max() / mean;
+    const at::Tensor mean = m_loads.mean(), direction = (mean - m_loads).sign_();
+    if (apply.defined()) {
+        m_bias.addcmul_(direction, apply, rate);
+    } else {
+        m_bias.add_(direction, rate);
+    }
+    if (!m_imbalance.defined()) {
+        m_imbalance = at::empty_like(mean);
+    }
+    at::div_out(m_imbalance, m_loads.max(), mean);
     m_loads = at::Tensor();
 }
 

@@ -21,9 +21,11 @@ public:
     MixtureOfExperts(const ModelOptions &options, Parameters &parameters, const std::string &prefix);
     /// x [B,S,D]. `count`: add this batch to the loads. Fills `trace` when given.
     at::Tensor forward(const at::Tensor &x, bool count, RouterTrace *trace);
-    /// b_e += rate * sign(mean load - load_e); clears the loads. Keeps max load / mean load in `imbalance`.
-    void updateBias(double rate);
-    /// [] fp32 on the device; undefined before the first update.
+    /// b_e += apply * rate * sign(mean load - load_e); clears the loads. Keeps max load / mean load in `imbalance`. `apply` []
+    /// fp32 on the device, 0 or 1; undefined: 1.
+    void updateBias(double rate, const at::Tensor &apply = {});
+    void forgetLoads() { m_loads = at::Tensor(); }
+    /// [] fp32 on the device, one place for all updates; undefined before the first.
     const at::Tensor &imbalance() const { return m_imbalance; }
 
 private:
@@ -43,7 +45,7 @@ private:
     at::Tensor m_gateUp; ///< experts.gate_up_proj [E,2M,D], gate rows first
     at::Tensor m_down;   ///< experts.down_proj [E,D,M]
     std::unique_ptr<GatedMlp> m_shared;
-    at::Tensor m_loads; ///< [E] int64, since the last update
+    at::Tensor m_loads; ///< [E] fp32 (whole numbers), since the last update
     at::Tensor m_imbalance;
 };
 

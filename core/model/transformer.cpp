@@ -14,6 +14,7 @@
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 
+#include <map>
 #include <utility>
 
 namespace sparsescope {
@@ -41,17 +42,17 @@ struct Transformer::Layers {
     at::Tensor embedding, norm, head; ///< head is the embedding where tied
     std::vector<Block> blocks;
     bool training = false;
-    RotaryTables rotary; ///< of the last forward's length, type and device
+    /// By length. Kept: a recorded step goes on reading the tables it was recorded with.
+    std::map<std::int64_t, RotaryTables> rotary;
 
     const RotaryTables &rotaryFor(const ModelOptions &options, std::int64_t positions)
     {
         const at::ScalarType type = embedding.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
-        const bool fits = rotary.cos.defined() && rotary.cos.size(0) == positions && rotary.cos.scalar_type() == type &&
-                          rotary.cos.device() == embedding.device();
-        if (!fits) {
-            rotary = rotaryTables(options, positions, type, embedding.device());
+        RotaryTables &tables = rotary[positions];
+        if (!tables.cos.defined() || tables.cos.scalar_type() != type || tables.cos.device() != embedding.device()) {
+            tables = rotaryTables(options, positions, type, embedding.device());
         }
-        return rotary;
+        return tables;
     }
 };
 
@@ -143,11 +144,20 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
 
 void Transformer::setTraining(bool training) { m_layers->training = training; }
 
-void Transformer::updateRouterBias(double rate)
+void Transformer::updateRouterBias(double rate, const at::Tensor &apply)
 {
     for (Layers::Block &block : m_layers->blocks) {
         if (block.experts) {
-            block.experts->updateBias(rate);
+            block.experts->updateBias(rate, apply);
+        }
+    }
+}
+
+void Transformer::forgetRouterLoads()
+{
+    for (Layers::Block &block : m_layers->blocks) {
+        if (block.experts) {
+            block.experts->forgetLoads();
         }
     }
 }

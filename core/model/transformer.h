@@ -57,8 +57,11 @@ public:
     static bool isIndexer(const std::string &name) { return name.find(".indexer.") != std::string::npos; }
     /// Training mode counts router loads.
     void setTraining(bool training);
-    /// Bias balancing (SPEC section 6) from the loads counted since the last call; clears them. Training mode counts.
-    void updateRouterBias(double rate);
+    /// Bias balancing (SPEC section 6) from the loads counted since the last call; clears them. Training mode counts. `apply` []
+    /// fp32 on the device: where it is 0 the biases stay; undefined: 1.
+    void updateRouterBias(double rate, const at::Tensor &apply = {});
+    /// Forgets the loads counted since the last update: those of a forward that is not to count.
+    void forgetRouterLoads();
     /// max over experts of load / mean load, largest over layers, of the last update; 0 without MoE.
     double maxExpertLoad() const;
 

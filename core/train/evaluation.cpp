@@ -2,7 +2,7 @@
 
 #include "core/probe/selection_statistics.h"
 #include "core/train/autocast.h"
-#include "core/train/trainer.h"
+#include "core/train/step_inputs.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>

@@ -5,13 +5,15 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_foreach_add.h>
-#include <ATen/ops/_foreach_mul.h>
 #include <ATen/ops/_foreach_norm.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <algorithm>
+#include <optional>
 
 namespace sparsescope {
 
@@ -37,48 +39,54 @@ void Optimizer::clearGradients()
     }
 }
 
-at::Tensor Optimizer::step(const std::string &groupName, double learningRate)
+const Optimizer::GroupState &Optimizer::group(const std::string &name) const
 {
-    at::NoGradGuard noGrad;
-    at::Tensor norm;
-    for (GroupState &group : m_groups) {
-        if (group.name != groupName) {
-            continue;
-        }
-        std::vector<at::Tensor> all;
-        for (const Slot &slot : group.slots) {
-            if (slot.parameter.grad().defined()) {
-                all.push_back(slot.parameter.grad());
-            }
-        }
-        if (all.empty()) {
-            continue;
-        }
-        norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(all)), 2);
-        if (group.clip > 0) {
-            at::_foreach_mul_(all, (group.clip / (norm + 1e-6)).clamp_max(1.0));
-        }
-        for (const bool decays : {true, false}) {
-            std::vector<at::Tensor> parameters, gradients, averages, squares, counts;
-            for (const Slot &slot : group.slots) {
-                if (slot.parameter.grad().defined() && (slot.parameter.dim() >= 2) == decays) {
-                    parameters.push_back(slot.parameter);
-                    gradients.push_back(slot.parameter.grad());
-                    averages.push_back(slot.average);
-                    squares.push_back(slot.averageSquare);
-                    counts.push_back(slot.count);
-                }
-            }
-            if (parameters.empty()) {
-                continue;
-            }
-            at::_foreach_add_(counts, 1);
-            at::_fused_adamw_(parameters, gradients, averages, squares, {}, counts, learningRate, m_options.beta1,
-                              m_options.beta2, decays ? group.weightDecay : 0.0, m_options.epsilon,
-                              /*amsgrad=*/false, /*maximize=*/false);
+    const auto found = std::find_if(m_groups.begin(), m_groups.end(), [&](const auto &g) { return g.name == name; });
+    if (found == m_groups.end()) {
+        throw Failure({"the optimiser has no such group", name, "", "", ""});
+    }
+    return *found;
+}
+
+at::Tensor Optimizer::norm(const std::string &name) const
+{
+    const at::NoGradGuard noGrad;
+    std::vector<at::Tensor> all;
+    for (const Slot &slot : group(name).slots) {
+        if (slot.parameter.grad().defined()) {
+            all.push_back(slot.parameter.grad());
         }
     }
-    return norm;
+    return all.empty() ? at::Tensor() : at::linalg_vector_norm(at::stack(at::_foreach_norm(all)), 2);
+}
+
+void Optimizer::step(const std::string &name, const at::Tensor &rate, const at::Tensor &norm, const at::Tensor &skip)
+{
+    const at::NoGradGuard noGrad;
+    const GroupState &state = group(name);
+    // The fused step divides by this on its way through the gradients.
+    const std::optional<at::Tensor> divisor =
+        state.clip > 0 ? std::optional((norm + 1e-6).div_(state.clip).clamp_min_(1.0)) : std::nullopt;
+    const at::Tensor one = skip.neg().add_(1);
+    for (const bool decays : {true, false}) {
+        std::vector<at::Tensor> parameters, gradients, averages, squares, counts;
+        for (const Slot &slot : state.slots) {
+            if (slot.parameter.grad().defined() && (slot.parameter.dim() >= 2) == decays) {
+                parameters.push_back(slot.parameter);
+                gradients.push_back(slot.parameter.grad());
+                averages.push_back(slot.average);
+                squares.push_back(slot.averageSquare);
+                counts.push_back(slot.count);
+            }
+        }
+        if (parameters.empty()) {
+            continue;
+        }
+        at::_foreach_add_(counts, one);
+        at::_fused_adamw_(parameters, gradients, averages, squares, {}, counts, rate, m_options.beta1, m_options.beta2,
+                          decays ? state.weightDecay : 0.0, m_options.epsilon, /*amsgrad=*/false, /*maximize=*/false,
+                          divisor, skip);
+    }
 }
 
 std::vector<std::pair<std::string, at::Tensor>> Optimizer::state() const

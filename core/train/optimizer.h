@@ -27,9 +27,11 @@ public:
     Optimizer(std::vector<Group> groups, AdamOptions options);
 
     void clearGradients();
-    /// Clips and steps one group at the given rate; returns the gradient norm before clipping (a [] tensor on the device).
-    /// Parameters without a gradient are left alone. Undefined when the group has no gradient.
-    at::Tensor step(const std::string &group, double learningRate);
+    /// Norm of a group's gradient (a [] tensor on the device), before clipping; undefined when the group has none.
+    at::Tensor norm(const std::string &group) const;
+    /// Clips by that norm and steps one group; parameters without a gradient are left alone. Everything is read on the device:
+    /// `rate` [] is fp32 there, fp64 on the CPU; `skip` [] fp32 changes nothing where it is 1.
+    void step(const std::string &group, const at::Tensor &rate, const at::Tensor &norm, const at::Tensor &skip);
 
     /// Moments and step counts by name ("exp_avg.<parameter>", "exp_avg_sq.<parameter>", "step.<parameter>").
     std::vector<std::pair<std::string, at::Tensor>> state() const;
@@ -46,6 +48,7 @@ private:
         double weightDecay, clip;
         std::vector<Slot> slots;
     };
+    const GroupState &group(const std::string &name) const;
     std::vector<GroupState> m_groups;
     AdamOptions m_options;
 };

@@ -1,19 +1,21 @@
 #include "core/train/step_log.h"
 
 #include <ATen/core/Tensor.h>
-#include <ATen/ops/full.h>
-#include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
 namespace sparsescope {
 namespace {
 
-constexpr std::size_t kStepsOnDevice = 16;
-constexpr double kSecondsOnDevice = 0.25;
+constexpr std::size_t kStepsTogether = 16;
+constexpr double kSecondsTogether = 0.25;
+constexpr const char *kNames[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
 
 } // namespace
 
@@ -22,70 +24,70 @@ double wallClock()
     return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-StepLog::StepLog(std::string run, bool onDevice, std::int64_t tokensPerStep)
+StepLog::StepLog(std::string run, const at::Device &device, std::int64_t tokensPerStep)
     : m_run(std::move(run))
-    , m_onDevice(onDevice)
+    , m_device(device)
     , m_tokensPerStep(tokensPerStep)
     , m_lastDrain(wallClock())
+    , m_rows(at::zeros({2 * static_cast<std::int64_t>(kStepsTogether), 4},
+                       at::TensorOptions(at::kFloat).pinned_memory(device.is_cuda())))
 {}
 
-void StepLog::add(std::int64_t step, const StepTensors &tensors, double seconds)
+void StepLog::add(std::int64_t step, const Origin &origin, const StepTensors &tensors, double seconds)
 {
-    m_pending.push_back({step, tensors});
-    m_seconds += seconds;
+    Pending pending{step, origin};
+    const at::Tensor *all[] = {&tensors.loss, &tensors.kl, &tensors.gradMain, &tensors.gradIndexer};
+    std::transform(std::begin(all), std::end(all), pending.defined, [](const at::Tensor *x) { return x->defined(); });
+    pending.values = m_rows.select(0, static_cast<std::int64_t>(m_added++ % m_rows.size(0)));
+    pending.values.copy_(tensors.values, /*non_blocking=*/true);
+    const double begin = wallClock();
+    if (m_device.is_cuda()) {
+        pending.copied.emplace(at::kCUDA);
+        pending.copied->record(c10::impl::VirtualGuardImpl(at::kCUDA).getStream(m_device));
+        if (m_pending.size() >= kStepsAhead) {
+            m_pending[m_pending.size() - kStepsAhead].copied->synchronize();
+        }
+    }
+    pending.seconds = seconds + wallClock() - begin;
+    m_pending.push_back(std::move(pending));
 }
 
 bool StepLog::due() const
 {
-    return !m_onDevice || m_pending.size() >= kStepsOnDevice || wallClock() - m_lastDrain > kSecondsOnDevice;
+    return !m_device.is_cuda() || m_pending.size() >= kStepsTogether || wallClock() - m_lastDrain > kSecondsTogether;
 }
 
-void StepLog::drain(std::vector<StepRecord> &records)
+std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, bool wait)
 {
-    if (m_pending.empty()) {
-        m_lastDrain = wallClock();
-        return;
-    }
-    const double begin = wallClock();
-    const at::Tensor missing = at::full({}, std::nan(""), at::TensorOptions(at::kFloat));
-    std::vector<at::Tensor> values;
-    for (const Pending &pending : m_pending) {
-        for (const at::Tensor &tensor :
-             {pending.tensors.loss, pending.tensors.kl, pending.tensors.gradMain, pending.tensors.gradIndexer}) {
-            values.push_back(tensor.defined() ? tensor.to(at::kFloat) : missing.to(m_onDevice ? at::kCUDA : at::kCPU));
+    m_lastDrain = wallClock();
+    while (!m_pending.empty() && (wait || m_pending.front().there())) {
+        const Pending pending = std::move(m_pending.front());
+        m_pending.pop_front();
+        const double begin = wallClock();
+        if (pending.copied) {
+            pending.copied->synchronize();
         }
-    }
-    const at::Tensor host = at::stack(values).cpu();
-    const float *value = host.const_data_ptr<float>();
-
-    const double now = wallClock();
-    const double seconds = (m_seconds + now - begin) / static_cast<double>(m_pending.size());
-    m_lastDrain = now;
-    m_seconds = 0;
-    std::vector<Pending> pending = std::move(m_pending);
-    m_pending.clear();
-    for (std::size_t i = 0; i < pending.size(); ++i) {
-        const StepTensors &tensors = pending[i].tensors;
-        StepRecord record{m_run, pending[i].step, now, {}};
-        const char *names[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
-        const bool defined[] = {tensors.loss.defined(), tensors.kl.defined(), tensors.gradMain.defined(),
-                                tensors.gradIndexer.defined()};
-        for (int j = 0; j < 4; ++j) {
-            const double number = value[i * 4 + j];
-            if (!defined[j]) {
+        const double now = wallClock(), seconds = pending.seconds + now - begin;
+        StepRecord record{m_run, pending.step, now, {}};
+        const float *values = pending.values.const_data_ptr<float>();
+        for (int i = 0; i < 4; ++i) {
+            if (!pending.defined[i]) {
                 continue;
             }
-            if (!std::isfinite(number)) {
-                throw Failure({fmt::format("{} became {} at step {}", j == 0 ? "loss" : names[j],
-                                           std::isnan(number) ? "NaN" : "infinite", pending[i].step),
-                               m_run, "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
+            const double value = values[i];
+            if (!std::isfinite(value)) {
+                return Broken{pending.step,
+                              fmt::format("{} became {}", i == 0 ? "loss" : kNames[i],
+                                          std::isnan(value) ? "NaN" : "infinite"),
+                              pending.origin};
             }
-            record.scalars.push_back({names[j], number});
+            record.scalars.push_back({kNames[i], value});
         }
         record.scalars.push_back({"time.step", seconds});
         record.scalars.push_back({"time.tokens_per_s", static_cast<double>(m_tokensPerStep) / seconds});
         records.push_back(std::move(record));
     }
+    return std::nullopt;
 }
 
 } // namespace sparsescope

@@ -7,6 +7,7 @@
 #include "core/train/evaluation.h"
 #include "core/train/stage_machine.h"
 #include "core/train/step_log.h"
+#include "core/train/stream_scope.h"
 #include "core/train/trainer.h"
 
 #include <ATen/Parallel.h>
@@ -38,6 +39,7 @@ struct TrainRun::Impl {
     Probe probe;
     RunState state = RunState::Queued;
     std::optional<Snapshot> lastSnapshot;
+    std::string stepPath; ///< how steps run, as last logged
     double lastCheckpoint = wallClock();
     std::int64_t lastEvaluation = -1;
 
@@ -50,7 +52,7 @@ struct TrainRun::Impl {
         , name(config.folder())
         , data(makeDataSource(config))
         , stages(stagesOf(config))
-        , steps(name, device.is_cuda(), config.training.sequenceLength * config.training.batchSize)
+        , steps(name, device, config.training.sequenceLength * config.training.batchSize)
     {
         if (options.threads > 0) {
             at::set_num_threads(options.threads);
@@ -68,6 +70,14 @@ struct TrainRun::Impl {
     }
 
     std::int64_t step() const { return stages.position().mainSteps; }
+
+    /// All device work of a run is on the thread's own stream.
+    template <class Action>
+    void onStream(Action action)
+    {
+        const StreamScope stream(trainer->device());
+        action(*this);
+    }
 
     void log(LogLevel level, const std::string &text)
     {
@@ -199,7 +209,7 @@ struct TrainRun::Impl {
 
     void writeCheckpointNow()
     {
-        drainSteps();
+        drainSteps(true);
         writer->checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
             writeCheckpoint(target, config, trainer->model(), trainer->optimizer(), stages.position());
         });
@@ -207,22 +217,42 @@ struct TrainRun::Impl {
         log(LogLevel::Saved, fmt::format("Checkpoint at step {}", step()));
     }
 
-    void drainSteps()
+    /// Throws Failure at a number that is not finite; what came before is published all the same.
+    void drainSteps(bool wait)
     {
         std::vector<StepRecord> records;
-        auto publish = [&] {
-            for (StepRecord &record : records) {
-                writer->scalars(record.step, record.wall, record.scalars);
-                observer.onStep(record);
-            }
-        };
-        try {
-            steps.drain(records);
-        } catch (...) {
-            publish();
-            throw;
+        const std::optional<StepLog::Broken> broken = steps.drain(records, wait);
+        for (StepRecord &record : records) {
+            writer->scalars(record.step, record.wall, record.scalars);
+            observer.onStep(record);
         }
-        publish();
+        if (broken) {
+            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)), name, "",
+                           "", "Halve training.learning_rate, or go on from the last checkpoint."});
+        }
+    }
+
+    /// ", first in layer 3": the weights are those the step began with, so it can be looked at again.
+    std::string placeOf(const StepLog::Origin &origin)
+    {
+        std::string place;
+        try {
+            place = trainer->firstNotFinite(stages.stages().at(origin.stage), data->training(origin.batch),
+                                            origin.mainStep);
+        } catch (const std::exception &) {
+            // Without room for a second look the step alone is named.
+        }
+        return place.empty() ? "" : ", first in " + place;
+    }
+
+    void logStepPath()
+    {
+        if (!trainer->device().is_cuda() || trainer->path().empty() || trainer->path() == stepPath) {
+            return; // on the CPU there is but one way
+        }
+        stepPath = trainer->path();
+        writer->value("step_path", stepPath);
+        log(LogLevel::Info, "Each training step runs " + stepPath);
     }
 
     void start()
@@ -243,18 +273,18 @@ struct TrainRun::Impl {
         const bool counted = countsOnAxis(stage);
         const double begin = wallClock();
         const std::int64_t index = counted ? before.mainSteps : kUncountedBatches + before.uncountedSteps;
-        const StepTensors tensors =
-            trainer->step(stage, toDevice(data->training(index), trainer->device()), before.mainSteps);
+        const StepTensors tensors = trainer->step(stage, data->training(index), before.mainSteps);
         const bool stageEnded = stages.advance();
         if (counted || tensors.kl.defined()) {
-            steps.add(step(), tensors, wallClock() - begin);
+            steps.add(step(), {before.stage, index, before.mainSteps}, tensors, wallClock() - begin);
         }
+        logStepPath();
 
         const std::int64_t within = counted ? step() : stages.position().stepInStage;
         const bool evaluationDue = stageEnded || (counted && step() % config.training.evalEvery == 0);
         const bool snapshotDue = stageEnded || within % config.probe.every == 0 || (counted && step() == 1);
         if (steps.due() || evaluationDue || snapshotDue) {
-            drainSteps();
+            drainSteps(evaluationDue || snapshotDue);
         }
         if (snapshotDue) {
             takeSnapshotNow();
@@ -274,7 +304,7 @@ struct TrainRun::Impl {
 
     void finish()
     {
-        drainSteps();
+        drainSteps(true);
         std::vector<Scalar> more;
         if (trainer->model().options().selector != "none") {
             for (const char *selector : {"random", "recency"}) {
@@ -297,6 +327,7 @@ TrainRun::TrainRun(RunConfig config, const std::filesystem::path &folder, TrainR
     const DeviceInfo info = describeDevice(options.device);
     const at::Device device = resolveDevice(options.device);
     const bool resume = options.resume;
+    const StreamScope stream(device);
     m_impl = std::make_unique<Impl>(std::move(config), folder, std::move(options), observer, device);
     if (resume) {
         m_impl->restore();
@@ -313,18 +344,18 @@ std::int64_t TrainRun::step() const { return m_impl->step(); }
 bool TrainRun::finished() const { return m_impl->stages.finished(); }
 bool TrainRun::inUncountedStage() const { return !finished() && !countsOnAxis(m_impl->stages.current()); }
 
-void TrainRun::advance() { m_impl->advance(); }
+void TrainRun::advance() { m_impl->onStream([](Impl &impl) { impl.advance(); }); }
 
-void TrainRun::snapshotNow() { m_impl->takeSnapshotNow(); }
+void TrainRun::snapshotNow() { m_impl->onStream([](Impl &impl) { impl.takeSnapshotNow(); }); }
 
-void TrainRun::checkpointNow() { m_impl->writeCheckpointNow(); }
+void TrainRun::checkpointNow() { m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); }); }
 
 void TrainRun::keepAlive() { m_impl->writer->tick(); }
 
 void TrainRun::pause()
 {
     if (m_impl->state == RunState::Running) {
-        m_impl->drainSteps();
+        m_impl->drainSteps(true);
         m_impl->writer->flush();
         m_impl->changeState(RunState::Paused);
     }
@@ -337,11 +368,11 @@ void TrainRun::resume()
     }
 }
 
-void TrainRun::finish() { m_impl->finish(); }
+void TrainRun::finish() { m_impl->onStream([](Impl &impl) { impl.finish(); }); }
 
 void TrainRun::stop()
 {
-    m_impl->writeCheckpointNow();
+    m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); });
     m_impl->changeState(RunState::Stopped);
     m_impl->writer->flush();
 }

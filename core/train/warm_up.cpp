@@ -46,7 +46,7 @@ void warmUpEngine(const std::string &device)
     const auto data = makeDataSource(run);
     Trainer trainer(run, data->vocabulary(), place, place.is_cuda());
     for (std::int64_t step = 0; step < run.training.steps; ++step) {
-        trainer.step(stagesOf(run).front(), toDevice(data->training(step), place), step);
+        trainer.step(stagesOf(run).front(), data->training(step), step);
     }
     EvaluationOptions options;
     options.batches = options.observedBatches = 1;

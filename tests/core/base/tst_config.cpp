@@ -202,6 +202,7 @@ void tst_config::badConfigurationIsExplained_data()
         "0 to training.steps = 10");
     row("beta of one", R"({"training": {"beta2": 1}})", "training.beta2", "got 1");
     row("precision", R"({"training": {"precision": "fp16"}})", "training.precision", "auto, fp32 or bf16");
+    row("captured", R"({"training": {"captured": "always"}})", "training.captured", "auto, on or off");
     row("seed negative", R"({"training": {"seed": -1}})", "training.seed", "got -1");
     row("null where none is taken", R"({"sweep": {"training.seed": [null]}})", "sweep.training.seed[0]", "got null");
     row("probe never", R"({"probe": {"every": 0}})", "probe.every", "got 0");
@@ -327,6 +328,7 @@ void tst_config::defaultsAreThoseOfTheContract_data()
         {"training.beta2", "0.95"},
         {"training.grad_clip", "1.0"},
         {"training.precision", "\"auto\""},
+        {"training.captured", "\"auto\""},
         {"training.seed", "0"},
         {"training.eval_batches", "16"},
         {"training.checkpoint_seconds", "60.0"},
@@ -563,7 +565,7 @@ void tst_config::roundTripKeepsEveryField()
             R"({"question": "ü?", "data": {"path": "a.txt", "separator": "\n", "validation": 0.25, "tokenizer": "sentencepiece:400"},
         "model": {"family": "mhla_sparse", "selection": {"kind": "oracle", "top_k": "3*L/4"}, "share_pattern": "FSFS",
                   "yarn": {"factor": 8, "mscale": 0.7}, "tie_embeddings": true, "qk_norm": true, "head_dim": 20},
-        "training": {"recipe": "custom", "seed": 9007199254740992, "precision": "bf16", "schedule": "constant",
+        "training": {"recipe": "custom", "seed": 9007199254740992, "precision": "bf16", "captured": "off", "schedule": "constant",
                      "stages": [{"steps": 5, "attention": "sparse", "train": "main", "kl": "none", "learning_rate": null}]},
         "probe": {"text": "look here"}, "run": {"order": "sequential"}, "sweep": {"model.d_ff": [64]}})"),
         {{"model.mla.q_lora_rank", "null"}});

@@ -3,6 +3,7 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/randn.h>
+#include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/zeros.h>
 
 #include <QTest>
@@ -16,6 +17,8 @@ class tst_Optimizer : public QObject {
 private Q_SLOTS:
     void oneParameterFollowsTheFormula();
     void groupsAreClippedApart();
+    void clippingEqualsTheHost();
+    void aSkippedStepChangesNothing();
     void vectorsDoNotDecay();
     void restoreRefusesAForeignState();
 };
@@ -23,6 +26,14 @@ private Q_SLOTS:
 namespace {
 
 at::Tensor parameter(std::vector<std::int64_t> shape) { return at::randn(shape).set_requires_grad(true); }
+
+/// One step as a trainer does it; the norm before clipping.
+at::Tensor step(Optimizer &optimizer, double rate, bool skip = false, const std::string &group = "main")
+{
+    const at::Tensor norm = optimizer.norm(group);
+    optimizer.step(group, at::scalar_tensor(rate, at::kDouble), norm, at::scalar_tensor(skip ? 1.0 : 0.0, at::kFloat));
+    return norm;
+}
 
 } // namespace
 
@@ -40,7 +51,7 @@ void tst_Optimizer::oneParameterFollowsTheFormula()
         v = v * beta2 + g * g * (1 - beta2);
         expected = expected * (1 - rate * decay) -
                    (m / (1 - std::pow(beta1, t))) / ((v / (1 - std::pow(beta2, t))).sqrt() + epsilon) * rate;
-        optimizer.step("main", rate);
+        step(optimizer, rate);
     }
     QVERIFY((p.detach().to(at::kDouble) - expected).abs().max().item<double>() < 1e-6);
 }
@@ -51,14 +62,62 @@ void tst_Optimizer::groupsAreClippedApart()
     Optimizer optimizer({{"main", 0, 1.0, {{"a", a}}}, {"indexer", 0, 1.0, {{"b", b}}}}, {});
     a.mutable_grad() = at::zeros({4, 4}) + 100.0;
     b.mutable_grad() = at::zeros({4, 4}) + 0.01;
-    QVERIFY(std::abs(optimizer.step("main", 0.0).item<double>() - 400.0) < 1e-2);
+    QVERIFY(std::abs(step(optimizer, 0.0).item<double>() - 400.0) < 1e-2);
     QVERIFY(std::abs(a.grad().norm().item<double>() - 1.0) < 1e-4);
-    QVERIFY(std::abs(optimizer.step("indexer", 0.0).item<double>() - 0.04) < 1e-6);
+    QVERIFY(std::abs(step(optimizer, 0.0, false, "indexer").item<double>() - 0.04) < 1e-6);
     QVERIFY(std::abs(b.grad().norm().item<double>() - 0.04) <
             1e-6); // below its own limit: untouched by the other's norm
     optimizer.clearGradients();
     QVERIFY(!a.grad().defined());
-    QVERIFY(!optimizer.step("main", 0.1).defined());
+    QVERIFY(!optimizer.norm("main").defined());
+}
+
+/// What the clip on the device does, worked out on the host in fp64.
+void tst_Optimizer::clippingEqualsTheHost()
+{
+    for (const double size : {0.01, 3.0, 1000.0}) {
+        at::Tensor a = parameter({7, 5}), b = parameter({3});
+        Optimizer optimizer({{"main", 0, 0.5, {{"a", a}, {"b", b}}}}, {0.0, 0.0, 1.0});
+        a.mutable_grad() = at::randn({7, 5}) * size;
+        b.mutable_grad() = at::randn({3}) * size;
+        const at::Tensor gradA = a.grad().to(at::kDouble), gradB = b.grad().to(at::kDouble);
+        const double norm = std::sqrt((gradA.square().sum() + gradB.square().sum()).item<double>());
+        const double factor = std::min(1.0, 0.5 / (norm + 1e-6));
+        const auto expected = [&](const at::Tensor &p, const at::Tensor &grad) {
+            const at::Tensor clipped = grad * factor; // without memory: g / (|g| + 1)
+            return p.detach().to(at::kDouble) - clipped / (clipped.abs() + 1.0);
+        };
+        const at::Tensor expectedA = expected(a, gradA), expectedB = expected(b, gradB);
+        QVERIFY(std::abs(step(optimizer, 1.0).item<double>() - norm) < 1e-5 * norm);
+        QVERIFY((a.detach().to(at::kDouble) - expectedA).abs().max().item<double>() < 1e-6);
+        QVERIFY((b.detach().to(at::kDouble) - expectedB).abs().max().item<double>() < 1e-6);
+    }
+}
+
+void tst_Optimizer::aSkippedStepChangesNothing()
+{
+    at::Tensor p = parameter({4, 4}), v = parameter({4});
+    Optimizer optimizer({{"main", 0.1, 1.0, {{"p", p}, {"v", v}}}}, {});
+    const auto everything = [&] {
+        std::vector<at::Tensor> all{p.detach().clone(), v.detach().clone()};
+        for (const auto &[name, tensor] : optimizer.state()) {
+            all.push_back(tensor.clone());
+        }
+        return all;
+    };
+    const auto gradients = [&](double last) {
+        p.mutable_grad() = at::randn({4, 4});
+        v.mutable_grad() = at::randn({4}) * last;
+    };
+    gradients(1);
+    step(optimizer, 0.1);
+    const std::vector<at::Tensor> before = everything();
+    gradients(std::nan(""));
+    QVERIFY(std::isnan(step(optimizer, 0.1, true).item<double>()));
+    const std::vector<at::Tensor> after = everything();
+    for (std::size_t i = 0; i < before.size(); ++i) {
+        QVERIFY(before[i].equal(after[i]));
+    }
 }
 
 void tst_Optimizer::vectorsDoNotDecay()
@@ -68,7 +127,7 @@ void tst_Optimizer::vectorsDoNotDecay()
     const at::Tensor before = vector.detach().clone(), matrixBefore = matrix.detach().clone();
     vector.mutable_grad() = at::zeros({5});
     matrix.mutable_grad() = at::zeros({5, 1});
-    optimizer.step("main", 0.1);
+    step(optimizer, 0.1);
     QVERIFY(vector.detach().equal(before));
     QVERIFY((matrix.detach() - matrixBefore * 0.95).abs().max().item<double>() < 1e-6);
 }

@@ -82,7 +82,7 @@ void tst_Trainer::eachStageTrainsOnlyWhatItSays()
         Trainer trainer(config, data->vocabulary(), at::kCPU, false);
         const StageConfig stage{"stage", 1, StageAttention(attention), StageTrains(trains), KlTarget(kl), {}};
         const Weights before = copyOf(trainer);
-        const StepTensors step = trainer.step(stage, toDevice(data->training(0), at::kCPU), 5);
+        const StepTensors step = trainer.step(stage, data->training(0), 5);
         const Moved result = moved(before, copyOf(trainer));
         QCOMPARE(result.main > 0, main);
         QCOMPARE(result.indexer, indexer ? result.indexerAll : 0); // every indexer weight of every layer, or none
@@ -124,7 +124,7 @@ void tst_Trainer::lossFalls()
                                 {}};
         double first = 0, last = 0;
         for (int i = 0; i < 60; ++i) {
-            const double loss = trainer.step(stage, toDevice(data->training(i), at::kCPU), i).loss.item<double>();
+            const double loss = trainer.step(stage, data->training(i), i).loss.item<double>();
             (i == 0 ? first : last) = loss;
         }
         QVERIFY2(
