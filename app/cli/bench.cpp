@@ -1,4 +1,5 @@
 #include "app/cli/bench_report.h"
+#include "app/cli/bench_step.h"
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "core/base/safetensors.h"
@@ -21,6 +22,7 @@ struct BenchOptions {
     std::vector<std::string> changes;
     std::string device = "auto";
     std::string out;
+    std::vector<int> vocabularies; ///< of the subject step
     dsa::benchmark::Options method;
 };
 
@@ -105,11 +107,15 @@ DeviceInfo deviceOf(const std::string &word)
 int bench(const BenchOptions &options, Output &output)
 {
     const DeviceInfo device = deviceOf(options.device);
-    const std::vector<Shape> shapes = shapesOf(options, device.isCuda);
+    const bool steps = options.subject == "step";
+    const std::vector<Shape> shapes = steps ? std::vector<Shape>{} : shapesOf(options, device.isCuda);
     if (!device.isCuda)
         output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") +
                     ": this times the CPU path, and says nothing about the kernels.");
     const dsa::benchmark::Machine machine = dsa::benchmark::describeMachine(device.name);
+    if (steps)
+        return benchStep({options.changes, options.vocabularies, options.out, options.method.rounds}, machine,
+                         device.note, output);
     output.data() = machineDocument(options.subject, machine, device.note, options.method);
     for (const std::string &line : machineLines(machine))
         output.line(line);
@@ -136,14 +142,19 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer, attention")
+    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, step")
         ->required()
-        ->check(CLI::IsMember({"topk", "indexer", "attention"}))
+        ->check(CLI::IsMember({"topk", "indexer", "attention", "step"}))
         ->type_name("SUBJECT");
     command
-        .add_option("--set", options->changes,
-                    "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores")
+        .add_option(
+            "--set", options->changes,
+            "One shape instead of the usual ones: batch, queries, keys, k, heads, width, type, scores; of step: any "
+            "field of an experiment")
         ->type_name("FIELD=VALUE");
+    command.add_option("--vocabulary", options->vocabularies, "Of step: token kinds; 257 and 49152 unless given")
+        ->check(CLI::Range(2, 1 << 20))
+        ->type_name("NUMBER");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
     command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")
         ->check(CLI::Range(1, 1000))

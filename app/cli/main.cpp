@@ -14,7 +14,7 @@ constexpr Command kCommands[] = {
     {"train", "Train an experiment", declareTrain},
     {"forward", "Run a checkpoint over given tokens", declareForward},
     {"report", "Write the tables and figures of an experiment again", declareReport},
-    {"bench", "Time the kernels against the library's operations", declareBench},
+    {"bench", "Time kernels against the library's operations, and training steps", declareBench},
     {"presets", "List the experiments that come with the program", declarePresets},
     {"schema", "Print the JSON Schema of an experiment", declareSchema},
     {"doctor", "Say what this machine has and what is missing", declareDoctor},

@@ -33,8 +33,8 @@ public:
 private:
     struct Staging;
     std::int64_t m_rows, m_length;
-    at::Tensor m_device; ///< int64 [2 B L + 2]: tokens, targets, the bits of the rates
-    DeviceBatch m_batch; ///< views of it
+    at::Tensor m_device;                ///< int64 [2 B L + 2]: tokens, targets, the bits of the rates
+    DeviceBatch m_batch;                ///< views of it
     std::unique_ptr<Staging> m_staging; ///< pinned memory, on a GPU only
 };
 

@@ -76,10 +76,10 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
             }
             const double value = values[i];
             if (!std::isfinite(value)) {
-                return Broken{pending.step,
-                              fmt::format("{} became {}", i == 0 ? "loss" : kNames[i],
-                                          std::isnan(value) ? "NaN" : "infinite"),
-                              pending.origin};
+                return Broken{
+                    pending.step,
+                    fmt::format("{} became {}", i == 0 ? "loss" : kNames[i], std::isnan(value) ? "NaN" : "infinite"),
+                    pending.origin};
             }
             record.scalars.push_back({kNames[i], value});
         }

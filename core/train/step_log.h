@@ -49,7 +49,7 @@ private:
         Origin origin;
         bool defined[4] = {};
         double seconds = 0;
-        at::Tensor values; ///< [4] fp32 on the host
+        at::Tensor values;                ///< [4] fp32 on the host
         std::optional<c10::Event> copied; ///< none: they are there
         bool there() const { return !copied || copied->query(); }
     };

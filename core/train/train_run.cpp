@@ -227,8 +227,8 @@ struct TrainRun::Impl {
             observer.onStep(record);
         }
         if (broken) {
-            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)), name, "",
-                           "", "Halve training.learning_rate, or go on from the last checkpoint."});
+            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)), name,
+                           "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
         }
     }
 
@@ -344,11 +344,20 @@ std::int64_t TrainRun::step() const { return m_impl->step(); }
 bool TrainRun::finished() const { return m_impl->stages.finished(); }
 bool TrainRun::inUncountedStage() const { return !finished() && !countsOnAxis(m_impl->stages.current()); }
 
-void TrainRun::advance() { m_impl->onStream([](Impl &impl) { impl.advance(); }); }
+void TrainRun::advance()
+{
+    m_impl->onStream([](Impl &impl) { impl.advance(); });
+}
 
-void TrainRun::snapshotNow() { m_impl->onStream([](Impl &impl) { impl.takeSnapshotNow(); }); }
+void TrainRun::snapshotNow()
+{
+    m_impl->onStream([](Impl &impl) { impl.takeSnapshotNow(); });
+}
 
-void TrainRun::checkpointNow() { m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); }); }
+void TrainRun::checkpointNow()
+{
+    m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); });
+}
 
 void TrainRun::keepAlive() { m_impl->writer->tick(); }
 
@@ -368,7 +377,10 @@ void TrainRun::resume()
     }
 }
 
-void TrainRun::finish() { m_impl->onStream([](Impl &impl) { impl.finish(); }); }
+void TrainRun::finish()
+{
+    m_impl->onStream([](Impl &impl) { impl.finish(); });
+}
 
 void TrainRun::stop()
 {

@@ -163,7 +163,8 @@ void Trainer::compute(const Plan &plan, std::int64_t mainStep)
     }
     const at::NoGradGuard noGrad;
     const auto orNothing = [&](const at::Tensor &x) { return x.defined() ? x : m_nothing; };
-    at::stack_out(m_values, {orNothing(result.main), orNothing(result.kl), orNothing(gradMain), orNothing(gradIndexer)});
+    at::stack_out(m_values,
+                  {orNothing(result.main), orNothing(result.kl), orNothing(gradMain), orNothing(gradIndexer)});
 }
 
 void Trainer::runOrReplay(const Plan &plan, std::int64_t mainStep)
@@ -219,8 +220,7 @@ StepTensors Trainer::step(const StageConfig &stage, const Batch &batch, std::int
     runOrReplay(plan, mainStep);
 
     const auto value = [&](int place, bool there) { return there ? m_values.select(0, place) : at::Tensor(); };
-    return {value(0, plan.main), value(1, plan.indexer), value(2, plan.main), value(3, plan.indexer),
-            m_values};
+    return {value(0, plan.main), value(1, plan.indexer), value(2, plan.main), value(3, plan.indexer), m_values};
 }
 
 std::string Trainer::firstNotFinite(const StageConfig &stage, const Batch &batch, std::int64_t mainStep)

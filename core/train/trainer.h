@@ -80,8 +80,8 @@ private:
     at::Tensor m_broken;  ///< [] fp32: 1 from the first step on that met a number which is not finite
     at::Tensor m_nothing; ///< [] fp32: NaN
 
-    Plan m_plan;          ///< of the last step
-    int m_warmUps = 0;    ///< steps of this plan that ran operation by operation
+    Plan m_plan;       ///< of the last step
+    int m_warmUps = 0; ///< steps of this plan that ran operation by operation
     std::string m_path;
     std::string m_refused; ///< why recording this plan failed
     std::unique_ptr<StepGraph> m_graph;

@@ -25,6 +25,7 @@ class tst_cliBench : public QObject {
 private Q_SLOTS:
     void timesTheCpuPathAndSaysSo_data();
     void timesTheCpuPathAndSaysSo();
+    void timesTrainingSteps();
     void writesItsDocument();
     void wordsForPeople();
     void refuses_data();
@@ -67,6 +68,39 @@ void tst_cliBench::timesTheCpuPathAndSaysSo()
     QCOMPARE(found, ops);
 }
 
+void tst_cliBench::timesTrainingSteps()
+{
+    const Result result = run({"step",  "--device",
+                               "cpu",   "--rounds",
+                               "2",     "--vocabulary",
+                               "31",    "--json",
+                               "--set", "model.d_model=16",
+                               "--set", "model.n_layers=1",
+                               "--set", "model.n_heads=2",
+                               "--set", "model.moe.d_expert=16",
+                               "--set", "training.batch_size=2",
+                               "--set", R"(sweep={"sequence_length": [16], "family": ["classic", "sparse"]})"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonObject document = result.json();
+    QCOMPARE(document["bench"].toString(), QString("step"));
+    const QJsonArray rows = document["rows"].toArray();
+    QCOMPARE(rows.size(), 2);
+    for (const QJsonValue &row : rows) {
+        QCOMPARE(row["sequence_length"].toInt(), 16);
+        QCOMPARE(row["vocabulary"].toInt(), 31);
+        QCOMPARE(row["agree"], QJsonValue(true));
+        QVERIFY(row["flops"].toDouble() > 0 && row["bytes"].toDouble() > 0 && row["floor_ms"].isNull());
+        QCOMPARE(row["timings"].toArray().size(), 1); // graphs are CUDA's
+        QCOMPARE(row["timings"][0]["path"].toString(), QString("eager"));
+        QVERIFY(row["timings"][0]["ms"].toDouble() > 0);
+        QCOMPARE(row["timings"][0]["samples"].toInt(), 4);
+    }
+    QCOMPARE(rows[1]["top_k"].toInt(), 8);
+    QCOMPARE(document["ratios"].toArray().size(), 1);
+    QCOMPARE(document["ratios"][0]["sparse_over_dense"].toDouble(),
+             rows[1]["timings"][0]["ms"].toDouble() / rows[0]["timings"][0]["ms"].toDouble());
+}
+
 void tst_cliBench::writesItsDocument()
 {
     QTemporaryDir folder;
@@ -105,6 +139,8 @@ void tst_cliBench::refuses_data()
     QTest::newRow("type") << QStringList{"indexer", "--set", "type=int8"} << "bfloat16, float16, float32";
     QTest::newRow("fewer keys than queries") << QStringList{"topk", "--set", "queries=50", "--set", "keys=40"}
                                              << "keys: got 40, allowed at least queries (50)";
+    QTest::newRow("field of a step") << QStringList{"step", "--device", "cpu", "--set", "training.stepps=3"}
+                                     << "training.steps";
     QTest::newRow("device") << QStringList{"topk", "--device", "abacus"} << "abacus";
 }
 
