@@ -1,6 +1,7 @@
 #include "core/model/layer_parts.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/rms_norm.h>
 #include <ATen/ops/silu.h>
@@ -10,6 +11,12 @@
 namespace sparsescope {
 
 at::Tensor inFullPrecision(const at::Tensor &x) { return x.scalar_type() == at::kDouble ? x : x.to(at::kFloat); }
+
+at::Tensor forProducts(const at::Tensor &x)
+{
+    const bool lower = x.is_cuda() && x.scalar_type() == at::kFloat && at::autocast::is_autocast_enabled(at::kCUDA);
+    return lower ? x.to(at::autocast::get_autocast_dtype(at::kCUDA)) : x;
+}
 
 at::Tensor rmsNorm(const at::Tensor &x, const at::Tensor &weight, double eps)
 {
@@ -35,7 +42,8 @@ GatedMlp::GatedMlp(Parameters &parameters, const std::string &prefix, int width,
 
 at::Tensor GatedMlp::forward(const at::Tensor &x) const
 {
-    return at::linear(at::silu(at::linear(x, m_gate)) * at::linear(x, m_up), m_down);
+    const at::Tensor input = forProducts(x);
+    return at::linear(at::silu(at::linear(input, m_gate)) * at::linear(input, m_up), m_down);
 }
 
 } // namespace sparsescope

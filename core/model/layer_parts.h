@@ -19,6 +19,9 @@ class NoAutocast {
 /// x in the type of its sums: fp64 stays, everything else becomes fp32.
 at::Tensor inFullPrecision(const at::Tensor &x);
 
+/// x in the type in which autocast multiplies, where it is on: cast once, not again at each of several products.
+at::Tensor forProducts(const at::Tensor &x);
+
 /// An undefined tensor is an absent argument.
 inline std::optional<at::Tensor> given(const at::Tensor &tensor)
 {

@@ -32,8 +32,9 @@ MultiHeadAttention::MultiHeadAttention(const ModelOptions &options, int layer, P
 at::Tensor MultiHeadAttention::forward(const at::Tensor &x, AttentionContext &context)
 {
     const std::int64_t batch = x.size(0), tokens = x.size(1), dim = m_options.headDim;
+    const at::Tensor input = forProducts(x);
     const auto heads = [&](const at::Tensor &weight, const at::Tensor &bias, std::int64_t count) {
-        return at::linear(x, weight, given(bias)).view({batch, tokens, count, dim});
+        return at::linear(input, weight, given(bias)).view({batch, tokens, count, dim});
     };
     at::Tensor q = heads(m_queries, m_queryBias, m_options.nHeads);
     at::Tensor k = heads(m_keys, m_keyBias, m_options.nKvHeads);
@@ -45,7 +46,7 @@ at::Tensor MultiHeadAttention::forward(const at::Tensor &x, AttentionContext &co
     const RotaryTables &rotary = context.rotary;
     q = dsa::apply_rope(q.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
     k = dsa::apply_rope(k.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
-    const at::Tensor out = attend({q, k, v, x, x, {}, {}}, context);
+    const at::Tensor out = attend({q, k, v, x, input, {}, {}}, context);
     return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_options.nHeads * dim}), m_output);
 }
 

@@ -52,18 +52,19 @@ at::Tensor MultiHeadLatentAttention::forward(const at::Tensor &x, AttentionConte
     const std::int64_t batch = x.size(0), tokens = x.size(1), heads = m_options.nHeads, latent = m_options.kvLoraRank;
     const std::int64_t plain = m_options.qkNopeHeadDim, rotary = m_options.qkRopeHeadDim, valueDim = m_options.vHeadDim;
 
-    at::Tensor source = x, projected;
+    const at::Tensor input = forProducts(x);
+    at::Tensor source = input, projected;
     if (m_queryDown.defined()) {
-        source = rmsNorm(at::linear(x, m_queryDown, given(m_queryDownBias)), m_queryNorm, kLatentNormEps);
+        source = rmsNorm(at::linear(input, m_queryDown, given(m_queryDownBias)), m_queryNorm, kLatentNormEps);
         projected = at::linear(source, m_queryUp);
     } else {
-        projected = at::linear(x, m_queries);
+        projected = at::linear(input, m_queries);
     }
     const at::Tensor queries = projected.view({batch, tokens, heads, plain + rotary}).transpose(1, 2);
     const at::Tensor plainQuery = queries.narrow(-1, 0, plain);
     const at::Tensor rotaryQuery = rotated(queries.narrow(-1, plain, rotary), context);
 
-    const at::Tensor down = at::linear(x, m_keyValueDown, given(m_keyValueDownBias));
+    const at::Tensor down = at::linear(input, m_keyValueDown, given(m_keyValueDownBias));
     const at::Tensor compressed = rmsNorm(down.narrow(-1, 0, latent), m_keyValueNorm, kLatentNormEps); // [B,S,c]
     const at::Tensor rotaryKey = rotated(down.narrow(-1, latent, rotary).unsqueeze(1), context);       // [B,1,S,dr]
 

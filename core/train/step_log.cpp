@@ -35,7 +35,9 @@ StepLog::StepLog(std::string run, const at::Device &device, std::int64_t tokensP
 
 void StepLog::add(std::int64_t step, const Origin &origin, const StepTensors &tensors, double seconds)
 {
-    Pending pending{step, origin};
+    Pending pending;
+    pending.step = step;
+    pending.origin = origin;
     const at::Tensor *all[] = {&tensors.loss, &tensors.kl, &tensors.gradMain, &tensors.gradIndexer};
     std::transform(std::begin(all), std::end(all), pending.defined, [](const at::Tensor *x) { return x->defined(); });
     pending.values = m_rows.select(0, static_cast<std::int64_t>(m_added++ % m_rows.size(0)));

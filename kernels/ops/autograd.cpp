@@ -6,6 +6,7 @@
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
+#include "kernels/ops/rotary.h"
 
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
@@ -216,12 +217,12 @@ struct IndexPrepare : Function<IndexPrepare> {
         // The Hadamard matrix is symmetric and orthogonal, a rotation's gradient is the rotation back.
         if (grads[0].defined()) {
             const PreparePositions positions(qiRaw, kiRaw, cos, sin);
-            list[0] = reference::rotate(hadamard ? reference::hadamard(grads[0]) : grads[0], positions.cosQueries,
-                                        positions.sinQueries, style, true);
+            list[0] = rotated(hadamard ? reference::hadamard(grads[0]) : grads[0], positions.cosQueries,
+                              positions.sinQueries, style, true);
         }
         if (grads[1].defined()) {
             const Tensor wide = grads[1].to(reference::accumulateType(grads[1].scalar_type()));
-            const Tensor grad = reference::rotate(hadamard ? reference::hadamard(wide) : wide, cos, sin, style, true);
+            const Tensor grad = rotated(hadamard ? reference::hadamard(wide) : wide, cos, sin, style, true);
             const KeyLayerNorm norm = keyLayerNorm(kiRaw, saved[2], saved[3]);
             const auto [k, weight, bias] =
                 keyLayerNormBackward(grad, kiRaw, norm.mean, norm.inverseDeviation, saved[2], saved[3]);
@@ -248,7 +249,7 @@ struct ApplyRope : Function<ApplyRope> {
         const BelowAutograd guard;
         const auto saved = ctx->get_saved_variables();
         const auto style = static_cast<RopeStyle>(ctx->saved_data["style"].toInt());
-        return padded({reference::rotate(grads[0], saved[0], saved[1], style, true)}, 4);
+        return padded({rotated(grads[0], saved[0], saved[1], style, true)}, 4);
     }
 };
 

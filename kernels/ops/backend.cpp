@@ -2,8 +2,10 @@
 
 #include "kernels/ops/attention_kernel.h"
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/index_kl_kernel.h"
 #include "kernels/ops/kernel_path.h"
 #include "kernels/ops/packing.h"
+#include "kernels/ops/rotary.h"
 
 #include <c10/util/Exception.h>
 
@@ -53,6 +55,14 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
     }
     if (op == "masked_attention" && inputs.size() >= 3) {
         return backendOf(attentionKernel(inputs[0], inputs[1], inputs[2]));
+    }
+    if (op == "index_kl" && inputs.size() >= 4) {
+        const char *why = indexKlRefusal(inputs[0], inputs[1], inputs[3]);
+        return {why ? "aten" : "sm80", why ? why : "the library's products, one kernel between them"};
+    }
+    if (op == "apply_rope" && inputs.size() >= 2) {
+        const char *why = rotaryRefusal(inputs[0], inputs[1]);
+        return {why ? "aten" : "sm80", why ? why : "the kernel takes these rows"};
     }
     return {"aten", "no kernel exists for this operation yet"};
 }

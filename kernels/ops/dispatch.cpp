@@ -13,6 +13,7 @@ c10::TypedOperatorHandle<Signature> find(const char *name)
     keepRegistration();
     keepAutograd();
     keepKernels();
+    keepLossKernels();
     return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 

@@ -44,5 +44,6 @@ Tensor unpack_mask(const Tensor &bits, std::int64_t keys);
 void keepRegistration();
 void keepAutograd();
 void keepKernels();
+void keepLossKernels();
 
 } // namespace dsa::dispatch

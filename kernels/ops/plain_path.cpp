@@ -6,6 +6,7 @@
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/packing.h"
 #include "kernels/ops/reference.h"
+#include "kernels/ops/rotary.h"
 #include "kernels/ops/value_checks.h"
 
 #include <ATen/ops/empty.h>
@@ -157,8 +158,8 @@ std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRa
     const BelowAutograd guard;
     const auto rope = static_cast<RopeStyle>(style);
     const PreparePositions positions(qiRaw, kiRaw, cos, sin);
-    Tensor q = reference::rotate(qiRaw, positions.cosQueries, positions.sinQueries, rope, false);
-    Tensor k = reference::rotate(keyLayerNorm(kiRaw, lnWeight, lnBias).out, cos, sin, rope, false);
+    Tensor q = rotated(qiRaw, positions.cosQueries, positions.sinQueries, rope, false);
+    Tensor k = rotated(keyLayerNorm(kiRaw, lnWeight, lnBias).out, cos, sin, rope, false);
     if (hadamard) {
         q = reference::hadamard(q);
         k = reference::hadamard(k);
@@ -171,7 +172,7 @@ Tensor apply_rope(const Tensor &x, const Tensor &cos, const Tensor &sin, std::in
     TORCH_CHECK(x.dim() >= 2, "apply_rope: x must be [...,T,D], got ", x.sizes());
     checks::rope("apply_rope", x, x.size(-2), cos, sin, style);
     const BelowAutograd guard;
-    return reference::rotate(x, cos, sin, static_cast<RopeStyle>(style), false);
+    return rotated(x, cos, sin, static_cast<RopeStyle>(style), false);
 }
 
 SelectionTensors pack_mask(const Tensor &mask, std::int64_t offset, bool wantIdx)

@@ -1,0 +1,229 @@
+#include "kernels/ops/dsa.h"
+#include "tests/gpu/on_card.h"
+
+#include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randn.h>
+
+#include <QtTest>
+
+#include <limits>
+
+using at::Tensor;
+using sparsescope::testing::exact;
+using sparsescope::testing::onCard;
+
+namespace {
+
+/// ||found - expected|| / ||expected||; NaN stays NaN, which passes no limit.
+double off(const Tensor &found, const Tensor &expected)
+{
+    const Tensor a = exact(found), b = exact(expected);
+    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+}
+
+struct Shape {
+    std::int64_t batch, queries, keys, heads, keyHeads, indexHeads, topK;
+};
+
+struct Case {
+    Tensor qi, ki, w, q, k, v;
+};
+
+/// Random numbers of the type, kept on the CPU in fp64 so that both sides start from the same.
+Case casesOf(const Shape &s, at::ScalarType type)
+{
+    const auto draw = [&](at::IntArrayRef sizes, double size) {
+        return (at::randn(sizes) * size).to(type).to(at::kDouble);
+    };
+    return {draw({s.batch, s.queries, s.indexHeads, 32}, 1),
+            draw({s.batch, s.keys, 32}, 1),
+            (at::randn({s.batch, s.queries, s.indexHeads}) * 0.1).to(at::kDouble),
+            draw({s.batch, s.heads, s.queries, 32}, 1),
+            draw({s.batch, s.keyHeads, s.keys, 32}, 1),
+            draw({s.batch, s.keyHeads, s.keys, 32}, 1)};
+}
+
+} // namespace
+
+/// The kernels behind the indexer's loss and the rotary embedding, against fp64 on the CPU.
+class tst_LossKernelsCuda : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase()
+    {
+        if (!at::hasCUDA()) {
+            QSKIP("no CUDA device here");
+        }
+    }
+
+    void lossEqualsTheReference_data()
+    {
+        QTest::addColumn<QList<int>>("sizes");
+        QTest::addColumn<int>("type");
+        QTest::addColumn<int>("target");
+        QTest::addColumn<int>("rowStride");
+        QTest::addColumn<bool>("knowsNorm");
+        const QList<QList<int>> shapes = {{2, 96, 96, 4, 4, 4, 24},   {1, 1, 1, 2, 2, 1, 1},
+                                          {3, 130, 130, 4, 2, 3, 50}, {2, 65, 65, 8, 1, 5, 200},
+                                          {1, 257, 257, 2, 2, 4, 1},  {2, 300, 300, 4, 4, 64, 75}};
+        for (const QList<int> &shape : shapes) {
+            for (const auto type : {at::kBFloat16, at::kHalf, at::kFloat}) {
+                for (const auto target : {dsa::KlTarget::Selected, dsa::KlTarget::Dense}) {
+                    const bool selected = target == dsa::KlTarget::Selected;
+                    QTest::addRow("%d %d %d %d %d %d k %d, %s, %s", shape[0], shape[1], shape[2], shape[3], shape[4],
+                                  shape[5], shape[6], at::toString(type), selected ? "selected" : "dense")
+                        << shape << int(type) << int(target) << (shape[1] > 200 ? 3 : 1) << (shape[0] != 2);
+                }
+            }
+        }
+    }
+
+    void lossEqualsTheReference()
+    {
+        QFETCH(QList<int>, sizes);
+        QFETCH(int, type);
+        QFETCH(int, target);
+        QFETCH(int, rowStride);
+        QFETCH(bool, knowsNorm);
+        const auto scalar = static_cast<at::ScalarType>(type);
+        const auto kind = static_cast<dsa::KlTarget>(target);
+        const Shape shape{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6]};
+        const Case numbers = casesOf(shape, scalar);
+        const Tensor phase = at::full({}, 2, at::kInt);
+
+        // The set and the log-sums come from the CPU for both: what is compared is the loss alone.
+        const auto [selection, tau, norm] = dsa::index_select(numbers.qi, numbers.ki, numbers.w, shape.topK);
+        const Tensor lse = kind == dsa::KlTarget::Dense
+                               ? std::get<1>(dsa::dense_attention(numbers.q, numbers.k, numbers.v))
+                               : std::get<1>(dsa::masked_attention(numbers.q, numbers.k, numbers.v, selection));
+        const auto run = [&](const auto &move, const auto &moveWide) {
+            const Tensor qi = move(numbers.qi).requires_grad_(true), ki = move(numbers.ki).requires_grad_(true),
+                         w = moveWide(numbers.w).requires_grad_(true);
+            dsa::Selection set;
+            set.bits = selection.bits.to(qi.device());
+            set.bitsT = selection.bitsT.to(qi.device());
+            set.count = selection.count.to(qi.device());
+            const auto [loss, rows] = dsa::index_kl(
+                qi, ki, w, move(numbers.q), move(numbers.k), moveWide(lse), set, knowsNorm ? moveWide(norm) : Tensor(),
+                std::nullopt, kind, rowStride, rowStride > 1 ? std::optional(phase.to(qi.device())) : std::nullopt);
+            loss.backward();
+            return std::vector<Tensor>{loss.detach(), rows, qi.grad(), ki.grad(), w.grad()};
+        };
+        const auto same = [](const Tensor &x) { return x.clone(); };
+        const std::vector<Tensor> expected = run(same, same);
+        const auto card = [&] {
+            return run([&](const Tensor &x) { return onCard(x.to(scalar)); },
+                       [&](const Tensor &x) { return onCard(x.to(at::kFloat)); });
+        };
+        const std::vector<Tensor> found = card(), again = card();
+        // The gradient in the products is rounded to the type before the library multiplies it on.
+        const double limits[] = {1e-4, 1e-4, scalar == at::kFloat ? 1e-4 : 1e-2, scalar == at::kFloat ? 1e-4 : 1e-2,
+                                 1e-3};
+        for (int i = 0; i < 5; ++i) {
+            if (exact(expected[i]).abs().max().item<double>() < 1e-7) {
+                QVERIFY(exact(found[i]).abs().max().item<double>() < 1e-5); // one key: nothing to learn
+            } else {
+                QVERIFY2(off(found[i], expected[i]) < limits[i],
+                         qPrintable(QString("%1: %2").arg(i).arg(off(found[i], expected[i]))));
+            }
+            QVERIFY2(found[i].equal(again[i]), "two runs differ");
+        }
+        const dsa::Backend backend =
+            dsa::backend_of("index_kl", {onCard(numbers.qi.to(scalar)), onCard(numbers.ki.to(scalar)),
+                                         onCard(numbers.w), onCard(numbers.q.to(scalar))});
+        QCOMPARE(backend.name, std::string("sm80"));
+    }
+
+    void aRowThatIsNoNumberShows()
+    {
+        const Case numbers = casesOf({1, 70, 70, 2, 2, 2, 9}, at::kFloat);
+        const auto card = [](const Tensor &x) { return onCard(x.to(at::kFloat)); };
+        const Tensor qi = card(numbers.qi), ki = card(numbers.ki), w = card(numbers.w), q = card(numbers.q),
+                     k = card(numbers.k);
+        Tensor lse = std::get<1>(dsa::dense_attention(q, k, card(numbers.v))).clone();
+        const auto loss = [&] {
+            return std::get<0>(dsa::index_kl(qi, ki, w, q, k, lse, {}, {}, std::nullopt, dsa::KlTarget::Dense))
+                .item<double>();
+        };
+        QVERIFY(std::isfinite(loss()) && loss() >= 0);
+        q.select(2, 33).fill_(std::numeric_limits<double>::quiet_NaN());
+        QVERIFY(std::isnan(loss()));
+    }
+
+    void moreKeysThanTheKernelTakesRunPlain()
+    {
+        const auto card = [](at::IntArrayRef sizes) { return onCard(at::randn(sizes)); };
+        const Tensor qi = card({1, 3, 2, 16}), ki = card({1, 6500, 16}), w = card({1, 3, 2}), q = card({1, 2, 3, 16}),
+                     k = card({1, 2, 6500, 16});
+        const dsa::Backend backend = dsa::backend_of("index_kl", {qi, ki, w, q});
+        QCOMPARE(backend.name, std::string("aten"));
+        QCOMPARE(backend.why, std::string("more than 6000 keys"));
+        const Tensor lse = std::get<1>(dsa::dense_attention(q, k, k, std::nullopt, 6497));
+        const Tensor loss =
+            std::get<0>(dsa::index_kl(qi, ki, w, q, k, lse, {}, {}, std::nullopt, dsa::KlTarget::Dense));
+        QVERIFY(std::isfinite(loss.item<double>()));
+    }
+
+    void rotationEqualsTheReference_data()
+    {
+        QTest::addColumn<int>("type");
+        QTest::addColumn<int>("style");
+        QTest::addColumn<int>("pairs");
+        for (const auto type : {at::kBFloat16, at::kHalf, at::kFloat}) {
+            for (const auto style : {dsa::RopeStyle::HalfSplit, dsa::RopeStyle::Interleaved}) {
+                for (const int pairs : {16, 5, 1}) {
+                    QTest::addRow("%s, %s, %d pairs", at::toString(type),
+                                  style == dsa::RopeStyle::HalfSplit ? "half-split" : "interleaved", pairs)
+                        << int(type) << int(style) << pairs;
+                }
+            }
+        }
+    }
+
+    void rotationEqualsTheReference()
+    {
+        QFETCH(int, type);
+        QFETCH(int, style);
+        QFETCH(int, pairs);
+        const auto scalar = static_cast<at::ScalarType>(type);
+        const auto rope = static_cast<dsa::RopeStyle>(style);
+        const double limit = scalar == at::kFloat ? 1e-6 : 5e-3;
+        const Tensor angle = at::rand({37, pairs}) * 6;
+        const Tensor cos = angle.cos(), sin = angle.sin();
+        const auto run = [&](const Tensor &source, bool transposed, const at::Device &device, at::ScalarType as) {
+            const Tensor x = source.to(device, as).requires_grad_(true);
+            const Tensor y = dsa::apply_rope(transposed ? x.transpose(1, 2) : x, cos.to(device), sin.to(device), rope);
+            const Tensor weights = (at::arange(y.numel(), y.options()) / y.numel()).view(y.sizes());
+            (y * weights.detach()).sum().backward();
+            return std::pair(y.detach(), x.grad());
+        };
+        const Tensor rows = at::randn({3, 37, 4, 32}).to(scalar).to(at::kDouble); // [B,T,H,D], turned to [B,H,T,D]
+        const auto expected = run(rows, true, at::kCPU, at::kDouble), found = run(rows, true, at::kCUDA, scalar);
+        QVERIFY2(off(found.first, expected.first) < limit,
+                 qPrintable(QString::number(off(found.first, expected.first))));
+        QVERIFY2(off(found.second, expected.second) < 2 * limit,
+                 qPrintable(QString::number(off(found.second, expected.second))));
+        const Tensor few = at::randn({37, 32}).to(scalar).to(at::kDouble);
+        QVERIFY(off(run(few, false, at::kCUDA, scalar).first, run(few, false, at::kCPU, at::kDouble).first) < limit);
+        QCOMPARE(dsa::backend_of("apply_rope", {onCard(few.to(scalar)), onCard(cos)}).name, std::string("sm80"));
+        QCOMPARE(dsa::backend_of("apply_rope", {onCard(few), onCard(cos)}).name, std::string("aten"));
+
+        // The indexer's queries count positions one dimension further out.
+        const Tensor queries = at::randn({2, 37, 3, 32}).to(scalar), keys = at::randn({2, 37, 32}).to(scalar),
+                     weight = at::rand({32}) + 0.5, bias = at::randn({32});
+        const auto prepared = [&](const at::Device &device, at::ScalarType as) {
+            return dsa::index_prepare(queries.to(device, as), keys.to(device, as), weight.to(device), bias.to(device),
+                                      cos.to(device), sin.to(device), rope);
+        };
+        const auto [qi, ki] = prepared(at::kCUDA, scalar);
+        const auto [qiExpected, kiExpected] = prepared(at::kCPU, at::kDouble);
+        QVERIFY(off(qi, qiExpected) < limit && off(ki, kiExpected) < limit);
+    }
+};
+
+QTEST_GUILESS_MAIN(tst_LossKernelsCuda)
+#include "tst_loss_kernels_cuda.moc"
