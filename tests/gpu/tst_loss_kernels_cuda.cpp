@@ -195,7 +195,7 @@ private Q_SLOTS:
         const Tensor angle = at::rand({37, pairs}) * 6;
         const Tensor cos = angle.cos(), sin = angle.sin();
         const auto run = [&](const Tensor &source, bool transposed, const at::Device &device, at::ScalarType as) {
-            const Tensor x = source.to(device, as).requires_grad_(true);
+            const Tensor x = source.to(device, as, false, /*copy=*/true).requires_grad_(true);
             const Tensor y = dsa::apply_rope(transposed ? x.transpose(1, 2) : x, cos.to(device), sin.to(device), rope);
             const Tensor weights = (at::arange(y.numel(), y.options()) / y.numel()).view(y.sizes());
             (y * weights.detach()).sum().backward();

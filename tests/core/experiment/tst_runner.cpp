@@ -225,6 +225,7 @@ void tst_Runner::aLossThatIsNoNumberEndsItsRunOnly()
     QCOMPARE(toString(outcomes[0].state), std::string("finished"));
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
     QVERIFY2(outcomes[1].reason.find("loss became NaN at step ") != std::string::npos, outcomes[1].reason.c_str());
+    QVERIFY2(outcomes[1].reason.find(", first in ") != std::string::npos, outcomes[1].reason.c_str());
     QVERIFY2(outcomes[1].reason.find("learning_rate") != std::string::npos, outcomes[1].reason.c_str());
     const RunReader reader(runFolder(folder, "sparse"));
     QCOMPARE(toString(reader.state()), std::string("failed"));

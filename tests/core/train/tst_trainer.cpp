@@ -1,11 +1,15 @@
+#include "core/train/step_log.h"
 #include "core/train/trainer.h"
 #include "tests/core/tiny_experiment.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
 
 #include <QTest>
 
+#include <cmath>
 #include <map>
+#include <optional>
 
 using namespace sparsescope;
 
@@ -16,6 +20,10 @@ private Q_SLOTS:
     void eachStageTrainsOnlyWhatItSays();
     void familiesStartEqual();
     void lossFalls();
+    void whatIsNoNumberIsNamedAndStopsEveryUpdate_data();
+    void whatIsNoNumberIsNamedAndStopsEveryUpdate();
+    void theLogKeepsTheOrder();
+    void noGraphOnTheCpu();
 };
 
 namespace {
@@ -130,6 +138,114 @@ void tst_Trainer::lossFalls()
         QVERIFY2(
             last < first - 1.0,
             qPrintable(QString("%1: %2 to %3").arg(QString::fromStdString(toString(family))).arg(first).arg(last)));
+    }
+}
+
+void tst_Trainer::whatIsNoNumberIsNamedAndStopsEveryUpdate_data()
+{
+    QTest::addColumn<QString>("weight");
+    QTest::addColumn<double>("value");
+    QTest::addColumn<QString>("place");
+    auto row = [](const char *weight, double value, const char *place) {
+        QTest::addRow("%s", weight) << weight << value << place;
+    };
+    const double nan = std::nan("");
+    row("model.embed_tokens.weight", nan, "the embedding");
+    row("model.layers.0.self_attn.o_proj.weight", nan, "layer 0");
+    row("model.layers.1.mlp.experts.down_proj", nan, "layer 1");
+    row("lm_head.weight", nan, "the output head");
+    row("model.layers.1.self_attn.indexer.weights_proj.weight", nan, "");
+}
+
+void tst_Trainer::whatIsNoNumberIsNamedAndStopsEveryUpdate()
+{
+    QFETCH(QString, weight);
+    QFETCH(double, value);
+    QFETCH(QString, place);
+    const RunConfig config = tinyRun(Family::Sparse);
+    const auto data = makeDataSource(config);
+    Trainer trainer(config, data->vocabulary(), at::kCPU, false);
+    const StageConfig stage{"stage", 9, StageAttention::Sparse, StageTrains::All, KlTarget::Selected, {}};
+    for (int i = 0; i < 3; ++i) {
+        trainer.step(stage, data->training(i), i);
+        QCOMPARE(trainer.firstNotFinite(stage, data->training(i), i), std::string());
+    }
+    {
+        const at::NoGradGuard noGrad;
+        at::Tensor(trainer.model().parameters().find(weight.toStdString())->tensor).fill_(value);
+    }
+    const Weights before = copyOf(trainer);
+    std::vector<at::Tensor> state;
+    for (const auto &[name, tensor] : trainer.optimizer().state()) {
+        state.push_back(tensor.clone());
+    }
+    StepLog log("run", at::kCPU, 1);
+    std::vector<StepRecord> records;
+    std::optional<StepLog::Broken> broken;
+    for (int i = 3; i < 5; ++i) {
+        log.add(i + 1, {0, i, i}, trainer.step(stage, data->training(i), i), 0);
+        if (!broken) {
+            broken = log.drain(records, true);
+        }
+    }
+    QVERIFY(broken && records.empty());
+    QCOMPARE(broken->step, std::int64_t(4));
+    QVERIFY2(broken->what.find("became NaN") != std::string::npos, broken->what.c_str());
+    const std::string found = trainer.firstNotFinite(stage, data->training(3), 3);
+    if (place.isEmpty()) {
+        QCOMPARE(found, std::string("the loss of indexer 1"));
+    } else {
+        QCOMPARE(found, place.toStdString());
+    }
+    for (const auto &[name, tensor] : copyOf(trainer)) {
+        QVERIFY2(tensor.nan_to_num(7).equal(before.at(name).nan_to_num(7)), name.c_str());
+    }
+    std::size_t i = 0;
+    for (const auto &[name, tensor] : trainer.optimizer().state()) {
+        QVERIFY2(tensor.equal(state[i++]), name.c_str());
+    }
+}
+
+void tst_Trainer::theLogKeepsTheOrder()
+{
+    const RunConfig config = tinyRun(Family::Sparse);
+    const auto data = makeDataSource(config);
+    Trainer trainer(config, data->vocabulary(), at::kCPU, false);
+    const StageConfig stage{"stage", 9, StageAttention::Dense, StageTrains::All, KlTarget::Visible, {}};
+    StepLog log("run", at::kCPU, 96);
+    std::vector<StepRecord> records;
+    std::vector<double> losses;
+    for (int i = 0; i < 40; ++i) { // more than there are rows
+        const StepTensors step = trainer.step(stage, data->training(i), i);
+        losses.push_back(step.loss.item<double>());
+        log.add(i + 1, {0, i, i}, step, 0.5);
+        QVERIFY(log.due());
+        QVERIFY(!log.drain(records, false));
+    }
+    QCOMPARE(records.size(), losses.size());
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        QCOMPARE(records[i].step, std::int64_t(i + 1));
+        const std::vector<Scalar> &scalars = records[i].scalars;
+        QCOMPARE(scalars.size(), std::size_t(6));
+        QCOMPARE(scalars[0].value, losses[i]);
+        QVERIFY(scalars[4].metric == "time.step" && scalars[4].value >= 0.5 && scalars[4].value < 5);
+        QCOMPARE(scalars[5].value, 96 / scalars[4].value);
+    }
+}
+
+void tst_Trainer::noGraphOnTheCpu()
+{
+    RunConfig config = tinyRun(Family::Sparse);
+    const auto data = makeDataSource(config);
+    Trainer trainer(config, data->vocabulary(), at::kCPU, false);
+    trainer.step(stagesOf(config).front(), data->training(0), 0);
+    QVERIFY2(trainer.path().find("this is the CPU") != std::string::npos, trainer.path().c_str());
+    config.training.captured = Captured::On;
+    try {
+        Trainer refused(config, data->vocabulary(), at::kCPU, false);
+        QFAIL("accepted");
+    } catch (const Failure &failure) {
+        QVERIFY2(QString(failure.what()).contains("training.captured"), failure.what());
     }
 }
 
