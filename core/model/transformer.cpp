@@ -5,10 +5,9 @@
 #include "core/model/mixture_of_experts.h"
 #include "core/model/multi_head_attention.h"
 #include "core/model/multi_head_latent_attention.h"
+#include "kernels/ops/token_loss.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/core/Reduction.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/stack.h>
@@ -175,8 +174,7 @@ double Transformer::maxExpertLoad() const
 
 at::Tensor languageModelLoss(const at::Tensor &logits, const at::Tensor &targets)
 {
-    return at::cross_entropy_loss(inFullPrecision(logits).reshape({-1, logits.size(-1)}), targets.reshape({-1}), {},
-                                  at::Reduction::Mean, -1);
+    return dsa::token_loss(logits.reshape({-1, logits.size(-1)}), targets.reshape({-1}));
 }
 
 } // namespace sparsescope

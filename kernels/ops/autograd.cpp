@@ -7,8 +7,11 @@
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/rotary.h"
+#include "kernels/ops/token_loss.h"
 
+#include <ATen/core/Reduction.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/cross_entropy_loss.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -253,6 +256,24 @@ struct ApplyRope : Function<ApplyRope> {
     }
 };
 
+struct TokenLoss : Function<TokenLoss> {
+    static Tensor forward(AutogradContext *ctx, const Tensor &logits, const Tensor &targets)
+    {
+        const BelowAutograd guard;
+        const Tensor rows = logits.stride(1) == 1 ? logits : logits.contiguous(), places = targets.contiguous();
+        const TokenLossRows result = tokenLossForward(rows, places);
+        ctx->save_for_backward({rows, places, result.lse, result.share});
+        return result.mean;
+    }
+    static variable_list backward(AutogradContext *ctx, const variable_list &grads)
+    {
+        refuseSecondDerivative("token_loss");
+        const BelowAutograd guard;
+        const auto saved = ctx->get_saved_variables();
+        return {tokenLossBackward(grads[0], saved[0], saved[1], saved[2], saved[3]), Tensor()};
+    }
+};
+
 std::tuple<Tensor, Tensor> pairOf(variable_list list) { return {std::move(list[0]), std::move(list[1])}; }
 
 } // namespace
@@ -348,6 +369,19 @@ Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, con
 void keepAutograd() {}
 
 } // namespace dsa::dispatch
+
+dsa::Tensor dsa::token_loss(const Tensor &logits, const Tensor &targets)
+{
+    TORCH_CHECK(logits.dim() == 2 && targets.dim() == 1 && logits.size(0) == targets.size(0) &&
+                    targets.scalar_type() == at::kLong,
+                "token_loss: logits must be [N,V] and targets int64 [N], got ", logits.sizes(), " and ",
+                targets.sizes());
+    if (!tokenLossRefusal(logits)) {
+        return dispatch::TokenLoss::apply(logits, targets);
+    }
+    return at::cross_entropy_loss(logits.to(reference::accumulateType(logits.scalar_type())), targets, {},
+                                  at::Reduction::Mean, -1);
+}
 
 TORCH_LIBRARY_IMPL(dsa, Autograd, m)
 {

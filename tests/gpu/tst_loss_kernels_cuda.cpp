@@ -1,4 +1,5 @@
 #include "kernels/ops/dsa.h"
+#include "kernels/ops/token_loss.h"
 #include "tests/gpu/on_card.h"
 
 #include <ATen/Context.h>
@@ -10,6 +11,7 @@
 
 #include <QtTest>
 
+#include <cmath>
 #include <limits>
 
 using at::Tensor;
@@ -166,6 +168,66 @@ private Q_SLOTS:
         const Tensor loss =
             std::get<0>(dsa::index_kl(qi, ki, w, q, k, lse, {}, {}, std::nullopt, dsa::KlTarget::Dense));
         QVERIFY(std::isfinite(loss.item<double>()));
+    }
+
+    void tokenLossEqualsTheReference_data()
+    {
+        QTest::addColumn<int>("rows");
+        QTest::addColumn<int>("kinds");
+        QTest::addColumn<int>("type");
+        for (const auto type : {at::kBFloat16, at::kHalf, at::kFloat}) {
+            for (const auto &[rows, kinds] :
+                 {std::pair(1, 1), {7, 257}, {300, 64}, {5, 49152}, {33, 1000}, {4, 2050}}) {
+                QTest::addRow("%d x %d, %s", rows, kinds, at::toString(type)) << rows << kinds << int(type);
+            }
+        }
+    }
+
+    void tokenLossEqualsTheReference()
+    {
+        QFETCH(int, rows);
+        QFETCH(int, kinds);
+        QFETCH(int, type);
+        const auto scalar = static_cast<at::ScalarType>(type);
+        const Tensor logits = (at::randn({rows, kinds}) * 4).to(scalar);
+        Tensor targets = (at::rand({rows}) * kinds).floor().to(at::kLong).clamp_max(kinds - 1);
+        if (rows > 2) {
+            targets.narrow(0, 1, 2).fill_(-1);
+        }
+        const auto run = [&](Tensor x, const Tensor &places) {
+            x.set_requires_grad(true);
+            const Tensor loss = dsa::token_loss(x, places);
+            (loss * 3).backward();
+            return std::pair(loss.detach(), x.grad());
+        };
+        const auto expected = run(exact(logits), targets);
+        const auto found = run(onCard(logits), onCard(targets)), again = run(onCard(logits), onCard(targets));
+        QCOMPARE(found.first.scalar_type(), at::kFloat);
+        QCOMPARE(found.second.scalar_type(), scalar);
+        if (kinds == 1) { // nothing to learn
+            QVERIFY(exact(found.first).abs().item<double>() < 1e-6 &&
+                    exact(found.second).abs().max().item<double>() < 1e-6);
+            return;
+        }
+        QVERIFY2(off(found.first, expected.first) < 1e-5,
+                 qPrintable(QString::number(off(found.first, expected.first))));
+        const double limit = scalar == at::kFloat ? 1e-5 : 5e-3;
+        QVERIFY2(off(found.second, expected.second) < limit,
+                 qPrintable(QString::number(off(found.second, expected.second))));
+        QVERIFY(found.first.equal(again.first) && found.second.equal(again.second));
+        QVERIFY(rows <= 2 || found.second[1].abs().max().item<double>() == 0);
+
+        // Rows that do not start on 16 bytes, a NaN, a target that is no token.
+        const Tensor wider = onCard((at::randn({rows, kinds + 1}) * 4).to(scalar));
+        const Tensor shifted = wider.narrow(1, 1, kinds);
+        const double plain = dsa::token_loss(exact(shifted), targets).item<double>();
+        QVERIFY(std::abs(dsa::token_loss(shifted, onCard(targets)).item<double>() - plain) < 1e-4 * (1 + plain));
+        Tensor broken = onCard(logits).clone();
+        broken.select(0, 0).select(0, kinds - 1).fill_(std::nan(""));
+        QVERIFY(std::isnan(dsa::token_loss(broken, onCard(targets)).item<double>()));
+        Tensor outside = onCard(targets).clone();
+        outside.select(0, 0).fill_(kinds);
+        QVERIFY(std::isnan(dsa::token_loss(onCard(logits), outside).item<double>()));
     }
 
     void rotationEqualsTheReference_data()
