@@ -182,6 +182,8 @@ void tst_CapturedStepCuda::equalsTheEagerStep_data()
     row("sparse", "sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, "bf16", "12 experts");
     row("sparse", "sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, "bf16", "oracle");
     row("classic", "dense", StageAttention::Dense, StageTrains::All, KlTarget::None, "bf16", "no experts");
+    row("classic", "dense", StageAttention::Dense, StageTrains::All, KlTarget::None, "bf16", "1024 tokens");
+    row("sparse", "sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, "bf16", "1024 tokens");
 }
 
 void tst_CapturedStepCuda::equalsTheEagerStep()
@@ -197,6 +199,9 @@ void tst_CapturedStepCuda::equalsTheEagerStep()
         changes.push_back({"model.moe.n_experts", "12"}); // the grouped product
     } else if (more == "oracle") {
         changes.push_back({"model.selection.kind", "oracle"});
+    } else if (more == "1024 tokens") {
+        changes.push_back({"training.sequence_length", "1024"});
+        changes.push_back({"training.batch_size", "16"});
     } else if (more == "no experts") {
         changes.push_back({"model.moe.n_experts", "0"});
     }
