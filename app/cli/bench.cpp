@@ -1,6 +1,7 @@
 #include "app/cli/bench_report.h"
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
+#include "app/cli/out_file.h"
 #include "core/base/safetensors.h"
 #include "core/train/train_run.h"
 
@@ -93,18 +94,11 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
     return {shape};
 }
 
-DeviceInfo deviceOf(const std::string &word)
-{
-    try {
-        return describeDevice(word);
-    } catch (const Failure &failure) {
-        throw ConfigFailure({failure.error()});
-    }
-}
-
 int bench(const BenchOptions &options, Output &output)
 {
-    const DeviceInfo device = deviceOf(options.device);
+    if (!options.out.empty())
+        checkOutFile(options.out);
+    const DeviceInfo device = describeDevice(options.device);
     const std::vector<Shape> shapes = shapesOf(options, device.isCuda);
     if (!device.isCuda)
         output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") +
