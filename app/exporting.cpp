@@ -2,6 +2,7 @@
 
 #include "app/run_folder_reader.h"
 #include "core/base/error.h"
+#include "core/base/exit_code.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/indexer_heatmap.h"
@@ -162,31 +163,31 @@ void ExportDialog::save()
     }
 }
 
-void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
-                    double scale)
+namespace {
+
+/// What could not be read goes into `damaged`; the figure is drawn without it.
+void drawFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
+                  double scale, std::vector<std::string> &damaged)
 {
     const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
         throw Failure({"unknown figure", "--export", figure.toStdString(), "loss, comparison, map or mask", ""});
     }
-    figureFormat(out);
+    asked([&] { return figureFormat(out); });
     std::error_code ignored;
     const std::filesystem::path root = std::filesystem::absolute(folder, ignored).lexically_normal();
     std::vector<std::unique_ptr<RunData>> owned;
     std::vector<RunData *> runs;
-    for (const auto &path : findRuns(root)) {
-        FoundRun found = readRun(path);
-        owned.push_back(std::make_unique<RunData>(found.config, experimentFolderOf(path, found.config), path));
+    for (const FoundRun &found : readRuns(root, damaged)) {
+        owned.push_back(
+            std::make_unique<RunData>(found.config, experimentFolderOf(found.folder, found.config), found.folder));
         owned.back()->apply(found.update);
         owned.back()->flush();
         if (owned.back()->experimentFolder() ==
             owned.front()->experimentFolder()) { // one experiment a figure: the first
             runs.push_back(owned.back().get());
         }
-    }
-    if (runs.empty()) {
-        throw Failure({"no runs here", root.string(), "", "", "Give the folder of an experiment or of a run."});
     }
     const auto sparse =
         std::find_if(runs.begin(), runs.end(), [](const RunData *run) { return isSparse(run->config().model.family); });
@@ -233,6 +234,22 @@ void exportFromRuns(const QString &figure, const std::filesystem::path &folder, 
         throw Failure({"the map could not be computed", current->folder().string(), reason.toStdString(), "", ""});
     }
     exportFigure(*wanted, out, options);
+}
+
+} // namespace
+
+void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
+                    double scale)
+{
+    std::vector<std::string> damaged;
+    drawFromRuns(figure, folder, out, theme, scale, damaged);
+    std::string reasons;
+    for (const std::string &reason : damaged) {
+        reasons += "\n" + reason;
+    }
+    if (!damaged.empty()) {
+        throw Failure({"was drawn without what cannot be read:" + reasons, out.toStdString(), "", "", ""});
+    }
 }
 
 } // namespace sparsescope

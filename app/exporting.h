@@ -34,7 +34,8 @@ private:
     QLabel *m_target, *m_result;
 };
 
-/// `--export FIGURE --runs DIR --out FILE`: no window. Throws Failure: no runs there, an unknown figure, a bad file name, ...
+/// `--export FIGURE --runs DIR --out FILE`: no window. A run that cannot be read is left out of the figure, which is written all
+/// the same, and named in a Failure at the end. Throws Failure: no runs there, an unknown figure, a bad file name, ...
 void exportFromRuns(const QString &figure, const std::filesystem::path &runs, const QString &out, Theme theme,
                     double scale);
 

@@ -2,6 +2,7 @@
 #include "app/main_window.h"
 #include "app/screenshots.h"
 #include "core/base/error.h"
+#include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
 #include "core/experiment/runner.h"
 #include "core/train/warm_up.h"
@@ -19,8 +20,6 @@
 #include <unistd.h>
 
 namespace {
-
-constexpr int kBadUsage = 2, kFailed = 1;
 
 struct Arguments {
     std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000",
@@ -126,13 +125,9 @@ int main(int argc, char **argv)
                            given.scale == 1 ? 2 : given.scale);
             return 0;
         }
-    } catch (const Failure &failure) {
+    } catch (const std::exception &failure) {
         std::fprintf(stderr, "%s\n", failure.what());
-        const std::string &where = failure.error().where;
-        return where.rfind("--", 0) == 0 ? kBadUsage : kFailed;
-    } catch (const std::exception &error) {
-        std::fprintf(stderr, "%s\n", error.what());
-        return kFailed;
+        return exitCodeOf(failure);
     }
     applyTheme(application, themeOf(given.theme));
     WindowOptions options;

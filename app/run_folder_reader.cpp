@@ -1,5 +1,7 @@
 #include "app/run_folder_reader.h"
 
+#include "core/base/error.h"
+
 namespace sparsescope {
 
 namespace {
@@ -73,6 +75,25 @@ FoundRun readRun(const std::filesystem::path &folder)
     Known known{RunReader(folder), {}, 0, RunState::Queued};
     RunUpdate update = read(known);
     return {folder, known.reader.config(), std::move(update)};
+}
+
+std::vector<FoundRun> readRuns(const std::filesystem::path &folder, std::vector<std::string> &damaged)
+{
+    std::vector<FoundRun> runs;
+    for (const auto &path : findRuns(folder)) {
+        try {
+            runs.push_back(readRun(path));
+        } catch (const std::exception &error) {
+            damaged.emplace_back(error.what());
+        }
+    }
+    if (runs.empty() && !damaged.empty()) {
+        throw Failure({"no run here can be read: " + damaged.front(), folder.string(), "", "", ""});
+    }
+    if (runs.empty()) {
+        throw Failure({"no runs here", "--runs", folder.string(), "the folder of an experiment or of a run", ""});
+    }
+    return runs;
 }
 
 class RunFolderReader::Worker : public QObject {

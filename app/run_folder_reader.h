@@ -52,6 +52,9 @@ private:
 /// Reads one run as a whole, now, on the calling thread. Throws Failure.
 FoundRun readRun(const std::filesystem::path &folder);
 
+/// Every run below `folder` that can be read; why others cannot goes into `damaged`. Throws Failure where there is none at all.
+std::vector<FoundRun> readRuns(const std::filesystem::path &folder, std::vector<std::string> &damaged);
+
 /// The experiment folder of a run folder: the id's parts are cut off where the path ends with them.
 std::filesystem::path experimentFolderOf(const std::filesystem::path &runFolder, const RunConfig &config);
 

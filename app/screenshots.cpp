@@ -51,7 +51,7 @@ void takeScreenshot(const ScreenshotOptions &options)
         }
         if (shown.runs().empty()) {
             throw Failure(
-                {"no runs here", options.runs.string(), "", "", "Give the folder of an experiment or of a run."});
+                {"no runs here", "--runs", options.runs.string(), "the folder of an experiment or of a run", ""});
         }
         if (!options.run.isEmpty()) {
             RunData *wanted = nullptr;

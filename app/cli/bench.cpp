@@ -2,6 +2,7 @@
 #include "app/cli/bench_step.h"
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
+#include "app/cli/out_file.h"
 #include "core/base/safetensors.h"
 #include "core/train/train_run.h"
 
@@ -95,18 +96,11 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
     return {shape};
 }
 
-DeviceInfo deviceOf(const std::string &word)
-{
-    try {
-        return describeDevice(word);
-    } catch (const Failure &failure) {
-        throw ConfigFailure({failure.error()});
-    }
-}
-
 int bench(const BenchOptions &options, Output &output)
 {
-    const DeviceInfo device = deviceOf(options.device);
+    if (!options.out.empty())
+        checkOutFile(options.out);
+    const DeviceInfo device = describeDevice(options.device);
     const bool steps = options.subject == "step";
     const std::vector<Shape> shapes = steps ? std::vector<Shape>{} : shapesOf(options, device.isCuda);
     if (!device.isCuda)

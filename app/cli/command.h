@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/cli/output.h"
+#include "core/base/exit_code.h"
 
 #include <CLI/CLI.hpp>
 
@@ -9,8 +10,6 @@
 /// A command is one file and one line in main.cpp's table. `declare` adds the command's options to its parser and returns
 /// what runs once they are read; it returns the exit code and may throw Failure, ConfigFailure or std::exception.
 namespace sparsescope {
-
-enum ExitCode { kDone = 0, kFailed = 1, kBadUsage = 2, kDoesNotHold = 3, kInterrupted = 130 };
 
 using Action = std::function<int(Output &)>;
 

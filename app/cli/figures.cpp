@@ -26,8 +26,8 @@ using namespace std::chrono_literals;
 constexpr auto kLongestDrawing = 120s;
 constexpr const char *kFigure = "sequence_length_comparison";
 
-/// Exit status of the program, or nothing when it could not be started, was killed or took too long. Its standard output
-/// goes to our standard error, so that --json stays one document.
+/// Did the program end by itself, done or with a complaint (0 or 1)? Else `why` says what happened. Its standard output goes to
+/// our standard error, so that --json stays one document.
 bool runQuietly(const std::vector<std::string> &words, std::string &why)
 {
     std::vector<char *> arguments;
@@ -65,7 +65,7 @@ bool runQuietly(const std::vector<std::string> &words, std::string &why)
         }
         std::this_thread::sleep_for(10ms);
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
         return true;
     why = WIFEXITED(status) ? fmt::format("it ended with {}", WEXITSTATUS(status))
                             : fmt::format("signal {} ended it", WTERMSIG(status));
@@ -96,10 +96,12 @@ Figures drawFigures(const fs::path &experimentFolder)
         const fs::path file = experimentFolder / (std::string(kFigure) + ending);
         std::string why;
         std::error_code code;
+        const fs::file_time_type before = fs::last_write_time(file, code);
+        // A damaged run is left out of the figure and makes the program end with 1: what counts is the file.
         if (runQuietly({program.string(), "--export", "comparison", "--runs", experimentFolder.string(), "--out",
                         file.string()},
                        why) &&
-            fs::exists(file, code))
+            fs::last_write_time(file, code) != before && !code)
             figures.files.push_back(file);
         else
             figures.note = fmt::format("{} was not drawn{}.", file.string(), why.empty() ? "" : ": " + why);

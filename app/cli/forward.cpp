@@ -1,4 +1,6 @@
 #include "app/cli/command.h"
+#include "app/cli/out_file.h"
+#include "core/base/safetensors.h"
 #include "core/model/forward_door.h"
 
 #include <fmt/format.h>
@@ -6,6 +8,21 @@
 #include <memory>
 
 namespace sparsescope {
+
+namespace {
+
+/// What is missing or of another kind is said before the weights are read.
+void check(const ForwardRequest &request)
+{
+    std::error_code code;
+    if (!std::filesystem::is_regular_file(request.checkpoint / "config.json", code))
+        throw ConfigFailure({{"no checkpoint here", request.checkpoint.string(), "",
+                              "a folder with config.json and model.safetensors", ""}});
+    asked([&] { return SafetensorsFile(request.ids).at("input_ids").shape; });
+    checkOutFile(request.out);
+}
+
+} // namespace
 
 Action declareForward(CLI::App &command)
 {
@@ -23,6 +40,7 @@ Action declareForward(CLI::App &command)
         ->check(CLI::IsMember({"float32", "float64", "bfloat16"}))
         ->capture_default_str();
     return [request](Output &output) {
+        check(*request);
         const ForwardSummary done = forwardToFile(*request);
         output.data()["out"] = request->out.string();
         output.data()["model_type"] = done.modelType;

@@ -1,4 +1,5 @@
 #include "app/cli/command.h"
+#include "core/base/nearest_name.h"
 #include "core/base/patient_threads.h"
 
 #include <algorithm>
@@ -20,6 +21,19 @@ constexpr Command kCommands[] = {
     {"doctor", "Say what this machine has and what is missing", declareDoctor},
 };
 
+/// Empty for a command that there is.
+Error unknownCommand(const std::string &word)
+{
+    std::vector<std::string> names;
+    for (const Command &command : kCommands)
+        names.push_back(command.name);
+    if (std::find(names.begin(), names.end(), word) != names.end())
+        return {};
+    const std::string nearest = nearestName(word, names);
+    return {"unknown command", "", "\"" + word.substr(0, 80) + "\"", listed(names),
+            nearest.empty() ? "See sparsescope-cli --help." : "Did you mean " + nearest + "?"};
+}
+
 int run(const Action &action, Output &output)
 {
     try {
@@ -27,13 +41,13 @@ int run(const Action &action, Output &output)
     } catch (const ConfigFailure &failure) {
         for (const Error &error : failure.errors())
             output.error(error);
-        return kBadUsage;
+        return exitCodeOf(failure);
     } catch (const Failure &failure) {
         output.error(failure.error());
-        return kFailed;
+        return exitCodeOf(failure);
     } catch (const std::exception &failure) {
         output.error({failure.what(), "", "", "", ""});
-        return kFailed;
+        return exitCodeOf(failure);
     }
 }
 
@@ -54,14 +68,24 @@ int main(int argc, char **argv)
         const Action action = command.declare(*parser);
         parser->callback([&chosen, action] { chosen = action; });
     }
+    // The parser stopped half way when it fails: --json may not have been read.
+    const auto wantsJson = [&] {
+        return std::any_of(argv + 1, argv + argc, [](const char *word) { return std::string(word) == "--json"; });
+    };
+    if (argc > 1 && argv[1][0] != '-') {
+        if (const Error error = unknownCommand(argv[1]); !error.what.empty()) {
+            Output output(wantsJson(), quiet);
+            output.error(error);
+            output.finish(kBadUsage);
+            return kBadUsage;
+        }
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {
         if (error.get_exit_code() == 0) // --help, --version
             return app.exit(error);
-        // The parser stopped half way: --json may not have been read.
-        Output output(
-            std::any_of(argv + 1, argv + argc, [](const char *word) { return std::string(word) == "--json"; }), quiet);
+        Output output(wantsJson(), quiet);
         output.error({error.what(), "", "", "", "See sparsescope-cli --help."});
         output.finish(kBadUsage);
         return kBadUsage;

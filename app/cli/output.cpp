@@ -27,6 +27,8 @@ void Output::note(const std::string &text)
         print(stderr, text);
 }
 
+void Output::warning(const std::string &text) { print(stderr, text); }
+
 void Output::error(const Error &error)
 {
     m_errors.push_back(error);

@@ -14,12 +14,7 @@ Action declarePresets(CLI::App &command)
     command.add_option("name", *name, "Print this preset's file instead of the list")->type_name("NAME");
     return [name](Output &output) {
         if (!name->empty()) {
-            std::filesystem::path path;
-            try {
-                path = presetPath(*name);
-            } catch (const Failure &failure) {
-                throw ConfigFailure({failure.error()});
-            }
+            const std::filesystem::path path = asked([&] { return presetPath(*name); });
             output.data()["path"] = path.string();
             output.data()["experiment"] = readJsonFile(path);
             output.line(readTextFile(path));

@@ -66,6 +66,13 @@ void Progress::onState(const StateChange &change)
     }
     if (change.state == RunState::Running)
         m_group = run.group;
+    const bool waits = change.state == RunState::Paused && !change.reason.empty();
+    if (waits)
+        warn(fmt::format("{}: paused at step {}: {} Trying again every few seconds; Ctrl+C gives up.", change.run,
+                         change.step, change.reason));
+    else if (run.waits && change.state != RunState::Failed)
+        warn(fmt::format("{}: goes on at step {}", change.run, change.step));
+    run.waits = waits;
     if (change.state == RunState::Failed)
         say(fmt::format("{}: failed at step {}: {}", change.run, change.step, change.reason));
     else if (change.state == RunState::Finished || change.state == RunState::Stopped)
@@ -100,7 +107,7 @@ void Progress::onStep(const StepRecord &record)
 
 void Progress::onLog(const LogRecord &record)
 {
-    if (record.level == LogLevel::Error || record.level == LogLevel::Check)
+    if (record.level == LogLevel::Check) // errors come as states, too
         say(fmt::format("{}: {}", record.run, record.text));
 }
 
@@ -154,19 +161,25 @@ void Progress::say(const std::string &text)
 {
     if (m_output.quiet())
         return;
-    if (m_lineOpen)
-        fmt::print(stderr, "\r\033[K");
-    m_lineOpen = false;
+    clearLine();
     m_output.note(text);
     if (m_terminal && m_started)
         show(true);
 }
 
-void Progress::finish()
+void Progress::warn(const std::string &text)
+{
+    clearLine();
+    m_output.warning(text);
+}
+
+void Progress::clearLine()
 {
     if (m_lineOpen)
         fmt::print(stderr, "\r\033[K");
     m_lineOpen = false;
 }
+
+void Progress::finish() { clearLine(); }
 
 } // namespace sparsescope

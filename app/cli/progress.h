@@ -32,12 +32,15 @@ private:
         std::int64_t step = 0, steps = 0;
         double loss = 0;
         bool hasLoss = false;
+        bool waits = false; ///< paused by itself, for a reason
     };
     using Clock = std::chrono::steady_clock;
 
     void show(bool now);
-    std::string status() const;        ///< "43 %, 12 s left, loss Classic 2.31, DSA 2.35"
-    void say(const std::string &text); ///< a whole line, above the live one
+    std::string status() const;         ///< "43 %, 12 s left, loss Classic 2.31, DSA 2.35"
+    void say(const std::string &text);  ///< a whole line, above the live one
+    void warn(const std::string &text); ///< the same, whatever --quiet says
+    void clearLine();
 
     Output &m_output;
     const bool m_terminal;

@@ -1,6 +1,5 @@
 #include "core/experiment/report.h"
 #include "app/cli/command.h"
-#include "app/cli/figures.h"
 #include "app/cli/result_table.h"
 
 #include <memory>
@@ -12,10 +11,8 @@ Action declareReport(CLI::App &command)
     const auto folder = std::make_shared<std::string>();
     command.add_option("folder", *folder, "Folder of an experiment, such as runs/demo")->required()->type_name("DIR");
     return [folder](Output &output) {
-        if (!std::filesystem::is_directory(*folder))
-            throw ConfigFailure({{"no such folder", "", "\"" + *folder + "\"", "the folder of an experiment", ""}});
-        writeResults(*folder, output);
-        return kDone;
+        asked([&] { return experimentRuns(*folder); });
+        return writeResults(*folder, output) ? kDone : kFailed;
     };
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <set>
 #include <vector>
 
 namespace sparsescope {
@@ -82,18 +83,37 @@ void printTable(const std::vector<std::vector<std::string>> &rows, Output &outpu
     }
 }
 
-void printRuns(const Table &table, const std::vector<RunReader> &runs, Output &output)
+/// A run as a row of every table.
+struct RunRow {
+    std::string name, family = "-", state = "Damaged";
+    std::vector<std::vector<std::optional<double>>> cells; ///< a list a table; empty: the run cannot be read
+};
+
+RunRow readRow(const fs::path &folder, const std::string &name)
 {
+    const RunReader run(folder);
+    RunRow row{name, displayName(run.config().model.family), displayName(run.state()), {}};
+    for (const Table &table : tables()) {
+        row.cells.emplace_back();
+        for (const Column &column : table.columns)
+            row.cells.back().push_back(lastOf(run, column));
+    }
+    return row;
+}
+
+void printRuns(std::size_t index, const std::vector<RunRow> &runs, Output &output)
+{
+    const Table &table = tables()[index];
+    const auto known = [](const std::optional<double> &value) { return value.has_value(); };
     std::vector<std::vector<std::string>> rows{{"run", "family", "state"}};
     std::vector<std::vector<std::optional<double>>> values;
-    const auto known = [](const std::optional<double> &value) { return value.has_value(); };
-    for (const RunReader &run : runs) {
-        std::vector<std::optional<double>> cells;
-        for (const Column &column : table.columns)
-            cells.push_back(lastOf(run, column));
+    for (const RunRow &run : runs) {
+        std::vector<std::optional<double>> cells(table.columns.size());
+        if (!run.cells.empty())
+            cells = run.cells[index];
         if (table.title && std::none_of(cells.begin(), cells.end(), known))
             continue;
-        rows.push_back({run.config().folder(), displayName(run.config().model.family), displayName(run.state())});
+        rows.push_back({run.name, run.family, run.state});
         values.push_back(std::move(cells));
     }
     if (values.empty())
@@ -111,27 +131,42 @@ void printRuns(const Table &table, const std::vector<RunReader> &runs, Output &o
     printTable(rows, output);
 }
 
-void printRuns(const fs::path &folder, Output &output)
+/// The tables of all runs; `damaged` are those that the summary could not read.
+void printRuns(const fs::path &folder, const std::set<std::string> &damaged, Output &output)
 {
-    std::vector<RunReader> runs;
-    for (const fs::path &path : findRuns(folder)) {
-        try {
-            runs.emplace_back(path);
-        } catch (const Failure &failure) {
-            output.note("Left out: " + failure.error().text());
-        }
+    std::vector<RunRow> rows;
+    for (const fs::path &path : experimentRuns(folder)) {
+        const std::string name = path.lexically_relative(folder).generic_string();
+        rows.push_back(damaged.count(name) ? RunRow{name} : readRow(path, name));
     }
-    for (const Table &table : tables())
-        printRuns(table, runs, output);
+    for (std::size_t table = 0; table < tables().size(); ++table)
+        printRuns(table, rows, output);
     output.line("");
+}
+
+/// Names what the summary could not read; returns the runs among it.
+std::set<std::string> reportDamage(const nlohmann::ordered_json &summary, Output &output)
+{
+    std::set<std::string> damaged;
+    for (const auto &run : summary["runs"]) {
+        if (run["error"].is_null())
+            continue;
+        damaged.insert(run["run"].get<std::string>());
+        output.error({"run is damaged and left out: " + run["error"].get<std::string>(), run["run"], "", "", ""});
+    }
+    for (std::size_t i = damaged.size(); i < summary["problems"].size(); ++i) // the runs' problems come first
+        output.error({summary["problems"][i], "", "", "", ""});
+    return damaged;
 }
 
 } // namespace
 
-void writeResults(const fs::path &experimentFolder, Output &output)
+bool writeResults(const fs::path &experimentFolder, Output &output)
 {
-    output.data()["summary"] = writeReport(experimentFolder);
-    printRuns(experimentFolder, output);
+    const nlohmann::ordered_json summary = writeReport(experimentFolder);
+    output.data()["summary"] = summary;
+    const std::set<std::string> damaged = reportDamage(summary, output);
+    printRuns(experimentFolder, damaged, output);
     const Figures figures = drawFigures(experimentFolder);
     output.data()["figures"] = nlohmann::ordered_json::array();
     output.line("Summary:    " + (experimentFolder / "RESULTS_SUMMARY.md").string());
@@ -141,6 +176,7 @@ void writeResults(const fs::path &experimentFolder, Output &output)
     }
     if (!figures.note.empty())
         output.note(figures.note);
+    return summary["problems"].empty();
 }
 
 } // namespace sparsescope

@@ -4,14 +4,11 @@
 #include "app/cli/progress.h"
 #include "app/cli/result_table.h"
 #include "core/base/cost_model.h"
-#include "core/base/json_reader.h"
 #include "core/base/presets.h"
-#include "core/data/data_source.h"
 #include "core/experiment/runner.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -53,11 +50,7 @@ fs::path experimentFile(const std::string &word)
 ExperimentConfig experimentOf(const TrainOptions &options)
 {
     const std::vector<Override> overrides = overridesOf(options.changes);
-    try {
-        return loadExperiment(experimentFile(options.experiment), overrides);
-    } catch (const Failure &failure) { // no such file, no JSON: bad usage, not failed work
-        throw ConfigFailure({failure.error()});
-    }
+    return asked([&] { return loadExperiment(experimentFile(options.experiment), overrides); });
 }
 
 nlohmann::ordered_json stageList(const RunConfig &run)
@@ -80,106 +73,85 @@ std::string stageText(const RunConfig &run)
     return text;
 }
 
-/// Says before the start what will be trained and about what it costs. Throws ConfigFailure when it cannot fit.
-void printPlan(const ExperimentConfig &experiment, const std::vector<RunConfig> &runs, const DeviceInfo &device,
-               Output &output)
+/// Says before the start what will be trained and about what it costs.
+void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const DeviceInfo &device, Output &output)
 {
+    const std::vector<RunConfig> &runs = plan.configs;
     const DeviceSpeed speed = typicalSpeed(device.isCuda);
     output.note(fmt::format("{}: {}", experiment.name,
                             experiment.question.empty() ? "no question given" : experiment.question));
-    output.note(fmt::format("{} run{} on {}", runs.size(), runs.size() == 1 ? "" : "s",
-                            device.description.empty() ? device.name : device.description));
+    output.note(fmt::format("{} run{} on {}", runs.size(), runs.size() == 1 ? "" : "s", device.description));
     if (!device.note.empty())
         output.note(device.note);
     double seconds = 0;
-    std::vector<Error> errors;
     output.data()["plan"] = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const RunConfig &run = runs[i];
         const int vocabulary = expectedVocabulary(run);
         const std::int64_t parameters = parameterCount(run, vocabulary).total();
-        const int bytes =
-            run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda)
-                ? 4
-                : 2;
-        const double memory = trainingMemory(run, vocabulary, bytes);
+        const bool single = run.training.precision == Precision::Fp32 || !device.isCuda;
         seconds += runSeconds(run, vocabulary, speed);
-        if (device.memoryBytes > 0 && memory > device.memoryBytes) {
-            errors.push_back(
-                {"needs more memory than the device has", "training.batch_size",
-                 fmt::format("{} (about {:.1f} GB) in {}", run.training.batchSize, memory / 1e9, run.folder()),
-                 fmt::format("at most {} in {:.1f} GB", largestBatch(run, vocabulary, bytes, device.memoryBytes),
-                             device.memoryBytes / 1e9),
-                 "", experiment.origin});
-        }
-        output.data()["plan"].push_back(
-            {{"run", run.folder()}, {"parameters", parameters}, {"stages", stageList(run)}, {"memory_bytes", memory}});
+        output.data()["plan"].push_back({{"run", run.folder()},
+                                         {"parameters", parameters},
+                                         {"stages", stageList(run)},
+                                         {"memory_bytes", trainingMemory(run, vocabulary, single ? 4 : 2)}});
         if (i < kMostPlanLines)
             output.note(fmt::format("  {}: {} parameters, k {}, {}", run.folder(), parameters,
                                     isSparse(run.model.family) ? std::to_string(run.topK()) : "-", stageText(run)));
         else if (i == kMostPlanLines)
             output.note(fmt::format("  and {} more", runs.size() - kMostPlanLines));
     }
-    if (!errors.empty())
-        throw ConfigFailure(std::move(errors));
     output.note("About " + duration(seconds) + " by estimate");
-    output.data()["device"] = device.description.empty() ? device.name : device.description;
+    output.data()["notices"] = plan.notices;
+    for (const std::string &notice : plan.notices)
+        output.note("Notice: " + notice);
+    output.data()["device"] = device.description;
     output.data()["estimated_seconds"] = seconds;
-}
-
-std::vector<RunOutcome> trainAll(const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
-                                 Progress &progress)
-{
-    try {
-        return runExperiment(experiment, options, control, progress);
-    } catch (const Failure &failure) { // refused before anything started
-        progress.finish();
-        throw ConfigFailure({failure.error()});
-    }
 }
 
 int train(const TrainOptions &options, Output &output)
 {
     const ExperimentConfig experiment = experimentOf(options);
-    const std::vector<RunConfig> runs = expand(experiment);
-    DeviceInfo device;
-    try {
-        device = describeDevice(options.device);
-    } catch (const Failure &failure) {
-        throw ConfigFailure({failure.error()});
-    }
-    printPlan(experiment, runs, device, output);
-
-    const fs::path folder = fs::path(options.out) / experiment.name;
-    output.data()["folder"] = folder.string();
-    RunControl control;
-    const Interrupt interrupt(control);
-    Progress progress(runs, output);
     RunnerOptions runner;
     runner.out = options.out;
     runner.device = options.device;
     runner.resume = options.resume;
     runner.threads = options.threads;
-    const std::vector<RunOutcome> outcomes = trainAll(experiment, runner, control, progress);
+    const StartPlan plan = planStart(experiment, runner);
+    printPlan(experiment, plan, describeDevice(options.device), output);
+    if (options.resume) {
+        for (const RunStart &start : plan.runs)
+            output.note(textOf(start));
+    }
+
+    const fs::path folder = fs::path(options.out) / experiment.name;
+    output.data()["folder"] = folder.string();
+    RunControl control;
+    const Interrupt interrupt(control);
+    Progress progress(plan.configs, output);
+    const std::vector<RunOutcome> outcomes = runPlan(experiment, plan, runner, control, progress);
     progress.finish();
 
-    bool failed = false;
+    bool whole = true;
     output.data()["runs"] = nlohmann::ordered_json::array();
     for (const RunOutcome &outcome : outcomes) {
-        failed = failed || outcome.state == RunState::Failed;
         output.data()["runs"].push_back({{"run", outcome.run},
                                          {"state", toString(outcome.state)},
                                          {"step", outcome.step},
                                          {"reason", outcome.reason}});
         if (outcome.state == RunState::Failed)
             output.error({"run failed: " + outcome.reason, outcome.run, "", "", ""});
+        else if (!outcome.reason.empty())
+            output.error({"run is done, but: " + outcome.reason, outcome.run, "", "", ""});
+        whole = whole && outcome.state != RunState::Failed && outcome.reason.empty();
     }
     if (interrupt.happened()) {
-        output.note("Stopped. Everything is saved; go on with --resume.");
-        return kInterrupted;
+        output.note(
+            whole ? "Stopped. Everything is saved; go on with --resume."
+                  : "Stopped. What is named above could not be saved; --resume goes on from the last checkpoints.");
+        return whole ? kInterrupted : kFailed;
     }
-    writeResults(folder, output);
-    return failed ? kFailed : kDone;
+    return writeResults(folder, output) && whole ? kDone : kFailed;
 }
 
 } // namespace

@@ -1,7 +1,7 @@
 #include "core/base/atomic_file.h"
 
-#include "core/base/error.h"
 #include "core/base/safetensors.h"
+#include "core/base/storage_failure.h"
 
 #include <fmt/format.h>
 
@@ -61,7 +61,7 @@ void syncPath(const std::filesystem::path &path, int flags)
 
 void throwFileFailure(const std::string &what, const std::filesystem::path &file, int code)
 {
-    throw Failure({what, file.string(), std::strerror(code), {}, remedyFor(code)});
+    throw StorageFailure({what, file.string(), std::strerror(code), {}, remedyFor(code)});
 }
 
 void syncFile(const std::filesystem::path &file) { syncPath(file, O_RDONLY); }

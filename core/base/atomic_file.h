@@ -6,7 +6,7 @@
 
 namespace sparsescope {
 
-/// Throws Failure for a failed system call on a file; `code` is its errno. The remedy follows from the code.
+/// Throws StorageFailure for a failed system call on a file; `code` is its errno. The remedy follows from the code.
 [[noreturn]] void throwFileFailure(const std::string &what, const std::filesystem::path &file, int code);
 
 /// Makes what was written to the file, or the entries of the folder, survive a power loss. Throws Failure.

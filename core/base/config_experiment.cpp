@@ -264,6 +264,8 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
     forEachRun(document, sweep, [&](ReadConfig run) {
         run.bad.insert(bad.begin(), bad.end());
         checkRun(run, errors);
+        if (run.given.count("data.path") && run.config.data.path.empty() && run.config.data.source != "text")
+            addOnce(errors, {"", "data.path", "\"\"", "the path of a text file", "Leave it out to train without a file."});
         if (++folders[run.config.folder()] == 2)
             addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(),
                              "values that differ in letters, digits, '.', '_' or '-'", ""});

@@ -107,7 +107,7 @@ private:
         std::string remedy;
         if (info.kind == FieldInfo::Kind::Choice && node.is_string())
             remedy = didYouMean(node.get<std::string>(), info.choices);
-        addOnce(m_errors, {"", m_prefix + info.path, brief(node), allowedText(info), remedy});
+        addOnce(m_errors, {"", m_prefix + info.path, brief(node), allowedText(info, node), remedy});
     }
 
     void refuseStage(const std::string &path)

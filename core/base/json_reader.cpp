@@ -62,6 +62,44 @@ void checkDepth(const std::string &text, const std::string &origin)
     }
 }
 
+struct Repeated {
+    std::string key;
+    std::size_t at; ///< byte where it stands the second time
+};
+
+/// A key that one object of a valid document has twice: the library keeps the last and says nothing.
+std::optional<Repeated> repeatedKey(const std::string &text)
+{
+    struct Level {
+        bool isObject;
+        std::set<std::string> keys;
+    };
+    std::vector<Level> levels;
+    bool keyNext = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (c == '{' || c == '[') {
+            keyNext = c == '{';
+            levels.push_back({keyNext, {}});
+        } else if (c == '}' || c == ']') {
+            levels.pop_back();
+        } else if (c == ',') {
+            keyNext = levels.back().isObject;
+        } else if (c == '"') {
+            const std::size_t begin = i++;
+            while (text[i] != '"')
+                i += text[i] == '\\' ? 2 : 1;
+            if (keyNext) {
+                const auto key = ordered_json::parse(text.substr(begin, i + 1 - begin)).get<std::string>();
+                if (!levels.back().keys.insert(key).second)
+                    return Repeated{key, begin};
+            }
+            keyNext = false;
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<double> numberOf(const ordered_json &value)
 {
     if (!value.is_number())
@@ -150,23 +188,9 @@ std::string readTextFile(const std::filesystem::path &file, std::uintmax_t limit
 ordered_json parseJson(const std::string &text, const std::string &origin)
 {
     checkDepth(text, origin);
-    std::vector<std::set<std::string>> keys;
-    std::string twice;
-    const auto watch = [&](int, ordered_json::parse_event_t event, ordered_json &parsed) {
-        if (event == ordered_json::parse_event_t::object_start) {
-            keys.emplace_back();
-        } else if (event == ordered_json::parse_event_t::object_end) {
-            keys.pop_back();
-        } else if (event == ordered_json::parse_event_t::key) {
-            const std::string key = parsed.get<std::string>();
-            if (!keys.back().insert(key).second && twice.empty())
-                twice = key;
-        }
-        return true;
-    };
     ordered_json document;
     try {
-        document = ordered_json::parse(text, watch);
+        document = ordered_json::parse(text);
     } catch (const nlohmann::json::parse_error &error) {
         const std::size_t byte = error.byte == 0 ? 0 : error.byte - 1;
         throw Failure(
@@ -174,8 +198,9 @@ ordered_json parseJson(const std::string &text, const std::string &origin)
     } catch (const nlohmann::json::exception &error) {
         throw Failure({"not valid JSON (" + reason(error.what()) + ")", origin, "", "", ""});
     }
-    if (!twice.empty())
-        throw Failure({"key given twice", origin, "\"" + twice.substr(0, kLongestFound) + "\"", "each key once", ""});
+    if (const std::optional<Repeated> twice = repeatedKey(text))
+        throw Failure({"key given twice", origin + ", " + position(text, twice->at), brief(twice->key), "each key once",
+                       "Take out one of the two."});
     return document;
 }
 
@@ -233,6 +258,22 @@ std::string allowedText(const FieldInfo &field)
         break;
     }
     return field.nullable ? text + ", or null" : text;
+}
+
+std::string allowedText(const FieldInfo &field, const ordered_json &found)
+{
+    const std::string text = allowedText(field);
+    const std::optional<double> number = numberOf(found);
+    const bool isWhole = number && std::floor(*number) == *number;
+    switch (field.kind) {
+    case FieldInfo::Kind::Integer:
+    case FieldInfo::Kind::Expression:
+        return field.low && !isWhole ? "a whole number, " + text : text;
+    case FieldInfo::Kind::Number:
+        return field.low && !number ? "a number, " + text : text;
+    default:
+        return text;
+    }
 }
 
 bool readValue(const FieldInfo &field, const ordered_json &value, std::int64_t &out)

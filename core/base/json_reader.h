@@ -19,7 +19,7 @@ constexpr int kDeepestJson = 64;
 /// The whole file as text. Throws Failure: missing, a folder, not readable, larger than `limit` bytes, not UTF-8.
 std::string readTextFile(const std::filesystem::path &file, std::uintmax_t limit = kLargestJsonFile);
 
-/// Throws Failure naming origin, line and column: syntax, a key given twice, nesting deeper than kDeepestJson.
+/// Throws Failure naming origin, line and column: syntax, nesting deeper than kDeepestJson, a key given twice.
 nlohmann::ordered_json parseJson(const std::string &text, const std::string &origin);
 
 nlohmann::ordered_json readJsonFile(const std::filesystem::path &file);
@@ -31,6 +31,8 @@ std::string brief(const nlohmann::ordered_json &value);
 
 /// What a field takes, in words: "1 to 128", "mha or mla", "text".
 std::string allowedText(const FieldInfo &field);
+/// The same beside a value that was refused: says "a whole number" or "a number" where it was none.
+std::string allowedText(const FieldInfo &field, const nlohmann::ordered_json &found);
 
 // Reads a value that the field allows; nothing and `out` unchanged otherwise.
 bool readValue(const FieldInfo &field, const nlohmann::ordered_json &value, std::int64_t &out);

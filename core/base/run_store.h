@@ -16,8 +16,9 @@
 /// One writer (holds the lock, batches about once a second, rollback journal), any number of readers in any process.
 namespace sparsescope {
 
-/// The only writer of a run. All methods may throw Failure (disk full, folder gone); nothing already written is damaged
-/// and the rows that could not be written stay buffered, so that the caller can try again after making room.
+/// The only writer of a run. All methods may throw StorageFailure (disk full, folder gone); nothing already written is
+/// damaged and the rows that could not be written stay buffered, so that the caller can try again after making room.
+/// Other Failures are final: another process has taken the run over, its database was replaced.
 class RunWriter {
 public:
     /// Makes the folder and its run.json; throws Failure when a run is already there.

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <map>
 #include <set>
 
 #include <sys/stat.h>
@@ -59,14 +60,27 @@ ino_t inodeOf(const fs::path &file)
     return ::stat(file.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
+/// The library's own exceptions name no remedy and would not pass for a full disk or a gone folder.
+template <class Action>
+void onDisk(Action action)
+{
+    try {
+        action();
+    } catch (const fs::filesystem_error &error) {
+        throwFileFailure("cannot read the folder", error.path1(), error.code().value());
+    }
+}
+
 void syncTree(const fs::path &folder)
 {
-    for (const auto &entry : fs::recursive_directory_iterator(folder)) {
-        if (entry.is_directory())
-            syncFolder(entry.path());
-        else if (entry.is_regular_file())
-            syncFile(entry.path());
-    }
+    onDisk([&] {
+        for (const auto &entry : fs::recursive_directory_iterator(folder)) {
+            if (entry.is_directory())
+                syncFolder(entry.path());
+            else if (entry.is_regular_file())
+                syncFile(entry.path());
+        }
+    });
     syncFolder(folder);
 }
 
@@ -183,7 +197,7 @@ struct RunWriter::Impl {
     std::vector<PendingScalar> scalars;
     std::vector<PendingEvent> events;
     std::vector<PendingSnapshot> snapshots;
-    std::vector<std::pair<std::string, std::string>> values;
+    std::map<std::string, std::string> values; ///< the newest of each key: trying again adds none
     std::chrono::steady_clock::time_point lastFlush = std::chrono::steady_clock::now();
 };
 
@@ -266,6 +280,7 @@ void RunWriter::snapshot(const Snapshot &snapshot)
 {
     const std::string name = "snapshots/" + stepName(snapshot.step) + ".safetensors";
     m_impl->confirm();
+    makeFolder(m_impl->folder / "snapshots"); // it may have been cleared away while the run went on
     writeSnapshot(snapshot, m_impl->folder / name);
     m_impl->snapshots.push_back(
         {snapshot.step, name, static_cast<std::int64_t>(snapshot.layers.size()), snapshot.length()});
@@ -273,14 +288,14 @@ void RunWriter::snapshot(const Snapshot &snapshot)
 
 void RunWriter::state(RunState state, const std::string &reason)
 {
-    m_impl->values.emplace_back("state", toString(state));
-    m_impl->values.emplace_back("reason", reason);
+    m_impl->values["state"] = toString(state);
+    m_impl->values["reason"] = reason;
     m_impl->flush();
 }
 
 void RunWriter::value(const std::string &key, const std::string &value)
 {
-    m_impl->values.emplace_back(key, value);
+    m_impl->values[key] = value;
     m_impl->flush();
 }
 
@@ -306,11 +321,13 @@ void RunWriter::truncateAfter(std::int64_t step)
     // By name, not by row: a file whose row was never written goes too.
     for (const char *place : {"snapshots", "checkpoints"}) {
         std::vector<fs::path> stale;
-        for (const auto &entry : fs::directory_iterator(m_impl->folder / place)) {
-            const std::string name = entry.path().stem().string();
-            if (isStepName(name) && std::stoll(name) > step)
-                stale.push_back(entry.path());
-        }
+        onDisk([&] {
+            for (const auto &entry : fs::directory_iterator(m_impl->folder / place)) {
+                const std::string name = entry.path().stem().string();
+                if (isStepName(name) && std::stoll(name) > step)
+                    stale.push_back(entry.path());
+            }
+        });
         for (const fs::path &path : stale)
             removeQuietly(path);
     }
@@ -358,10 +375,12 @@ void RunWriter::checkpoint(std::int64_t step, int keep, const std::function<void
     }
     // Rows first, folders after: a folder that is half removed has no row any more.
     std::vector<fs::path> superfluous;
-    for (const auto &entry : fs::directory_iterator(place)) {
-        if (const std::string name = entry.path().filename().string(); isStepName(name) && !kept.count(name))
-            superfluous.push_back(entry.path());
-    }
+    onDisk([&] {
+        for (const auto &entry : fs::directory_iterator(place)) {
+            if (const std::string name = entry.path().filename().string(); isStepName(name) && !kept.count(name))
+                superfluous.push_back(entry.path());
+        }
+    });
     for (const fs::path &path : superfluous)
         removeQuietly(path);
 }

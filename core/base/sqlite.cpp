@@ -1,6 +1,6 @@
 #include "core/base/sqlite.h"
 
-#include "core/base/error.h"
+#include "core/base/storage_failure.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>
@@ -70,12 +70,7 @@ void Database::fail(int code) const
         what = "disk is full";
         remedy = "Make room and try again.";
         break;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR: // a table or a column is missing
-    case SQLITE_SCHEMA:
-        what = "run's database is damaged";
-        remedy = "Restore the file from a copy, or train the run again.";
+    case SQLITE_IOERR:
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -90,10 +85,17 @@ void Database::fail(int code) const
         what = "run's database cannot be written";
         remedy = "Change the permissions of the folder.";
         break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR: // a table or a column is missing
+    case SQLITE_SCHEMA:
+        what = "run's database is damaged";
+        remedy = "Restore the file from a copy, or train the run again.";
+        throw Failure({what, m_file.string(), found, {}, remedy});
     default:
-        break;
+        throw Failure({what, m_file.string(), found, {}, remedy});
     }
-    throw Failure({what, m_file.string(), found, {}, remedy});
+    throw StorageFailure({what, m_file.string(), found, {}, remedy});
 }
 
 void Database::execute(const char *sql)

@@ -8,7 +8,8 @@
 struct sqlite3;
 struct sqlite3_stmt;
 
-/// A thin door to SQLite: its calls throw Failure naming the file, and nothing leaks.
+/// A thin door to SQLite: its calls throw Failure naming the file, StorageFailure where trying again may
+/// help; nothing leaks.
 namespace sparsescope {
 
 class Database {

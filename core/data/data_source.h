@@ -52,6 +52,8 @@ public:
     virtual std::optional<double> floor() const { return std::nullopt; }
     /// Does accuracy mean "the answer is right" (a task) rather than "next byte guessed"?
     virtual bool isTask() const { return false; }
+    /// What about the data is allowed and may not be meant ("corpus.bin is no text"); empty: nothing.
+    virtual std::string notice() const { return {}; }
     /// Share of labelled tokens that blind guessing gets right, where known (needle digits: 0.1).
     virtual std::optional<double> chanceAccuracy() const { return std::nullopt; }
 };
@@ -59,6 +61,9 @@ public:
 /// Makes the source a run asks for. Throws Failure (file missing, empty, shorter than one window, not UTF-8 where text
 /// is asked for; unknown generator option with the nearest known one; impossible generator sizes) before anything is allocated.
 std::unique_ptr<DataSource> makeDataSource(const RunConfig &config);
+
+/// What of a run is allowed and may not be meant, in words: from the data, and from a top_k that leaves nothing out.
+std::vector<std::string> noticesOf(const RunConfig &config, const DataSource &source);
 
 /// Hash of the first `batches` training batches: equal for two runs that see the same tokens in the same order.
 std::uint64_t dataOrderHash(const DataSource &source, int batches = 100);

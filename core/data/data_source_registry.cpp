@@ -28,6 +28,22 @@ std::unique_ptr<DataSource> makeDataSource(const RunConfig &config)
                    nearest.empty() ? "" : fmt::format("The nearest known source is \"{}\".", nearest)});
 }
 
+std::vector<std::string> noticesOf(const RunConfig &config, const DataSource &source)
+{
+    std::vector<std::string> notices;
+    if (const std::string notice = source.notice(); !notice.empty()) {
+        notices.push_back(notice);
+    }
+    const std::int64_t topK = config.topK(), length = config.training.sequenceLength;
+    if (isSparse(config.model.family) && topK >= length) {
+        notices.push_back(
+            fmt::format("model.selection.top_k: {} keys at training.sequence_length {} leave nothing out: the "
+                        "sparse attention is the dense one.",
+                        topK, length));
+    }
+    return notices;
+}
+
 std::uint64_t dataOrderHash(const DataSource &source, int batches)
 {
     std::uint64_t hash = 0;

@@ -49,6 +49,7 @@ public:
         return id >= kFirstKey && id < vocabulary() ? fmt::format("K{}", id - kFirstKey) : byteWord(id);
     }
     std::optional<double> floor() const override { return 0.0; }
+    std::string notice() const override { return m_corpus ? m_corpus->notice() : std::string(); }
     bool isTask() const override { return true; }
     std::optional<double> chanceAccuracy() const override { return 0.1; }
 

@@ -16,7 +16,9 @@ public:
     explicit StoriesSource(const RunConfig &config)
         : GeneratedSource("stories", config)
         , m_facts(GeneratorOptions(config.data.options, storiesKind().options, "stories").integer("facts", 1, 10))
-    {}
+    {
+        makeTokenizer(config.data); // refuses one that cannot be read: the stories would be bytes all the same
+    }
 
     int vocabulary() const override { return 257; }
     std::string word(std::int32_t id) const override { return byteWord(id); }

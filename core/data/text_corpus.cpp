@@ -1,5 +1,7 @@
 #include "core/data/text_corpus.h"
 
+#include "core/base/json_reader.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -168,6 +170,9 @@ TextCorpus::TextCorpus(const DataConfig &data, int length, std::shared_ptr<const
         throw Failure({"out of range", "data.validation", fmt::format("{}", data.validation), "0.01 to 0.5", ""});
     }
     const std::string text = readText(data.path);
+    if (!isUtf8(text)) {
+        m_notice = fmt::format("data.path: {} is not UTF-8 text; its bytes are taken as they are.", data.path);
+    }
     const std::vector<std::string_view> documents = splitDocuments(text, data.separator);
     if (documents.size() < 2) {
         throw Failure(

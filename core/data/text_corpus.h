@@ -26,6 +26,8 @@ public:
     const std::vector<std::size_t> &validationDocuments() const { return m_validationDocuments; }
     const Tokenizer &tokenizer() const { return *m_tokenizer; }
     double bytesPerToken() const { return m_bytesPerToken; }
+    /// Says so where the file is no UTF-8 text, which the bytes tokenizer takes all the same; else empty.
+    const std::string &notice() const { return m_notice; }
 
     static constexpr std::uint64_t kLargestFile = std::uint64_t{4} << 30;
 
@@ -35,6 +37,7 @@ private:
     std::vector<std::uint16_t> m_validation;
     std::vector<std::size_t> m_validationDocuments;
     double m_bytesPerToken = 1.0;
+    std::string m_notice;
 };
 
 /// What lies between separators, empty pieces left out. "\n\n": one or more blank lines (a line end may be "\r\n").

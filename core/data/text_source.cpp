@@ -30,6 +30,7 @@ public:
     int vocabulary() const override { return m_corpus.tokenizer().vocabulary(); }
     std::string word(std::int32_t id) const override { return m_corpus.tokenizer().word(id); }
     double bytesPerToken() const override { return m_corpus.bytesPerToken(); }
+    std::string notice() const override { return m_corpus.notice(); }
 
     Batch training(std::int64_t index) const override
     {

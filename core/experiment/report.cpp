@@ -240,19 +240,10 @@ struct Report {
 
 Report read(const fs::path &folder)
 {
-    std::error_code code;
-    if (!fs::is_directory(folder, code))
-        throw Failure({"no such folder", folder.string(), {}, {}, "Give the folder of an experiment."});
-    if (fs::exists(folder / "run.json", code))
-        throw Failure({"is a single run",
-                       folder.string(),
-                       {},
-                       "the folder of an experiment",
-                       "Give the folder that holds experiment.json and the seq_ folders."});
     Report report;
     Json rows = Json::array();
     Json problems = Json::array();
-    for (const fs::path &path : findRuns(folder)) {
+    for (const fs::path &path : experimentRuns(folder)) {
         const std::string name = path.lexically_relative(folder).generic_string();
         try {
             Run run = readRun(path, name);
@@ -264,9 +255,6 @@ Report read(const fs::path &folder)
             problems.push_back(fmt::format("{}: {}", name, failure.what()));
         }
     }
-    if (rows.empty())
-        throw Failure(
-            {"no runs in the folder", folder.string(), {}, {}, "Train the experiment first, or give another folder."});
     report.summary = {
         {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
     describe(folder, report.runs, report.summary);
@@ -330,6 +318,24 @@ void writeFamilies(const fs::path &folder, const Report &report)
 }
 
 } // namespace
+
+std::vector<fs::path> experimentRuns(const fs::path &folder)
+{
+    std::error_code code;
+    if (!fs::is_directory(folder, code))
+        throw Failure({"no such folder", folder.string(), {}, {}, "Give the folder of an experiment."});
+    if (fs::exists(folder / "run.json", code))
+        throw Failure({"is a single run",
+                       folder.string(),
+                       {},
+                       "the folder of an experiment",
+                       "Give the folder that holds experiment.json and the seq_ folders."});
+    const std::vector<fs::path> runs = findRuns(folder);
+    if (runs.empty())
+        throw Failure(
+            {"no runs in the folder", folder.string(), {}, {}, "Train the experiment first, or give another folder."});
+    return runs;
+}
 
 Json summarise(const fs::path &experimentFolder) { return read(experimentFolder).summary; }
 

@@ -1,9 +1,7 @@
 #include "core/experiment/runner.h"
 
+#include "core/base/atomic_file.h"
 #include "core/base/safetensors.h"
-#include "core/data/data_source.h"
-
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
@@ -15,30 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-
-bool isEmptyOrMissing(const fs::path &folder)
-{
-    std::error_code ignored;
-    return !fs::exists(folder, ignored) || fs::is_empty(folder, ignored);
-}
-
-/// Everything that can be known to be wrong before a file is written.
-void checkBeforeStart(const std::vector<RunConfig> &runs, const fs::path &folder, const RunnerOptions &options)
-{
-    describeDevice(options.device);
-    if (!options.resume && !isEmptyOrMissing(folder)) {
-        throw Failure({"the experiment's folder is not empty", folder.string(), "", "a new or empty folder",
-                       "Use --resume to go on with it, or another --out."});
-    }
-    for (const RunConfig &run : runs) {
-        makeDataSource(run);
-        const fs::path runFolder = folder / run.folder();
-        if (fs::exists(runFolder / "run.json") && toJson(RunReader(runFolder).config()) != toJson(run)) {
-            throw Failure({"the run was started with another configuration", runFolder.string(), "", "",
-                           "Resume with the same experiment and the same --set, or choose another --out."});
-        }
-    }
-}
 
 /// The runs that advance together, and what becomes of each.
 class Group {
@@ -78,7 +52,11 @@ public:
             if (m_control.takeCheckpoint()) {
                 forEach([](TrainRun &run) { run.checkpointNow(); });
             }
-            guarded(*next, [](TrainRun &run) { run.advance(); });
+            guarded(*next, [](TrainRun &run) {
+                if (!run.finished()) { // it may have been killed between its last checkpoint and its end
+                    run.advance();
+                }
+            });
             if (m_runs[*next] && m_runs[*next]->finished()) {
                 guarded(*next, [](TrainRun &run) { run.finish(); });
                 end(*next, RunState::Finished);
@@ -181,34 +159,27 @@ private:
 
 } // namespace
 
-std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options,
-                                      RunControl &control, TrainingObserver &observer)
+std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartPlan &plan, const RunnerOptions &options,
+                                RunControl &control, TrainingObserver &observer)
 {
-    const std::vector<RunConfig> runs = expand(experiment);
+    const std::vector<RunConfig> &runs = plan.configs;
     const fs::path folder = options.out / experiment.name;
-    checkBeforeStart(runs, folder, options);
-
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error) {
-        throw Failure(
-            {"the output folder cannot be made", folder.string(), error.message(), "", "Choose a writable --out."});
-    }
+    makeFolder(folder);
     writeFileAtomically(folder / "experiment.json", experiment.document.dump(2) + "\n");
 
     std::vector<RunOutcome> outcomes;
-    std::vector<bool> wasFinished;
-    for (const RunConfig &run : runs) {
-        const fs::path runFolder = folder / run.folder();
-        wasFinished.push_back(false);
-        outcomes.push_back({run.folder(), RunState::Queued, "", 0});
-        if (!fs::exists(runFolder / "run.json")) {
-            RunWriter::create(runFolder, run)->state(RunState::Queued);
-        } else if (RunReader(runFolder).state() == RunState::Finished) {
-            outcomes.back() = {run.folder(), RunState::Finished, "", run.training.steps};
-            wasFinished.back() = true;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const RunStart &start = plan.runs[i];
+        outcomes.push_back({start.run, RunState::Queued, start.problem, 0});
+        if (start.kind == RunStart::Kind::New) {
+            RunWriter::create(folder / start.run, runs[i])->state(RunState::Queued);
+        } else if (start.kind == RunStart::Kind::Done) {
+            outcomes.back().state = RunState::Finished;
+            outcomes.back().step = start.steps;
+        } else if (start.kind == RunStart::Kind::Damaged) {
+            outcomes.back().state = RunState::Failed;
         }
-        observer.onState({run.folder(), outcomes.back().state, "", outcomes.back().step, run.training.steps});
+        observer.onState({start.run, outcomes[i].state, start.problem, outcomes[i].step, start.steps});
     }
 
     for (std::size_t begin = 0; begin < runs.size() && !control.stopping();) {
@@ -220,21 +191,31 @@ std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const 
         std::vector<RunOutcome *> members;
         std::vector<std::size_t> indices;
         for (std::size_t i = begin; i < end; ++i) {
-            if (!wasFinished[i]) {
+            if (outcomes[i].state == RunState::Queued) {
                 members.push_back(&outcomes[i]);
                 indices.push_back(i);
             }
         }
+        TrainRunOptions training;
+        training.device = options.device;
+        training.resume = true;
+        training.threads = options.threads;
+        training.keepTrying = [&control] { return !control.stopping() && !control.skipping(); };
         Group group(members, control);
         for (std::size_t i = 0; i < indices.size(); ++i) {
             const RunConfig &run = runs[indices[i]];
-            group.start(i, run, folder / run.folder(), {options.device, /*resume=*/true, true, options.threads},
-                        observer);
+            group.start(i, run, folder / run.folder(), training, observer);
         }
         group.run();
         begin = end;
     }
     return outcomes;
+}
+
+std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options,
+                                      RunControl &control, TrainingObserver &observer)
+{
+    return runPlan(experiment, planStart(experiment, options), options, control, observer);
 }
 
 } // namespace sparsescope

@@ -22,6 +22,7 @@ public:
     void stop() { m_stop = true; } ///< every run of the current group stops with a checkpoint; nothing further starts
     bool stopping() const { return m_stop; }
     void skip() { m_skip = true; } ///< the current group stops; the next starts
+    bool skipping() const { return m_skip; }
     bool takeSkip() { return m_skip.exchange(false); }
     void snapshotNow() { m_snapshot = true; }
     bool takeSnapshot() { return m_snapshot.exchange(false); }
@@ -39,8 +40,39 @@ struct RunnerOptions {
     int threads = 0;
 };
 
-/// Trains everything; a run that fails is recorded and the others go on. Returns one outcome a run, in order.
-/// Throws Failure before anything starts: the folder exists and resume was not asked for, it cannot be written, ...
+/// Where a run stands before the start.
+struct RunStart {
+    enum class Kind {
+        New,     ///< nothing of it is there
+        Afresh,  ///< made, but without a checkpoint: begins at step 0
+        GoesOn,  ///< from its last checkpoint
+        Done,    ///< finished: left as it is
+        Damaged, ///< cannot be read: left as it is, the others go on
+    };
+    std::string run; ///< RunConfig::folder()
+    Kind kind = Kind::New;
+    std::int64_t step = 0, steps = 0; ///< main-model steps done, of
+    std::string problem;              ///< Damaged: the reason. Done: what is wrong with its checkpoint; empty: nothing
+};
+/// "seq_64/sparse/seed_0 goes on at step 400 of 800".
+std::string textOf(const RunStart &start);
+
+/// What will be trained, after everything was checked that can be known before a file is written.
+struct StartPlan {
+    std::vector<RunConfig> configs;   ///< in queue order
+    std::vector<RunStart> runs;       ///< one a configuration
+    std::vector<std::string> notices; ///< what is allowed and may not be meant
+};
+/// Writes nothing. Throws ConfigFailure with all that stands in the way: a device that is not there or too small, a folder that
+/// is used or cannot be written, data that cannot be read, a run of another configuration.
+StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &options);
+
+/// Trains everything; a run that fails is recorded and the others go on. While the disk is full or the folder gone, training
+/// waits (state paused) until it can write again or is told to stop. Returns one outcome a run, in order; a finished run whose
+/// checkpoint is damaged has a reason. Throws Failure where the experiment's folder cannot be made.
+std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartPlan &plan, const RunnerOptions &options,
+                                RunControl &control, TrainingObserver &observer);
+/// The same after planStart().
 std::vector<RunOutcome> runExperiment(const ExperimentConfig &experiment, const RunnerOptions &options,
                                       RunControl &control, TrainingObserver &observer);
 

@@ -1,6 +1,7 @@
 #include "core/model/forward_door.h"
 
 #include "core/base/error.h"
+#include "core/base/exit_code.h"
 #include "core/base/safetensors.h"
 #include "core/model/hf_weights.h"
 #include "core/model/weight_files.h"
@@ -78,7 +79,7 @@ ForwardSummary forwardToFile(const ForwardRequest &request)
     const at::ScalarType type = requestedType(request.dtype);
     const std::shared_ptr<Transformer> model = loadCheckpoint(request.checkpoint, type);
     const ModelOptions &options = model->options();
-    const at::Tensor ids = readIds(request.ids, options.vocabulary);
+    const at::Tensor ids = asked([&] { return readIds(request.ids, options.vocabulary); });
 
     const c10::NoGradGuard noGrad;
     std::vector<at::Tensor> hidden;

@@ -1,12 +1,12 @@
 #include "core/train/checkpoint.h"
 
+#include "core/base/json_reader.h"
 #include "core/base/safetensors.h"
 #include "core/model/hf_weights.h"
+#include "core/model/weight_files.h"
 
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/from_blob.h>
-
-#include <fstream>
 
 namespace sparsescope {
 namespace {
@@ -14,7 +14,28 @@ namespace {
 constexpr auto kTensors = "trainer.safetensors";
 constexpr auto kPosition = "trainer.json";
 
+StageMachine::Position readPosition(const std::filesystem::path &folder)
+{
+    const std::filesystem::path path = folder / kPosition;
+    const nlohmann::ordered_json document = readJsonFile(path);
+    try {
+        return {document.at("stage").get<int>(), document.at("step_in_stage").get<std::int64_t>(),
+                document.at("main_steps").get<std::int64_t>(), document.at("uncounted_steps").get<std::int64_t>()};
+    } catch (const nlohmann::json::exception &error) {
+        throw Failure({"training position cannot be read", path.string(), error.what(), "",
+                       "Remove this checkpoint folder to go on from the one before it."});
+    }
+}
+
 } // namespace
+
+void checkCheckpoint(const std::filesystem::path &folder)
+{
+    readJsonFile(folder / "config.json");
+    const WeightFiles weights(folder);
+    const SafetensorsFile state(folder / kTensors);
+    readPosition(folder);
+}
 
 void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &config, const Transformer &model,
                      const Optimizer &optimizer, const StageMachine::Position &position)
@@ -53,16 +74,7 @@ StageMachine::Position readCheckpoint(const std::filesystem::path &folder, Trans
     }
     optimizer.restore(state);
 
-    const std::filesystem::path path = folder / kPosition;
-    try {
-        std::ifstream stream(path);
-        const nlohmann::json document = nlohmann::json::parse(stream);
-        return {document.at("stage").get<int>(), document.at("step_in_stage").get<std::int64_t>(),
-                document.at("main_steps").get<std::int64_t>(), document.at("uncounted_steps").get<std::int64_t>()};
-    } catch (const nlohmann::json::exception &error) {
-        throw Failure({"training position cannot be read", path.string(), error.what(), "",
-                       "Remove this checkpoint folder to go on from the one before it."});
-    }
+    return readPosition(folder);
 }
 
 } // namespace sparsescope

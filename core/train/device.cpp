@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <fstream>
+#include <optional>
 #include <string>
 
 namespace sparsescope {
@@ -28,6 +29,20 @@ bool cudaUsable(std::string &why)
         why = describe(error);
         return false;
     }
+}
+
+/// Of "cuda" (0) and "cuda:3"; nothing where the word is none of that form.
+std::optional<int> cudaIndex(const std::string &word)
+{
+    const std::string start = "cuda", digits = word.size() > start.size() + 1 ? word.substr(start.size() + 1) : "";
+    if (word == start) {
+        return 0;
+    }
+    if (word.rfind(start + ":", 0) != 0 || digits.empty() || digits.size() > 3 ||
+        digits.find_first_not_of("0123456789") != std::string::npos) {
+        return std::nullopt;
+    }
+    return std::stoi(digits);
 }
 
 std::string firstLine(const std::string &text) { return text.substr(0, text.find('\n')); }
@@ -54,24 +69,22 @@ at::Device resolveDevice(const std::string &device)
     if (device == "cpu") {
         return at::Device(at::kCPU);
     }
-    if (device.rfind("cuda", 0) != 0) {
-        throw Failure({"unknown device", "--device", device, "auto, cpu, cuda or cuda:<number>", ""});
-    }
-    at::Device wanted(at::kCPU);
-    try {
-        wanted = at::Device(device);
-    } catch (const std::exception &) {
-        throw Failure({"unknown device", "--device", device, "auto, cpu, cuda or cuda:<number>", ""});
+    const std::string quoted = "\"" + device.substr(0, 40) + "\"";
+    const std::optional<int> index = cudaIndex(device);
+    if (!index) {
+        throw Failure({"unknown device", "--device", quoted, "auto, cpu, cuda or cuda:N with N from 0", ""});
     }
     if (!cudaUsable(why)) {
-        throw Failure({"no CUDA device can be used", "--device", why, "", "Use --device cpu, or mend the driver."});
+        throw Failure({"no CUDA device can be used here (" + why + ")", "--device", quoted, "auto or cpu",
+                       "Mend the driver if this machine has a card."});
     }
-    const int index = wanted.has_index() ? wanted.index() : 0;
     const int count = static_cast<int>(at::getNumGPUs());
-    if (index >= count) {
-        throw Failure({"no such CUDA device", "--device", device, fmt::format("cuda:0 to cuda:{}", count - 1), ""});
+    if (*index >= count) {
+        throw Failure(
+            {fmt::format("no such CUDA device, {} {} there", count, count == 1 ? "is" : "are"), "--device", quoted,
+             count == 1 ? "auto, cpu or cuda:0" : fmt::format("auto, cpu, cuda:0 to cuda:{}", count - 1), ""});
     }
-    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(index));
+    return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*index));
 }
 
 double hostMemory() { return statusField("VmRSS"); }

@@ -6,7 +6,7 @@
 
 namespace sparsescope {
 
-/// "auto", "cpu", "cuda", "cuda:1" as a device; throws Failure naming what was found when it cannot be had.
+/// "auto", "cpu", "cuda", "cuda:1" as a device; throws Failure naming the word, what this machine has and what is allowed.
 at::Device resolveDevice(const std::string &device);
 /// Bytes in use by this process on the device (allocator peak on CUDA, resident set on the CPU).
 double deviceMemory(const at::Device &device);

@@ -7,6 +7,7 @@
 #include "core/train/evaluation.h"
 #include "core/train/stage_machine.h"
 #include "core/train/step_log.h"
+#include "core/train/storage_wait.h"
 #include "core/train/stream_scope.h"
 #include "core/train/trainer.h"
 
@@ -32,12 +33,13 @@ struct TrainRun::Impl {
     TrainingObserver &observer;
     std::string name;
     std::unique_ptr<DataSource> data;
+    StorageWait storage; ///< every write goes through it
     std::unique_ptr<RunWriter> writer;
     std::unique_ptr<Trainer> trainer;
     StageMachine stages;
     StepLog steps;
     Probe probe;
-    RunState state = RunState::Queued;
+    RunState state = RunState::Queued, stateBeforeWait = RunState::Queued;
     std::optional<Snapshot> lastSnapshot;
     std::string stepPath; ///< how steps run, as last logged
     double lastCheckpoint = wallClock();
@@ -51,14 +53,17 @@ struct TrainRun::Impl {
         , observer(runObserver)
         , name(config.folder())
         , data(makeDataSource(config))
+        , storage({options.keepTrying, [this](const std::string &reason) { beginWait(reason); }, [this] { endWait(); }})
         , stages(stagesOf(config))
         , steps(name, device, config.training.sequenceLength * config.training.batchSize)
     {
         if (options.threads > 0) {
             at::set_num_threads(options.threads);
         }
-        writer =
-            std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder) : RunWriter::create(folder, config);
+        storage.write([this] {
+            writer = std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder)
+                                                                  : RunWriter::create(folder, config);
+        });
         const bool bf16 = config.training.precision == Precision::Bf16 ||
                           (config.training.precision == Precision::Auto && device.is_cuda());
         if (bf16 && !device.is_cuda()) {
@@ -89,8 +94,40 @@ struct TrainRun::Impl {
     void changeState(RunState next, const std::string &reason = {})
     {
         state = next;
-        writer->state(next, reason);
+        storage.write([&] { writer->state(next, reason); });
         observer.onState({name, next, reason, step(), config.training.steps});
+    }
+
+    /// The state as far as the disk takes it now; what it does not take stays buffered.
+    void tellState(const std::string &reason)
+    {
+        try {
+            if (writer) {
+                writer->state(state, reason);
+            }
+        } catch (const StorageFailure &) {
+            // The next write that waits brings it along.
+        }
+        observer.onState({name, state, reason, step(), config.training.steps});
+    }
+
+    void beginWait(const std::string &reason)
+    {
+        stateBeforeWait = state;
+        state = RunState::Paused;
+        if (writer) {
+            log(LogLevel::Error, "Paused: " + reason + " Training goes on by itself when it can be written again.");
+        }
+        tellState(reason);
+    }
+
+    void endWait()
+    {
+        state = stateBeforeWait;
+        if (writer) {
+            log(LogLevel::Info, "It can be written again: going on");
+        }
+        tellState({});
     }
 
     /// Throws away what came after the checkpoint to go on from, or everything when there is none.
@@ -98,12 +135,12 @@ struct TrainRun::Impl {
     {
         const std::vector<CheckpointInfo> checkpoints = RunReader(folder).checkpoints();
         if (checkpoints.empty()) {
-            writer->truncateAfter(-1);
+            storage.write([&] { writer->truncateAfter(-1); });
             return;
         }
         const CheckpointInfo &last = checkpoints.back();
         stages.restore(readCheckpoint(last.folder, trainer->model(), trainer->optimizer()));
-        writer->truncateAfter(last.step);
+        storage.write([&] { writer->truncateAfter(last.step); });
         lastEvaluation = last.step;
         const std::vector<SnapshotInfo> snapshots = RunReader(folder).snapshots();
         if (!snapshots.empty()) {
@@ -114,13 +151,18 @@ struct TrainRun::Impl {
 
     void describeRun(const DeviceInfo &device)
     {
-        writer->value("device", device.description);
-        writer->value("parameters", std::to_string(trainer->model().parameters().count()));
-        writer->value("vocabulary", std::to_string(data->vocabulary()));
-        writer->value("precision", trainer->bf16() ? "bf16" : "fp32");
+        storage.write([&] {
+            writer->value("device", device.description);
+            writer->value("parameters", std::to_string(trainer->model().parameters().count()));
+            writer->value("vocabulary", std::to_string(data->vocabulary()));
+            writer->value("precision", trainer->bf16() ? "bf16" : "fp32");
+        });
         log(LogLevel::Info,
             fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
                         trainer->model().parameters().count(), device.description, trainer->bf16() ? "bf16" : "fp32"));
+        for (const std::string &notice : noticesOf(config, *data)) {
+            log(LogLevel::Info, notice);
+        }
         for (std::size_t i = 0; i < stages.stages().size(); ++i) {
             const StageConfig &stage = stages.stages()[i];
             log(LogLevel::Info,
@@ -133,11 +175,9 @@ struct TrainRun::Impl {
         for (int i = 0; i < static_cast<int>(stages.stages().size()); ++i) {
             const StageConfig &stage = stages.stages()[i];
             const StageChange change{name, stages.beginOf(i), stages.endOf(i), i, stage.name, trainer->audit(stage)};
-            writer->value(fmt::format("stage/{}", i), nlohmann::json{{"name", change.name},
-                                                                     {"begin", change.step},
-                                                                     {"end", change.endStep},
-                                                                     {"audit", change.audit}}
-                                                          .dump());
+            const nlohmann::json row{
+                {"name", change.name}, {"begin", change.step}, {"end", change.endStep}, {"audit", change.audit}};
+            storage.write([&] { writer->value(fmt::format("stage/{}", i), row.dump()); });
             observer.onStage(change);
         }
     }
@@ -169,8 +209,9 @@ struct TrainRun::Impl {
         scalars.insert(scalars.end(), more.begin(), more.end());
         scalars.push_back({"memory.device", deviceMemory(trainer->device())});
         scalars.push_back({"memory.host", hostMemory()});
-        if (trainer->model().options().moe.nExperts > 0) {
-            scalars.push_back({"moe.load_max", trainer->model().maxExpertLoad()});
+        // Unknown before the first step, and in a run that was cut off just before its end: what was written then stands.
+        if (const double load = trainer->model().maxExpertLoad(); load > 0) {
+            scalars.push_back({"moe.load_max", load});
         }
         const double now = wallClock();
         writer->scalars(step(), now, scalars);
@@ -182,7 +223,7 @@ struct TrainRun::Impl {
     {
         const ProbeMoment moment{name, step(), stageName(), sparseNow(), trainer->model().options().selector};
         auto snapshot = std::make_shared<Snapshot>(takeSnapshot(trainer->model(), probe, moment, trainer->device()));
-        writer->snapshot(*snapshot);
+        storage.write([&] { writer->snapshot(*snapshot); });
         std::vector<Scalar> scalars;
         if (lastSnapshot) {
             double total = 0;
@@ -210,8 +251,10 @@ struct TrainRun::Impl {
     void writeCheckpointNow()
     {
         drainSteps(true);
-        writer->checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
-            writeCheckpoint(target, config, trainer->model(), trainer->optimizer(), stages.position());
+        storage.write([&] {
+            writer->checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
+                writeCheckpoint(target, config, trainer->model(), trainer->optimizer(), stages.position());
+            });
         });
         lastCheckpoint = wallClock();
         log(LogLevel::Saved, fmt::format("Checkpoint at step {}", step()));
@@ -251,7 +294,7 @@ struct TrainRun::Impl {
             return; // on the CPU there is but one way
         }
         stepPath = trainer->path();
-        writer->value("step_path", stepPath);
+        storage.write([&] { writer->value("step_path", stepPath); });
         log(LogLevel::Info, "Each training step runs " + stepPath);
     }
 
@@ -299,7 +342,7 @@ struct TrainRun::Impl {
             log(LogLevel::Info,
                 fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(), stages.current().name));
         }
-        writer->tick();
+        storage.write([&] { writer->tick(); });
     }
 
     void finish()
@@ -317,7 +360,6 @@ struct TrainRun::Impl {
         evaluateNow(kObservedAtTheEnd, std::move(more));
         writeCheckpointNow();
         changeState(RunState::Finished);
-        writer->flush();
     }
 };
 
@@ -359,13 +401,15 @@ void TrainRun::checkpointNow()
     m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); });
 }
 
-void TrainRun::keepAlive() { m_impl->writer->tick(); }
+void TrainRun::keepAlive()
+{
+    m_impl->storage.write([this] { m_impl->writer->tick(); });
+}
 
 void TrainRun::pause()
 {
     if (m_impl->state == RunState::Running) {
         m_impl->drainSteps(true);
-        m_impl->writer->flush();
         m_impl->changeState(RunState::Paused);
     }
 }
@@ -386,14 +430,13 @@ void TrainRun::stop()
 {
     m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); });
     m_impl->changeState(RunState::Stopped);
-    m_impl->writer->flush();
 }
 
 void TrainRun::fail(const std::string &reason)
 {
     m_impl->log(LogLevel::Error, reason);
-    m_impl->changeState(RunState::Failed, reason);
-    m_impl->writer->flush();
+    m_impl->state = RunState::Failed;
+    m_impl->tellState(reason);
 }
 
 } // namespace sparsescope

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,9 @@ struct TrainRunOptions {
     bool resume = false;         ///< go on from the last complete checkpoint
     bool observeSteps = true;    ///< false: benchmark, nothing is recorded
     int threads = 0;             ///< intra-op threads; 0: as the library chooses
+    /// Asked while the disk is full or the folder is gone: true waits (state paused) and tries again every two seconds, false
+    /// gives up with the reason. Called on the training thread. Empty: never waits.
+    std::function<bool()> keepTrying = {};
 };
 
 /// One run that can be advanced step by step (so that families advance together). Owns model, optimiser and data position.
@@ -56,9 +60,9 @@ public:
     void keepAlive(); ///< renews the heartbeat while the run waits for others or is paused
     void pause();     ///< records the state and flushes; advance() resumes
     void resume();
-    void finish(); ///< final evaluation and checkpoint, state finished
-    void stop();   ///< checkpoint, state stopped
-    void fail(const std::string &reason);
+    void finish();                        ///< final evaluation and checkpoint, state finished
+    void stop();                          ///< checkpoint, state stopped
+    void fail(const std::string &reason); ///< writes what can be written, waits for nothing
 
 private:
     struct Impl;

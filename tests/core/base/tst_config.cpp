@@ -108,6 +108,12 @@ void tst_config::badConfigurationIsExplained_data()
     row("text without a path", R"({"data": {"source": "text"}})", "data.path", "path of a text file");
     row("path beside a generator", R"({"data": {"source": "mqar", "path": "a.txt"}})", "data.source",
         "beside data.path");
+    row("path empty", R"({"data": {"path": ""}})", "data.path", "got \"\", allowed the path of a text file");
+    row("text with an empty path", R"({"data": {"source": "text", "path": ""}})", "data.path", "path of a text file");
+    row("steps in words", R"({"training": {"steps": "many"}})", "training.steps",
+        "got \"many\", allowed a whole number, 1 to 1000000000");
+    row("a share in words", R"({"data": {"validation": "a tenth"}})", "data.validation",
+        "got \"a tenth\", allowed a number, 0.01 to 0.5");
     row("validation share", R"({"data": {"validation": 0.9}})", "data.validation", "got 0.9, allowed 0.01 to 0.5");
     row("empty separator", R"({"data": {"separator": ""}})", "data.separator", "at least one character");
     row("tokenizer spelling", R"({"data": {"tokenizer": "byte"}})", "data.tokenizer", "sentencepiece:N");

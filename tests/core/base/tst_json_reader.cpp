@@ -57,6 +57,9 @@ private slots:
         QVERIFY(failureOf("{\"a\": 1, \"b\": {\"c\": 1, \"c\": 2}}").find("key given twice, got \"c\"") !=
                 std::string::npos);
         QVERIFY(failureOf("{\"a\": {\"c\": 1}, \"b\": {\"c\": 2}}").empty());
+        const std::string where = failureOf("{\n  \"a\": [{\"b\": \"}\"}, 1],\n  \"\\u0061\": 2\n}");
+        QVERIFY2(where.find("exp.json, line 3, column 3: key given twice, got \"a\"") == 0, where.c_str());
+        QVERIFY(failureOf("{\"a\": \"a\", \"b\": [\"b\", \"b\", {\"a\": \"\\\"a\\\": 1\"}]}").empty());
     }
     void filesThatCannotBeRead()
     {

@@ -7,11 +7,14 @@
 
 #include <atomic>
 #include <cmath>
+#include <csignal>
 #include <fstream>
 #include <functional>
 #include <limits>
 #include <map>
 #include <thread>
+
+#include <sys/resource.h>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -25,8 +28,15 @@ public:
     std::map<std::string, std::vector<std::string>> states;
     std::map<std::string, int> snapshots;
     std::function<void(const StepRecord &)> atStep;
+    std::function<void(const StateChange &)> atState;
 
-    void onState(const StateChange &change) override { states[change.run].push_back(toString(change.state)); }
+    void onState(const StateChange &change) override
+    {
+        states[change.run].push_back(toString(change.state));
+        if (atState) {
+            atState(change);
+        }
+    }
     void onStep(const StepRecord &record) override
     {
         order.emplace_back(record.run, record.step);
@@ -94,6 +104,9 @@ private Q_SLOTS:
     void aStoppedRunGoesOnBitForBit();
     void pauseHoldsEverything();
     void aFailedRunDoesNotStopTheOthers();
+    void aFullDiskPausesAndNothingIsLost();
+    void skippingEndsTheWaitWithTheReason();
+    void aRunKilledJustBeforeItsEndIsEnded();
     void aLossThatIsNoNumberEndsItsRunOnly();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
@@ -191,10 +204,11 @@ void tst_Runner::aFailedRunDoesNotStopTheOthers()
     RunControl control;
     Recorder recorder;
     fs::path damaged;
-    recorder.atStep = [&](const StepRecord &record) { // the sparse run loses its folder while it trains
+    recorder.atStep = [&](const StepRecord &record) { // somebody puts another database in place of the sparse run's
         if (damaged.empty() && record.run.find("/sparse/") != std::string::npos && record.step == 2) {
             damaged = runFolder(folder, "sparse");
-            fs::remove_all(damaged);
+            fs::copy_file(damaged / "run.sqlite", damaged / "copy");
+            fs::rename(damaged / "copy", damaged / "run.sqlite");
         }
     };
     const auto outcomes =
@@ -202,8 +216,80 @@ void tst_Runner::aFailedRunDoesNotStopTheOthers()
     QCOMPARE(outcomes.size(), std::size_t(2));
     QCOMPARE(toString(outcomes[0].state), std::string("finished"));
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
-    QVERIFY(!outcomes[1].reason.empty());
+    QVERIFY2(outcomes[1].reason.find("replaced") != std::string::npos, outcomes[1].reason.c_str());
     QVERIFY(outcomes[1].step < 10);
+}
+
+/// A limit on the size of files stands in for a full disk.
+void tst_Runner::aFullDiskPausesAndNothingIsLost()
+{
+    QTemporaryDir whole, folder;
+    RunControl control;
+    Recorder recorder, watcher;
+    const auto experiment = tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}});
+    runExperiment(experiment, into(whole), control, recorder);
+    rlimit before = {};
+    getrlimit(RLIMIT_FSIZE, &before);
+    std::signal(SIGXFSZ, SIG_IGN);
+    std::atomic<bool> full{false};
+    watcher.atStep = [&](const StepRecord &record) {
+        if (record.step == 4 && !full.exchange(true)) {
+            const rlimit small = {1024, before.rlim_max};
+            setrlimit(RLIMIT_FSIZE, &small);
+        }
+    };
+    std::atomic<int> paused{0};
+    watcher.atState = [&](const StateChange &change) { paused += change.state == RunState::Paused; };
+    std::vector<RunOutcome> outcomes;
+    std::jthread training([&] { outcomes = runExperiment(experiment, into(folder), control, watcher); });
+    QTRY_VERIFY_WITH_TIMEOUT(paused.load() > 0, 20000);
+    QTest::qWait(300);
+    setrlimit(RLIMIT_FSIZE, &before);
+    training.join();
+    for (const RunOutcome &outcome : outcomes)
+        QVERIFY2(outcome.state == RunState::Finished, outcome.reason.c_str());
+    for (const char *family : {"classic", "sparse"}) {
+        QCOMPARE(contents(runFolder(folder, family)), contents(runFolder(whole, family)));
+        QCOMPARE(RunReader(runFolder(folder, family)).snapshots().size(),
+                 RunReader(runFolder(whole, family)).snapshots().size());
+    }
+}
+
+void tst_Runner::skippingEndsTheWaitWithTheReason()
+{
+    QTemporaryDir folder;
+    RunControl control;
+    Recorder recorder;
+    recorder.atStep = [&](const StepRecord &record) {
+        const fs::path run = runFolder(folder, "sparse");
+        if (record.run.find("/sparse/") != std::string::npos && record.step == 2)
+            fs::rename(run, run.string() + "-away");
+    };
+    recorder.atState = [&](const StateChange &change) {
+        if (change.state == RunState::Paused)
+            control.skip();
+    };
+    const auto outcomes =
+        runExperiment(tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}}), into(folder), control, recorder);
+    QCOMPARE(toString(outcomes[0].state), std::string("stopped"));
+    QCOMPARE(toString(outcomes[1].state), std::string("failed"));
+    QVERIFY2(outcomes[1].reason.find("folder is gone") != std::string::npos, outcomes[1].reason.c_str());
+}
+
+/// Killed between the last checkpoint and the end: nothing is left to train, the end is still to be made.
+void tst_Runner::aRunKilledJustBeforeItsEndIsEnded()
+{
+    QTemporaryDir folder;
+    RunControl control;
+    Recorder recorder;
+    const auto experiment = tiny({{"training.steps", "3"}, {"sweep", R"({"family": ["sparse"]})"}});
+    runExperiment(experiment, into(folder), control, recorder);
+    const std::string before = contents(runFolder(folder, "sparse"));
+    RunWriter::open(runFolder(folder, "sparse"))->state(RunState::Running);
+    const auto outcomes = runExperiment(experiment, into(folder, true), control, recorder);
+    QVERIFY2(outcomes[0].state == RunState::Finished, outcomes[0].reason.c_str());
+    const std::string after = contents(runFolder(folder, "sparse"));
+    QVERIFY2(after == before, (before + "\nbecame\n" + after).c_str());
 }
 
 /// One weight of the sparse run's checkpoint becomes NaN, as a broken update would leave it.
@@ -246,7 +332,7 @@ void tst_Runner::nothingStartsInAUsedFolder()
     try {
         runExperiment(experiment, into(folder), control, recorder);
         QFAIL("a used folder was accepted");
-    } catch (const Failure &failure) {
+    } catch (const ConfigFailure &failure) {
         QVERIFY(std::string(failure.what()).find("--resume") != std::string::npos);
     }
     const auto again = runExperiment(experiment, into(folder, true), control, recorder); // finished: nothing to do
@@ -263,7 +349,7 @@ void tst_Runner::resumeRefusesAnotherConfiguration()
                   recorder);
     QVERIFY_EXCEPTION_THROWN(runExperiment(tiny({{"training.steps", "3"}, {"sweep", R"({"family": ["classic"]})"}}),
                                            into(folder, true), control, recorder),
-                             Failure);
+                             ConfigFailure);
 }
 
 QTEST_GUILESS_MAIN(tst_Runner)

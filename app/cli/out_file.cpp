@@ -1,0 +1,19 @@
+#include "app/cli/out_file.h"
+
+#include "core/base/error.h"
+
+namespace sparsescope {
+
+void checkOutFile(const std::filesystem::path &file)
+{
+    namespace fs = std::filesystem;
+    std::error_code code;
+    const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+    if (!fs::is_directory(folder, code))
+        throw ConfigFailure({{"no such folder", "--out", file.string(), "a file in a folder that exists",
+                              "Make the folder " + folder.string() + "."}});
+    if (fs::is_directory(file, code))
+        throw ConfigFailure({{"is a folder", "--out", file.string(), "the name of a file", ""}});
+}
+
+} // namespace sparsescope

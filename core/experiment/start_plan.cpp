@@ -1,0 +1,185 @@
+#include "core/base/cost_model.h"
+#include "core/data/data_source.h"
+#include "core/experiment/runner.h"
+#include "core/train/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include <unistd.h>
+
+namespace sparsescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// All that stands in the way, each once.
+class Errors {
+public:
+    void add(const Error &error)
+    {
+        const auto same = [&](const Error &other) { return other.text() == error.text(); };
+        if (std::none_of(m_errors.begin(), m_errors.end(), same)) {
+            m_errors.push_back(error);
+        }
+    }
+    void throwIfAny()
+    {
+        if (!m_errors.empty()) {
+            throw ConfigFailure(std::move(m_errors));
+        }
+    }
+
+private:
+    std::vector<Error> m_errors;
+};
+
+void checkFolder(const fs::path &folder, bool resume, Errors &errors)
+{
+    std::error_code code;
+    if (!resume && fs::exists(folder, code) && !fs::is_empty(folder, code)) {
+        errors.add({"the experiment's folder is not empty", folder.string(), "", "a new or empty folder",
+                    "Use --resume to go on with it, or another --out."});
+    }
+    fs::path there = fs::absolute(folder, code);
+    while (there.has_relative_path() && !fs::exists(there, code)) {
+        there = there.parent_path();
+    }
+    if (!fs::is_directory(there, code)) {
+        errors.add({"the output folder cannot be made", folder.string(), there.string() + ", which is no folder",
+                    "a place in a folder", "Choose another --out."});
+    } else if (::access(there.c_str(), W_OK | X_OK) != 0) {
+        errors.add({"the output folder cannot be written", folder.string(), "", "",
+                    "Change the permissions of " + there.string() + ", or choose another --out."});
+    }
+}
+
+void checkDevice(const RunConfig &run, const DeviceInfo &device, const std::string &origin, Errors &errors)
+{
+    const TrainingConfig &training = run.training;
+    if (training.precision == Precision::Bf16 && !device.isCuda) {
+        errors.add({"bf16 training needs a CUDA device", "training.precision", "bf16 on " + device.name,
+                    "auto or fp32 on the CPU", "", origin});
+    }
+    const int vocabulary = expectedVocabulary(run);
+    const bool single = training.precision == Precision::Fp32 || !device.isCuda;
+    const int bytes = single ? 4 : 2;
+    const double memory = trainingMemory(run, vocabulary, bytes);
+    if (device.memoryBytes > 0 && memory > device.memoryBytes) {
+        errors.add({"needs more memory than the device has", "training.batch_size",
+                    fmt::format("{} (about {:.1f} GB) in {}", training.batchSize, memory / 1e9, run.folder()),
+                    fmt::format("at most {} in {:.1f} GB", largestBatch(run, vocabulary, bytes, device.memoryBytes),
+                                device.memoryBytes / 1e9),
+                    "", origin});
+    }
+}
+
+/// Reads each source once: runs that differ in the model alone share it.
+void checkData(const StartPlan &plan, const std::string &origin, std::vector<std::string> &notices, Errors &errors)
+{
+    std::set<std::string> seen;
+    for (const RunConfig &run : plan.configs) {
+        const std::string key = fmt::format("{} {} {} {} {}", toJson(run)["data"].dump(), run.training.sequenceLength,
+                                            run.training.batchSize, isSparse(run.model.family), run.topK());
+        if (!seen.insert(key).second) {
+            continue;
+        }
+        try {
+            for (const std::string &notice : noticesOf(run, *makeDataSource(run))) {
+                if (std::find(notices.begin(), notices.end(), notice) == notices.end()) {
+                    notices.push_back(notice);
+                }
+            }
+        } catch (const Failure &failure) {
+            Error error = failure.error();
+            error.origin = origin;
+            errors.add(error);
+        }
+    }
+}
+
+RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors)
+{
+    RunStart start{config.folder(), RunStart::Kind::New, 0, config.training.steps, ""};
+    if (!fs::exists(folder / "run.json")) {
+        return start;
+    }
+    try {
+        const RunReader reader(folder);
+        if (toJson(reader.config()) != toJson(config)) {
+            errors.add({"the run was started with another configuration", folder.string(), "", "",
+                        "Resume with the same experiment and the same --set, or choose another --out."});
+            return start;
+        }
+        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
+        const bool done = reader.state() == RunState::Finished;
+        start.kind = done                  ? RunStart::Kind::Done
+                     : checkpoints.empty() ? RunStart::Kind::Afresh
+                                           : RunStart::Kind::GoesOn;
+        start.step = done ? start.steps : checkpoints.empty() ? 0 : checkpoints.back().step;
+        if (checkpoints.empty()) {
+            return start;
+        }
+        const fs::path last = checkpoints.back().folder;
+        try {
+            checkCheckpoint(last);
+        } catch (const Failure &failure) {
+            start.problem = fmt::format("The checkpoint of step {} is damaged: {} ", checkpoints.back().step,
+                                        failure.error().text());
+            start.problem += done ? "What was measured is whole; for the weights the run must be trained again."
+                                  : "Remove the folder " + last.string() + " to go on from the one before it.";
+            start.kind = done ? start.kind : RunStart::Kind::Damaged;
+        }
+    } catch (const Failure &failure) {
+        start.kind = RunStart::Kind::Damaged;
+        start.problem = failure.error().text();
+    }
+    return start;
+}
+
+} // namespace
+
+std::string textOf(const RunStart &start)
+{
+    switch (start.kind) {
+    case RunStart::Kind::New:
+        return start.run + " begins";
+    case RunStart::Kind::Afresh:
+        return start.run + " starts afresh: no checkpoint yet";
+    case RunStart::Kind::GoesOn:
+        return fmt::format("{} goes on at step {} of {}", start.run, start.step, start.steps);
+    case RunStart::Kind::Done:
+        return start.run + " is done";
+    case RunStart::Kind::Damaged:
+        return start.run + " cannot go on";
+    }
+    return start.run;
+}
+
+StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &options)
+{
+    StartPlan plan;
+    plan.configs = expand(experiment);
+    const fs::path folder = options.out / experiment.name;
+    Errors errors;
+    checkFolder(folder, options.resume, errors);
+    try {
+        const DeviceInfo device = describeDevice(options.device);
+        for (const RunConfig &run : plan.configs) {
+            checkDevice(run, device, experiment.origin, errors);
+        }
+    } catch (const Failure &failure) {
+        errors.add(failure.error());
+    }
+    checkData(plan, experiment.origin, plan.notices, errors);
+    for (const RunConfig &run : plan.configs) {
+        plan.runs.push_back(options.resume ? startOf(run, folder / run.folder(), errors)
+                                           : RunStart{run.folder(), RunStart::Kind::New, 0, run.training.steps, ""});
+    }
+    errors.throwIfAny();
+    return plan;
+}
+
+} // namespace sparsescope

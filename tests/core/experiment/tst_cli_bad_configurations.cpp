@@ -1,0 +1,175 @@
+#include "tests/core/experiment/command_line.h"
+
+#include <nlohmann/json.hpp>
+
+#include <QJsonArray>
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <set>
+
+using namespace sparsescope::testing;
+using nlohmann::ordered_json;
+
+namespace {
+
+Result trainOn(const QByteArray &text, const QTemporaryDir &folder)
+{
+    QFile file(folder.filePath("bad.json"));
+    if (!file.open(QIODevice::WriteOnly) || file.write(text) != text.size())
+        return {};
+    file.close();
+    return run({"train", "bad.json", "--json", "--device", "cpu"}, folder.path());
+}
+
+/// `patch` merged into the smallest experiment.
+QByteArray patched(const QString &patch)
+{
+    ordered_json document{{"schema", 1}, {"name", "x"}, {"training", {{"steps", 1}}}};
+    document.merge_patch(ordered_json::parse(patch.toStdString()));
+    return QByteArray::fromStdString(document.dump(2));
+}
+
+} // namespace
+
+/// Bad configurations of many kinds, as the command line answers them: which field of which file, what was found there, what is
+/// allowed. The wording of every rule is tested in core/base/tst_config.cpp.
+class tst_CliBadConfigurations : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void oneFaultOneMessage_data();
+    void oneFaultOneMessage();
+    void filesThatAreNoConfiguration_data();
+    void filesThatAreNoConfiguration();
+    void allFaultsOfAFileAtOnce();
+};
+
+void tst_CliBadConfigurations::oneFaultOneMessage_data()
+{
+    QTest::addColumn<QString>("patch");
+    QTest::addColumn<QString>("path");
+    QTest::addColumn<QString>("found");
+    QTest::addColumn<QString>("allowed");
+    const auto row = [](const char *patch, const char *path, const char *found, const char *allowed) {
+        QTest::newRow(path) << QString(patch) << QString(path) << QString(found) << QString(allowed);
+    };
+    row(R"({"schema": 2})", "schema", "2", "1");
+    row(R"({"name": "A b"})", "name", "\"A b\"", "1 to 64 of a-z, 0-9 and -");
+    row(R"({"question": 3})", "question", "3", "text");
+    row(R"({"data": 3})", "data", "3", "an object");
+    row(R"({"data": {"source": "tales"}})", "data.source", "\"tales\"", "stories, text");
+    row(R"({"data": {"path": ""}})", "data.path", "\"\"", "the path of a text file");
+    row(R"({"data": {"path": "no.txt"}})", "data.path", "no.txt", "a text file that exists");
+    row(R"({"data": {"path": "."}})", "data.path", "a folder", "a text file");
+    row(R"({"data": {"path": "bad.json"}})", "data.path", "1 documents", "2 documents or more");
+    row(R"({"data": {"separator": ""}})", "data.separator", "\"\"", "at least one character");
+    row(R"({"data": {"validation": "a tenth"}})", "data.validation", "\"a tenth\"", "a number, 0.01 to 0.5");
+    row(R"({"data": {"tokenizer": "words"}})", "data.tokenizer", "\"words\"", "bytes, sentencepiece:N");
+    row(R"({"data": {"options": []}})", "data.options", "[]", "an object");
+    row(R"({"data": {"options": {"fact": 2}}})", "data.options.fact", "", "");
+    row(R"({"model": {"family": "dense"}})", "model.family", "\"dense\"", "classic, sparse, mhla or mhla_sparse");
+    row(R"({"model": {"attention": {"kind": "mla"}, "family": "sparse"}})", "model.attention.kind", "mla",
+        "mha with family sparse");
+    row(R"({"model": {"selection": {"kind": "best"}}})", "model.selection.kind", "\"best\"", "lightning");
+    row(R"({"model": {"selection": {"top_k": 0}}})", "model.selection.top_k", "0", "1 to 131072");
+    row(R"({"model": {"d_model": 7}})", "model.d_model", "7", "8 to 16384");
+    row(R"({"model": {"n_layers": 1.5}})", "model.n_layers", "1.5", "a whole number, 1 to 128");
+    row(R"({"model": {"n_heads": 7}})", "model.n_heads", "7", "a divisor of model.d_model = 256");
+    row(R"({"model": {"n_kv_heads": 3}})", "model.n_kv_heads", "3", "a divisor of model.n_heads = 8");
+    row(R"({"model": {"rotary_fraction": 0.03}})", "model.rotary_fraction", "0.03", "an even number of at least 2");
+    row(R"({"model": {"qk_norm": 1}})", "model.qk_norm", "1", "true or false");
+    row(R"({"model": {"family": "mhla", "mla": {"qk_rope_head_dim": 7}}})", "model.mla.qk_rope_head_dim", "7",
+        "an even number");
+    row(R"({"model": {"family": "mhla", "mla": {"kv_lora_rank": "wide"}}})", "model.mla.kv_lora_rank", "\"wide\"",
+        "a whole number");
+    row(R"({"model": {"indexer": {"head_dim": 512}}})", "model.indexer.head_dim", "512", "8 to 256");
+    row(R"({"model": {"indexer": {"rope": "neox"}}})", "model.indexer.rope", "\"neox\"", "half-split or interleaved");
+    row(R"({"model": {"share_pattern": "SF"}})", "model.share_pattern", "\"SF\"", "4 letters F or S");
+    row(R"({"model": {"moe": {"experts_per_token": 9}}})", "model.moe.experts_per_token", "9",
+        "model.moe.n_experts = 4");
+    row(R"({"model": {"moe": {"n_groups": 3}}})", "model.moe.n_groups", "3", "a divisor of model.moe.n_experts = 4");
+    row(R"({"model": {"yarn": "yes"}})", "model.yarn", "\"yes\"", "an object, or null");
+    row(R"({"training": {"sequence_length": 1}})", "training.sequence_length", "1", "2 to 131072");
+    row(R"({"training": {"batch_size": "L+1"}})", "training.batch_size", "\"L+1\"", "an expression such as L/8");
+    row(R"({"training": {"steps": "many"}})", "training.steps", "\"many\"", "a whole number, 1 to 1000000000");
+    row(R"({"training": {"recipe": "custom"}})", "training.stages", "none", "at least one stage");
+    row(R"({"training": {"recipe": "custom", "steps": null, "stages": [{"steps": 0, "attention": "dense", "train": "main", "kl": "none"}]}})",
+        "training.stages[0].steps", "0", "1 to 1000000000");
+    row(R"({"training": {"learning_rate": "fast"}})", "training.learning_rate", "\"fast\"", "a number");
+    row(R"({"training": {"warmup_steps": 2}})", "training.warmup_steps", "2", "0 to training.steps = 1");
+    row(R"({"training": {"precision": "bf16"}})", "training.precision", "bf16 on cpu", "auto or fp32");
+    row(R"({"training": {"seed": -1}})", "training.seed", "-1", "0 to");
+    row(R"({"training": {"checkpoint_seconds": 0}})", "training.checkpoint_seconds", "0", "1 to");
+    row(R"({"probe": {"every": 0}})", "probe.every", "0", "1 to");
+    row(R"({"run": {"order": "parallel"}})", "run.order", "\"parallel\"", "lockstep or sequential");
+    row(R"({"sweep": [1]})", "sweep", "a list of 1", "an object");
+    row(R"({"sweep": {"seed": []}})", "sweep.seed", "[]", "a list of 1 to 1000 values");
+    row(R"({"sweep": {"family": ["sparse", "dense"]}})", "sweep.family[1]", "\"dense\"", "classic, sparse");
+    row(R"({"sweep": {"seed": [1, 1]}})", "sweep.seed[1]", "1 twice", "each value once");
+}
+
+void tst_CliBadConfigurations::oneFaultOneMessage()
+{
+    QFETCH(QString, patch);
+    QFETCH(QString, path);
+    QFETCH(QString, found);
+    QFETCH(QString, allowed);
+    QTemporaryDir folder;
+    const Result result = trainOn(patched(patch), folder);
+    QVERIFY2(result.code == 2, result.err.constData());
+    const QJsonArray errors = result.json()["errors"].toArray();
+    QVERIFY2(errors.size() == 1, result.err.constData());
+    QCOMPARE(errors[0]["path"].toString(), path);
+    QVERIFY2(errors[0]["found"].toString().contains(found), result.err.constData());
+    QVERIFY2(errors[0]["allowed"].toString().contains(allowed), result.err.constData());
+    // And the line that a reader sees has all of it, behind the name of the file.
+    const QString line = QString::fromUtf8(result.err).trimmed();
+    QVERIFY2(line.startsWith("bad.json: " + path + ": ") && !line.contains('\n'), result.err.constData());
+    QVERIFY2(line.contains(found) && line.contains(allowed), result.err.constData());
+    QVERIFY(!QFileInfo::exists(folder.filePath("runs")));
+}
+
+void tst_CliBadConfigurations::filesThatAreNoConfiguration_data()
+{
+    QTest::addColumn<QByteArray>("text");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("empty") << QByteArray() << "bad.json, line 1, column 1: not valid JSON";
+    QTest::newRow("comma") << QByteArray("{\"schema\": 1,\n \"name\": \"x\",}") << "bad.json, line 2";
+    QTest::newRow("list") << QByteArray("[1]") << "bad.json: not an experiment, got a list of 1, allowed an object";
+    QTest::newRow("key twice") << QByteArray("{\"schema\": 1,\n\"name\": \"x\",\n\"name\": \"y\"}")
+                               << "bad.json, line 3, column 1: key given twice, got \"name\", allowed each key once";
+    QTest::newRow("deep") << QByteArray(100, '[') << "nested too deeply, allowed 64 levels";
+    QTest::newRow("latin") << QByteArray("{\"name\": \"\xE9\"}") << "bad.json: not UTF-8 text";
+}
+
+void tst_CliBadConfigurations::filesThatAreNoConfiguration()
+{
+    QFETCH(QByteArray, text);
+    QFETCH(QString, part);
+    QTemporaryDir folder;
+    const Result result = trainOn(text, folder);
+    QVERIFY2(result.code == 2, result.err.constData());
+    QVERIFY2(QString::fromUtf8(result.err).contains(part), result.err.constData());
+    QCOMPARE(result.json()["errors"].toArray().size(), 1);
+}
+
+void tst_CliBadConfigurations::allFaultsOfAFileAtOnce()
+{
+    QTemporaryDir folder;
+    const Result result = trainOn(patched(R"({"modle": 1, "data": {"validation": 2}, "model": {"n_layers": "two",
+        "moe": {"experts_per_token": 9}, "selection": {"top_k": -1}}, "training": {"steps": 0},
+        "sweep": {"family": ["a"], "seed": [0, -1]}, "probe": {"evry": 3}})"),
+                                  folder);
+    QCOMPARE(result.code, 2);
+    std::set<QString> paths;
+    for (const QJsonValue &error : result.json()["errors"].toArray())
+        paths.insert(error["path"].toString());
+    const std::set<QString> expected{
+        "modle",          "data.validation", "model.n_layers", "model.moe.experts_per_token",
+        "training.steps", "sweep.family[0]", "sweep.seed[1]",  "model.selection.top_k",
+        "probe.evry"};
+    QVERIFY2(paths == expected, result.err.constData());
+}
+
+QTEST_GUILESS_MAIN(tst_CliBadConfigurations)
+#include "tst_cli_bad_configurations.moc"
