@@ -101,7 +101,11 @@ void SeriesPlot::buildAxes()
         axis->setSubTicks(false);
         axis->setTickLabelPadding(5);
     }
-    setStepTicks(m_plot->xAxis, m_scene.logX);
+    if (m_scene.content.axis.isStep()) {
+        setStepTicks(m_plot->xAxis, m_scene.logX);
+    } else {
+        setValueTicks(m_plot->xAxis, m_scene.logX);
+    }
     setValueTicks(m_plot->yAxis, m_scene.logY);
 }
 
@@ -126,7 +130,13 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
 
 void SeriesPlot::setContent(PlotContent content)
 {
+    const bool sameAxis = content.axis.isStep() == m_scene.content.axis.isStep() && content.xLabel == m_scene.content.xLabel;
     m_scene.content = std::move(content);
+    if (!sameAxis) {
+        m_zoomedX = false; // a range of steps is none of seconds
+        m_fitting = true;
+        buildAxes();
+    }
     m_plot->xAxis->setLabel(m_scene.content.xLabel);
     m_plot->yAxis->setLabel(m_scene.content.yLabel);
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
@@ -138,8 +148,9 @@ void SeriesPlot::fit()
 {
     m_fitting = true;
     if (!m_zoomedX) {
-        const double low = m_scene.logX ? std::max(1.0, m_scene.content.xLow) : m_scene.content.xLow;
-        m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, low + 1));
+        const StepAxis &axis = m_scene.content.axis;
+        const double low = m_scene.logX ? std::max(axis.at(1), m_scene.content.xLow) : m_scene.content.xLow;
+        m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, axis.isStep() ? low + 1 : low * 1.001));
     }
     if (!m_zoomedY) {
         const auto [low, high] = fittedY(m_scene.content, m_scene.logY);
@@ -210,6 +221,24 @@ std::pair<double, double> SeriesPlot::xRange() const
     return {m_plot->xAxis->range().lower, m_plot->xAxis->range().upper};
 }
 
+std::pair<double, double> SeriesPlot::stepRange() const
+{
+    const auto [low, high] = xRange();
+    return {m_scene.content.axis.stepAt(low), m_scene.content.axis.stepAt(high)};
+}
+
+void SeriesPlot::followX(std::pair<double, double> range, bool zoomed)
+{
+    if (range == xRange() && zoomed == m_zoomedX) {
+        return;
+    }
+    m_zoomedX = zoomed;
+    m_fitting = true;
+    m_plot->xAxis->setRange(range.first, range.second);
+    m_fitting = false;
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
 std::pair<double, double> SeriesPlot::yRange() const
 {
     return {m_plot->yAxis->range().lower, m_plot->yAxis->range().upper};
@@ -226,8 +255,9 @@ std::optional<std::int64_t> SeriesPlot::stepAt(double pixelX) const
     if (pixelX < area.left() || pixelX > area.right() || m_scene.content.curves.empty()) {
         return std::nullopt;
     }
-    const double step = m_plot->xAxis->pixelToCoord(pixelX);
-    return std::clamp<std::int64_t>(std::llround(step), 0, std::llround(m_scene.content.xHigh));
+    const StepAxis &axis = m_scene.content.axis;
+    const double step = axis.stepAt(m_plot->xAxis->pixelToCoord(pixelX));
+    return std::clamp<std::int64_t>(std::llround(step), 0, std::llround(axis.stepAt(m_scene.content.xHigh)));
 }
 
 void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &tokens)

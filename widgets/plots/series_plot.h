@@ -33,6 +33,11 @@ public:
     bool zoomed() const { return m_zoomedX || m_zoomedY; }
     /// What the axes show now.
     std::pair<double, double> xRange() const;
+    /// The steps between its ends.
+    std::pair<double, double> stepRange() const;
+    /// Shows what another plot over the same axis shows; `zoomed` false: as much as there is.
+    void followX(std::pair<double, double> range, bool zoomed);
+    bool zoomedX() const { return m_zoomedX; }
     std::pair<double, double> yRange() const;
     /// Where a value lies, in this widget's pixels.
     QPointF pixelAt(double x, double y) const;
