@@ -1,5 +1,6 @@
 #include "app/main_window.h"
 
+#include "app/run_actions.h"
 #include "app/train_page.h"
 #include "core/base/cost_model.h"
 #include "widgets/panels/config_form.h"
@@ -22,6 +23,7 @@
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QThreadPool>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -95,6 +97,11 @@ void MainWindow::buildDocks()
     m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
     m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
     m_logDock = new PanelDock(QStringLiteral("Log"), "logDock", m_log, this);
+    m_runActions = new RunActions(m_runTable, &m_model, &m_queue, &m_runs, this);
+    m_runNotices = new RunNotices(m_notices, &m_model, &m_runs, this);
+    for (QToolButton *button : m_runActions->moveButtons()) {
+        m_runsDock->addTitleWidget(button);
+    }
     auto *hint = new QLabel(QStringLiteral("does not change queued runs"));
     setRole(hint, "hint");
     m_experimentDock->addTitleWidget(hint);
@@ -102,11 +109,9 @@ void MainWindow::buildDocks()
     m_runTable->setMinimumWidth(290);
     m_form->setMinimumWidth(290);
     metricsScroll->setMinimumWidth(260);
-    m_log->setMinimumHeight(60);
-    addDockWidget(Qt::LeftDockWidgetArea, m_runsDock);
-    addDockWidget(Qt::LeftDockWidgetArea, m_experimentDock);
-    addDockWidget(Qt::RightDockWidgetArea, m_metricsDock);
-    addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
+    m_log->setMinimumHeight(30);
+    setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+    arrangeDocks();
 }
 
 void MainWindow::buildStatusBar()
@@ -138,6 +143,14 @@ void MainWindow::buildActions()
     action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
     action(file, QStringLiteral("Open runs…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
     action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
+    QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
+    connect(file, &QMenu::aboutToShow, this, [this, recent] {
+        recent->clear();
+        for (const std::filesystem::path &folder : m_recent) {
+            recent->addAction(QString::fromStdString(folder.string()), this, [this, folder] { openPath(folder); });
+        }
+        recent->menuAction()->setVisible(!m_recent.empty());
+    });
     file->addSeparator();
     action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
 
@@ -145,6 +158,7 @@ void MainWindow::buildActions()
     action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
     action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
         m_runsDock->show();
+        m_runsDock->raise();
         m_runTable->focusFilter();
     });
 
@@ -164,6 +178,7 @@ void MainWindow::buildActions()
         view->addAction(dock->toggleViewAction());
     }
     view->addAction(m_experimentDock->toggleViewAction());
+    action(view, QStringLiteral("Reset layout"), {}, &MainWindow::resetLayout);
     view->addSeparator();
     action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
     action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11),
@@ -173,6 +188,11 @@ void MainWindow::buildActions()
     action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
     action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
     action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
+
+    run->addSeparator();
+    for (QAction *entry : m_runActions->actions()) {
+        run->addAction(entry);
+    }
 
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
@@ -193,7 +213,22 @@ void MainWindow::connectParts()
     connect(m_form, &ConfigForm::addRequested, this,
             [this](const ExperimentConfig &experiment) { m_queue.add(experiment); });
     connect(m_runTable, &RunTable::currentRunChanged, this, &MainWindow::setCurrentRun);
-    connect(m_runTable, &RunTable::runActivated, this, [this] { showPage(Page::Inspect); });
+    connect(m_runTable, &RunTable::runActivated, this, [this](RunData *run) {
+        if (run->state() == RunState::Failed) {
+            showInLog(run);
+        } else {
+            showPage(Page::Inspect);
+        }
+    });
+    connect(m_runActions, &RunActions::duplicateRequested, this,
+            [this](const std::filesystem::path &folder) { duplicateExperiment(folder); });
+    connect(m_runNotices, &RunNotices::changeRequested, this, &MainWindow::duplicateExperiment);
+    connect(m_runNotices, &RunNotices::resumeRequested, m_runActions, &RunActions::resume);
+    connect(m_runNotices, &RunNotices::logRequested, this, &MainWindow::showInLog);
+    connect(m_runActions, &RunActions::resumeFailed, this, [this](const std::filesystem::path &folder, const QString &why) {
+        m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
+                        QStringLiteral("The run cannot be resumed"), why);
+    });
     connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
     connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);
     connect(m_trainPage, &TrainPage::hovered, this,
@@ -205,10 +240,13 @@ void MainWindow::connectParts()
         m_trainPage->setHover(step >= 0 ? std::optional(step) : std::nullopt);
     });
     connect(&m_queue, &RunQueue::added, this, &MainWindow::experimentAdded);
+    connect(&m_queue, &RunQueue::removed, this, &MainWindow::experimentRemoved);
     connect(&m_queue, &RunQueue::finished, this, &MainWindow::experimentFinished);
     connect(&m_queue, &RunQueue::changed, this, &MainWindow::showTraining);
     connect(&m_queue, &RunQueue::started, this, [this](const QueuedExperiment &experiment) {
         m_reader.setLive({experiment.folder});
+        rememberFolder(experiment.folder);
+        m_runNotices->experimentStarted(experiment.folder);
         m_doneAtStart = -1;
         setCurrentRun(m_runs.firstOf(experiment.folder));
         m_view.setFollowLive(true);
@@ -231,7 +269,9 @@ void MainWindow::connectParts()
             m_notices->post(folder, NoticeBar::Kind::Check, QStringLiteral("No runs in %1").arg(folder),
                             QStringLiteral("A run folder holds run.json. Open the folder of a run or one above it."));
         }
-        if (m_current && !m_queue.training() && m_opening == 0) {
+        if (m_restored && m_opening == 0) {
+            restoreRun();
+        } else if (m_current && !m_queue.training() && m_opening == 0) {
             setCurrentRun(m_runs.firstOf(m_current->experimentFolder()));
         }
         showFirstRun();

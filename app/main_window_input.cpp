@@ -3,6 +3,7 @@
 #include "app/exporting.h"
 #include "app/train_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/log_panel.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/indexer_heatmap.h"
 #include "widgets/plots/selection_mask_view.h"
@@ -109,6 +110,9 @@ void MainWindow::showShortcuts()
                                                                   {"Home, End", "First snapshot, follow live"},
                                                                   {"L, Y, R", "Log x, log y, raw"},
                                                                   {"+, −, 0 on a plot", "Zoom, show everything"},
+                                                                  {"Ctrl+D", "Duplicate and change"},
+                                                                  {"Alt+Up, Alt+Down", "Reorder the queue"},
+                                                                  {"Space, Delete on a run", "Hide or show its curves, remove it from the queue"},
                                                                   {"Ctrl+F", "Filter runs"},
                                                                   {"Ctrl+E", "Export"},
                                                                   {"Ctrl+Shift+C", "Copy image"},
@@ -122,6 +126,13 @@ void MainWindow::showShortcuts()
     }
     dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows),
                  {QStringLiteral("Close")});
+}
+
+void MainWindow::showInLog(const RunData *run)
+{
+    showPage(Page::Train);
+    m_logDock->show();
+    m_log->showLastError(run->id().toStdString());
 }
 
 void MainWindow::showPlotMenu(QPoint globalPosition)

@@ -7,6 +7,8 @@
 #include <QEvent>
 #include <QPlainTextEdit>
 #include <QScrollBar>
+#include <QTextBlock>
+#include <QTextCursor>
 #include <QTextDocument>
 #include <QVBoxLayout>
 
@@ -122,6 +124,22 @@ void LogPanel::clear()
 {
     m_lines.clear();
     m_view->clear();
+}
+
+bool LogPanel::showLastError(const std::string &run)
+{
+    const auto found = std::find_if(m_lines.rbegin(), m_lines.rend(), [&](const Line &line) {
+        return line.record.level == LogLevel::Error && line.record.run == run;
+    });
+    if (found == m_lines.rend()) {
+        return false;
+    }
+    const auto block = std::count_if(m_lines.begin(), found.base() - 1, [&](const Line &line) { return shown(line); });
+    QTextCursor cursor(m_view->document()->findBlockByNumber(static_cast<int>(block)));
+    cursor.select(QTextCursor::LineUnderCursor);
+    m_view->setTextCursor(cursor);
+    m_view->centerCursor();
+    return true;
 }
 
 void LogPanel::rebuild()
