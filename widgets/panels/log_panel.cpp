@@ -55,6 +55,7 @@ LogPanel::LogPanel(QWidget *parent)
     , m_view(new QPlainTextEdit(this))
     , m_filter(new QComboBox(this))
 {
+    setObjectName(QStringLiteral("logPanel"));
     m_view->setObjectName(QStringLiteral("logView"));
     m_view->setAccessibleName(QStringLiteral("Log"));
     m_view->setReadOnly(true);
