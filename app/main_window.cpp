@@ -10,12 +10,14 @@
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
+#include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
 #include "widgets/style/theme.h"
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDateTime>
 #include <QLabel>
 #include <QSettings>
 #include <QStackedWidget>
@@ -148,6 +150,7 @@ void MainWindow::showRuns()
     if (m_current) {
         m_inspectPage->setRun(m_current);
     }
+    m_throughput->setRun(m_current);
     m_metrics->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
     m_toolbar->setExportable(!m_runs.empty());
 }
@@ -262,10 +265,11 @@ void MainWindow::showTraining()
 
 void MainWindow::showStatus()
 {
-    const std::size_t waiting = m_queue.waiting().size();
-    m_statusQueue->setText(
-        waiting == 0 ? QString()
-                     : QStringLiteral("%1 %2 queued").arg(waiting).arg(waiting == 1 ? "experiment" : "experiments"));
+    const bool saved = m_queue.training() && m_savedAt > 0 && !m_options.frozen;
+    m_statusSaved->setText(
+        saved ? QStringLiteral("Saved %1 ago")
+                    .arg(durationText(std::max(0.0, static_cast<double>(QDateTime::currentSecsSinceEpoch()) - m_savedAt)))
+              : QString());
     if (!m_queue.training()) {
         m_statusRun->setText(m_runs.empty()
                                  ? QStringLiteral("No runs yet")

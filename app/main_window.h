@@ -38,6 +38,7 @@ class MetricsPanel;
 class NoticeBar;
 class RunActions;
 class RunTable;
+class ThroughputView;
 class TrainPage;
 
 struct WindowOptions {
@@ -164,8 +165,10 @@ private:
     ConfigForm *m_form = nullptr;
     MetricsPanel *m_metrics = nullptr;
     LogPanel *m_log = nullptr;
+    ThroughputView *m_throughput = nullptr;
     PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_logDock = nullptr;
-    QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr;
+    QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr,
+           *m_statusSaved = nullptr;
     QTimer m_frame; ///< the one coalescing timer
     QPointer<RunData> m_current;
     Page m_page = Page::Train;
@@ -181,8 +184,9 @@ private:
     bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
-    bool m_cuda = false;
+    DeviceInfo m_device;
     int m_opening = 0;
+    double m_savedAt = 0; ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
     RunQueue m_queue; // last: its thread stops before anything it feeds goes

@@ -2,6 +2,7 @@
 
 #include "app/train_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/throughput_view.h"
 
 #include <QStackedWidget>
 
@@ -30,6 +31,10 @@ void MainWindow::updateDocks()
     const auto kept = m_layouts.find(page);
     if (page.empty() || kept == m_layouts.end() || !restoreState(kept->second)) {
         arrangeDocks();
+    } else {
+        m_low = height() < kLow;
+        m_narrow = width() < kNarrow;
+        m_throughput->setVisible(!m_low);
     }
 }
 
@@ -44,6 +49,7 @@ void MainWindow::arrangeDocks()
     const bool docks = m_layout == "train";
     m_low = height() < kLow;
     m_narrow = width() < kNarrow;
+    m_throughput->setVisible(!m_low);
     addDockWidget(Qt::LeftDockWidgetArea, m_runsDock);
     addDockWidget(Qt::LeftDockWidgetArea, m_experimentDock);
     addDockWidget(Qt::RightDockWidgetArea, m_metricsDock);

@@ -138,6 +138,7 @@ void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
                 using Value = std::decay_t<decltype(value)>;
                 RunData *run = m_runs.find(experimentFolder, value.run);
                 if constexpr (std::is_same_v<Value, LogRecord>) {
+                    m_savedAt = value.level == LogLevel::Saved ? value.wall : m_savedAt;
                     m_log->append(value, run != nullptr ? runTitle(*run, m_model.runsBeside(run)) : QString());
                 }
                 if (run == nullptr) {

@@ -34,6 +34,8 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
     setRole(m_title, "sub");
     auto *header = new QHBoxLayout;
     header->setContentsMargins(10, 7, 12, 0);
+    header->setSpacing(8);
+    m_choice->setMinimumWidth(90);
     header->addWidget(m_choice);
     header->addStretch(1);
     header->addWidget(m_title);

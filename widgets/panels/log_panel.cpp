@@ -61,7 +61,7 @@ LogPanel::LogPanel(QWidget *parent)
     m_view->setReadOnly(true);
     m_view->setLineWrapMode(QPlainTextEdit::NoWrap);
     m_view->setMaximumBlockCount(static_cast<int>(kLines));
-    m_view->document()->setDocumentMargin(8);
+    m_view->document()->setDocumentMargin(5);
     m_view->setFrameShape(QFrame::NoFrame);
     m_filter->setObjectName(QStringLiteral("logFilter"));
     m_filter->setAccessibleName(QStringLiteral("Messages shown"));
@@ -70,6 +70,16 @@ LogPanel::LogPanel(QWidget *parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_view);
     connect(m_filter, &QComboBox::currentIndexChanged, this, &LogPanel::rebuild);
+    QScrollBar *bar = m_view->verticalScrollBar();
+    connect(bar, &QScrollBar::valueChanged, this, [this, bar](int value) { m_atEnd = value >= bar->maximum() - 1; });
+    connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int maximum) { // also when it is first laid out
+        if (m_atEnd) {
+            bar->setValue(maximum);
+        }
+    });
+    connect(m_view->horizontalScrollBar(), &QScrollBar::rangeChanged, m_view, [this] {
+        m_view->horizontalScrollBar()->setValue(0); // times and levels stay in sight
+    });
     m_rebuild.setSingleShot(true);
     m_rebuild.setInterval(0);
     connect(&m_rebuild, &QTimer::timeout, this, &LogPanel::rebuild);
@@ -113,7 +123,7 @@ void LogPanel::append(const LogRecord &record, const QString &run)
     m_lines.push_back({record, run});
     if (shown(m_lines.back())) {
         QScrollBar *bar = m_view->verticalScrollBar();
-        const bool atEnd = bar->value() >= bar->maximum() - 1;
+        const bool atEnd = m_atEnd;
         const int position = bar->value(), column = m_view->horizontalScrollBar()->value();
         m_view->appendHtml(html(m_lines.back()));
         bar->setValue(atEnd ? bar->maximum() : position);
@@ -151,6 +161,7 @@ void LogPanel::rebuild()
             m_view->appendHtml(html(line));
         }
     }
+    m_atEnd = true;
     m_view->verticalScrollBar()->setValue(m_view->verticalScrollBar()->maximum());
     m_view->horizontalScrollBar()->setValue(0);
 }

@@ -47,7 +47,7 @@ private:
     QPlainTextEdit *m_view;
     QComboBox *m_filter;
     std::vector<Line> m_lines;
-    bool m_utc = false;
+    bool m_utc = false, m_atEnd = true; ///< scrolls along until the person scrolls up
     QTimer m_rebuild;
 };
 

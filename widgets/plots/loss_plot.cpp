@@ -160,6 +160,8 @@ LossPlot::LossPlot(QWidget *parent)
         m_plot->resetView();
         refresh();
     });
+    m_plot->setInset(m_insetWanted);
+    connect(m_plot, &SeriesPlot::insetClosed, this, [this] { setInsetWanted(false); });
     connect(m_plot, &SeriesPlot::cursorMoved, this, &LossPlot::cursorMoved);
     connect(m_plot, &SeriesPlot::hovered, this, &LossPlot::hovered);
     connect(m_plot, &SeriesPlot::menuRequested, this, &LossPlot::menuRequested);
@@ -232,6 +234,13 @@ void LossPlot::toggleLogX() { m_logX->toggle(); }
 
 void LossPlot::toggleLogY() { m_logY->toggle(); }
 
+void LossPlot::setInsetWanted(bool wanted)
+{
+    m_insetWanted = wanted;
+    m_plot->setInset(wanted);
+    Q_EMIT insetWantedChanged(wanted);
+}
+
 void LossPlot::toggleRaw() { m_raw->toggle(); }
 
 nlohmann::ordered_json LossPlot::state() const
@@ -239,7 +248,7 @@ nlohmann::ordered_json LossPlot::state() const
     return {{"log_x", m_logX->isChecked()},        {"log_y", m_logY->isChecked()},
             {"raw", m_raw->isChecked()},           {"smoothing", m_slider->value()},
             {"kind", m_kind->currentIndex()},      {"seeds", m_seeds->currentIndex()},
-            {"x_axis", m_axis->currentIndex()}};
+            {"x_axis", m_axis->currentIndex()},    {"inset", m_insetWanted}};
 }
 
 void LossPlot::restoreState(const nlohmann::ordered_json &state)
@@ -247,6 +256,7 @@ void LossPlot::restoreState(const nlohmann::ordered_json &state)
     m_logX->setChecked(state.at("log_x").get<bool>());
     m_logY->setChecked(state.at("log_y").get<bool>());
     m_raw->setChecked(state.at("raw").get<bool>());
+    setInsetWanted(state.at("inset").get<bool>());
     m_slider->setValue(state.at("smoothing").get<int>());
     const std::pair<QComboBox *, const char *> combos[] = {{m_kind, "kind"}, {m_seeds, "seeds"}, {m_axis, "x_axis"}};
     for (const auto &[combo, key] : combos) {
@@ -261,6 +271,7 @@ void LossPlot::resizeEvent(QResizeEvent *event)
     for (QComboBox *combo : {m_kind, m_seeds, m_axis}) {
         combo->setVisible(whole);
     }
+    m_smoothingText->setVisible(whole);
     m_more->setVisible(!whole);
 }
 

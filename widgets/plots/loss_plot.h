@@ -37,6 +37,8 @@ public:
     void toggleLogX();
     void toggleLogY();
     void toggleRaw();
+    bool insetWanted() const { return m_insetWanted; }
+    void setInsetWanted(bool wanted);
     XAxis xAxis() const { return m_options.xAxis; }
     /// Toggles and choices, for the next time the window opens.
     nlohmann::ordered_json state() const;
@@ -56,6 +58,7 @@ Q_SIGNALS:
     void hovered(std::optional<std::int64_t> step);
     void menuRequested(QPoint globalPosition);
     void optionsChanged(); ///< smoothing or x axis
+    void insetWantedChanged(bool wanted);
 
 protected:
     void resizeEvent(QResizeEvent *event) override;
@@ -70,6 +73,7 @@ private:
     QLabel *m_smoothingText;
     QComboBox *m_kind, *m_seeds, *m_axis, *m_settings;
     QToolButton *m_logX, *m_logY, *m_raw, *m_more;
+    bool m_insetWanted = true;
     QTimer m_refresh;
     std::vector<QPointer<RunData>> m_runs;
     QPointer<RunData> m_current;

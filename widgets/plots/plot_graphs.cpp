@@ -59,7 +59,7 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
     graph->setScatterStyle(
         curve.markers || curve.markersOnLine
-            ? QCPScatterStyle(scatterShape(familyMarker(curve.family)), QPen(colour, 1.6), tokens.panel, 7)
+            ? markerOf(curve.family, tokens, 7)
             : QCPScatterStyle(QCPScatterStyle::ssNone));
     QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
     QVector<QCPGraphData> values;
@@ -72,6 +72,11 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 }
 
 } // namespace
+
+QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size)
+{
+    return {scatterShape(familyMarker(family)), QPen(familyColour(family, tokens), 1.6), tokens.panel, size};
+}
 
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens)
 {

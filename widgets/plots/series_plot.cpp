@@ -19,7 +19,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kTopMargin = 24; ///< room for the names of the stages
+constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of the stages, or none
 
 } // namespace
 
@@ -40,6 +40,7 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     m_plot->installEventFilter(this);
     addPlotLayers(m_plot, m_scene);
+    connect(m_plot, &QCustomPlot::afterLayout, this, &SeriesPlot::updateInset); // sizes and ranges are known by then
     buildAxes();
     applyTokens(currentTokens());
 
@@ -62,6 +63,11 @@ SeriesPlot::SeriesPlot(QWidget *parent)
         }
         if (event->button() == Qt::RightButton) {
             Q_EMIT menuRequested(event->globalPosition().toPoint());
+        } else if (insetCross().contains(event->pos())) {
+            setInset(false);
+            Q_EMIT insetClosed();
+        } else if (m_inset && m_inset->box().contains(event->pos())) {
+            return; // its steps are not those of the axis behind it
         } else if (event->button() == Qt::LeftButton) {
             if (const auto step = stepAt(event->pos().x())) {
                 Q_EMIT cursorMoved(*step);
@@ -93,8 +99,9 @@ void SeriesPlot::buildAxes()
 {
     QCPAxisRect *area = m_plot->axisRect();
     area->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msRight);
-    area->setMargins({0, kTopMargin, 0, 0});
-    area->setMinimumMargins({44, kTopMargin, 18, 22});
+    const int top = m_compact ? kCompactTopMargin : kTopMargin;
+    area->setMargins({0, top, 0, 0});
+    area->setMinimumMargins({m_compact ? 30 : 44, top, 18, 22});
     area->setRangeZoomFactor(0.85);
     for (QCPAxis *axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setTickLength(0);
@@ -107,6 +114,7 @@ void SeriesPlot::buildAxes()
         setValueTicks(m_plot->xAxis, m_scene.logX);
     }
     setValueTicks(m_plot->yAxis, m_scene.logY);
+    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : 5);
 }
 
 void SeriesPlot::applyTokens(const Tokens &tokens)
@@ -157,6 +165,31 @@ void SeriesPlot::fit()
         m_plot->yAxis->setRange(low, high);
     }
     m_fitting = false;
+}
+
+void SeriesPlot::setCompact(bool compact)
+{
+    m_compact = compact;
+    m_fitting = true;
+    buildAxes();
+    m_fitting = false;
+}
+
+void SeriesPlot::setInset(bool wanted)
+{
+    m_insetWanted = wanted;
+    if (wanted && !m_inset) {
+        m_inset = std::make_unique<PlotInset>(m_plot, m_scene);
+    }
+    updateInset();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void SeriesPlot::updateInset()
+{
+    if (m_inset) {
+        m_inset->update(m_insetWanted, zoomed());
+    }
 }
 
 void SeriesPlot::setLogX(bool on)

@@ -41,6 +41,7 @@ private Q_SLOTS:
     void theCursorStaysAStep();
     void choicesComeBack();
     void aNarrowHeaderFolds();
+    void theLastQuarterStandsInAFreeCorner();
     void csvEqualsTheShownSeries();
     void hiddenFamiliesAreNeitherShownNorExported();
     void liveRecordsArriveWithinAFrame();
@@ -291,6 +292,32 @@ void tst_LossPlot::aNarrowHeaderFolds()
     });
     QTest::mouseClick(more, Qt::LeftButton);
     QCOMPARE(m_plot->xAxis(), XAxis::Time);
+}
+
+void tst_LossPlot::theLastQuarterStandsInAFreeCorner()
+{
+    SeriesPlot *plot = m_plot->plot();
+    QTRY_VERIFY(plot->insetShown());
+    PlotContent content = plot->content();
+    const auto range = plot->yRange();
+    QVERIFY(insetFits(content, range));
+    content.curves.back().points.push_back({80, range.second}); // through the corner
+    QVERIFY(!insetFits(content, range));
+    content = plot->content();
+    content.xHigh = 400; // has not come that far
+    QVERIFY(!insetFits(content, range));
+
+    wheel(canvas(), at(25, 3), 120);
+    QTRY_VERIFY(!plot->insetShown()); // what is zoomed needs no enlargement
+    plot->resetView();
+    QTRY_VERIFY(plot->insetShown());
+    m_plot->toggleLogX();
+    QTRY_VERIFY(!plot->insetShown());
+    m_plot->toggleLogX();
+    QTRY_VERIFY(plot->insetShown());
+    QTest::mouseClick(canvas(), Qt::LeftButton, {}, plot->insetCross().center().toPoint());
+    QTRY_VERIFY(!plot->insetShown());
+    QVERIFY(!m_plot->insetWanted());
 }
 
 void tst_LossPlot::csvEqualsTheShownSeries()
