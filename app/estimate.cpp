@@ -21,8 +21,8 @@ double memoryOf(const DeviceInfo &device)
 
 int activationBytes(const RunConfig &run, const DeviceInfo &device)
 {
-    const bool full = run.training.precision == Precision::Fp32 ||
-                      (run.training.precision == Precision::Auto && !device.isCuda);
+    const bool full =
+        run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda);
     return full ? 4 : 2;
 }
 

@@ -56,8 +56,9 @@ void sayNoDisplay(QtMsgType type, const QMessageLogContext &, const QString &tex
         return; // what it tried on the way
     }
     if (text.contains(QLatin1String("platform plugin"))) {
-        std::fprintf(stderr, "No display was found. Draw a picture with sparsescope --screenshot train --runs DIR --out "
-                             "FILE.png, or train in the terminal with sparsescope-cli train EXPERIMENT.json.\n");
+        std::fprintf(stderr,
+                     "No display was found. Draw a picture with sparsescope --screenshot train --runs DIR --out "
+                     "FILE.png, or train in the terminal with sparsescope-cli train EXPERIMENT.json.\n");
     } else {
         std::fprintf(stderr, "%s\n", qPrintable(text));
     }

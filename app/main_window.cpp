@@ -267,9 +267,10 @@ void MainWindow::showStatus()
 {
     const bool saved = m_queue.training() && m_savedAt > 0 && !m_options.frozen;
     m_statusSaved->setText(
-        saved ? QStringLiteral("Saved %1 ago")
-                    .arg(durationText(std::max(0.0, static_cast<double>(QDateTime::currentSecsSinceEpoch()) - m_savedAt)))
-              : QString());
+        saved
+            ? QStringLiteral("Saved %1 ago")
+                  .arg(durationText(std::max(0.0, static_cast<double>(QDateTime::currentSecsSinceEpoch()) - m_savedAt)))
+            : QString());
     if (!m_queue.training()) {
         m_statusRun->setText(m_runs.empty()
                                  ? QStringLiteral("No runs yet")

@@ -179,14 +179,14 @@ private:
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
     /// The page whose layout is on screen; empty on the first-run page, which has no docks.
     std::optional<std::string> m_layout;
-    std::optional<int> m_exitCode;               ///< the program ends with it when the window closes
-    bool m_low = false, m_narrow = false;        ///< sizes at which docks stand otherwise
-    bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
+    std::optional<int> m_exitCode;        ///< the program ends with it when the window closes
+    bool m_low = false, m_narrow = false; ///< sizes at which docks stand otherwise
+    bool m_composing = false;             ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
     DeviceInfo m_device;
     int m_opening = 0;
-    double m_savedAt = 0; ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
+    double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
     RunQueue m_queue; // last: its thread stops before anything it feeds goes

@@ -223,10 +223,11 @@ void MainWindow::connectParts()
     connect(m_runNotices, &RunNotices::changeRequested, this, &MainWindow::duplicateExperiment);
     connect(m_runNotices, &RunNotices::resumeRequested, m_runActions, &RunActions::resume);
     connect(m_runNotices, &RunNotices::logRequested, this, &MainWindow::showInLog);
-    connect(m_runActions, &RunActions::resumeFailed, this, [this](const std::filesystem::path &folder, const QString &why) {
-        m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
-                        QStringLiteral("The run cannot be resumed"), why);
-    });
+    connect(m_runActions, &RunActions::resumeFailed, this,
+            [this](const std::filesystem::path &folder, const QString &why) {
+                m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
+                                QStringLiteral("The run cannot be resumed"), why);
+            });
     connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
     connect(m_throughput, &ThroughputView::cursorMoved, &m_view, &ViewState::setStep);
     connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);

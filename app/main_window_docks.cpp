@@ -18,9 +18,7 @@ constexpr int kNarrow = 1500, kLow = 860; ///< px
 void MainWindow::updateDocks()
 {
     const QWidget *shown = m_stack->currentWidget();
-    const std::string page = shown == m_trainPage                            ? "train"
-                             : shown == m_inspectPage ? "inspect"
-                                                                              : "";
+    const std::string page = shown == m_trainPage ? "train" : shown == m_inspectPage ? "inspect" : "";
     if (m_layout == page && !page.empty()) {
         return;
     }

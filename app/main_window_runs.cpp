@@ -84,8 +84,11 @@ void MainWindow::experimentRemoved(const QueuedExperiment &experiment)
     if (experiment.resume) { // its runs are on disk and were there before they were queued
         for (RunData *run : m_runs.of(experiment.folder)) {
             if (run->state() == RunState::Queued) {
-                run->apply(StateChange{run->id().toStdString(), run->step() > 0 ? RunState::Stopped : RunState::Queued,
-                                       {}, run->step(), run->steps()});
+                run->apply(StateChange{run->id().toStdString(),
+                                       run->step() > 0 ? RunState::Stopped : RunState::Queued,
+                                       {},
+                                       run->step(),
+                                       run->steps()});
                 run->flush();
             }
         }

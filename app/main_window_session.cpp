@@ -41,7 +41,8 @@ Session MainWindow::session() const
             session.hidden.push_back(run->folder());
         }
     }
-    if (m_queue.current()) { // after a crash its folder is there and is gone on with by hand; here it only has to be found
+    if (m_queue
+            .current()) { // after a crash its folder is there and is gone on with by hand; here it only has to be found
         session.folders.push_back(m_queue.current()->folder);
     }
     for (const QueuedExperiment &entry : m_queue.waiting()) {

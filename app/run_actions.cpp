@@ -28,17 +28,17 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
     m_duplicate = add("duplicateAction", QStringLiteral("Duplicate and change"), QKeySequence(Qt::CTRL | Qt::Key_D),
                       &RunActions::duplicate);
     m_resume = add("resumeAction", QStringLiteral("Resume"), {}, &RunActions::resumeCurrent);
-    m_curves = add("curvesAction", QStringLiteral("Hide curves"), QKeySequence(Qt::Key_Space),
-                   &RunActions::toggleCurves);
+    m_curves =
+        add("curvesAction", QStringLiteral("Hide curves"), QKeySequence(Qt::Key_Space), &RunActions::toggleCurves);
     m_folder = add("openFolderAction", QStringLiteral("Open folder"), {}, &RunActions::openFolder);
     m_up = add("moveUpAction", QStringLiteral("Move up in the queue"), QKeySequence(Qt::ALT | Qt::Key_Up),
                &RunActions::moveUp);
     m_down = add("moveDownAction", QStringLiteral("Move down in the queue"), QKeySequence(Qt::ALT | Qt::Key_Down),
                  &RunActions::moveDown);
-    m_remove = add("removeAction", QStringLiteral("Remove from the queue"), QKeySequence(Qt::Key_Delete),
-                   &RunActions::remove);
-    m_continue = add("continueOnErrorAction", QStringLiteral("Continue on error"), {},
-                     &RunActions::toggleContinueOnError);
+    m_remove =
+        add("removeAction", QStringLiteral("Remove from the queue"), QKeySequence(Qt::Key_Delete), &RunActions::remove);
+    m_continue =
+        add("continueOnErrorAction", QStringLiteral("Continue on error"), {}, &RunActions::toggleContinueOnError);
     m_continue->setCheckable(true);
     m_continue->setToolTip(QStringLiteral("Start the next experiment even when a run of this one failed"));
     // Keys that a text or another list may want act only in the run table.
@@ -80,9 +80,8 @@ std::vector<QToolButton *> RunActions::moveButtons() const
         button->setToolTip(QStringLiteral("%1 (%2)").arg(action->text(), action->shortcut().toString()));
         setRole(button, "flat");
         connect(button, &QToolButton::clicked, action, &QAction::trigger);
-        connect(action, &QAction::changed, button, [button, action = action] {
-            button->setEnabled(action->isEnabled());
-        });
+        connect(action, &QAction::changed, button,
+                [button, action = action] { button->setEnabled(action->isEnabled()); });
         button->setEnabled(action->isEnabled());
         buttons.push_back(button);
     }
@@ -117,7 +116,7 @@ void RunActions::refresh()
     m_duplicate->setEnabled(any);
     m_resume->setEnabled(any && resumable(folder()));
     m_curves->setEnabled(any);
-    m_curves->setText(run == nullptr         ? QStringLiteral("Hide or show curves")
+    m_curves->setText(run == nullptr       ? QStringLiteral("Hide or show curves")
                       : run->curvesShown() ? QStringLiteral("Hide curves")
                                            : QStringLiteral("Show curves"));
     m_folder->setEnabled(any);

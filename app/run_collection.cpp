@@ -14,9 +14,8 @@ RunData *RunCollection::add(std::unique_ptr<RunData> run)
 
 std::vector<std::unique_ptr<RunData>> RunCollection::take(const std::filesystem::path &experimentFolder)
 {
-    const auto mid = std::stable_partition(m_runs.begin(), m_runs.end(), [&](const auto &run) {
-        return run->experimentFolder() != experimentFolder;
-    });
+    const auto mid = std::stable_partition(
+        m_runs.begin(), m_runs.end(), [&](const auto &run) { return run->experimentFolder() != experimentFolder; });
     std::vector<std::unique_ptr<RunData>> taken(std::make_move_iterator(mid), std::make_move_iterator(m_runs.end()));
     m_runs.erase(mid, m_runs.end());
     return taken;

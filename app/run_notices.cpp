@@ -93,10 +93,10 @@ void RunNotices::tellFailed(const RunData &run)
                                 Q_EMIT logRequested(known);
                             }
                         }});
-    m_bar->post(keyOf(run), NoticeBar::Kind::Failed,
-                QStringLiteral("%1 failed at step %2")
-                    .arg(runTitle(run, m_model->runsBeside(&run)), countText(run.step())),
-                reason, std::move(remedies));
+    m_bar->post(
+        keyOf(run), NoticeBar::Kind::Failed,
+        QStringLiteral("%1 failed at step %2").arg(runTitle(run, m_model->runsBeside(&run)), countText(run.step())),
+        reason.left(1).toUpper() + reason.mid(1), std::move(remedies));
 }
 
 void RunNotices::tellWaiting(const RunData &run)
@@ -126,10 +126,11 @@ void RunNotices::tellCutOff()
         }
         const bool one = titles.size() == 1;
         const QString last = titles.takeLast();
-        const QString names = titles.empty() ? last : titles.join(QStringLiteral(", ")) + QStringLiteral(" and ") + last;
-        const QString saved =
-            checkpoint < 0 ? QStringLiteral("No checkpoint was written yet: it starts anew.")
-                           : QStringLiteral("The checkpoint at step %1 is complete.").arg(countText(checkpoint));
+        const QString names =
+            titles.empty() ? last : titles.join(QStringLiteral(", ")) + QStringLiteral(" and ") + last;
+        const QString saved = checkpoint < 0
+                                  ? QStringLiteral("No checkpoint was written yet: it starts anew.")
+                                  : QStringLiteral("The checkpoint at step %1 is complete.").arg(countText(checkpoint));
         m_bar->post(keyOf(folder), NoticeBar::Kind::Info,
                     one ? QStringLiteral("A run was cut off")
                         : QStringLiteral("%1 runs were cut off").arg(titles.size() + 1),

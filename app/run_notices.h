@@ -35,7 +35,8 @@ Q_SIGNALS:
     void resumeRequested(const std::filesystem::path &experimentFolder);
     void logRequested(const sparsescope::RunData *run);
     /// The experiment in the form, with these fields changed.
-    void changeRequested(const std::filesystem::path &experimentFolder, const sparsescope::RunNotices::Changes &changes);
+    void changeRequested(const std::filesystem::path &experimentFolder,
+                         const sparsescope::RunNotices::Changes &changes);
 
 private:
     void tellFailed(const RunData &run);

@@ -146,9 +146,9 @@ void RunQueue::ended(const ExperimentOutcome &outcome)
 {
     const QueuedExperiment done = std::move(*m_current);
     m_current.reset();
-    const bool failed = !outcome.failure.isEmpty() ||
-                        std::any_of(outcome.runs.begin(), outcome.runs.end(),
-                                    [](const RunOutcome &run) { return run.state == RunState::Failed; });
+    const bool failed =
+        !outcome.failure.isEmpty() || std::any_of(outcome.runs.begin(), outcome.runs.end(),
+                                                  [](const RunOutcome &run) { return run.state == RunState::Failed; });
     m_going = m_going && (m_continueOnError || !failed);
     Q_EMIT finished(done, outcome);
     if (m_going) {

@@ -41,15 +41,10 @@ std::vector<fs::path> pathsOf(const ordered_json &list)
 
 ordered_json toJson(const View &view)
 {
-    ordered_json json{{"run", view.run.toStdString()},
-                      {"step", view.step},
-                      {"follow", view.followLive},
-                      {"layer", view.layer},
-                      {"map", static_cast<int>(view.map)},
-                      {"head", view.head},
-                      {"query", view.query},
-                      {"key", view.key},
-                      {"logarithmic", view.logarithmic}};
+    ordered_json json{
+        {"run", view.run.toStdString()},     {"step", view.step}, {"follow", view.followLive}, {"layer", view.layer},
+        {"map", static_cast<int>(view.map)}, {"head", view.head}, {"query", view.query},       {"key", view.key},
+        {"logarithmic", view.logarithmic}};
     if (view.lockedLimits) {
         json["limits"] = {view.lockedLimits->first, view.lockedLimits->second};
     }
@@ -87,8 +82,7 @@ ordered_json toJson(const Session &session)
         layouts[page] = encoded(layout);
     }
     for (const Session::Entry &entry : session.queue) {
-        queue.push_back(
-            {{"folder", entry.folder.string()}, {"resume", entry.resume}, {"document", entry.document}});
+        queue.push_back({{"folder", entry.folder.string()}, {"resume", entry.resume}, {"document", entry.document}});
     }
     return {{"version", kVersion},
             {"page", session.page},

@@ -29,15 +29,15 @@ struct Session {
     QByteArray geometry;
     std::map<std::string, QByteArray> layouts; ///< of the docks, by page
     View view;
-    std::filesystem::path experiment;            ///< of the current run
-    std::vector<std::filesystem::path> folders;  ///< open ones
-    std::vector<std::filesystem::path> recent;   ///< newest first
-    std::vector<std::filesystem::path> hidden;   ///< folders of runs whose curves are hidden
-    std::vector<Entry> queue;                    ///< what trained then comes first, to be resumed
+    std::filesystem::path experiment;           ///< of the current run
+    std::vector<std::filesystem::path> folders; ///< open ones
+    std::vector<std::filesystem::path> recent;  ///< newest first
+    std::vector<std::filesystem::path> hidden;  ///< folders of runs whose curves are hidden
+    std::vector<Entry> queue;                   ///< what trained then comes first, to be resumed
     bool continueOnError = true;
-    std::string preset;              ///< that the form started from
-    nlohmann::ordered_json draft;    ///< what the form shows; null: nothing
-    nlohmann::ordered_json plots;    ///< toggles and ranges, as the Train page writes them
+    std::string preset;           ///< that the form started from
+    nlohmann::ordered_json draft; ///< what the form shows; null: nothing
+    nlohmann::ordered_json plots; ///< toggles and ranges, as the Train page writes them
     QString filter;
 };
 

@@ -52,6 +52,7 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
         m_plot->resetView();
         refresh();
     });
+    refresh();
 }
 
 void MetricCard::setRun(RunData *run, const QString &title)

@@ -15,8 +15,8 @@
 #include <QComboBox>
 #include <QLabel>
 #include <QLineEdit>
-#include <QProcess>
 #include <QPlainTextEdit>
+#include <QProcess>
 #include <QPushButton>
 #include <QStandardPaths>
 #include <QTemporaryDir>
@@ -78,7 +78,10 @@ nlohmann::ordered_json launchExperiment()
     return document;
 }
 
-QString program(const char *name) { return qEnvironmentVariable("SPARSESCOPE_BIN") + QLatin1Char('/') + QLatin1String(name); }
+QString program(const char *name)
+{
+    return qEnvironmentVariable("SPARSESCOPE_BIN") + QLatin1Char('/') + QLatin1String(name);
+}
 
 } // namespace
 
@@ -235,6 +238,8 @@ void tst_Launch::theQueueIsReorderedTrainedAndGoesOn()
     QCOMPARE(m_window->runs().front()->step(), paused);
     QTest::keyClick(m_window.get(), Qt::Key_F6);
     QTRY_VERIFY_WITH_TIMEOUT(m_window->runs().front()->step() > paused, 5000);
+    QVERIFY(m_window->viewState().view().followLive); // the cursor goes with the training, not with its snapshots
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->viewState().view().step > paused, 5000);
 
     // Hide a run's curves and show them again.
     RunData *hidden = m_window->currentRun();
@@ -298,19 +303,19 @@ void tst_Launch::theQueueIsReorderedTrainedAndGoesOn()
 void tst_Launch::aFailedRunIsTold()
 {
     // Stands in for an engine whose loss became NaN: what the window makes of it is looked at here.
-    open([](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &,
-            TrainingObserver &observer) {
-        fs::create_directories(options.out / experiment.name);
-        std::ofstream(options.out / experiment.name / "experiment.json") << experiment.document.dump();
-        std::vector<RunOutcome> outcomes;
-        for (const RunConfig &run : expand(experiment)) {
-            const std::string reason = "loss became NaN at step 12. Halve training.learning_rate.";
-            observer.onLog({run.folder(), 0, 12, LogLevel::Error, reason});
-            observer.onState({run.folder(), RunState::Failed, reason, 12, run.training.steps});
-            outcomes.push_back({run.folder(), RunState::Failed, reason, 12});
-        }
-        return outcomes;
-    });
+    open(
+        [](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &, TrainingObserver &observer) {
+            fs::create_directories(options.out / experiment.name);
+            std::ofstream(options.out / experiment.name / "experiment.json") << experiment.document.dump();
+            std::vector<RunOutcome> outcomes;
+            for (const RunConfig &run : expand(experiment)) {
+                const std::string reason = "loss became NaN at step 12. Halve training.learning_rate.";
+                observer.onLog({run.folder(), 0, 12, LogLevel::Error, reason});
+                observer.onState({run.folder(), RunState::Failed, reason, 12, run.training.steps});
+                outcomes.push_back({run.folder(), RunState::Failed, reason, 12});
+            }
+            return outcomes;
+        });
     QTest::mouseClick(child<QPushButton>("presetButton"), Qt::LeftButton);
     auto *add = child<QPushButton>("addToQueueButton");
     QTest::mouseClick(add, Qt::LeftButton);
@@ -358,12 +363,8 @@ void tst_Launch::whatWasCutOffIsResumed()
     const fs::path first = file("runs") / "tiny" / "seq_24" / "classic" / "seed_0";
     const auto saved = [&] {
         std::error_code ignored;
-        for (const auto &entry : fs::directory_iterator(first / "checkpoints", ignored)) {
-            if (entry.path().filename() > "00000000" && entry.path().extension().empty()) {
-                return true;
-            }
-        }
-        return false;
+        return fs::exists(first / "run.json", ignored) && fs::exists(first / "run.sqlite", ignored) &&
+               !RunReader(first).checkpoints().empty();
     };
     QTRY_VERIFY_WITH_TIMEOUT(saved(), 60000);
     training.kill();
@@ -453,8 +454,9 @@ void tst_Launch::aSignalSavesBeforeTheEnd()
     environment.insert(QStringLiteral("XDG_DATA_HOME"), m_folder->path());
     environment.insert(QStringLiteral("XDG_CONFIG_HOME"), m_folder->path());
     window.setProcessEnvironment(environment);
-    window.start(program("sparsescope"), {QStringLiteral("--demo"), QStringLiteral("--device"), QStringLiteral("cpu"),
-                                          QStringLiteral("--out-folder"), QString::fromStdString(file("runs").string())});
+    window.start(program("sparsescope"),
+                 {QStringLiteral("--demo"), QStringLiteral("--device"), QStringLiteral("cpu"),
+                  QStringLiteral("--out-folder"), QString::fromStdString(file("runs").string())});
     const auto firstRun = [&] {
         const std::vector<fs::path> found = findRuns(file("runs"));
         return found.empty() ? -1 : RunReader(found.front()).lastStep();

@@ -172,9 +172,9 @@ void ConfigForm::setPresets(std::vector<Preset> presets)
 void ConfigForm::offer(Preset preset)
 {
     std::vector<Preset> presets = std::move(m_presets);
-    presets.erase(std::remove_if(presets.begin(), presets.end(),
-                                 [&](const Preset &known) { return known.name == preset.name; }),
-                  presets.end());
+    presets.erase(
+        std::remove_if(presets.begin(), presets.end(), [&](const Preset &known) { return known.name == preset.name; }),
+        presets.end());
     presets.insert(presets.begin(), std::move(preset));
     setPresets(std::move(presets));
 }

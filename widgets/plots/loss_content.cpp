@@ -158,11 +158,10 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
     if (first != nullptr) {
         content.axis = StepAxis(*first, options.xAxis, unit.unit);
     }
-    const bool currentShown = current != nullptr && current->curvesShown() &&
-                              !options.hidden.count(current->config().model.family) &&
-                              std::any_of(groups.begin(), groups.end(), [&](const LossGroup &g) {
-                                  return std::count(g.runs.begin(), g.runs.end(), current) > 0;
-                              });
+    const bool currentShown =
+        current != nullptr && current->curvesShown() && !options.hidden.count(current->config().model.family) &&
+        std::any_of(groups.begin(), groups.end(),
+                    [&](const LossGroup &g) { return std::count(g.runs.begin(), g.runs.end(), current) > 0; });
     const bool training = options.kind != LossKind::Validation;
     if (currentShown && options.raw && training && !current->series(kTrain).empty()) {
         content.curves.push_back({QStringLiteral("raw"), current->config().model.family,
@@ -221,13 +220,14 @@ PlotContent metricContent(const RunData &run, const std::string &metric, double 
             content.curves.push_back(
                 {QStringLiteral("raw"), family, content.axis.moved(values), 1, 0.3, false, false, false});
         }
-        content.curves.push_back({familyText(family), family, content.axis.moved(few ? values : smooth(values, smoothing)),
-                                  2, 1, false, few && values.size() < 30});
+        content.curves.push_back({familyText(family), family,
+                                  content.axis.moved(few ? values : smooth(values, smoothing)), 2, 1, false,
+                                  few && values.size() < 30});
     }
     if (const auto chance = run.last(metric + ".chance")) {
         const bool selection = metric.rfind("selection.", 0) == 0;
-        content.lines.push_back(
-            {*chance, (selection ? QStringLiteral("Random keys: ") : QStringLiteral("Chance: ")) + significantText(chance)});
+        content.lines.push_back({*chance, (selection ? QStringLiteral("Random keys: ") : QStringLiteral("Chance: ")) +
+                                              significantText(chance)});
     }
     content.stages = stagesFor({}, &run, xAxis, unit.unit);
     return content;

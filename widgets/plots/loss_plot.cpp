@@ -60,7 +60,8 @@ LossPlot::LossPlot(QWidget *parent)
     , m_slider(new QSlider(Qt::Horizontal, this))
     , m_smoothingText(new QLabel(this))
     , m_kind(choice("metricCombo", QStringLiteral("Which loss"),
-                    {QStringLiteral("Train and validation"), QStringLiteral("Train"), QStringLiteral("Validation")}, this))
+                    {QStringLiteral("Train and validation"), QStringLiteral("Train"), QStringLiteral("Validation")},
+                    this))
     , m_seeds(choice("groupCombo", QStringLiteral("Seeds"),
                      {QStringLiteral("Seeds: mean ± std"), QStringLiteral("Each seed")}, this))
     , m_axis(choice("xAxisCombo", QStringLiteral("X axis"),
@@ -169,8 +170,8 @@ LossPlot::LossPlot(QWidget *parent)
 
 void LossPlot::watch(RunData *run)
 {
-    for (const auto signal : {&RunData::seriesChanged, &RunData::stateChanged, &RunData::snapshotsChanged,
-                              &RunData::curvesShownChanged}) {
+    for (const auto signal :
+         {&RunData::seriesChanged, &RunData::stateChanged, &RunData::snapshotsChanged, &RunData::curvesShownChanged}) {
         connect(run, signal, &m_refresh, [this] {
             if (!m_refresh.isActive()) { // not restarted: a steady stream must not put the refresh off for ever
                 m_refresh.start();
@@ -245,10 +246,9 @@ void LossPlot::toggleRaw() { m_raw->toggle(); }
 
 nlohmann::ordered_json LossPlot::state() const
 {
-    return {{"log_x", m_logX->isChecked()},        {"log_y", m_logY->isChecked()},
-            {"raw", m_raw->isChecked()},           {"smoothing", m_slider->value()},
-            {"kind", m_kind->currentIndex()},      {"seeds", m_seeds->currentIndex()},
-            {"x_axis", m_axis->currentIndex()},    {"inset", m_insetWanted}};
+    return {{"log_x", m_logX->isChecked()},     {"log_y", m_logY->isChecked()},   {"raw", m_raw->isChecked()},
+            {"smoothing", m_slider->value()},   {"kind", m_kind->currentIndex()}, {"seeds", m_seeds->currentIndex()},
+            {"x_axis", m_axis->currentIndex()}, {"inset", m_insetWanted}};
 }
 
 void LossPlot::restoreState(const nlohmann::ordered_json &state)
@@ -282,8 +282,8 @@ void LossPlot::showMore()
     for (QComboBox *combo : {m_kind, m_seeds, m_axis}) {
         menu.addSection(combo->accessibleName());
         for (int index = 0; index < combo->count(); ++index) {
-            QAction *entry = menu.addAction(combo->itemText(index), combo,
-                                            [combo, index] { combo->setCurrentIndex(index); });
+            QAction *entry =
+                menu.addAction(combo->itemText(index), combo, [combo, index] { combo->setCurrentIndex(index); });
             entry->setCheckable(true);
             entry->setChecked(index == combo->currentIndex());
         }

@@ -45,9 +45,9 @@ struct PlotContent {
     std::vector<PlotBand> bands;
     std::vector<PlotStage> stages;
     std::vector<PlotLine> lines;
-    std::vector<double> ticks; ///< snapshots, on the x axis
-    std::optional<double> now; ///< newest step while it trains
-    StepAxis axis;             ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
+    std::vector<double> ticks;  ///< snapshots, on the x axis
+    std::optional<double> now;  ///< newest step while it trains
+    StepAxis axis;              ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
     bool valueAtCursor = false; ///< beside the dot, in figures
     QString xLabel, yLabel;
     double xLow = 0, xHigh = 1;        ///< unzoomed range

@@ -99,7 +99,7 @@ struct PlotInset::Parts {
         : plot(owner)
         , scene(shown)
     {
-        plot->addLayer(QStringLiteral("inset"), plot->layer(QStringLiteral("main")));
+        plot->addLayer(QStringLiteral("inset"), plot->layer(QStringLiteral("overlay"))); // lines of stages end at it
         card = new Card(plot, scene);
         area = new QCPAxisRect(plot, true);
         plot->axisRect()->insetLayout()->addElement(area, kPlace);

@@ -160,7 +160,10 @@ private:
     {
         const Tokens &t = m_scene.tokens;
         const PlotContent &content = m_scene.content;
-        if (content.now && insideX(atStep(*content.now)) && m_scene.cursor != std::llround(*content.now)) {
+        const bool apart =
+            content.now &&
+            (!m_scene.cursor || std::abs(atStep(*content.now) - atStep(static_cast<double>(*m_scene.cursor))) > 4);
+        if (apart && insideX(atStep(*content.now))) {
             painter.setPen(QPen(t.accent, 1.2, Qt::DotLine));
             const double at = atStep(*content.now);
             const double top = m_area.top() + 0.5 * m_area.height();

@@ -138,7 +138,8 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
 
 void SeriesPlot::setContent(PlotContent content)
 {
-    const bool sameAxis = content.axis.isStep() == m_scene.content.axis.isStep() && content.xLabel == m_scene.content.xLabel;
+    const bool sameAxis =
+        content.axis.isStep() == m_scene.content.axis.isStep() && content.xLabel == m_scene.content.xLabel;
     m_scene.content = std::move(content);
     if (!sameAxis) {
         m_zoomedX = false; // a range of steps is none of seconds

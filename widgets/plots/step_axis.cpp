@@ -136,8 +136,8 @@ AxisUnit axisUnit(XAxis axis, double highest)
     case XAxis::Step:
         return {1, QStringLiteral("Step")};
     case XAxis::Tokens: {
-        const Step step = pick({{1, "Tokens"}, {1e3, "Tokens (thousand)"}, {1e6, "Tokens (million)"},
-                                {1e9, "Tokens (billion)"}});
+        const Step step =
+            pick({{1, "Tokens"}, {1e3, "Tokens (thousand)"}, {1e6, "Tokens (million)"}, {1e9, "Tokens (billion)"}});
         return {step.unit, QLatin1String(step.name)};
     }
     case XAxis::Time: {

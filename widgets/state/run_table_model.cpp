@@ -185,8 +185,7 @@ QMimeData *RunTableModel::mimeData(const QModelIndexList &indexes) const
     return data;
 }
 
-bool RunTableModel::dropMimeData(const QMimeData *data, Qt::DropAction action, int row, int,
-                                 const QModelIndex &parent)
+bool RunTableModel::dropMimeData(const QMimeData *data, Qt::DropAction action, int row, int, const QModelIndex &parent)
 {
     const QString key = QString::fromUtf8(data->data(QLatin1String(kMimeType)));
     if (action != Qt::MoveAction || !m_waiting.contains(key)) {

@@ -18,10 +18,10 @@ public:
     enum Column { Name, Trend, ValidationLoss, State, ColumnCount };
     enum Role {
         SortRole = Qt::UserRole,
-        RunRole,      ///< RunData *, null for an experiment
-        ChipsRole,    ///< words of what differs inside the experiment, the family first
-        ProgressRole, ///< 0 to 1 while running or paused, else invalid
-        FilterRole,   ///< everything that the filter may match
+        RunRole,       ///< RunData *, null for an experiment
+        ChipsRole,     ///< words of what differs inside the experiment, the family first
+        ProgressRole,  ///< 0 to 1 while running or paused, else invalid
+        FilterRole,    ///< everything that the filter may match
         ExperimentRole ///< key of the experiment that the row belongs to: its folder
     };
 
