@@ -254,6 +254,7 @@ void MainWindow::connectParts()
                                                      .arg(waiting.size() == 1 ? "run" : "runs",
                                                           durationText(estimatedSeconds(waiting, m_device))));
         showTraining();
+        saveSession(false); // what was queued or begun is known to the next window even after a crash
     });
     connect(&m_queue, &RunQueue::started, this, [this](const QueuedExperiment &experiment) {
         m_reader.setLive({experiment.folder});

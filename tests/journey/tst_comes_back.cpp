@@ -6,6 +6,7 @@
 #include <QPushButton>
 
 #include <csignal>
+#include <iterator>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -79,6 +80,13 @@ void tst_ComesBack::theSessionComesBack()
         QTest::mouseClick(add, Qt::LeftButton);
     }
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
+    // Should the program end here, by whatever cause, the next window finds what it trains and what waits.
+    const auto kept = [&] {
+        std::ifstream stream(window.file("session.json"));
+        return std::string(std::istreambuf_iterator<char>(stream), {});
+    };
+    QTRY_VERIFY_WITH_TIMEOUT(kept().find(window.file("runs/tiny\"").string()) != std::string::npos, 5000);
+    QVERIFY(kept().find(window.file("runs/tiny-3").string()) != std::string::npos);
     QTRY_VERIFY_WITH_TIMEOUT(window->runs().front()->state() == RunState::Finished, 60000);
     QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 10000);

@@ -11,6 +11,10 @@
 #include <QPushButton>
 #include <QToolButton>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 using namespace sparsescope;
 namespace fs = std::filesystem;
 
@@ -25,6 +29,7 @@ private Q_SLOTS:
     void aBadFieldStopsTheWay();
     void theQueueIsReorderedTrainedAndGoesOn();
     void aFailedRunIsTold();
+    void aRunThatHasToWaitIsTold();
 
 private:
     std::unique_ptr<test::LaunchWindow> m_window;
@@ -44,6 +49,13 @@ void tst_Launch::aBadFieldStopsTheWay()
     const QString before = estimate->text();
     window.type("layersEdit", QStringLiteral("6"));
     QTRY_VERIFY_WITH_TIMEOUT(estimate->text() != before, 1000);
+
+    window.type("layersEdit", QStringLiteral("128"));
+    window.type("widthEdit", QStringLiteral("16384")); // no computer that runs this test has that much memory
+    QTRY_VERIFY(estimate->text().contains(QStringLiteral("More than the ")));
+    QVERIFY(estimate->text().endsWith(QStringLiteral("not even one sequence fits")));
+    window.type("layersEdit", QStringLiteral("6"));
+    window.type("widthEdit", QStringLiteral("16"));
 
     window.type("headsEdit", QStringLiteral("3")); // 16 / 3 is not whole
     QVERIFY(window.child<QLineEdit>("headsEdit")->property("bad").toBool());
@@ -221,6 +233,40 @@ void tst_Launch::aFailedRunIsTold()
     window.child<QAction>("continueOnErrorAction")->trigger(); // on: the rest is tried
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training() && window.waiting().empty(), 5000);
+}
+
+void tst_Launch::aRunThatHasToWaitIsTold()
+{
+    test::LaunchWindow &window = *m_window;
+    std::atomic<bool> room = false;
+    // Stands in for an engine on a full disk; it waits for room, as the real one does.
+    window.open([&room](const ExperimentConfig &experiment, const RunnerOptions &, RunControl &control,
+                        TrainingObserver &observer) {
+        std::vector<RunOutcome> outcomes;
+        const RunConfig run = expand(experiment).front();
+        const std::int64_t steps = run.training.steps;
+        observer.onState({run.folder(), RunState::Running, "", 5, steps});
+        observer.onState({run.folder(), RunState::Paused, "No space left on the disk.", 5, steps});
+        while (!room && !control.stopping()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        observer.onState({run.folder(), RunState::Running, "", 5, steps});
+        while (!control.stopping()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        outcomes.push_back({run.folder(), RunState::Stopped, "", 5});
+        return outcomes;
+    });
+    QTest::mouseClick(window.child<QPushButton>("presetButton"), Qt::LeftButton);
+    QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
+    auto *notices = window.child<NoticeBar>("noticeBar");
+    QTRY_COMPARE(notices->newest(), QStringLiteral("Classic is paused at step 5: it cannot be written"));
+    QTRY_VERIFY(window.child<QLabel>("statusRun")->text().startsWith(QStringLiteral("Paused tiny")));
+    QVERIFY(window.child<QPushButton>("stopButton")->isEnabled());
+    room = true;
+    QTRY_COMPARE(notices->count(), 0); // mended: nothing is left to say
+    QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 5000);
 }
 
 QTEST_MAIN(tst_Launch)
