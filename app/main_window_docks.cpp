@@ -5,6 +5,7 @@
 #include "widgets/panels/throughput_view.h"
 
 #include <QStackedWidget>
+#include <QTabBar>
 
 /// Where the docks stand, on each page and at each size of the window.
 namespace sparsescope {
@@ -61,6 +62,9 @@ void MainWindow::arrangeDocks()
     if (docks && isVisible()) {
         m_runsDock->raise();
         QTimer::singleShot(0, this, [this] { // their layout has run by then
+            for (QTabBar *tabs : findChildren<QTabBar *>(QString(), Qt::FindDirectChildrenOnly)) {
+                tabs->setDrawBase(false); // its line knows no theme
+            }
             resizeDocks({m_runsDock, m_metricsDock}, {m_narrow ? 290 : 352, m_narrow ? 262 : 312}, Qt::Horizontal);
             if (!m_low) {
                 resizeDocks({m_runsDock, m_experimentDock}, {430, 420}, Qt::Vertical);

@@ -199,6 +199,7 @@ struct PlotInset::Parts {
         }
         for (QCPAxis *axis : {x(), y()}) {
             axis->setBasePen(QPen(t.border, 1));
+            axis->setTickPen(QPen(t.border, 1));
             axis->setTickLabelFont(uiFont(11));
             axis->setTickLabelColor(t.text2);
             axis->grid()->setPen(QPen(t.grid, 1));

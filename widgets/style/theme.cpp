@@ -98,7 +98,6 @@ QHeaderView::section { background: @panel@; border: 0; border-bottom: 1px solid 
     color: @text2@; font-size: 12px; }
 QPlainTextEdit { font-family: "@mono@"; font-size: 12px; }
 QDockWidget { color: @text@; font-weight: 600; }
-QTabBar { qproperty-drawBase: 0; }
 QTabBar::tab { background: transparent; border: 0; padding: 5px 10px; color: @text2@; }
 QTabBar::tab:selected { color: @accent@; border-bottom: 2px solid @accent@; font-weight: 600; }
 QToolTip { background: @panel@; color: @text@; border: 1px solid @border@; }
