@@ -1,4 +1,5 @@
 #include "app/train_page.h"
+#include "core/base/json_reader.h"
 #include "tests/journey/launch_window.h"
 #include "widgets/panels/notice_bar.h"
 
@@ -6,7 +7,6 @@
 #include <QPushButton>
 
 #include <csignal>
-#include <iterator>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -81,12 +81,15 @@ void tst_ComesBack::theSessionComesBack()
     }
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     // Should the program end here, by whatever cause, the next window finds what it trains and what waits.
-    const auto kept = [&] {
-        std::ifstream stream(window.file("session.json"));
-        return std::string(std::istreambuf_iterator<char>(stream), {});
+    const auto kept = [&](const char *list, const char *folder) {
+        if (!fs::exists(window.file("session.json"))) {
+            return false;
+        }
+        const nlohmann::ordered_json session = readJsonFile(window.file("session.json")); // whole at any moment
+        return session.at(list).dump().find('"' + window.file(folder).string() + '"') != std::string::npos;
     };
-    QTRY_VERIFY_WITH_TIMEOUT(kept().find(window.file("runs/tiny\"").string()) != std::string::npos, 5000);
-    QVERIFY(kept().find(window.file("runs/tiny-3").string()) != std::string::npos);
+    QTRY_VERIFY_WITH_TIMEOUT(kept("queue", "runs/tiny-3"), 10000);
+    QTRY_VERIFY_WITH_TIMEOUT(kept("folders", "runs/tiny"), 10000);
     QTRY_VERIFY_WITH_TIMEOUT(window->runs().front()->state() == RunState::Finished, 60000);
     QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 10000);
