@@ -1,5 +1,6 @@
 #include "app/exporting.h"
 #include "app/main_window.h"
+#include "app/quit_signals.h"
 #include "app/screenshots.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
@@ -15,6 +16,7 @@
 #include <QSettings>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <unistd.h>
@@ -44,6 +46,23 @@ sparsescope::Theme themeOf(const std::string &text)
     const QString word =
         text.empty() ? QSettings().value(QStringLiteral("theme")).toString() : QString::fromStdString(text);
     return word == QLatin1String("dark") ? sparsescope::Theme::Dark : sparsescope::Theme::Light;
+}
+
+/// While Qt looks for a display: it would say much and then abort.
+void sayNoDisplay(QtMsgType type, const QMessageLogContext &, const QString &text)
+{
+    if (type != QtFatalMsg) {
+        return; // what it tried on the way
+    }
+    if (text.contains(QLatin1String("platform plugin"))) {
+        std::fprintf(stderr,
+                     "No display was found. Draw a picture with sparsescope --screenshot train --runs DIR --out "
+                     "FILE.png, or train in the terminal with sparsescope-cli train EXPERIMENT.json.\n");
+    } else {
+        std::fprintf(stderr, "%s\n", qPrintable(text));
+    }
+    std::fflush(stderr);
+    std::_Exit(kFailed);
 }
 
 /// What Qt would do, without its remark on standard error.
@@ -103,7 +122,9 @@ int main(int argc, char **argv)
         makeRuntimeFolder();
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
+    qInstallMessageHandler(sayNoDisplay);
     QApplication application(argc, argv);
+    qInstallMessageHandler(nullptr);
     QApplication::setOrganizationName(QStringLiteral("sparsescope"));
     QApplication::setApplicationName(QStringLiteral("sparsescope"));
     try {
@@ -135,7 +156,13 @@ int main(int argc, char **argv)
     options.device = given.device;
     options.describeDevice = describeDevice;
     options.warmUp = warmUpEngine;
+    if (!given.demo) { // the demonstration is the same for everyone
+        options.session = sessionPath();
+    }
     MainWindow window(runExperiment, options);
+    QuitSignals signalled;
+    QObject::connect(&signalled, &QuitSignals::asked, &window, [&window] { window.saveAndQuit(kInterrupted); });
+    window.restoreSession(given.path.empty());
     if (!given.path.empty()) {
         window.openPath(given.path);
     }

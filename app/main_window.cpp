@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/presets.h"
+#include "app/run_actions.h"
 #include "app/train_page.h"
 #include "core/base/presets.h"
 #include "widgets/panels/config_form.h"
@@ -9,12 +10,14 @@
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
+#include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
 #include "widgets/style/theme.h"
 
 #include <QApplication>
 #include <QCloseEvent>
+#include <QDateTime>
 #include <QLabel>
 #include <QSettings>
 #include <QStackedWidget>
@@ -78,6 +81,7 @@ MainWindow::~MainWindow()
 {
     m_frame.stop();
     m_queue.disconnect(this);
+    delete m_runActions;
     // Views go before what they look at; as children of this window they would go after it.
     delete m_inspectPage;
     delete m_trainPage;
@@ -90,7 +94,7 @@ void MainWindow::showEvent(QShowEvent *event)
     QMainWindow::showEvent(event);
     if (!m_deviceAsked) {
         m_deviceAsked = true;
-        m_sized = false;
+        m_layout.reset(); // docks have no size before they are first shown
         updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);
         if (m_options.warmUp && !m_options.frozen) {
@@ -145,8 +149,9 @@ void MainWindow::showRuns()
     m_inspectPage->setRuns(beside);
     if (m_current) {
         m_inspectPage->setRun(m_current);
-        m_metrics->setRun(m_current, runTitle(*m_current, beside));
     }
+    m_throughput->setRun(m_current);
+    m_metrics->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
     m_toolbar->setExportable(!m_runs.empty());
 }
 
@@ -197,30 +202,12 @@ void MainWindow::showFirstRun()
     showTraining();
 }
 
-void MainWindow::updateDocks()
-{
-    const bool docks = m_stack->currentWidget() == m_trainPage;
-    for (PanelDock *dock : {m_runsDock, m_experimentDock, m_metricsDock, m_logDock}) {
-        if (dock->isHidden() == docks) {
-            dock->setVisible(docks);
-        }
-    }
-    if (docks && isVisible() && !m_sized) { // docks have no size before they are first shown
-        m_sized = true;
-        QTimer::singleShot(0, this, [this] { // their layout has run by then
-            const bool low = height() < 860, narrow = width() < 1500;
-            resizeDocks({m_runsDock, m_metricsDock}, {narrow ? 290 : 352, narrow ? 262 : 312}, Qt::Horizontal);
-            resizeDocks({m_runsDock, m_experimentDock}, {low ? 240 : 430, low ? 330 : 420}, Qt::Vertical);
-            resizeDocks({m_logDock}, {low ? 96 : 170}, Qt::Vertical);
-        });
-    }
-}
-
 void MainWindow::newExperiment()
 {
     m_composing = true;
     showPage(Page::Train);
     m_experimentDock->show();
+    m_experimentDock->raise();
     m_form->focusFirst();
 }
 
@@ -278,10 +265,12 @@ void MainWindow::showTraining()
 
 void MainWindow::showStatus()
 {
-    const std::size_t waiting = m_queue.waiting().size();
-    m_statusQueue->setText(
-        waiting == 0 ? QString()
-                     : QStringLiteral("%1 %2 queued").arg(waiting).arg(waiting == 1 ? "experiment" : "experiments"));
+    const bool saved = m_queue.training() && m_savedAt > 0 && !m_options.frozen;
+    m_statusSaved->setText(
+        saved
+            ? QStringLiteral("Saved %1 ago")
+                  .arg(durationText(std::max(0.0, static_cast<double>(QDateTime::currentSecsSinceEpoch()) - m_savedAt)))
+            : QString());
     if (!m_queue.training()) {
         m_statusRun->setText(m_runs.empty()
                                  ? QStringLiteral("No runs yet")
@@ -323,7 +312,11 @@ void MainWindow::toggleTheme()
 void MainWindow::closeEvent(QCloseEvent *event)
 {
     if (!m_queue.training()) {
+        saveSession(true);
         event->accept();
+        if (m_exitCode) {
+            QApplication::exit(*m_exitCode);
+        }
         return;
     }
     event->ignore();

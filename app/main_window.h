@@ -2,7 +2,9 @@
 
 #include "app/run_collection.h"
 #include "app/run_folder_reader.h"
+#include "app/run_notices.h"
 #include "app/run_queue.h"
+#include "app/session.h"
 #include "app/window_frame.h"
 #include "core/train/train_run.h"
 #include "widgets/state/hover_state.h"
@@ -16,7 +18,10 @@
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 class QLabel;
@@ -31,13 +36,16 @@ class InspectPage;
 class LogPanel;
 class MetricsPanel;
 class NoticeBar;
+class RunActions;
 class RunTable;
+class ThroughputView;
 class TrainPage;
 
 struct WindowOptions {
     std::filesystem::path out = "runs"; ///< where new experiments are written
     std::filesystem::path presets;      ///< empty: presetFolder()
     std::string device = "auto";
+    std::filesystem::path session; ///< file that keeps the window's state; empty: nothing is kept
     /// For pictures that must repeat bit for bit: no clock, no ETA, no device of this machine, nothing read from the settings.
     bool frozen = false;
     /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
@@ -73,6 +81,10 @@ public:
     InspectPage *inspectPage() const { return m_inspectPage; }
     /// Figures that can be exported now, with the names the command line uses: "loss", "comparison", "map".
     std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures() const;
+    /// Brings back what the session file holds. Without `folders` only what is not a run: layout, toggles, draft, queue.
+    void restoreSession(bool folders);
+    /// Stops training with a checkpoint where it runs, keeps the session, and ends the program with this code.
+    void saveAndQuit(int exitCode);
     /// True once every folder that was opened has been read.
     bool settled() const { return m_opening == 0; }
 
@@ -94,8 +106,13 @@ protected:
     void dropEvent(QDropEvent *event) override;
     void changeEvent(QEvent *event) override;
     void showEvent(QShowEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
+    Session session() const;
+    void saveSession(bool now);
+    void restoreRun();
+    void rememberFolder(const std::filesystem::path &folder);
     void buildPages();
     void buildDocks();
     void buildActions();
@@ -108,6 +125,9 @@ private:
     void takeRecords(const std::filesystem::path &experimentFolder);
     void showFrame();
     void experimentAdded(const QueuedExperiment &experiment);
+    void experimentRemoved(const QueuedExperiment &experiment);
+    void duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes = {});
+    void showInLog(const RunData *run);
     void experimentFinished(const QueuedExperiment &experiment, const ExperimentOutcome &outcome);
     /// `first`: everything of the run; else what is new since the last time.
     void runFound(const FoundRun &found, bool first);
@@ -118,7 +138,9 @@ private:
     void showStatus();
     void showFirstRun();
     void updateDocks();
-    void postRunNotice(RunData &run);
+    /// Docks where they belong in a window of this size; what a page was left with is forgotten.
+    void resetLayout();
+    void arrangeDocks();
     void stepSnapshot(int by);
     void chooseFolder();
     void newExperiment();
@@ -138,20 +160,33 @@ private:
     InspectPage *m_inspectPage = nullptr;
     NoticeBar *m_notices = nullptr;
     RunTable *m_runTable = nullptr;
+    RunActions *m_runActions = nullptr;
+    RunNotices *m_runNotices = nullptr;
     ConfigForm *m_form = nullptr;
     MetricsPanel *m_metrics = nullptr;
     LogPanel *m_log = nullptr;
+    ThroughputView *m_throughput = nullptr;
     PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_logDock = nullptr;
-    QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr;
+    QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr,
+           *m_statusSaved = nullptr;
     QTimer m_frame; ///< the one coalescing timer
     QPointer<RunData> m_current;
     Page m_page = Page::Train;
-    bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
+    std::unique_ptr<SessionFile> m_sessionFile;
+    QTimer m_sessionTimer;
+    std::optional<Session> m_restored; ///< until the runs it speaks of are there
+    std::vector<std::filesystem::path> m_folders, m_recent;
+    std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
+    /// The page whose layout is on screen; empty on the first-run page, which has no docks.
+    std::optional<std::string> m_layout;
+    std::optional<int> m_exitCode;        ///< the program ends with it when the window closes
+    bool m_low = false, m_narrow = false; ///< sizes at which docks stand otherwise
+    bool m_composing = false;             ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
-    bool m_cuda = false;
-    bool m_sized = false;
+    DeviceInfo m_device;
     int m_opening = 0;
+    double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
     RunQueue m_queue; // last: its thread stops before anything it feeds goes

@@ -1,7 +1,8 @@
 #include "app/main_window.h"
 
+#include "app/estimate.h"
+#include "app/run_actions.h"
 #include "app/train_page.h"
-#include "core/base/cost_model.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/first_run_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -9,6 +10,7 @@
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
+#include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/theme.h"
 
@@ -19,34 +21,17 @@
 #include <QMenuBar>
 #include <QPromise>
 #include <QScrollArea>
+#include <QSplitter>
 #include <QStackedWidget>
 #include <QStatusBar>
 #include <QThreadPool>
+#include <QToolButton>
 #include <QVBoxLayout>
 
 #include <algorithm>
 
 /// How the window is put together; what it does is in main_window.cpp.
 namespace sparsescope {
-
-namespace {
-
-QString estimateOf(const std::vector<RunConfig> &runs, bool cuda)
-{
-    double seconds = 0, largest = 0, memory = 0;
-    for (const RunConfig &run : runs) {
-        const int vocabulary = expectedVocabulary(run);
-        seconds += runSeconds(run, vocabulary, typicalSpeed(cuda));
-        largest = std::max(largest, static_cast<double>(parameterCount(run, vocabulary).total()));
-        memory = std::max(memory, trainingMemory(run, vocabulary, cuda ? 2 : 4));
-    }
-    return QStringLiteral("%1 %2 · up to %3 parameters · roughly %4 in all, %5 each")
-        .arg(runs.size())
-        .arg(runs.size() == 1 ? "run" : "runs")
-        .arg(parametersText(largest), durationText(seconds), bytesText(memory));
-}
-
-} // namespace
 
 void MainWindow::buildPages()
 {
@@ -80,7 +65,7 @@ void MainWindow::buildDocks()
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     m_runTable = new RunTable(&m_model);
     m_form = new ConfigForm;
-    m_form->setEstimate([this](const std::vector<RunConfig> &runs) { return estimateOf(runs, m_cuda); });
+    m_form->setEstimate([this](const std::vector<RunConfig> &runs) { return estimateText(runs, m_device); });
     m_metrics = new MetricsPanel;
     m_log = new LogPanel;
     m_log->setUtc(m_options.frozen);
@@ -94,7 +79,19 @@ void MainWindow::buildDocks()
     m_runsDock = new PanelDock(QStringLiteral("Runs"), "runsDock", m_runTable, this);
     m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
     m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
-    m_logDock = new PanelDock(QStringLiteral("Log"), "logDock", m_log, this);
+    m_throughput = new ThroughputView;
+    auto *logRow = new QSplitter(Qt::Horizontal);
+    logRow->addWidget(m_log);
+    logRow->addWidget(m_throughput);
+    logRow->setStretchFactor(0, 2);
+    logRow->setStretchFactor(1, 1);
+    logRow->setSizes({600, 300});
+    m_logDock = new PanelDock(QStringLiteral("Log"), "logDock", logRow, this);
+    m_runActions = new RunActions(m_runTable, &m_model, &m_queue, &m_runs, this);
+    m_runNotices = new RunNotices(m_notices, &m_model, &m_runs, this);
+    for (QToolButton *button : m_runActions->moveButtons()) {
+        m_runsDock->addTitleWidget(button);
+    }
     auto *hint = new QLabel(QStringLiteral("does not change queued runs"));
     setRole(hint, "hint");
     m_experimentDock->addTitleWidget(hint);
@@ -102,11 +99,9 @@ void MainWindow::buildDocks()
     m_runTable->setMinimumWidth(290);
     m_form->setMinimumWidth(290);
     metricsScroll->setMinimumWidth(260);
-    m_log->setMinimumHeight(60);
-    addDockWidget(Qt::LeftDockWidgetArea, m_runsDock);
-    addDockWidget(Qt::LeftDockWidgetArea, m_experimentDock);
-    addDockWidget(Qt::RightDockWidgetArea, m_metricsDock);
-    addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
+    m_log->setMinimumHeight(38); // one line
+    setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
+    arrangeDocks();
 }
 
 void MainWindow::buildStatusBar()
@@ -122,6 +117,9 @@ void MainWindow::buildStatusBar()
     statusBar()->setSizeGripEnabled(false);
     statusBar()->addWidget(m_statusRun);
     statusBar()->addWidget(m_statusQueue);
+    m_statusSaved = new QLabel;
+    m_statusSaved->setObjectName(QStringLiteral("statusSaved"));
+    statusBar()->addPermanentWidget(m_statusSaved);
     statusBar()->addPermanentWidget(m_statusReducer);
     statusBar()->addPermanentWidget(m_statusCursor);
 }
@@ -138,6 +136,14 @@ void MainWindow::buildActions()
     action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
     action(file, QStringLiteral("Open runs…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
     action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
+    QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
+    connect(file, &QMenu::aboutToShow, this, [this, recent] {
+        recent->clear();
+        for (const std::filesystem::path &folder : m_recent) {
+            recent->addAction(QString::fromStdString(folder.string()), this, [this, folder] { openPath(folder); });
+        }
+        recent->menuAction()->setVisible(!m_recent.empty());
+    });
     file->addSeparator();
     action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
 
@@ -145,6 +151,7 @@ void MainWindow::buildActions()
     action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
     action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
         m_runsDock->show();
+        m_runsDock->raise();
         m_runTable->focusFilter();
     });
 
@@ -156,6 +163,11 @@ void MainWindow::buildActions()
     action(view, QStringLiteral("Logarithmic steps\tL"), {}, [this] { m_trainPage->loss()->toggleLogX(); });
     action(view, QStringLiteral("Logarithmic loss\tY"), {}, [this] { m_trainPage->loss()->toggleLogY(); });
     action(view, QStringLiteral("Unsmoothed loss\tR"), {}, [this] { m_trainPage->loss()->toggleRaw(); });
+    QAction *inset = view->addAction(QStringLiteral("Last quarter, enlarged"));
+    inset->setCheckable(true);
+    inset->setChecked(m_trainPage->loss()->insetWanted());
+    connect(inset, &QAction::toggled, m_trainPage->loss(), &LossPlot::setInsetWanted);
+    connect(m_trainPage->loss(), &LossPlot::insetWantedChanged, inset, &QAction::setChecked);
     view->addSeparator();
     const std::tuple<PanelDock *, int> docks[] = {
         {m_logDock, Qt::Key_F8}, {m_runsDock, Qt::Key_F9}, {m_metricsDock, Qt::Key_F10}};
@@ -164,6 +176,7 @@ void MainWindow::buildActions()
         view->addAction(dock->toggleViewAction());
     }
     view->addAction(m_experimentDock->toggleViewAction());
+    action(view, QStringLiteral("Reset layout"), {}, &MainWindow::resetLayout);
     view->addSeparator();
     action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
     action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11),
@@ -173,6 +186,11 @@ void MainWindow::buildActions()
     action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
     action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
     action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
+
+    run->addSeparator();
+    for (QAction *entry : m_runActions->actions()) {
+        run->addAction(entry);
+    }
 
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
@@ -193,8 +211,25 @@ void MainWindow::connectParts()
     connect(m_form, &ConfigForm::addRequested, this,
             [this](const ExperimentConfig &experiment) { m_queue.add(experiment); });
     connect(m_runTable, &RunTable::currentRunChanged, this, &MainWindow::setCurrentRun);
-    connect(m_runTable, &RunTable::runActivated, this, [this] { showPage(Page::Inspect); });
+    connect(m_runTable, &RunTable::runActivated, this, [this](RunData *run) {
+        if (run->state() == RunState::Failed) {
+            showInLog(run);
+        } else {
+            showPage(Page::Inspect);
+        }
+    });
+    connect(m_runActions, &RunActions::duplicateRequested, this,
+            [this](const std::filesystem::path &folder) { duplicateExperiment(folder); });
+    connect(m_runNotices, &RunNotices::changeRequested, this, &MainWindow::duplicateExperiment);
+    connect(m_runNotices, &RunNotices::resumeRequested, m_runActions, &RunActions::resume);
+    connect(m_runNotices, &RunNotices::logRequested, this, &MainWindow::showInLog);
+    connect(m_runActions, &RunActions::resumeFailed, this,
+            [this](const std::filesystem::path &folder, const QString &why) {
+                m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
+                                QStringLiteral("The run cannot be resumed"), why);
+            });
     connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
+    connect(m_throughput, &ThroughputView::cursorMoved, &m_view, &ViewState::setStep);
     connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);
     connect(m_trainPage, &TrainPage::hovered, this,
             [this](std::optional<std::int64_t> step) { m_hover.setStep(step.value_or(-1)); });
@@ -205,11 +240,28 @@ void MainWindow::connectParts()
         m_trainPage->setHover(step >= 0 ? std::optional(step) : std::nullopt);
     });
     connect(&m_queue, &RunQueue::added, this, &MainWindow::experimentAdded);
+    connect(&m_queue, &RunQueue::removed, this, &MainWindow::experimentRemoved);
     connect(&m_queue, &RunQueue::finished, this, &MainWindow::experimentFinished);
-    connect(&m_queue, &RunQueue::changed, this, &MainWindow::showTraining);
+    connect(&m_queue, &RunQueue::changed, this, [this] {
+        std::vector<RunConfig> waiting;
+        for (const QueuedExperiment &entry : m_queue.waiting()) {
+            const std::vector<RunConfig> runs = expand(entry.config);
+            waiting.insert(waiting.end(), runs.begin(), runs.end());
+        }
+        m_statusQueue->setText(waiting.empty() ? QString()
+                                               : QStringLiteral("%1 %2 queued, about %3")
+                                                     .arg(waiting.size())
+                                                     .arg(waiting.size() == 1 ? "run" : "runs",
+                                                          durationText(estimatedSeconds(waiting, m_device))));
+        showTraining();
+        saveSession(false); // what was queued or begun is known to the next window even after a crash
+    });
     connect(&m_queue, &RunQueue::started, this, [this](const QueuedExperiment &experiment) {
         m_reader.setLive({experiment.folder});
+        rememberFolder(experiment.folder);
+        m_runNotices->experimentStarted(experiment.folder);
         m_doneAtStart = -1;
+        m_savedAt = 0;
         setCurrentRun(m_runs.firstOf(experiment.folder));
         m_view.setFollowLive(true);
         m_frame.start();
@@ -231,7 +283,9 @@ void MainWindow::connectParts()
             m_notices->post(folder, NoticeBar::Kind::Check, QStringLiteral("No runs in %1").arg(folder),
                             QStringLiteral("A run folder holds run.json. Open the folder of a run or one above it."));
         }
-        if (m_current && !m_queue.training() && m_opening == 0) {
+        if (m_restored && m_opening == 0) {
+            restoreRun();
+        } else if (m_current && !m_queue.training() && m_opening == 0) {
             setCurrentRun(m_runs.firstOf(m_current->experimentFolder()));
         }
         showFirstRun();
@@ -256,10 +310,10 @@ void MainWindow::lookForDevice()
     auto promise = std::make_shared<QPromise<Answer>>();
     promise->future().then(this, [this](const Answer &answer) {
         const bool found = answer.failure.isEmpty();
-        m_cuda = found && answer.info.isCuda;
+        m_device = answer.info;
         m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"),
                              !found, found ? QString::fromStdString(answer.info.note) : answer.failure);
-        m_firstRun->setCpuOnly(!m_cuda);
+        m_firstRun->setCpuOnly(!m_device.isCuda);
         if (!found) {
             m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed,
                             QStringLiteral("The device cannot be used"), answer.failure);

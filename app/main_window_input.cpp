@@ -3,6 +3,7 @@
 #include "app/exporting.h"
 #include "app/train_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/log_panel.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/indexer_heatmap.h"
 #include "widgets/plots/selection_mask_view.h"
@@ -99,22 +100,26 @@ void MainWindow::chooseFolder()
 
 void MainWindow::showShortcuts()
 {
-    static const std::pair<const char *, const char *> kKeys[] = {{"Ctrl+1, Ctrl+2", "Train, Inspect"},
-                                                                  {"Ctrl+N", "New experiment"},
-                                                                  {"Ctrl+O", "Open runs"},
-                                                                  {"Ctrl+Return", "Start the queue"},
-                                                                  {"F6", "Pause or resume"},
-                                                                  {"Shift+F6", "Stop"},
-                                                                  {"[ and ], Shift: ten", "Previous, next snapshot"},
-                                                                  {"Home, End", "First snapshot, follow live"},
-                                                                  {"L, Y, R", "Log x, log y, raw"},
-                                                                  {"+, −, 0 on a plot", "Zoom, show everything"},
-                                                                  {"Ctrl+F", "Filter runs"},
-                                                                  {"Ctrl+E", "Export"},
-                                                                  {"Ctrl+Shift+C", "Copy image"},
-                                                                  {"F8, F9, F10", "Log, Runs, Metrics"},
-                                                                  {"Ctrl+T", "Light or dark"},
-                                                                  {"F11", "Full screen"}};
+    static const std::pair<const char *, const char *> kKeys[] = {
+        {"Ctrl+1, Ctrl+2", "Train, Inspect"},
+        {"Ctrl+N", "New experiment"},
+        {"Ctrl+O", "Open runs"},
+        {"Ctrl+Return", "Start the queue"},
+        {"F6", "Pause or resume"},
+        {"Shift+F6", "Stop"},
+        {"[ and ], Shift: ten", "Previous, next snapshot"},
+        {"Home, End", "First snapshot, follow live"},
+        {"L, Y, R", "Log x, log y, raw"},
+        {"+, −, 0 on a plot", "Zoom, show everything"},
+        {"Ctrl+D", "Duplicate and change"},
+        {"Alt+Up, Alt+Down", "Reorder the queue"},
+        {"Space, Delete on a run", "Hide or show its curves, remove it from the queue"},
+        {"Ctrl+F", "Filter runs"},
+        {"Ctrl+E", "Export"},
+        {"Ctrl+Shift+C", "Copy image"},
+        {"F8, F9, F10", "Log, Runs, Metrics"},
+        {"Ctrl+T", "Light or dark"},
+        {"F11", "Full screen"}};
     QString rows;
     for (const auto &[keys, words] : kKeys) {
         rows += QStringLiteral("<tr><td style='padding-right:18px'><tt>%1</tt></td><td>%2</td></tr>")
@@ -122,6 +127,13 @@ void MainWindow::showShortcuts()
     }
     dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows),
                  {QStringLiteral("Close")});
+}
+
+void MainWindow::showInLog(const RunData *run)
+{
+    showPage(Page::Train);
+    m_logDock->show();
+    m_log->showLastError(run->id().toStdString());
 }
 
 void MainWindow::showPlotMenu(QPoint globalPosition)

@@ -2,8 +2,10 @@
 
 #include "app/presets.h"
 #include "widgets/panels/config_form.h"
+#include "widgets/panels/experiment_document.h"
 #include "widgets/panels/log_panel.h"
 #include "widgets/panels/notice_bar.h"
+#include "widgets/panels/run_table.h"
 #include "widgets/state/number_text.h"
 
 #include <QDateTime>
@@ -18,7 +20,7 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
     RunData *added = m_runs.add(std::move(run));
     m_model.addRun(added);
     connect(added, &RunData::stateChanged, this, [this, added] {
-        postRunNotice(*added);
+        m_runNotices->look(*added);
         showStatus();
     });
     m_composing = false;
@@ -35,14 +37,7 @@ void MainWindow::openPath(const std::filesystem::path &path)
     std::error_code ignored;
     if (path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored)) {
         try {
-            std::vector<Preset> presets = m_form->presets();
-            Preset preset = loadPreset(path);
-            const std::string name = preset.name;
-            presets.erase(
-                std::remove_if(presets.begin(), presets.end(), [&](const Preset &p) { return p.name == name; }),
-                presets.end());
-            presets.insert(presets.begin(), std::move(preset));
-            m_form->setPresets(std::move(presets));
+            m_form->offer(loadPreset(path));
             newExperiment();
         } catch (const std::exception &error) {
             m_notices->post(QString::fromStdString(path.string()), NoticeBar::Kind::Failed,
@@ -52,7 +47,9 @@ void MainWindow::openPath(const std::filesystem::path &path)
         return;
     }
     ++m_opening;
-    m_reader.open(std::filesystem::absolute(path, ignored).lexically_normal());
+    const std::filesystem::path folder = std::filesystem::absolute(path, ignored).lexically_normal();
+    rememberFolder(folder);
+    m_reader.open(folder);
 }
 
 bool MainWindow::startPreset(const std::string &name)
@@ -82,6 +79,60 @@ void MainWindow::experimentAdded(const QueuedExperiment &experiment)
     showFirstRun();
 }
 
+void MainWindow::experimentRemoved(const QueuedExperiment &experiment)
+{
+    if (experiment.resume) { // its runs are on disk and were there before they were queued
+        for (RunData *run : m_runs.of(experiment.folder)) {
+            if (run->state() == RunState::Queued) {
+                run->apply(StateChange{run->id().toStdString(),
+                                       run->step() > 0 ? RunState::Stopped : RunState::Queued,
+                                       {},
+                                       run->step(),
+                                       run->steps()});
+                run->flush();
+            }
+        }
+        return;
+    }
+    const std::vector<std::unique_ptr<RunData>> gone = m_runs.take(experiment.folder); // until the views look elsewhere
+    m_model.removeExperiment(QString::fromStdString(experiment.folder.string()));
+    if (m_current && m_current->experimentFolder() == experiment.folder) {
+        m_current = nullptr;
+        RunData *next = m_runTable->currentRun();
+        setCurrentRun(next != nullptr ? next : m_runs.empty() ? nullptr : m_runs.all().back());
+        if (m_runs.empty()) {
+            m_composing = true; // the form may hold what shall be queued instead
+            showRuns();
+        }
+    }
+    showFirstRun();
+}
+
+void MainWindow::duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes)
+{
+    const auto waiting = std::find_if(m_queue.waiting().begin(), m_queue.waiting().end(),
+                                      [&](const QueuedExperiment &entry) { return entry.folder == folder; });
+    const std::string name = folder.filename().string();
+    Preset copy{"Copy of " + name, {}, {}};
+    try {
+        copy.document = waiting != m_queue.waiting().end() ? waiting->config.document
+                        : m_queue.current() && m_queue.current()->folder == folder
+                            ? m_queue.current()->config.document
+                            : loadPreset(folder / "experiment.json").document;
+    } catch (const std::exception &error) {
+        m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
+                        QStringLiteral("%1 cannot be duplicated").arg(QString::fromStdString(name)),
+                        QString::fromUtf8(error.what()));
+        return;
+    }
+    for (const auto &[path, value] : changes) {
+        dropAxis(copy.document, path);
+        setAtPath(copy.document, path, value);
+    }
+    m_form->offer(std::move(copy));
+    newExperiment();
+}
+
 void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
 {
     for (const TrainingRecord &record : m_queue.thread().drain()) {
@@ -90,6 +141,7 @@ void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
                 using Value = std::decay_t<decltype(value)>;
                 RunData *run = m_runs.find(experimentFolder, value.run);
                 if constexpr (std::is_same_v<Value, LogRecord>) {
+                    m_savedAt = value.level == LogLevel::Saved ? value.wall : m_savedAt;
                     m_log->append(value, run != nullptr ? runTitle(*run, m_model.runsBeside(run)) : QString());
                 }
                 if (run == nullptr) {
@@ -154,6 +206,7 @@ void MainWindow::runFound(const FoundRun &found, bool first)
     if (m_queue.current() && m_queue.current()->folder == experiment) {
         return; // its records come from memory
     }
+    const bool waits = m_queue.placeOf(experiment) >= 0; // its place in the queue is newer than what the disk says
     const bool fromMemory = run != nullptr && first;
     if (run == nullptr) {
         auto fresh = std::make_unique<RunData>(found.config, experiment, found.folder);
@@ -161,6 +214,9 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         run = addRun(std::move(fresh));
     } else {
         run->apply(found.update);
+    }
+    if (waits && run->state() != RunState::Finished) {
+        run->apply(StateChange{run->id().toStdString(), RunState::Queued, {}, run->step(), run->steps()});
     }
     if (!fromMemory) { // else its lines were shown when they happened
         for (const LogRecord &line : found.update.log) {
@@ -172,32 +228,6 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         m_view.followStep(run->step());
     }
     showFirstRun();
-}
-
-void MainWindow::postRunNotice(RunData &run)
-{
-    const QString id = run.experiment() + QLatin1Char('/') + run.id();
-    const QString title = runTitle(run, m_model.runsBeside(&run));
-    if (run.state() == RunState::Failed) {
-        m_notices->post(id, NoticeBar::Kind::Failed,
-                        QStringLiteral("%1 failed at step %2").arg(title, countText(run.step())), run.reason());
-    } else if (run.state() == RunState::Interrupted) {
-        const std::filesystem::path folder = run.experimentFolder();
-        m_notices->post(
-            QString::fromStdString(folder.string()), NoticeBar::Kind::Info, QStringLiteral("A run was cut off"),
-            QStringLiteral("%1 stopped at step %2 when its program ended. The last checkpoint is complete.")
-                .arg(title, countText(run.step())),
-            {{QStringLiteral("Resume"), [this, folder] {
-                  try {
-                      m_queue.addResume(folder);
-                      m_queue.start();
-                      m_notices->remove(QString::fromStdString(folder.string()));
-                  } catch (const std::exception &error) {
-                      m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
-                                      QStringLiteral("The run cannot be resumed"), QString::fromUtf8(error.what()));
-                  }
-              }}});
-    }
 }
 
 } // namespace sparsescope

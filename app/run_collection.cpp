@@ -1,6 +1,7 @@
 #include "app/run_collection.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sparsescope {
@@ -9,6 +10,15 @@ RunData *RunCollection::add(std::unique_ptr<RunData> run)
 {
     m_runs.push_back(std::move(run));
     return m_runs.back().get();
+}
+
+std::vector<std::unique_ptr<RunData>> RunCollection::take(const std::filesystem::path &experimentFolder)
+{
+    const auto mid = std::stable_partition(
+        m_runs.begin(), m_runs.end(), [&](const auto &run) { return run->experimentFolder() != experimentFolder; });
+    std::vector<std::unique_ptr<RunData>> taken(std::make_move_iterator(mid), std::make_move_iterator(m_runs.end()));
+    m_runs.erase(mid, m_runs.end());
+    return taken;
 }
 
 RunData *RunCollection::find(const std::filesystem::path &experimentFolder, const std::string &run) const

@@ -63,6 +63,10 @@ RunUpdate read(Known &known)
         }
     }
     known.state = known.reader.state();
+    if (known.state == RunState::Interrupted) {
+        const std::vector<CheckpointInfo> checkpoints = known.reader.checkpoints();
+        update.values["checkpoint"] = std::to_string(checkpoints.empty() ? -1 : checkpoints.back().step);
+    }
     update.state = {known.reader.config().folder(), known.state, known.reader.stateReason(),
                     std::max<std::int64_t>(0, known.reader.lastStep()), known.reader.config().training.steps};
     return update;

@@ -46,9 +46,52 @@ void RunQueue::add(const ExperimentConfig &experiment)
 
 void RunQueue::addResume(const std::filesystem::path &folder)
 {
+    if (placeOf(folder) >= 0 || (m_current && m_current->folder == folder)) {
+        return; // asked twice
+    }
     QueuedExperiment entry{loadExperiment(folder / "experiment.json"), folder, true};
     m_waiting.push_back(entry);
     Q_EMIT added(entry);
+    Q_EMIT changed();
+}
+
+int RunQueue::placeOf(const std::filesystem::path &folder) const
+{
+    const auto found = std::find_if(m_waiting.begin(), m_waiting.end(),
+                                    [&](const QueuedExperiment &entry) { return entry.folder == folder; });
+    return found == m_waiting.end() ? -1 : static_cast<int>(found - m_waiting.begin());
+}
+
+bool RunQueue::move(const std::filesystem::path &folder, int place)
+{
+    const int from = placeOf(folder);
+    if (from < 0) {
+        return false;
+    }
+    QueuedExperiment entry = std::move(m_waiting[static_cast<std::size_t>(from)]);
+    m_waiting.erase(m_waiting.begin() + from);
+    const int to = std::clamp(place, 0, static_cast<int>(m_waiting.size()));
+    m_waiting.insert(m_waiting.begin() + to, std::move(entry));
+    Q_EMIT changed();
+    return true;
+}
+
+bool RunQueue::remove(const std::filesystem::path &folder)
+{
+    const int at = placeOf(folder);
+    if (at < 0) {
+        return false;
+    }
+    const QueuedExperiment entry = std::move(m_waiting[static_cast<std::size_t>(at)]);
+    m_waiting.erase(m_waiting.begin() + at);
+    Q_EMIT removed(entry);
+    Q_EMIT changed();
+    return true;
+}
+
+void RunQueue::setContinueOnError(bool on)
+{
+    m_continueOnError = on;
     Q_EMIT changed();
 }
 
@@ -103,6 +146,10 @@ void RunQueue::ended(const ExperimentOutcome &outcome)
 {
     const QueuedExperiment done = std::move(*m_current);
     m_current.reset();
+    const bool failed =
+        !outcome.failure.isEmpty() || std::any_of(outcome.runs.begin(), outcome.runs.end(),
+                                                  [](const RunOutcome &run) { return run.state == RunState::Failed; });
+    m_going = m_going && (m_continueOnError || !failed);
     Q_EMIT finished(done, outcome);
     if (m_going) {
         startNext();

@@ -16,7 +16,7 @@ struct QueuedExperiment {
     bool resume = false;
 };
 
-/// Experiments one after another. A failed one does not stop the queue; Stop does.
+/// Experiments one after another. A failed one does not stop the queue unless it was told so; Stop does.
 class RunQueue : public QObject {
     Q_OBJECT
 
@@ -29,6 +29,13 @@ public:
     void add(const ExperimentConfig &experiment);
     /// Goes on with an experiment whose folder is there. Throws Failure or ConfigFailure when experiment.json is damaged.
     void addResume(const std::filesystem::path &folder);
+    /// Only those that wait can be moved or taken out; false for any other. `place` counts among them.
+    bool move(const std::filesystem::path &folder, int place);
+    bool remove(const std::filesystem::path &folder);
+    /// -1: does not wait.
+    int placeOf(const std::filesystem::path &folder) const;
+    bool continueOnError() const { return m_continueOnError; }
+    void setContinueOnError(bool on);
     void start();
     void pause();
     void resume();
@@ -42,6 +49,7 @@ public:
 
 Q_SIGNALS:
     void added(const sparsescope::QueuedExperiment &experiment);
+    void removed(const sparsescope::QueuedExperiment &experiment);
     void started(const sparsescope::QueuedExperiment &experiment);
     /// After the last record of the experiment was put into the thread's queue.
     void finished(const sparsescope::QueuedExperiment &experiment, const sparsescope::ExperimentOutcome &outcome);
@@ -56,7 +64,7 @@ private:
     std::string m_device = "auto";
     std::deque<QueuedExperiment> m_waiting;
     std::optional<QueuedExperiment> m_current;
-    bool m_going = false;
+    bool m_going = false, m_continueOnError = true;
     TrainingThread m_thread;
 };
 

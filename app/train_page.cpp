@@ -34,6 +34,8 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
     setRole(m_title, "sub");
     auto *header = new QHBoxLayout;
     header->setContentsMargins(10, 7, 12, 0);
+    header->setSpacing(8);
+    m_choice->setMinimumWidth(90);
     header->addWidget(m_choice);
     header->addStretch(1);
     header->addWidget(m_title);
@@ -50,6 +52,7 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
         m_plot->resetView();
         refresh();
     });
+    refresh();
 }
 
 void MetricCard::setRun(RunData *run, const QString &title)
@@ -78,9 +81,10 @@ void MetricCard::setMetric(const std::string &metric)
     refresh();
 }
 
-void MetricCard::setSmoothing(double smoothing)
+void MetricCard::setOptions(double smoothing, XAxis xAxis)
 {
     m_smoothing = smoothing;
+    m_xAxis = xAxis;
     refresh();
 }
 
@@ -91,7 +95,7 @@ void MetricCard::refresh()
     content.empty = QStringLiteral("No values yet");
     QStringList keys{QString::fromStdString(m_metric)};
     if (m_run) {
-        content = metricContent(*m_run, m_metric, m_smoothing);
+        content = metricContent(*m_run, m_metric, m_smoothing, m_xAxis);
         for (const std::string &metric : m_run->metrics()) {
             const QString key = QString::fromStdString(metric);
             if (!key.endsWith(QStringLiteral(".chance")) && !key.contains(QLatin1Char('/')) && !keys.contains(key)) {
@@ -143,6 +147,14 @@ TrainPage::TrainPage(QWidget *parent)
         connect(plot, &SeriesPlot::cursorMoved, this, &TrainPage::cursorMoved);
         connect(plot, &SeriesPlot::hovered, this, &TrainPage::hovered);
     }
+    connect(m_loss, &LossPlot::optionsChanged, this, [this] {
+        for (MetricCard *card : {m_left, m_right}) {
+            card->setOptions(m_loss->smoothing(), m_loss->xAxis());
+        }
+    });
+    for (SeriesPlot *plot : plots()) {
+        connect(plot, &SeriesPlot::viewChanged, this, [this, plot] { shareX(plot); });
+    }
     connect(m_loss, &LossPlot::cursorMoved, this, &TrainPage::cursorMoved);
     connect(m_loss, &LossPlot::hovered, this, &TrainPage::hovered);
     connect(m_loss, &LossPlot::groupsChanged, this, &TrainPage::showLegend);
@@ -169,10 +181,27 @@ void TrainPage::setRuns(const std::vector<RunData *> &runs, RunData *current)
     m_right->setRun(m_indexerRun, title);
 }
 
+std::array<SeriesPlot *, 3> TrainPage::plots() const { return {m_loss->plot(), m_left->plot(), m_right->plot()}; }
+
+/// The three plots stand under one another in time: what one is zoomed to the others show.
+void TrainPage::shareX(SeriesPlot *from)
+{
+    if (m_sharing) {
+        return;
+    }
+    m_sharing = true;
+    for (SeriesPlot *plot : plots()) {
+        if (plot != from && (from->zoomedX() || plot->zoomedX())) {
+            from->zoomedX() ? plot->followX(from->xRange(), true) : plot->resetView();
+        }
+    }
+    m_sharing = false;
+}
+
 void TrainPage::setCursor(std::optional<std::int64_t> step)
 {
     m_cursor = step;
-    for (SeriesPlot *plot : {m_loss->plot(), m_left->plot(), m_right->plot()}) {
+    for (SeriesPlot *plot : plots()) {
         plot->setCursor(step);
     }
     showLegend();
@@ -180,12 +209,27 @@ void TrainPage::setCursor(std::optional<std::int64_t> step)
 
 void TrainPage::setHover(std::optional<std::int64_t> step)
 {
-    for (SeriesPlot *plot : {m_loss->plot(), m_left->plot(), m_right->plot()}) {
+    for (SeriesPlot *plot : plots()) {
         plot->setHover(step);
     }
 }
 
 void TrainPage::plotMetric(const std::string &metric) { m_left->setMetric(metric); }
+
+nlohmann::ordered_json TrainPage::state() const
+{
+    return {{"loss", m_loss->state()}, {"left", m_left->metric()}, {"right", m_right->metric()}};
+}
+
+void TrainPage::restoreState(const nlohmann::ordered_json &state)
+{
+    if (!state.is_object()) {
+        return;
+    }
+    m_loss->restoreState(state.value("loss", nlohmann::ordered_json()));
+    m_left->setMetric(state.value("left", m_left->metric()));
+    m_right->setMetric(state.value("right", m_right->metric()));
+}
 
 void TrainPage::showLegend() { m_legend->setGroups(m_loss->groups(), m_cursor, m_loss->hidden()); }
 

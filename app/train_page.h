@@ -7,6 +7,7 @@
 #include <QPointer>
 #include <QTimer>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ public:
 
     void setRun(RunData *run, const QString &title);
     void setMetric(const std::string &metric);
-    void setSmoothing(double smoothing);
+    const std::string &metric() const { return m_metric; }
+    void setOptions(double smoothing, XAxis xAxis);
     SeriesPlot *plot() const { return m_plot; }
 
 private:
@@ -40,6 +42,7 @@ private:
     SeriesPlot *m_plot;
     QTimer m_refresh;
     double m_smoothing = 0.94;
+    XAxis m_xAxis = XAxis::Step;
 };
 
 /// The centre of the Train page: loss over its legend, two metrics below.
@@ -58,6 +61,9 @@ public:
     /// The run that the small plots show: the current one, or a sparse one beside it when it has no indexer.
     RunData *indexerRun() const { return m_indexerRun; }
     void plotMetric(const std::string &metric);
+    /// Toggles and choices of the plots, for the next time the window opens.
+    nlohmann::ordered_json state() const;
+    void restoreState(const nlohmann::ordered_json &state);
 
 Q_SIGNALS:
     void cursorMoved(std::int64_t step);
@@ -67,6 +73,8 @@ protected:
     void resizeEvent(QResizeEvent *event) override;
 
 private:
+    std::array<SeriesPlot *, 3> plots() const;
+    void shareX(SeriesPlot *from);
     void showLegend();
 
     LossPlot *m_loss;
@@ -76,6 +84,7 @@ private:
     QPointer<RunData> m_indexerRun;
     QPointer<RunData> m_current;
     std::optional<std::int64_t> m_cursor;
+    bool m_sharing = false;
 };
 
 } // namespace sparsescope

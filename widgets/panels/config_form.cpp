@@ -169,6 +169,16 @@ void ConfigForm::setPresets(std::vector<Preset> presets)
     }
 }
 
+void ConfigForm::offer(Preset preset)
+{
+    std::vector<Preset> presets = std::move(m_presets);
+    presets.erase(
+        std::remove_if(presets.begin(), presets.end(), [&](const Preset &known) { return known.name == preset.name; }),
+        presets.end());
+    presets.insert(presets.begin(), std::move(preset));
+    setPresets(std::move(presets));
+}
+
 bool ConfigForm::choosePreset(const std::string &name)
 {
     const auto found =
@@ -181,6 +191,20 @@ bool ConfigForm::choosePreset(const std::string &name)
     m_loading = false;
     load(found->document);
     return true;
+}
+
+std::string ConfigForm::presetName() const
+{
+    const int index = m_preset->currentIndex();
+    return index < 0 ? std::string() : m_presets[static_cast<std::size_t>(index)].name;
+}
+
+void ConfigForm::restoreDraft(const std::string &preset, const ordered_json &document)
+{
+    if (!choosePreset(preset)) { // a copy, or a file that was opened
+        offer({preset, document, {}});
+    }
+    load(document);
 }
 
 void ConfigForm::load(const ordered_json &document)

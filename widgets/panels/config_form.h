@@ -47,6 +47,11 @@ public:
     const std::vector<Preset> &presets() const { return m_presets; }
     /// False when there is no such preset.
     bool choosePreset(const std::string &name);
+    /// Puts an experiment in front of the presets, in the place of one of the same name, and shows it.
+    void offer(Preset preset);
+    std::string presetName() const;
+    /// Shows an experiment as if it had been typed over a preset: Reset brings the preset back.
+    void restoreDraft(const std::string &preset, const nlohmann::ordered_json &document);
     void setEstimate(EstimateText estimate) { m_estimate = std::move(estimate); }
 
     /// The document that the form shows now, checked or not.

@@ -41,7 +41,7 @@ FamilyRow::FamilyRow(QWidget *parent)
     grid->setColumnStretch(2, 1);
     m_message = new QLabel(this);
     m_message->setWordWrap(true);
-    setRole(m_message, "failed");
+    setRole(m_message, "fault");
     m_message->hide();
     grid->addWidget(m_message, 2, 1, 1, 2);
 }

@@ -194,7 +194,7 @@ int FieldRow::showErrors(const std::vector<Error> &errors, std::set<const Error 
     }
     m_message->setText(words.join(QLatin1Char('\n')));
     m_message->setVisible(!words.isEmpty());
-    setRole(m_message, "failed");
+    setRole(m_message, "fault");
     if (!words.isEmpty()) {
         show(); // a bad field is never out of sight
     }

@@ -99,17 +99,18 @@ private:
     void families(QPainter &painter, const Tokens &t) const
     {
         constexpr Family kAll[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
-        const double gap = 10, wide = (width() - 32 - 3 * gap) / 4;
+        const bool narrow = width() < 340; // the longest name needs its chip
+        const double gap = narrow ? 4 : 10, edge = narrow ? 4 : 16, wide = (width() - 2 * edge - 3 * gap) / 4;
         for (int index = 0; index < 4; ++index) {
-            const QRectF box(16 + index * (wide + gap), 30, wide, 90);
+            const QRectF box(edge + index * (wide + gap), 30, wide, 90);
             painter.setPen(t.border);
             painter.setBrush(t.panel);
             painter.drawRoundedRect(box, 4, 4);
             const QString words = QString::fromStdString(displayName(kAll[index]));
             const QSizeF chip = chipSize(words);
             paintChip(painter,
-                      QRectF(QPointF(box.center().x() - std::min(chip.width(), wide - 6) / 2, box.top() + 9),
-                             QSizeF(std::min(chip.width(), wide - 6), chip.height())),
+                      QRectF(QPointF(box.center().x() - std::min(chip.width(), wide - 4) / 2, box.top() + 9),
+                             QSizeF(std::min(chip.width(), wide - 4), chip.height())),
                       words, t, kAll[index]);
             painter.setPen(Qt::NoPen);
             painter.setBrush(t.grid);
@@ -265,12 +266,9 @@ FirstRunPage::FirstRunPage(QWidget *parent)
 
     auto *keys = new QHBoxLayout;
     keys->setSpacing(4);
-    constexpr std::pair<const char *, const char *> kKeys[] = {{"Ctrl+1 … 2", "switch page"},
-                                                               {"Ctrl+N", "new experiment"},
-                                                               {"Ctrl+Return", "start the queue"},
-                                                               {"F6", "pause or resume"},
-                                                               {"[  and  ]", "previous, next snapshot"},
-                                                               {"F1", "all shortcuts"}};
+    constexpr std::pair<const char *, const char *> kKeys[] = {
+        {"Ctrl+1 … 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
+        {"F6", "pause or resume"},     {"[  and  ]", "snapshots"},   {"F1", "all shortcuts"}};
     for (const auto &[cap, words] : kKeys) {
         keys->addWidget(keyHint(QString::fromUtf8(cap), QString::fromUtf8(words), this));
     }

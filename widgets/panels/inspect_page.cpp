@@ -176,7 +176,9 @@ void InspectPage::runChanged()
 
 void InspectPage::followNewest()
 {
-    if (m_run && m_viewState->view().followLive && !m_run->snapshotSteps().empty()) {
+    // A cursor ahead of the newest snapshot is that of the training, which is followed too.
+    if (m_run && m_viewState->view().followLive && !m_run->snapshotSteps().empty() &&
+        m_viewState->view().step < m_run->snapshotSteps().back()) {
         m_viewState->followStep(m_run->snapshotSteps().back());
     }
 }

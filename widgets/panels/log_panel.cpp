@@ -7,6 +7,8 @@
 #include <QEvent>
 #include <QPlainTextEdit>
 #include <QScrollBar>
+#include <QTextBlock>
+#include <QTextCursor>
 #include <QTextDocument>
 #include <QVBoxLayout>
 
@@ -53,12 +55,13 @@ LogPanel::LogPanel(QWidget *parent)
     , m_view(new QPlainTextEdit(this))
     , m_filter(new QComboBox(this))
 {
+    setObjectName(QStringLiteral("logPanel"));
     m_view->setObjectName(QStringLiteral("logView"));
     m_view->setAccessibleName(QStringLiteral("Log"));
     m_view->setReadOnly(true);
     m_view->setLineWrapMode(QPlainTextEdit::NoWrap);
     m_view->setMaximumBlockCount(static_cast<int>(kLines));
-    m_view->document()->setDocumentMargin(8);
+    m_view->document()->setDocumentMargin(5);
     m_view->setFrameShape(QFrame::NoFrame);
     m_filter->setObjectName(QStringLiteral("logFilter"));
     m_filter->setAccessibleName(QStringLiteral("Messages shown"));
@@ -67,6 +70,16 @@ LogPanel::LogPanel(QWidget *parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->addWidget(m_view);
     connect(m_filter, &QComboBox::currentIndexChanged, this, &LogPanel::rebuild);
+    QScrollBar *bar = m_view->verticalScrollBar();
+    connect(bar, &QScrollBar::valueChanged, this, [this, bar](int value) { m_atEnd = value >= bar->maximum() - 1; });
+    connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int maximum) { // also when it is first laid out
+        if (m_atEnd) {
+            bar->setValue(maximum);
+        }
+    });
+    connect(m_view->horizontalScrollBar(), &QScrollBar::rangeChanged, m_view, [this] {
+        m_view->horizontalScrollBar()->setValue(0); // times and levels stay in sight
+    });
     m_rebuild.setSingleShot(true);
     m_rebuild.setInterval(0);
     connect(&m_rebuild, &QTimer::timeout, this, &LogPanel::rebuild);
@@ -110,7 +123,7 @@ void LogPanel::append(const LogRecord &record, const QString &run)
     m_lines.push_back({record, run});
     if (shown(m_lines.back())) {
         QScrollBar *bar = m_view->verticalScrollBar();
-        const bool atEnd = bar->value() >= bar->maximum() - 1;
+        const bool atEnd = m_atEnd;
         const int position = bar->value(), column = m_view->horizontalScrollBar()->value();
         m_view->appendHtml(html(m_lines.back()));
         bar->setValue(atEnd ? bar->maximum() : position);
@@ -124,6 +137,22 @@ void LogPanel::clear()
     m_view->clear();
 }
 
+bool LogPanel::showLastError(const std::string &run)
+{
+    const auto found = std::find_if(m_lines.rbegin(), m_lines.rend(), [&](const Line &line) {
+        return line.record.level == LogLevel::Error && line.record.run == run;
+    });
+    if (found == m_lines.rend()) {
+        return false;
+    }
+    const auto block = std::count_if(m_lines.begin(), found.base() - 1, [&](const Line &line) { return shown(line); });
+    QTextCursor cursor(m_view->document()->findBlockByNumber(static_cast<int>(block)));
+    cursor.select(QTextCursor::LineUnderCursor);
+    m_view->setTextCursor(cursor);
+    m_view->centerCursor();
+    return true;
+}
+
 void LogPanel::rebuild()
 {
     m_view->clear();
@@ -132,6 +161,7 @@ void LogPanel::rebuild()
             m_view->appendHtml(html(line));
         }
     }
+    m_atEnd = true;
     m_view->verticalScrollBar()->setValue(m_view->verticalScrollBar()->maximum());
     m_view->horizontalScrollBar()->setValue(0);
 }

@@ -6,6 +6,7 @@
 #include <QWidget>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 class QComboBox;
@@ -24,6 +25,8 @@ public:
 
     void append(const LogRecord &record, const QString &run);
     void clear();
+    /// Scrolls to the last error of a run and marks its line; false when there is none.
+    bool showLastError(const std::string &run);
     /// The level filter, for the title bar of whoever shows this panel.
     QComboBox *filter() const { return m_filter; }
     QPlainTextEdit *view() const { return m_view; }
@@ -44,7 +47,7 @@ private:
     QPlainTextEdit *m_view;
     QComboBox *m_filter;
     std::vector<Line> m_lines;
-    bool m_utc = false;
+    bool m_utc = false, m_atEnd = true; ///< scrolls along until the person scrolls up
     QTimer m_rebuild;
 };
 

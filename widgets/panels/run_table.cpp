@@ -73,6 +73,12 @@ private:
             break;
         }
         case RunTableModel::Trend:
+            if (!run.curvesShown()) {
+                painter.setFont(uiFont(11));
+                painter.setPen(t.hint);
+                painter.drawText(rect.adjusted(6, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
+                break;
+            }
             paintSparkline(painter, QRectF(rect).adjusted(6, 8, -6, -7), run.series("train.loss"),
                            familyColour(run.config().model.family, t));
             break;
@@ -138,12 +144,16 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     m_view->setSelectionBehavior(QAbstractItemView::SelectRows);
     m_view->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_view->setExpandsOnDoubleClick(false);
+    m_view->setDragDropMode(QAbstractItemView::InternalMove);
+    m_view->setDragDropOverwriteMode(false);
+    m_view->setDropIndicatorShown(true);
+    m_view->setContextMenuPolicy(Qt::CustomContextMenu);
     QHeaderView *header = m_view->header();
     header->setStretchLastSection(false);
     header->setSectionsMovable(false);
     header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
     constexpr std::pair<int, int> kWidths[] = {
-        {RunTableModel::Trend, 54}, {RunTableModel::ValidationLoss, 60}, {RunTableModel::State, 90}};
+        {RunTableModel::Trend, 70}, {RunTableModel::ValidationLoss, 58}, {RunTableModel::State, 84}};
     for (const auto &[column, width] : kWidths) {
         header->setSectionResizeMode(column, QHeaderView::Fixed);
         header->resizeSection(column, width);
@@ -170,10 +180,16 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
         if (RunData *run = currentRun()) {
             Q_EMIT currentRunChanged(run);
         }
+        Q_EMIT currentRowChanged();
     });
     connect(m_view, &QTreeView::activated, this, [this] {
         if (RunData *run = currentRun()) {
             Q_EMIT runActivated(run);
+        }
+    });
+    connect(m_view, &QWidget::customContextMenuRequested, this, [this](QPoint at) {
+        if (m_view->indexAt(at).isValid()) { // the press made that row the current one
+            Q_EMIT menuRequested(m_view->viewport()->mapToGlobal(at));
         }
     });
 }
@@ -186,6 +202,34 @@ void RunTable::setCurrentRun(const RunData *run)
     if (at.isValid() && currentRun() != run) {
         m_view->setCurrentIndex(at);
         m_view->scrollTo(at);
+    }
+}
+
+QString RunTable::currentExperiment() const
+{
+    return m_view->currentIndex().data(RunTableModel::ExperimentRole).toString();
+}
+
+QString RunTable::filterText() const { return m_filter->text(); }
+
+void RunTable::setFilterText(const QString &text) { m_filter->setText(text); }
+
+void RunTable::toggleCurves()
+{
+    if (RunData *run = currentRun()) {
+        run->showCurves(!run->curvesShown());
+        return;
+    }
+    const QModelIndex group = m_proxy->mapToSource(m_view->currentIndex()).siblingAtColumn(RunTableModel::Name);
+    bool anyShown = false;
+    for (const bool change : {false, true}) {
+        for (int row = 0; group.isValid() && row < m_model->rowCount(group); ++row) {
+            RunData *run = m_model->runAt(m_model->index(row, 0, group));
+            anyShown = anyShown || (!change && run->curvesShown());
+            if (change) {
+                run->showCurves(!anyShown);
+            }
+        }
     }
 }
 

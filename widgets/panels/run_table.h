@@ -21,14 +21,23 @@ class RunTable : public QWidget {
 public:
     explicit RunTable(RunTableModel *model, QWidget *parent = nullptr);
 
+    /// Null on the row of an experiment.
     RunData *currentRun() const;
     void setCurrentRun(const RunData *run);
+    /// The key of the experiment that the current row belongs to; empty without a current row.
+    QString currentExperiment() const;
+    /// Shows or hides the curves of the current run, on the row of an experiment those of all its runs.
+    void toggleCurves();
+    QString filterText() const;
+    void setFilterText(const QString &text);
     QTreeView *view() const { return m_view; }
     void focusFilter();
 
 Q_SIGNALS:
     void currentRunChanged(sparsescope::RunData *run);
     void runActivated(sparsescope::RunData *run); ///< double-click or Enter
+    void currentRowChanged();                     ///< also to the row of an experiment
+    void menuRequested(QPoint globalPosition);
 
 private:
     RunTableModel *m_model;

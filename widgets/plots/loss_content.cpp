@@ -26,7 +26,7 @@ Series meansOf(const std::vector<BandPoint> &points)
     return means;
 }
 
-std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const RunData *current)
+std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const RunData *current, XAxis xAxis, double unit)
 {
     // The current run's, unless it is dense throughout and a sparse one shows where its selection begins.
     const RunData *source = current;
@@ -38,13 +38,50 @@ std::vector<PlotStage> stagesFor(const std::vector<LossGroup> &groups, const Run
     }
     std::vector<PlotStage> stages;
     if (source != nullptr && source->stages().size() > 1) {
+        const StepAxis axis(*source, xAxis, unit);
         for (const StageChange &stage : source->stages()) {
             const bool first = stages.empty();
-            stages.push_back({static_cast<double>(stage.step), static_cast<double>(stage.endStep),
+            stages.push_back({axis.at(static_cast<double>(stage.step)), axis.at(static_cast<double>(stage.endStep)),
                               QString::fromStdString(stage.name), first});
         }
     }
     return stages;
+}
+
+double lastStepOf(const RunData &run) { return static_cast<double>(std::max(run.steps(), run.step())); }
+
+std::vector<BandPoint> moved(const std::vector<BandPoint> &points, const StepAxis &axis)
+{
+    std::vector<BandPoint> result = points;
+    for (BandPoint &point : result) {
+        point.x = axis.at(point.x);
+    }
+    return result;
+}
+
+/// The lines or markers of one family: its mean over the seeds, or each of them.
+void addCurves(PlotContent &content, const LossGroup &group, const LossPlotOptions &options, double unit, bool markers)
+{
+    const QString name = familyText(group.family) + (markers ? QStringLiteral(" validation") : QString());
+    const bool line = !markers || options.kind == LossKind::Validation;
+    const auto add = [&](const QString &words, const Series &points, const RunData &run) {
+        if (points.empty()) {
+            return;
+        }
+        PlotCurve curve{words, group.family, StepAxis(run, options.xAxis, unit).moved(points)};
+        curve.markers = !line;
+        curve.markersOnLine = markers && line;
+        curve.width = options.eachSeed && !markers ? 1.4 : 2;
+        content.curves.push_back(std::move(curve));
+    };
+    if (options.eachSeed) {
+        for (const LossGroup::Seed &seed : group.seeds) {
+            add(QStringLiteral("%1 s%2").arg(name).arg(seed.run->config().training.seed),
+                markers ? seed.validation : seed.train, *seed.run);
+        }
+    } else if (!group.seeds.empty()) {
+        add(name, meansOf(markers ? group.validation : group.train), *group.seeds.front().run);
+    }
 }
 
 } // namespace
@@ -72,13 +109,18 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
                 continue;
             }
             group.runs.push_back(run);
+            if (!run->curvesShown()) {
+                continue;
+            }
             const Series &losses = run->series(kTrain);
-            if (!losses.empty()) {
-                train.push_back(smooth(losses, smoothing));
+            group.seeds.push_back({run, smooth(losses, smoothing), run->series(kValidation)});
+            const LossGroup::Seed &seed = group.seeds.back();
+            if (!seed.train.empty()) {
+                train.push_back(seed.train);
                 ++group.reached;
             }
-            if (const Series &evaluations = run->series(kValidation); !evaluations.empty()) {
-                validation.push_back(evaluations);
+            if (!seed.validation.empty()) {
+                validation.push_back(seed.validation);
             }
             if (const auto best = run->best(kValidation)) {
                 group.best.push_back(*best);
@@ -96,39 +138,51 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
 PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options)
 {
     PlotContent content;
-    content.xLabel = QStringLiteral("Step");
     content.yLabel = QStringLiteral("Loss (nats per token)");
     content.empty = QStringLiteral("No loss yet. The first point comes with the first step.");
-    content.xHigh = 1;
+    double highest = 0;
     std::optional<double> chance;
+    const RunData *first = current;
     for (const LossGroup &group : groups) {
         for (const RunData *run : group.runs) {
-            content.xHigh =
-                std::max({content.xHigh, static_cast<double>(run->steps()), static_cast<double>(run->step())});
+            first = first == nullptr ? run : first;
+            highest = std::max(highest, StepAxis(*run, options.xAxis).at(lastStepOf(*run)));
             if (const auto value = run->last("val.loss.chance")) {
                 chance = value;
             }
         }
     }
-    const bool currentShown = current != nullptr && !options.hidden.count(current->config().model.family) &&
-                              std::any_of(groups.begin(), groups.end(), [&](const LossGroup &g) {
-                                  return std::count(g.runs.begin(), g.runs.end(), current) > 0;
-                              });
-    if (currentShown && options.raw && !current->series(kTrain).empty()) {
-        content.curves.push_back({QStringLiteral("raw"), current->config().model.family, current->series(kTrain), 1,
-                                  0.3, false, false, false});
+    const AxisUnit unit = axisUnit(options.xAxis, highest);
+    content.xLabel = unit.label;
+    content.xHigh = highest > 0 ? highest / unit.unit : 1;
+    if (first != nullptr) {
+        content.axis = StepAxis(*first, options.xAxis, unit.unit);
+    }
+    const bool currentShown =
+        current != nullptr && current->curvesShown() && !options.hidden.count(current->config().model.family) &&
+        std::any_of(groups.begin(), groups.end(),
+                    [&](const LossGroup &g) { return std::count(g.runs.begin(), g.runs.end(), current) > 0; });
+    const bool training = options.kind != LossKind::Validation;
+    if (currentShown && options.raw && training && !current->series(kTrain).empty()) {
+        content.curves.push_back({QStringLiteral("raw"), current->config().model.family,
+                                  content.axis.moved(current->series(kTrain)), 1, 0.3, false, false, false});
     }
     for (const LossGroup &group : groups) {
-        if (options.hidden.count(group.family) || group.train.empty()) {
+        if (options.hidden.count(group.family) || group.seeds.empty()) {
             continue;
         }
-        content.bands.push_back({group.family, group.train});
-        content.curves.push_back({familyText(group.family), group.family, meansOf(group.train)});
+        if (!options.eachSeed) {
+            const auto &points = training ? group.train : group.validation;
+            content.bands.push_back(
+                {group.family, moved(points, StepAxis(*group.seeds.front().run, options.xAxis, unit.unit))});
+        }
+        if (training) {
+            addCurves(content, group, options, unit.unit, false);
+        }
     }
     for (const LossGroup &group : groups) { // markers on top of every line
-        if (!options.hidden.count(group.family) && !group.validation.empty()) {
-            content.curves.push_back({familyText(group.family) + QStringLiteral(" validation"), group.family,
-                                      meansOf(group.validation), 2, 1, true});
+        if (!options.hidden.count(group.family) && options.kind != LossKind::Training) {
+            addCurves(content, group, options, unit.unit, true);
         }
     }
     if (chance) {
@@ -137,7 +191,7 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
         const QString ground = whole ? QStringLiteral("ln %1 = ").arg(std::llround(values)) : QString();
         content.lines.push_back({*chance, QStringLiteral("Chance: %1%2").arg(ground, lossText(chance))});
     }
-    content.stages = stagesFor(groups, current);
+    content.stages = stagesFor(groups, current, options.xAxis, unit.unit);
     if (currentShown) {
         for (const std::int64_t step : current->snapshotSteps()) {
             content.ticks.push_back(static_cast<double>(step));
@@ -149,25 +203,33 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
     return content;
 }
 
-PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing)
+PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing, XAxis xAxis)
 {
     PlotContent content;
-    content.xHigh = std::max<double>(1, static_cast<double>(std::max(run.steps(), run.step())));
+    const double highest = StepAxis(run, xAxis).at(std::max(1.0, lastStepOf(run)));
+    const AxisUnit unit = axisUnit(xAxis, highest);
+    content.axis = StepAxis(run, xAxis, unit.unit);
+    content.xHigh = highest / unit.unit;
     content.empty = QStringLiteral("No values yet");
+    content.valueAtCursor = true;
     const Series &values = run.series(metric);
     const Family family = run.config().model.family;
     if (!values.empty()) {
         const bool few = values.size() < 60;
         if (!few) {
-            content.curves.push_back({QStringLiteral("raw"), family, values, 1, 0.3, false, false, false});
+            content.curves.push_back(
+                {QStringLiteral("raw"), family, content.axis.moved(values), 1, 0.3, false, false, false});
         }
-        content.curves.push_back({familyText(family), family, few ? values : smooth(values, smoothing), 2, 1, false,
+        content.curves.push_back({familyText(family), family,
+                                  content.axis.moved(few ? values : smooth(values, smoothing)), 2, 1, false,
                                   few && values.size() < 30});
     }
     if (const auto chance = run.last(metric + ".chance")) {
-        content.lines.push_back({*chance, QStringLiteral("Chance: ") + significantText(chance)});
+        const bool selection = metric.rfind("selection.", 0) == 0;
+        content.lines.push_back({*chance, (selection ? QStringLiteral("Random keys: ") : QStringLiteral("Chance: ")) +
+                                              significantText(chance)});
     }
-    content.stages = stagesFor({}, &run);
+    content.stages = stagesFor({}, &run, xAxis, unit.unit);
     return content;
 }
 
@@ -186,9 +248,9 @@ QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, co
                 raw[point.x] = point.y;
             }
         }
-        const QString name = csvText(familyText(group.family));
-        const auto rows = [&, low = low, high = high](const std::vector<BandPoint> &points, const QString &quantity,
-                                                      bool train) {
+        const auto rows = [&, low = low, high = high](const QString &series, const std::vector<BandPoint> &points,
+                                                      const QString &quantity, bool train) {
+            const QString name = csvText(series);
             for (const BandPoint &point : points) {
                 if (point.x < low || point.x > high) {
                     continue;
@@ -205,8 +267,23 @@ QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, co
                         QString::number(point.n) + QLatin1Char('\n');
             }
         };
-        rows(group.train, QStringLiteral("train"), true);
-        rows(group.validation, QStringLiteral("validation"), false);
+        const auto both = [&](const QString &series, const std::vector<BandPoint> &train,
+                              const std::vector<BandPoint> &validation) {
+            if (options.kind != LossKind::Validation) {
+                rows(series, train, QStringLiteral("train"), true);
+            }
+            if (options.kind != LossKind::Training) {
+                rows(series, validation, QStringLiteral("validation"), false);
+            }
+        };
+        if (!options.eachSeed) {
+            both(familyText(group.family), group.train, group.validation);
+            continue;
+        }
+        for (const LossGroup::Seed &seed : group.seeds) {
+            both(QStringLiteral("%1 s%2").arg(familyText(group.family)).arg(seed.run->config().training.seed),
+                 meanAndStd({seed.train}), meanAndStd({seed.validation}));
+        }
     }
     return text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "widgets/plots/plot_content.h"
+#include "widgets/plots/step_axis.h"
 
 #include <QString>
 
@@ -22,13 +23,23 @@ struct LossGroup {
     std::vector<const RunData *> runs;
     std::vector<BandPoint> train;      ///< smoothed, mean over the seeds that reached the step
     std::vector<BandPoint> validation; ///< at its own steps
-    std::vector<double> best;          ///< best validation loss of each seed that has one
-    int reached = 0;                   ///< seeds that have a training loss
+    struct Seed {
+        const RunData *run = nullptr;
+        Series train, validation; ///< smoothed; at its own steps
+    };
+    std::vector<Seed> seeds;  ///< those whose curves are shown
+    std::vector<double> best; ///< best validation loss of each seed that has one
+    int reached = 0;          ///< seeds that have a training loss
 };
+
+enum class LossKind { Both, Training, Validation };
 
 struct LossPlotOptions {
     double smoothing = 0.94; ///< weight of the moving average
     bool raw = true;         ///< show the unsmoothed loss of the current run
+    LossKind kind = LossKind::Both;
+    bool eachSeed = false; ///< a line a run instead of mean and deviation
+    XAxis xAxis = XAxis::Step;
     std::set<Family> hidden;
 };
 
@@ -37,7 +48,7 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
 /// Pure: what the plot shows of them. `current` (may be null) gives the raw trace, stages, snapshot ticks and "Now".
 PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options);
 /// One metric of one run: raw 1 px at 30 %, smoothed 2 px, its chance baseline where there is one.
-PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing);
+PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing, XAxis xAxis = XAxis::Step);
 /// Pure: the groups as a table, in a range of steps. One row a step and series: raw is the value of the run whose raw trace
 /// is shown, n the number of seeds in the mean.
 QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options,

@@ -10,17 +10,34 @@
 #include <QComboBox>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QMenu>
 #include <QPainter>
 #include <QSlider>
 #include <QToolButton>
 
+#include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <utility>
 
 namespace sparsescope {
 
 namespace {
 
+constexpr int kLeast = 440, kWholeHeader = 760; ///< px; a narrower header puts its choices behind "…"
+constexpr int kSliderSteps = 100;
+
 double smoothingOf(int slider) { return slider == 0 ? 0.0 : 1.0 - std::pow(10.0, -0.03 * slider); }
+
+QComboBox *choice(const char *name, const QString &words, const QStringList &entries, QWidget *parent)
+{
+    auto *combo = new QComboBox(parent);
+    combo->setObjectName(QLatin1String(name));
+    combo->setAccessibleName(words);
+    combo->setToolTip(words);
+    combo->addItems(entries);
+    return combo;
+}
 
 QToolButton *toggle(const QString &text, const char *name, const char *edge, const QString &tip, QWidget *parent)
 {
@@ -42,12 +59,21 @@ LossPlot::LossPlot(QWidget *parent)
     , m_plot(new SeriesPlot(this))
     , m_slider(new QSlider(Qt::Horizontal, this))
     , m_smoothingText(new QLabel(this))
-    , m_group(new QComboBox(this))
-    , m_groupLabel(new QLabel(QStringLiteral("Setting"), this))
+    , m_kind(choice("metricCombo", QStringLiteral("Which loss"),
+                    {QStringLiteral("Train and validation"), QStringLiteral("Train"), QStringLiteral("Validation")},
+                    this))
+    , m_seeds(choice("groupCombo", QStringLiteral("Seeds"),
+                     {QStringLiteral("Seeds: mean ± std"), QStringLiteral("Each seed")}, this))
+    , m_axis(choice("xAxisCombo", QStringLiteral("X axis"),
+                    {QStringLiteral("By step"), QStringLiteral("By tokens"), QStringLiteral("By time"),
+                     QStringLiteral("By FLOPs")},
+                    this))
+    , m_settings(choice("settingCombo", QStringLiteral("Setting"), {}, this))
     , m_logX(toggle(QStringLiteral("log x"), "logXButton", "l", QStringLiteral("Logarithmic steps (L)"), this))
     , m_logY(toggle(QStringLiteral("log y"), "logYButton", "m", QStringLiteral("Logarithmic loss (Y)"), this))
     , m_raw(toggle(QStringLiteral("raw"), "rawButton", "r", QStringLiteral("Unsmoothed loss of the selected run (R)"),
                    this))
+    , m_more(new QToolButton(this))
 {
     auto *title = new QLabel(QStringLiteral("Loss"), this);
     setRole(title, "heading");
@@ -55,15 +81,17 @@ LossPlot::LossPlot(QWidget *parent)
     setRole(smoothing, "sub");
     m_slider->setObjectName(QStringLiteral("smoothingSlider"));
     m_slider->setAccessibleName(QStringLiteral("Smoothing"));
-    m_slider->setRange(0, 100);
+    m_slider->setRange(0, kSliderSteps);
     m_slider->setFixedWidth(90);
     m_smoothingText->setFont(monoFont(12));
     m_smoothingText->setFixedWidth(44);
-    setRole(m_groupLabel, "sub");
-    m_group->setObjectName(QStringLiteral("groupCombo"));
-    m_group->setAccessibleName(QStringLiteral("Setting"));
-    m_groupLabel->hide();
-    m_group->hide();
+    m_settings->hide();
+    m_more->setObjectName(QStringLiteral("lossMoreButton"));
+    m_more->setText(QStringLiteral("…"));
+    m_more->setAccessibleName(QStringLiteral("More choices"));
+    m_more->setToolTip(QStringLiteral("Which loss, seeds, x axis"));
+    m_more->hide();
+    connect(m_more, &QToolButton::clicked, this, &LossPlot::showMore);
     auto *fit = new QToolButton(this);
     fit->setObjectName(QStringLiteral("fitButton"));
     fit->setIcon(makeIcon(Icon::Fit));
@@ -82,20 +110,21 @@ LossPlot::LossPlot(QWidget *parent)
     auto *header = new QHBoxLayout;
     header->setContentsMargins(12, 8, 12, 2);
     header->setSpacing(8);
-    for (QWidget *widget : {static_cast<QWidget *>(title), static_cast<QWidget *>(smoothing),
-                            static_cast<QWidget *>(m_slider), static_cast<QWidget *>(m_smoothingText),
-                            static_cast<QWidget *>(m_groupLabel), static_cast<QWidget *>(m_group)}) {
+    for (QWidget *widget : std::initializer_list<QWidget *>{title, m_kind, m_seeds, m_axis, m_settings, smoothing,
+                                                            m_slider, m_smoothingText}) {
         header->addWidget(widget);
     }
-    header->insertSpacing(1, 8);
     header->addStretch(1);
     header->addLayout(toggles);
+    header->addWidget(m_more);
     header->addWidget(fit);
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addLayout(header);
     layout->addWidget(m_plot, 1);
+
+    setMinimumWidth(kLeast); // not that of the whole header
 
     m_refresh.setSingleShot(true);
     m_refresh.setInterval(30);
@@ -104,6 +133,7 @@ LossPlot::LossPlot(QWidget *parent)
         m_options.smoothing = smoothingOf(value);
         m_smoothingText->setText(QString::number(m_options.smoothing, 'f', 3));
         refresh();
+        Q_EMIT optionsChanged();
     });
     m_slider->setValue(27);
     connect(m_logX, &QToolButton::toggled, m_plot, &SeriesPlot::setLogX);
@@ -113,11 +143,26 @@ LossPlot::LossPlot(QWidget *parent)
         refresh();
     });
     connect(fit, &QToolButton::clicked, m_plot, &SeriesPlot::resetView);
-    connect(m_group, &QComboBox::activated, this, [this] {
-        m_setting = m_group->currentText();
+    connect(m_kind, &QComboBox::currentIndexChanged, this, [this](int index) {
+        m_options.kind = static_cast<LossKind>(index);
+        refresh();
+    });
+    connect(m_seeds, &QComboBox::currentIndexChanged, this, [this](int index) {
+        m_options.eachSeed = index == 1;
+        refresh();
+    });
+    connect(m_axis, &QComboBox::currentIndexChanged, this, [this](int index) {
+        m_options.xAxis = static_cast<XAxis>(index);
+        refresh();
+        Q_EMIT optionsChanged();
+    });
+    connect(m_settings, &QComboBox::activated, this, [this] {
+        m_setting = m_settings->currentText();
         m_plot->resetView();
         refresh();
     });
+    m_plot->setInset(m_insetWanted);
+    connect(m_plot, &SeriesPlot::insetClosed, this, [this] { setInsetWanted(false); });
     connect(m_plot, &SeriesPlot::cursorMoved, this, &LossPlot::cursorMoved);
     connect(m_plot, &SeriesPlot::hovered, this, &LossPlot::hovered);
     connect(m_plot, &SeriesPlot::menuRequested, this, &LossPlot::menuRequested);
@@ -125,7 +170,8 @@ LossPlot::LossPlot(QWidget *parent)
 
 void LossPlot::watch(RunData *run)
 {
-    for (const auto signal : {&RunData::seriesChanged, &RunData::stateChanged, &RunData::snapshotsChanged}) {
+    for (const auto signal :
+         {&RunData::seriesChanged, &RunData::stateChanged, &RunData::snapshotsChanged, &RunData::curvesShownChanged}) {
         connect(run, signal, &m_refresh, [this] {
             if (!m_refresh.isActive()) { // not restarted: a steady stream must not put the refresh off for ever
                 m_refresh.start();
@@ -173,11 +219,10 @@ void LossPlot::chooseSetting()
     if (!settings.contains(m_setting)) {
         m_setting = settings.value(0);
     }
-    m_group->clear();
-    m_group->addItems(settings);
-    m_group->setCurrentText(m_setting);
-    m_group->setVisible(settings.size() > 1);
-    m_groupLabel->setVisible(settings.size() > 1);
+    m_settings->clear();
+    m_settings->addItems(settings);
+    m_settings->setCurrentText(m_setting);
+    m_settings->setVisible(settings.size() > 1);
 }
 
 void LossPlot::setHidden(const std::set<Family> &hidden)
@@ -190,7 +235,61 @@ void LossPlot::toggleLogX() { m_logX->toggle(); }
 
 void LossPlot::toggleLogY() { m_logY->toggle(); }
 
+void LossPlot::setInsetWanted(bool wanted)
+{
+    m_insetWanted = wanted;
+    m_plot->setInset(wanted);
+    Q_EMIT insetWantedChanged(wanted);
+}
+
 void LossPlot::toggleRaw() { m_raw->toggle(); }
+
+nlohmann::ordered_json LossPlot::state() const
+{
+    return {{"log_x", m_logX->isChecked()},     {"log_y", m_logY->isChecked()},   {"raw", m_raw->isChecked()},
+            {"smoothing", m_slider->value()},   {"kind", m_kind->currentIndex()}, {"seeds", m_seeds->currentIndex()},
+            {"x_axis", m_axis->currentIndex()}, {"inset", m_insetWanted}};
+}
+
+void LossPlot::restoreState(const nlohmann::ordered_json &state)
+{
+    m_logX->setChecked(state.at("log_x").get<bool>());
+    m_logY->setChecked(state.at("log_y").get<bool>());
+    m_raw->setChecked(state.at("raw").get<bool>());
+    setInsetWanted(state.at("inset").get<bool>());
+    m_slider->setValue(state.at("smoothing").get<int>());
+    const std::pair<QComboBox *, const char *> combos[] = {{m_kind, "kind"}, {m_seeds, "seeds"}, {m_axis, "x_axis"}};
+    for (const auto &[combo, key] : combos) {
+        combo->setCurrentIndex(std::clamp(state.at(key).get<int>(), 0, combo->count() - 1));
+    }
+}
+
+void LossPlot::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    const bool whole = width() >= kWholeHeader + (m_settings->isHidden() ? 0 : m_settings->sizeHint().width());
+    for (QComboBox *combo : {m_kind, m_seeds, m_axis}) {
+        combo->setVisible(whole);
+    }
+    m_smoothingText->setVisible(whole);
+    m_more->setVisible(!whole);
+}
+
+/// The choices that a narrow header has no room for.
+void LossPlot::showMore()
+{
+    QMenu menu(this);
+    for (QComboBox *combo : {m_kind, m_seeds, m_axis}) {
+        menu.addSection(combo->accessibleName());
+        for (int index = 0; index < combo->count(); ++index) {
+            QAction *entry =
+                menu.addAction(combo->itemText(index), combo, [combo, index] { combo->setCurrentIndex(index); });
+            entry->setCheckable(true);
+            entry->setChecked(index == combo->currentIndex());
+        }
+    }
+    menu.exec(m_more->mapToGlobal(QPoint(0, m_more->height())));
+}
 
 void LossPlot::refresh()
 {
@@ -261,7 +360,7 @@ void LossPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens)
     painter.translate(-4, -60);
 }
 
-QString LossPlot::csv() const { return lossCsv(m_groups, m_current, m_options, m_plot->xRange()); }
+QString LossPlot::csv() const { return lossCsv(m_groups, m_current, m_options, m_plot->stepRange()); }
 
 nlohmann::ordered_json LossPlot::exportContext() const
 {

@@ -37,6 +37,12 @@ public:
     void toggleLogX();
     void toggleLogY();
     void toggleRaw();
+    bool insetWanted() const { return m_insetWanted; }
+    void setInsetWanted(bool wanted);
+    XAxis xAxis() const { return m_options.xAxis; }
+    /// Toggles and choices, for the next time the window opens.
+    nlohmann::ordered_json state() const;
+    void restoreState(const nlohmann::ordered_json &state);
     /// Brings curves up to date now instead of within 30 ms.
     void refresh();
 
@@ -51,17 +57,23 @@ Q_SIGNALS:
     void cursorMoved(std::int64_t step);
     void hovered(std::optional<std::int64_t> step);
     void menuRequested(QPoint globalPosition);
+    void optionsChanged(); ///< smoothing or x axis
+    void insetWantedChanged(bool wanted);
+
+protected:
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     void chooseSetting();
     void watch(RunData *run);
+    void showMore();
 
     SeriesPlot *m_plot;
     QSlider *m_slider;
     QLabel *m_smoothingText;
-    QComboBox *m_group;
-    QLabel *m_groupLabel;
-    QToolButton *m_logX, *m_logY, *m_raw;
+    QComboBox *m_kind, *m_seeds, *m_axis, *m_settings;
+    QToolButton *m_logX, *m_logY, *m_raw, *m_more;
+    bool m_insetWanted = true;
     QTimer m_refresh;
     std::vector<QPointer<RunData>> m_runs;
     QPointer<RunData> m_current;

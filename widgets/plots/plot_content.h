@@ -2,6 +2,7 @@
 
 #include "core/base/config.h"
 #include "core/base/series.h"
+#include "widgets/plots/step_axis.h"
 
 #include <QString>
 
@@ -44,8 +45,10 @@ struct PlotContent {
     std::vector<PlotBand> bands;
     std::vector<PlotStage> stages;
     std::vector<PlotLine> lines;
-    std::vector<double> ticks; ///< snapshots, on the x axis
-    std::optional<double> now; ///< newest step while it trains
+    std::vector<double> ticks;  ///< snapshots, on the x axis
+    std::optional<double> now;  ///< newest step while it trains
+    StepAxis axis;              ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
+    bool valueAtCursor = false; ///< beside the dot, in figures
     QString xLabel, yLabel;
     double xLow = 0, xHigh = 1;        ///< unzoomed range
     std::optional<double> yLow, yHigh; ///< unzoomed range; absent: 1st to 99th percentile of the curves, and the lines

@@ -57,10 +57,8 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
     graph->setBrush(Qt::NoBrush);
     graph->setPen(QPen(line, curve.width, Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
-    graph->setScatterStyle(
-        curve.markers || curve.markersOnLine
-            ? QCPScatterStyle(scatterShape(familyMarker(curve.family)), QPen(colour, 1.6), tokens.panel, 7)
-            : QCPScatterStyle(QCPScatterStyle::ssNone));
+    graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7)
+                                                                : QCPScatterStyle(QCPScatterStyle::ssNone));
     QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
     QVector<QCPGraphData> values;
     values.reserve(static_cast<qsizetype>(curve.points.size()));
@@ -72,6 +70,11 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 }
 
 } // namespace
+
+QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size)
+{
+    return {scatterShape(familyMarker(family)), QPen(familyColour(family, tokens), 1.6), tokens.panel, size};
+}
 
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens)
 {

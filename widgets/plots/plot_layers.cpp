@@ -70,6 +70,7 @@ protected:
 private:
     double x(double value) const { return mParentPlot->xAxis->coordToPixel(value); }
     double y(double value) const { return mParentPlot->yAxis->coordToPixel(value); }
+    double atStep(double step) const { return x(m_scene.content.axis.at(step)); }
     bool insideX(double pixel) const { return pixel >= m_area.left() - 0.5 && pixel <= m_area.right() + 0.5; }
 
     void tag(QCPPainter &painter, QPointF centre, const QString &text, const QColor &ink, const QColor &ground,
@@ -147,7 +148,7 @@ private:
         painter.setPen(QPen(m_scene.tokens.accent, 1.4));
         double last = -10;
         for (const double tick : m_scene.content.ticks) {
-            const double at = x(tick);
+            const double at = atStep(tick);
             if (insideX(at) && at - last >= 2) { // closer ones would merge into a bar
                 painter.drawLine(QPointF(at, m_area.bottom() - 6), QPointF(at, m_area.bottom() - 1));
                 last = at;
@@ -159,24 +160,27 @@ private:
     {
         const Tokens &t = m_scene.tokens;
         const PlotContent &content = m_scene.content;
-        if (content.now && insideX(x(*content.now)) && m_scene.cursor != std::llround(*content.now)) {
+        const bool apart =
+            content.now &&
+            (!m_scene.cursor || std::abs(atStep(*content.now) - atStep(static_cast<double>(*m_scene.cursor))) > 4);
+        if (apart && insideX(atStep(*content.now))) {
             painter.setPen(QPen(t.accent, 1.2, Qt::DotLine));
-            const double at = x(*content.now);
+            const double at = atStep(*content.now);
             const double top = m_area.top() + 0.5 * m_area.height();
             painter.drawLine(QPointF(at, top), QPointF(at, m_area.bottom()));
             tag(painter, {at, top - 9}, QStringLiteral("Now ") + countText(std::llround(*content.now)), t.text2,
                 t.panel, QFont::Normal);
         }
-        if (m_scene.hover && m_scene.hover != m_scene.cursor && insideX(x(static_cast<double>(*m_scene.hover)))) {
-            const double at = x(static_cast<double>(*m_scene.hover));
+        if (m_scene.hover && m_scene.hover != m_scene.cursor && insideX(atStep(static_cast<double>(*m_scene.hover)))) {
+            const double at = atStep(static_cast<double>(*m_scene.hover));
             painter.setPen(QPen(t.hint, 1, Qt::DotLine));
             painter.drawLine(QPointF(at, m_area.top()), QPointF(at, m_area.bottom()));
             tag(painter, {at, m_area.bottom() + 12}, countText(*m_scene.hover), t.text2, t.panel, QFont::Normal);
         }
-        if (!m_scene.cursor || !insideX(x(static_cast<double>(*m_scene.cursor)))) {
+        if (!m_scene.cursor || !insideX(atStep(static_cast<double>(*m_scene.cursor)))) {
             return;
         }
-        const double at = x(static_cast<double>(*m_scene.cursor));
+        const double at = atStep(static_cast<double>(*m_scene.cursor));
         painter.setPen(QPen(t.cursor, 1));
         painter.drawLine(QPointF(at, m_area.top()), QPointF(at, m_area.bottom()));
         const QString words = QStringLiteral("Step ") + countText(*m_scene.cursor);
@@ -187,16 +191,32 @@ private:
         painter.setClipRect(m_area);
         for (const PlotCurve &curve : content.curves) {
             const auto value = curve.readAtCursor && !curve.markers
-                                   ? valueAt(curve.points, static_cast<double>(*m_scene.cursor))
+                                   ? valueAt(curve.points, content.axis.at(static_cast<double>(*m_scene.cursor)))
                                    : std::nullopt;
             if (value) {
                 const QColor colour = familyColour(curve.family, t);
                 painter.setPen(Qt::NoPen);
                 painter.setBrush(colour);
                 painter.drawEllipse(QPointF(at, y(*value)), 3.2, 3.2);
+                if (content.valueAtCursor) {
+                    drawValue(painter, QPointF(at, y(*value)), significantText(value));
+                }
             }
         }
         painter.setClipping(false);
+    }
+
+    /// Right of the dot and above it, or where there is room.
+    void drawValue(QCPPainter &painter, QPointF dot, const QString &text) const
+    {
+        painter.setFont(uiFont(11, QFont::DemiBold));
+        const double width = QFontMetricsF(painter.font()).horizontalAdvance(text);
+        const double left = dot.x() + 10 + width < m_area.right() ? dot.x() + 8 : dot.x() - 8 - width;
+        const double top = dot.y() - 20 > m_area.top() ? dot.y() - 20 : dot.y() + 5;
+        const QRectF box(left - 3, top, width + 6, 15);
+        painter.fillRect(box, m_scene.tokens.panel);
+        painter.setPen(m_scene.tokens.text);
+        painter.drawText(box, Qt::AlignCenter, text);
     }
 
     const PlotScene &m_scene;

@@ -34,8 +34,9 @@ protected:
     double getTickStep(const QCPRange &range) override { return m_step = QCPAxisTicker::getTickStep(range); }
     QString getTickLabel(double tick, const QLocale &, QChar, int) override
     {
-        const int decimals =
-            m_step > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(m_step) + 1e-9)), 0, 8) : 2;
+        int decimals = m_step > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(m_step) + 1e-9)), 0, 8) : 2;
+        const double steps = m_step * std::pow(10.0, decimals);
+        decimals += std::abs(steps - std::round(steps)) > 1e-6 ? 1 : 0; // 0.025 is not 0.03
         QString text = QString::number(std::abs(tick) < m_step * 1e-6 ? 0.0 : tick, 'f', decimals);
         if (text.startsWith(QLatin1Char('-'))) {
             text.replace(0, 1, QChar(0x2212));

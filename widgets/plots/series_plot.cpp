@@ -19,7 +19,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kTopMargin = 24; ///< room for the names of the stages
+constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of the stages, or none
 
 } // namespace
 
@@ -40,6 +40,7 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     m_plot->installEventFilter(this);
     addPlotLayers(m_plot, m_scene);
+    connect(m_plot, &QCustomPlot::afterLayout, this, &SeriesPlot::updateInset); // sizes and ranges are known by then
     buildAxes();
     applyTokens(currentTokens());
 
@@ -62,6 +63,11 @@ SeriesPlot::SeriesPlot(QWidget *parent)
         }
         if (event->button() == Qt::RightButton) {
             Q_EMIT menuRequested(event->globalPosition().toPoint());
+        } else if (insetCross().contains(event->pos())) {
+            setInset(false);
+            Q_EMIT insetClosed();
+        } else if (m_inset && m_inset->box().contains(event->pos())) {
+            return; // its steps are not those of the axis behind it
         } else if (event->button() == Qt::LeftButton) {
             if (const auto step = stepAt(event->pos().x())) {
                 Q_EMIT cursorMoved(*step);
@@ -93,16 +99,22 @@ void SeriesPlot::buildAxes()
 {
     QCPAxisRect *area = m_plot->axisRect();
     area->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msRight);
-    area->setMargins({0, kTopMargin, 0, 0});
-    area->setMinimumMargins({44, kTopMargin, 18, 22});
+    const int top = m_compact ? kCompactTopMargin : kTopMargin;
+    area->setMargins({0, top, 0, 0});
+    area->setMinimumMargins({m_compact ? 30 : 44, top, 18, 22});
     area->setRangeZoomFactor(0.85);
     for (QCPAxis *axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setTickLength(0);
         axis->setSubTicks(false);
         axis->setTickLabelPadding(5);
     }
-    setStepTicks(m_plot->xAxis, m_scene.logX);
+    if (m_scene.content.axis.isStep()) {
+        setStepTicks(m_plot->xAxis, m_scene.logX);
+    } else {
+        setValueTicks(m_plot->xAxis, m_scene.logX);
+    }
     setValueTicks(m_plot->yAxis, m_scene.logY);
+    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : 5);
 }
 
 void SeriesPlot::applyTokens(const Tokens &tokens)
@@ -126,7 +138,14 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
 
 void SeriesPlot::setContent(PlotContent content)
 {
+    const bool sameAxis =
+        content.axis.isStep() == m_scene.content.axis.isStep() && content.xLabel == m_scene.content.xLabel;
     m_scene.content = std::move(content);
+    if (!sameAxis) {
+        m_zoomedX = false; // a range of steps is none of seconds
+        m_fitting = true;
+        buildAxes();
+    }
     m_plot->xAxis->setLabel(m_scene.content.xLabel);
     m_plot->yAxis->setLabel(m_scene.content.yLabel);
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
@@ -138,14 +157,40 @@ void SeriesPlot::fit()
 {
     m_fitting = true;
     if (!m_zoomedX) {
-        const double low = m_scene.logX ? std::max(1.0, m_scene.content.xLow) : m_scene.content.xLow;
-        m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, low + 1));
+        const StepAxis &axis = m_scene.content.axis;
+        const double low = m_scene.logX ? std::max(axis.at(1), m_scene.content.xLow) : m_scene.content.xLow;
+        m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, axis.isStep() ? low + 1 : low * 1.001));
     }
     if (!m_zoomedY) {
         const auto [low, high] = fittedY(m_scene.content, m_scene.logY);
         m_plot->yAxis->setRange(low, high);
     }
     m_fitting = false;
+}
+
+void SeriesPlot::setCompact(bool compact)
+{
+    m_compact = compact;
+    m_fitting = true;
+    buildAxes();
+    m_fitting = false;
+}
+
+void SeriesPlot::setInset(bool wanted)
+{
+    m_insetWanted = wanted;
+    if (wanted && !m_inset) {
+        m_inset = std::make_unique<PlotInset>(m_plot, m_scene);
+    }
+    updateInset();
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
+void SeriesPlot::updateInset()
+{
+    if (m_inset) {
+        m_inset->update(m_insetWanted, zoomed());
+    }
 }
 
 void SeriesPlot::setLogX(bool on)
@@ -210,6 +255,24 @@ std::pair<double, double> SeriesPlot::xRange() const
     return {m_plot->xAxis->range().lower, m_plot->xAxis->range().upper};
 }
 
+std::pair<double, double> SeriesPlot::stepRange() const
+{
+    const auto [low, high] = xRange();
+    return {m_scene.content.axis.stepAt(low), m_scene.content.axis.stepAt(high)};
+}
+
+void SeriesPlot::followX(std::pair<double, double> range, bool zoomed)
+{
+    if (range == xRange() && zoomed == m_zoomedX) {
+        return;
+    }
+    m_zoomedX = zoomed;
+    m_fitting = true;
+    m_plot->xAxis->setRange(range.first, range.second);
+    m_fitting = false;
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
 std::pair<double, double> SeriesPlot::yRange() const
 {
     return {m_plot->yAxis->range().lower, m_plot->yAxis->range().upper};
@@ -226,8 +289,9 @@ std::optional<std::int64_t> SeriesPlot::stepAt(double pixelX) const
     if (pixelX < area.left() || pixelX > area.right() || m_scene.content.curves.empty()) {
         return std::nullopt;
     }
-    const double step = m_plot->xAxis->pixelToCoord(pixelX);
-    return std::clamp<std::int64_t>(std::llround(step), 0, std::llround(m_scene.content.xHigh));
+    const StepAxis &axis = m_scene.content.axis;
+    const double step = axis.stepAt(m_plot->xAxis->pixelToCoord(pixelX));
+    return std::clamp<std::int64_t>(std::llround(step), 0, std::llround(axis.stepAt(m_scene.content.xHigh)));
 }
 
 void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &tokens)

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "widgets/plots/plot_inset.h"
 #include "widgets/plots/plot_layers.h"
 
 #include <QWidget>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -23,6 +25,12 @@ public:
 
     void setContent(PlotContent content);
     const PlotContent &content() const { return m_scene.content; }
+    /// Without the room for names of stages above it, and with few ticks on the y axis.
+    void setCompact(bool compact);
+    /// The last quarter in a corner, while that is free and nothing is zoomed.
+    void setInset(bool wanted);
+    bool insetShown() const { return m_inset && m_inset->shown(); }
+    QRectF insetCross() const { return m_inset ? m_inset->closeBox() : QRectF(); }
     void setLogX(bool on);
     void setLogY(bool on);
     bool logX() const { return m_scene.logX; }
@@ -33,6 +41,11 @@ public:
     bool zoomed() const { return m_zoomedX || m_zoomedY; }
     /// What the axes show now.
     std::pair<double, double> xRange() const;
+    /// The steps between its ends.
+    std::pair<double, double> stepRange() const;
+    /// Shows what another plot over the same axis shows; `zoomed` false: as much as there is.
+    void followX(std::pair<double, double> range, bool zoomed);
+    bool zoomedX() const { return m_zoomedX; }
     std::pair<double, double> yRange() const;
     /// Where a value lies, in this widget's pixels.
     QPointF pixelAt(double x, double y) const;
@@ -48,6 +61,7 @@ public Q_SLOTS:
 Q_SIGNALS:
     void cursorMoved(std::int64_t step);
     void hovered(std::optional<std::int64_t> step);
+    void insetClosed(); ///< by its cross
     void viewChanged(); ///< the visible range
     void menuRequested(QPoint globalPosition);
 
@@ -61,12 +75,15 @@ private:
     void applyTokens(const Tokens &tokens);
     void fit();
     void replotOverlay();
+    void updateInset();
     std::optional<std::int64_t> stepAt(double pixelX) const;
 
     QCustomPlot *m_plot = nullptr;
     PlotScene m_scene;
+    std::unique_ptr<PlotInset> m_inset; ///< once it was wanted
+    bool m_insetWanted = false;
     QPoint m_pressed;
-    bool m_zoomedX = false, m_zoomedY = false, m_fitting = false;
+    bool m_zoomedX = false, m_zoomedY = false, m_fitting = false, m_compact = false;
 };
 
 } // namespace sparsescope

@@ -114,6 +114,14 @@ std::optional<std::string> RunData::value(const std::string &key) const
     return found == m_values.end() ? std::nullopt : std::optional(found->second);
 }
 
+void RunData::showCurves(bool shown)
+{
+    if (m_curvesShown != shown) {
+        m_curvesShown = shown;
+        Q_EMIT curvesShownChanged();
+    }
+}
+
 std::shared_ptr<const Snapshot> RunData::cachedSnapshot(std::int64_t step) const
 {
     const auto found =

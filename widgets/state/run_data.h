@@ -57,6 +57,9 @@ public:
     std::optional<std::string> value(const std::string &key) const;
     const std::vector<StageChange> &stages() const { return m_stages; }
     const std::vector<LogRecord> &log() const { return m_log; }
+    /// Whether plots show its curves; a choice of the person, nothing of the run itself.
+    bool curvesShown() const { return m_curvesShown; }
+    void showCurves(bool shown);
 
     const std::vector<std::int64_t> &snapshotSteps() const { return m_snapshotSteps; } ///< ascending
     std::shared_ptr<const Snapshot> cachedSnapshot(std::int64_t step) const;           ///< null when not loaded
@@ -82,6 +85,7 @@ Q_SIGNALS:
     void snapshotsChanged();
     void stateChanged();
     void logChanged();
+    void curvesShownChanged();
     void snapshotLoaded(std::int64_t step);
     void snapshotFailed(std::int64_t step, QString reason);
 
@@ -106,7 +110,7 @@ private:
     std::vector<std::int64_t> m_snapshotSteps;
     mutable std::list<std::shared_ptr<const Snapshot>> m_cache; ///< most recently used first
     std::optional<std::int64_t> m_wanted;                       ///< requested while another is being read
-    bool m_loading = false;
+    bool m_loading = false, m_curvesShown = true;
     bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false;
 };
 

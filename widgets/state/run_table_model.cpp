@@ -1,7 +1,8 @@
 #include "widgets/state/run_table_model.h"
 
-#include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
+
+#include <QMimeData>
 
 #include <algorithm>
 #include <tuple>
@@ -10,17 +11,7 @@ namespace sparsescope {
 
 namespace {
 
-template <class Value>
-bool differs(const std::vector<RunData *> &runs, const Value &value)
-{
-    return std::any_of(runs.begin(), runs.end(),
-                       [&](const RunData *run) { return value(*run) != value(*runs.front()); });
-}
-
-QString keyOf(const RunData &run)
-{
-    return run.experimentFolder().empty() ? run.experiment() : QString::fromStdString(run.experimentFolder().string());
-}
+constexpr const char *kMimeType = "application/x-sparsescope-experiment";
 
 /// The order of a queue: length, other swept values, seed, family.
 bool before(const RunData *a, const RunData *b)
@@ -44,32 +35,6 @@ bool before(const RunData *a, const RunData *b)
 
 } // namespace
 
-QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside)
-{
-    QStringList chips{QString::fromStdString(displayName(run.config().model.family))};
-    if (beside.empty()) {
-        return chips;
-    }
-    if (differs(beside, [](const RunData &r) { return r.config().training.sequenceLength; })) {
-        chips << QStringLiteral("L%1").arg(run.config().training.sequenceLength);
-    }
-    for (std::size_t axis = 0; axis < run.config().extraAxes.size(); ++axis) {
-        const auto &[name, value] = run.config().extraAxes[axis];
-        chips << (name == "top_k"
-                      ? QStringLiteral("k%1").arg(QString::fromStdString(value))
-                      : QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(value)));
-    }
-    if (differs(beside, [](const RunData &r) { return r.config().training.seed; })) {
-        chips << QStringLiteral("s%1").arg(run.config().training.seed);
-    }
-    return chips;
-}
-
-QString runTitle(const RunData &run, const std::vector<RunData *> &beside)
-{
-    return chipsOf(run, beside).join(QLatin1Char(' '));
-}
-
 RunTableModel::RunTableModel(QObject *parent)
     : QAbstractItemModel(parent)
 {}
@@ -84,10 +49,9 @@ void RunTableModel::setRuns(const std::vector<RunData *> &runs)
     }
     m_groups.clear();
     for (RunData *run : runs) {
-        const QString key = keyOf(*run);
-        auto group = std::find_if(m_groups.begin(), m_groups.end(), [&](const Group &g) { return g.key == key; });
+        auto group = groupOf(experimentKey(*run));
         if (group == m_groups.end()) {
-            group = m_groups.insert(m_groups.end(), {key, run->experiment(), {}});
+            group = m_groups.insert(m_groups.end(), makeGroup(*run));
         }
         group->runs.insert(std::upper_bound(group->runs.begin(), group->runs.end(), run, before), run);
         watch(run);
@@ -95,17 +59,41 @@ void RunTableModel::setRuns(const std::vector<RunData *> &runs)
     for (Group &group : m_groups) {
         describe(group);
     }
+    findPositions();
     endResetModel();
+}
+
+RunTableModel::Group RunTableModel::makeGroup(const RunData &run)
+{
+    m_positions.push_back(-1);
+    Group group;
+    group.id = m_positions.size() - 1;
+    group.key = experimentKey(run);
+    group.name = run.experiment();
+    return group;
+}
+
+std::vector<RunTableModel::Group>::iterator RunTableModel::groupOf(const QString &key)
+{
+    return std::find_if(m_groups.begin(), m_groups.end(), [&](const Group &g) { return g.key == key; });
+}
+
+void RunTableModel::findPositions()
+{
+    std::fill(m_positions.begin(), m_positions.end(), -1);
+    for (std::size_t position = 0; position < m_groups.size(); ++position) {
+        m_positions[m_groups[position].id] = static_cast<int>(position);
+    }
 }
 
 void RunTableModel::addRun(RunData *run)
 {
-    const QString key = keyOf(*run);
-    auto group = std::find_if(m_groups.begin(), m_groups.end(), [&](const Group &g) { return g.key == key; });
+    auto group = groupOf(experimentKey(*run));
     if (group == m_groups.end()) {
         const int row = static_cast<int>(m_groups.size());
         beginInsertRows({}, row, row);
-        m_groups.push_back({key, run->experiment(), {}});
+        m_groups.push_back(makeGroup(*run));
+        findPositions();
         endInsertRows();
         group = std::prev(m_groups.end());
     }
@@ -123,6 +111,101 @@ void RunTableModel::addRun(RunData *run)
     Q_EMIT dataChanged(parent, parent.siblingAtColumn(ColumnCount - 1));
 }
 
+void RunTableModel::removeExperiment(const QString &key)
+{
+    const auto group = groupOf(key);
+    if (group == m_groups.end()) {
+        return;
+    }
+    const int row = static_cast<int>(group - m_groups.begin());
+    beginRemoveRows({}, row, row);
+    for (RunData *run : group->runs) {
+        disconnect(run, nullptr, this, nullptr);
+    }
+    m_groups.erase(group);
+    findPositions();
+    m_waiting.removeAll(key);
+    endRemoveRows();
+}
+
+void RunTableModel::setWaiting(const QStringList &keys)
+{
+    if (m_waiting == keys) {
+        return;
+    }
+    m_waiting = keys;
+    // Those that wait share out the places that they have; everything else stays where it is.
+    QStringList order;
+    int next = 0;
+    QStringList present;
+    for (const QString &key : keys) {
+        if (groupOf(key) != m_groups.end()) {
+            present << key;
+        }
+    }
+    for (const Group &group : m_groups) {
+        order << (present.contains(group.key) ? present[next++] : group.key);
+    }
+    for (int place = 0; place < order.size(); ++place) {
+        const int from = static_cast<int>(groupOf(order[place]) - m_groups.begin());
+        if (from != place) { // always below: the places before are settled
+            beginMoveRows({}, from, from, {}, place);
+            std::rotate(m_groups.begin() + place, m_groups.begin() + from, m_groups.begin() + from + 1);
+            findPositions();
+            endMoveRows();
+        }
+    }
+    if (!m_groups.empty()) {
+        Q_EMIT dataChanged(index(0, 0), index(static_cast<int>(m_groups.size()) - 1, ColumnCount - 1));
+    }
+}
+
+Qt::ItemFlags RunTableModel::flags(const QModelIndex &index) const
+{
+    Qt::ItemFlags flags = QAbstractItemModel::flags(index);
+    if (!index.isValid()) {
+        return flags | Qt::ItemIsDropEnabled;
+    }
+    const Group *group = groupAt(index);
+    if (group != nullptr && m_waiting.contains(group->key)) {
+        flags |= Qt::ItemIsDragEnabled | Qt::ItemIsDropEnabled;
+    }
+    return flags;
+}
+
+QStringList RunTableModel::mimeTypes() const { return {QLatin1String(kMimeType)}; }
+
+QMimeData *RunTableModel::mimeData(const QModelIndexList &indexes) const
+{
+    if (indexes.empty()) {
+        return nullptr;
+    }
+    auto *data = new QMimeData;
+    data->setData(QLatin1String(kMimeType), indexes.front().data(ExperimentRole).toString().toUtf8());
+    return data;
+}
+
+bool RunTableModel::dropMimeData(const QMimeData *data, Qt::DropAction action, int row, int, const QModelIndex &parent)
+{
+    const QString key = QString::fromUtf8(data->data(QLatin1String(kMimeType)));
+    if (action != Qt::MoveAction || !m_waiting.contains(key)) {
+        return false;
+    }
+    const auto from = static_cast<int>(groupOf(key) - m_groups.begin());
+    int to = row < 0 ? static_cast<int>(m_groups.size()) : row; // the group that it shall stand before
+    if (const Group *onto = groupAt(parent)) {
+        to = m_positions[onto->id];
+        to += to > from ? 1 : 0;
+    }
+    int place = 0;
+    for (int position = 0; position < to; ++position) {
+        const QString &before = m_groups[static_cast<std::size_t>(position)].key;
+        place += before != key && m_waiting.contains(before) ? 1 : 0;
+    }
+    Q_EMIT placeRequested(key, place);
+    return false; // true would ask the view to take the rows out
+}
+
 void RunTableModel::describe(Group &group)
 {
     group.chips.clear();
@@ -133,7 +216,7 @@ void RunTableModel::describe(Group &group)
 
 void RunTableModel::watch(RunData *run)
 {
-    for (const auto signal : {&RunData::seriesChanged, &RunData::stateChanged}) {
+    for (const auto signal : {&RunData::seriesChanged, &RunData::stateChanged, &RunData::curvesShownChanged}) {
         connect(run, signal, this, [this, run] { changed(run); });
     }
 }
@@ -147,21 +230,31 @@ void RunTableModel::changed(RunData *run)
     }
 }
 
-RunData *RunTableModel::runAt(const QModelIndex &index) const
+const RunTableModel::Group *RunTableModel::groupAt(const QModelIndex &index) const
 {
-    if (!index.isValid() || index.internalId() == 0) {
+    if (!index.isValid()) {
         return nullptr;
     }
-    return m_groups[index.internalId() - 1].runs[static_cast<std::size_t>(index.row())];
+    const int position = index.internalId() == 0 ? index.row() : m_positions[index.internalId()];
+    return position < 0 || position >= static_cast<int>(m_groups.size())
+               ? nullptr
+               : &m_groups[static_cast<std::size_t>(position)];
+}
+
+RunData *RunTableModel::runAt(const QModelIndex &index) const
+{
+    if (!index.isValid() || index.internalId() == 0 || groupAt(index) == nullptr) {
+        return nullptr;
+    }
+    return groupAt(index)->runs[static_cast<std::size_t>(index.row())];
 }
 
 QModelIndex RunTableModel::indexOf(const RunData *run, int column) const
 {
-    for (std::size_t group = 0; group < m_groups.size(); ++group) {
-        const auto &runs = m_groups[group].runs;
-        const auto found = std::find(runs.begin(), runs.end(), run);
-        if (found != runs.end()) {
-            return createIndex(static_cast<int>(found - runs.begin()), column, static_cast<quintptr>(group + 1));
+    for (const Group &group : m_groups) {
+        const auto found = std::find(group.runs.begin(), group.runs.end(), run);
+        if (found != group.runs.end()) {
+            return createIndex(static_cast<int>(found - group.runs.begin()), column, group.id);
         }
     }
     return {};
@@ -170,7 +263,7 @@ QModelIndex RunTableModel::indexOf(const RunData *run, int column) const
 std::vector<RunData *> RunTableModel::runsBeside(const RunData *run) const
 {
     const QModelIndex at = indexOf(run);
-    return at.isValid() ? m_groups[at.internalId() - 1].runs : std::vector<RunData *>{};
+    return at.isValid() ? groupAt(at)->runs : std::vector<RunData *>{};
 }
 
 QModelIndex RunTableModel::index(int row, int column, const QModelIndex &parent) const
@@ -178,7 +271,7 @@ QModelIndex RunTableModel::index(int row, int column, const QModelIndex &parent)
     if (!hasIndex(row, column, parent)) {
         return {};
     }
-    return createIndex(row, column, parent.isValid() ? static_cast<quintptr>(parent.row() + 1) : quintptr{0});
+    return createIndex(row, column, parent.isValid() ? groupAt(parent)->id : quintptr{0});
 }
 
 QModelIndex RunTableModel::parent(const QModelIndex &child) const
@@ -186,7 +279,7 @@ QModelIndex RunTableModel::parent(const QModelIndex &child) const
     if (!child.isValid() || child.internalId() == 0) {
         return {};
     }
-    return createIndex(static_cast<int>(child.internalId() - 1), 0, quintptr{0});
+    return createIndex(m_positions[child.internalId()], 0, quintptr{0});
 }
 
 int RunTableModel::rowCount(const QModelIndex &parent) const
@@ -207,111 +300,14 @@ QVariant RunTableModel::data(const QModelIndex &index, int role) const
     if (!index.isValid()) {
         return {};
     }
+    if (role == ExperimentRole) {
+        return groupAt(index)->key;
+    }
     if (index.internalId() == 0) {
         return groupData(m_groups[static_cast<std::size_t>(index.row())], index.column(), role);
     }
-    const Group &group = m_groups[index.internalId() - 1];
+    const Group &group = *groupAt(index);
     return runData(group, static_cast<std::size_t>(index.row()), index.column(), role);
-}
-
-QVariant RunTableModel::groupData(const Group &group, int column, int role) const
-{
-    const auto done = std::count_if(group.runs.begin(), group.runs.end(),
-                                    [](const RunData *run) { return run->state() == RunState::Finished; });
-    const QString progress = QStringLiteral("%1 of %2 done").arg(done).arg(group.runs.size());
-    switch (role) {
-    case Qt::DisplayRole:
-        return column == Name ? group.name : column == State ? progress : QString();
-    case Qt::AccessibleTextRole:
-        return column == Name ? group.name + QStringLiteral(", ") + progress : QString();
-    case Qt::ToolTipRole:
-        return group.runs.empty() ? QString() : QString::fromStdString(group.runs.front()->config().question);
-    case SortRole:
-    case FilterRole:
-        return column == Name ? group.name : QString();
-    default:
-        return {};
-    }
-}
-
-QVariant RunTableModel::runData(const Group &group, std::size_t row, int column, int role) const
-{
-    const RunData &run = *group.runs[row];
-    const QString state = QString::fromStdString(displayName(run.state()));
-    const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
-    const double progress =
-        run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0)
-                        : 0.0;
-    switch (role) {
-    case Qt::DisplayRole:
-        switch (column) {
-        case Name:
-            return group.chips[row].join(QLatin1Char(' '));
-        case ValidationLoss:
-            return lossText(loss);
-        case State:
-            return run.state() == RunState::Running ? QStringLiteral("%1 %").arg(static_cast<int>(100 * progress))
-                                                    : state;
-        default:
-            return {};
-        }
-    case Qt::AccessibleTextRole:
-        return column == State   ? state
-               : column == Trend ? QStringLiteral("Trend of the training loss")
-                                 : runData(group, row, column, Qt::DisplayRole);
-    case Qt::ToolTipRole:
-        if (!run.reason().isEmpty()) {
-            return state + QStringLiteral(": ") + run.reason();
-        }
-        return QStringLiteral("%1, step %2 of %3").arg(run.id(), countText(run.step()), countText(run.steps()));
-    case Qt::TextAlignmentRole:
-        return column == ValidationLoss ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant();
-    case SortRole:
-        switch (column) {
-        case Name:
-            return run.id();
-        case ValidationLoss:
-            return loss ? QVariant(*loss) : QVariant();
-        case State:
-            return static_cast<int>(run.state());
-        default:
-            return {};
-        }
-    case RunRole:
-        return QVariant::fromValue(const_cast<RunData *>(&run));
-    case ChipsRole:
-        return group.chips[row];
-    case ProgressRole:
-        return run.state() == RunState::Running || run.state() == RunState::Paused ? QVariant(progress) : QVariant();
-    case FilterRole:
-        return column == Name ? group.name + QLatin1Char(' ') + group.chips[row].join(QLatin1Char(' ')) +
-                                    QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state
-                              : QString();
-    default:
-        return {};
-    }
-}
-
-QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const
-{
-    if (orientation == Qt::Horizontal && role == Qt::TextAlignmentRole && section == ValidationLoss) {
-        return QVariant(Qt::AlignRight | Qt::AlignVCenter);
-    }
-    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
-        return {};
-    }
-    switch (section) {
-    case Name:
-        return QStringLiteral("Run");
-    case Trend:
-        return QStringLiteral("Trend");
-    case ValidationLoss:
-        return QStringLiteral("Val loss");
-    case State:
-        return QStringLiteral("State");
-    default:
-        return {};
-    }
 }
 
 } // namespace sparsescope

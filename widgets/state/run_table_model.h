@@ -18,10 +18,11 @@ public:
     enum Column { Name, Trend, ValidationLoss, State, ColumnCount };
     enum Role {
         SortRole = Qt::UserRole,
-        RunRole,      ///< RunData *, null for an experiment
-        ChipsRole,    ///< words of what differs inside the experiment, the family first
-        ProgressRole, ///< 0 to 1 while running or paused, else invalid
-        FilterRole    ///< everything that the filter may match
+        RunRole,       ///< RunData *, null for an experiment
+        ChipsRole,     ///< words of what differs inside the experiment, the family first
+        ProgressRole,  ///< 0 to 1 while running or paused, else invalid
+        FilterRole,    ///< everything that the filter may match
+        ExperimentRole ///< key of the experiment that the row belongs to: its folder
     };
 
     explicit RunTableModel(QObject *parent = nullptr);
@@ -29,6 +30,11 @@ public:
     /// Runs of one experiment stand together, by length, other swept values, seed and family. The runs outlive the model or are removed first.
     void setRuns(const std::vector<RunData *> &runs);
     void addRun(RunData *run);
+    /// Takes an experiment out with all its runs.
+    void removeExperiment(const QString &key);
+    /// Experiments that wait, in the order in which they will train: they stand in that order, and only they can be dragged.
+    void setWaiting(const QStringList &keys);
+    const QStringList &waiting() const { return m_waiting; }
     RunData *runAt(const QModelIndex &index) const;
     QModelIndex indexOf(const RunData *run, int column = Name) const;
     /// The runs of the experiment that `run` belongs to.
@@ -40,13 +46,29 @@ public:
     int columnCount(const QModelIndex &parent = {}) const override;
     QVariant data(const QModelIndex &index, int role = Qt::DisplayRole) const override;
     QVariant headerData(int section, Qt::Orientation orientation, int role = Qt::DisplayRole) const override;
+    Qt::ItemFlags flags(const QModelIndex &index) const override;
+    Qt::DropActions supportedDropActions() const override { return Qt::MoveAction; }
+    QStringList mimeTypes() const override;
+    QMimeData *mimeData(const QModelIndexList &indexes) const override;
+    /// Moves nothing by itself: whoever owns the queue answers placeRequested() and then calls setWaiting().
+    bool dropMimeData(const QMimeData *data, Qt::DropAction action, int row, int column,
+                      const QModelIndex &parent) override;
+
+Q_SIGNALS:
+    /// A waiting experiment was dropped: it wants this place among those that wait.
+    void placeRequested(const QString &key, int place);
 
 private:
     struct Group {
+        quintptr id = 0; ///< stays when the group moves; what its rows carry
         QString key, name;
         std::vector<RunData *> runs;
         std::vector<QStringList> chips; ///< of each run; brought up to date after rows came, not while they come
     };
+    Group makeGroup(const RunData &run);
+    std::vector<Group>::iterator groupOf(const QString &key);
+    const Group *groupAt(const QModelIndex &index) const;
+    void findPositions();
     QVariant groupData(const Group &group, int column, int role) const;
     QVariant runData(const Group &group, std::size_t row, int column, int role) const;
     void watch(RunData *run);
@@ -54,7 +76,12 @@ private:
     static void describe(Group &group);
 
     std::vector<Group> m_groups;
+    std::vector<int> m_positions{-1}; ///< of a group's id in m_groups; -1: gone
+    QStringList m_waiting;
 };
+
+/// What an experiment goes by in the table: its folder, or its name where it has none.
+QString experimentKey(const RunData &run);
 
 /// "DSA", "k 32", "seed 1": what of `run` differs among `beside`; the family always.
 QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside);

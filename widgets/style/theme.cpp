@@ -53,6 +53,7 @@ QLabel[role="value"] { font-family: "@mono@"; font-size: 14px; }
 QLabel[role="passed"] { color: @passed@; font-weight: 600; }
 QLabel[role="check"] { color: @check@; font-weight: 600; }
 QLabel[role="failed"] { color: @failed@; font-weight: 600; }
+QLabel[role="fault"] { color: @failed@; font-size: 12px; }
 QPushButton, QToolButton { background: @panel@; border: 1px solid @border@; border-radius: 5px; padding: 4px 11px;
     min-height: 18px; color: @text@; }
 QPushButton:hover, QToolButton:hover { background: @hover@; }

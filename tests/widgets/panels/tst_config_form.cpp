@@ -29,6 +29,8 @@ private Q_SLOTS:
     void fieldsThatNoFamilyHasAreHidden();
     void everyFieldOfTheDescriptionIsThere();
     void resetBringsThePresetBack();
+    void aCopyStandsInFront();
+    void aDraftComesBackOverItsPreset();
 
 private:
     QLineEdit *edit(const char *name) { return m_form->findChild<QLineEdit *>(QLatin1String(name)); }
@@ -151,6 +153,31 @@ void tst_ConfigForm::resetBringsThePresetBack()
     QTest::mouseClick(m_form->findChild<QPushButton *>(QStringLiteral("resetConfigButton")), Qt::LeftButton);
     QCOMPARE(edit("widthEdit")->text(), QStringLiteral("32"));
     QCOMPARE(expand(*m_form->experiment()).front().model.dModel, 32);
+}
+
+void tst_ConfigForm::aCopyStandsInFront()
+{
+    nlohmann::ordered_json document = test::smallDocument();
+    document["training"]["steps"] = 77;
+    m_form->offer({"Copy of small", document, {}});
+    m_form->offer({"Copy of small", document, {}}); // the same again takes its place
+    QCOMPARE(m_form->presets().size(), std::size_t{2});
+    QCOMPARE(m_form->presetName(), std::string("Copy of small"));
+    QCOMPARE(edit("stepsEdit")->text(), QStringLiteral("77"));
+    QVERIFY(m_form->choosePreset("small")); // the preset itself is untouched
+    QCOMPARE(edit("stepsEdit")->text(), QStringLiteral("100"));
+}
+
+void tst_ConfigForm::aDraftComesBackOverItsPreset()
+{
+    edit("stepsEdit")->setText(QStringLiteral("55"));
+    const nlohmann::ordered_json draft = m_form->document();
+    init();
+    m_form->restoreDraft("small", draft);
+    QCOMPARE(edit("stepsEdit")->text(), QStringLiteral("55"));
+    QCOMPARE(m_form->document().dump(), draft.dump());
+    QTest::mouseClick(m_form->findChild<QPushButton *>(QStringLiteral("resetConfigButton")), Qt::LeftButton);
+    QCOMPARE(edit("stepsEdit")->text(), QStringLiteral("100"));
 }
 
 QTEST_MAIN(tst_ConfigForm)

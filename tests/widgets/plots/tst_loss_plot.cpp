@@ -1,3 +1,4 @@
+#include "core/base/cost_model.h"
 #include "tests/widgets/fake_runs.h"
 #include "widgets/panels/legend_table.h"
 #include "widgets/plots/loss_plot.h"
@@ -5,11 +6,14 @@
 #include "widgets/style/theme.h"
 
 #include <QApplication>
+#include <QComboBox>
 #include <QFile>
 #include <QImage>
+#include <QMenu>
 #include <QSignalSpy>
 #include <QTemporaryDir>
 #include <QTest>
+#include <QTimer>
 #include <QToolButton>
 #include <QWheelEvent>
 
@@ -30,6 +34,14 @@ private Q_SLOTS:
     void wheelWithShiftZoomsOnlyX();
     void doubleClickResets();
     void togglesAct();
+    void eachSeedHasItsLine();
+    void oneKindOfLossAtATime();
+    void hiddenRunsLeaveTheMean();
+    void stepsMoveToOtherAxes();
+    void theCursorStaysAStep();
+    void choicesComeBack();
+    void aNarrowHeaderFolds();
+    void theLastQuarterStandsInAFreeCorner();
     void csvEqualsTheShownSeries();
     void hiddenFamiliesAreNeitherShownNorExported();
     void liveRecordsArriveWithinAFrame();
@@ -165,6 +177,147 @@ void tst_LossPlot::togglesAct()
     QVERIFY(m_plot->plot()->yRange().first > 0);
     QTest::mouseClick(m_plot->findChild<QToolButton *>(QStringLiteral("rawButton")), Qt::LeftButton);
     QCOMPARE(m_plot->plot()->content().curves.front().name, QStringLiteral("Classic"));
+}
+
+namespace {
+
+QStringList namesOf(const PlotContent &content)
+{
+    QStringList names;
+    for (const PlotCurve &curve : content.curves) {
+        names << curve.name;
+    }
+    return names;
+}
+
+} // namespace
+
+void tst_LossPlot::eachSeedHasItsLine()
+{
+    m_plot->findChild<QComboBox *>(QStringLiteral("groupCombo"))->setCurrentIndex(1);
+    QCOMPARE(namesOf(m_plot->plot()->content()),
+             QStringList({"raw", "Classic s0", "Classic s1", "DSA s0", "Classic validation s0", "Classic validation s1",
+                          "DSA validation s0"}));
+    QVERIFY(m_plot->plot()->content().bands.empty());
+    QVERIFY(m_plot->csv().contains(QStringLiteral("\nClassic s1,train,")));
+}
+
+void tst_LossPlot::oneKindOfLossAtATime()
+{
+    auto *kind = m_plot->findChild<QComboBox *>(QStringLiteral("metricCombo"));
+    kind->setCurrentText(QStringLiteral("Train"));
+    QCOMPARE(namesOf(m_plot->plot()->content()), QStringList({"raw", "Classic", "DSA"}));
+    QVERIFY(!m_plot->csv().contains(QStringLiteral(",validation,")));
+    kind->setCurrentText(QStringLiteral("Validation"));
+    QCOMPARE(namesOf(m_plot->plot()->content()), QStringList({"Classic validation", "DSA validation"}));
+    QVERIFY(m_plot->plot()->content().curves[0].markersOnLine);
+    QVERIFY(!m_plot->csv().contains(QStringLiteral(",train,")));
+}
+
+void tst_LossPlot::hiddenRunsLeaveTheMean()
+{
+    m_runs[2]->showCurves(false);
+    m_plot->refresh();
+    QCOMPARE(m_plot->groups()[0].reached, 1);
+    QCOMPARE(m_plot->groups()[0].validation.back().mean, m_runs[0]->series("val.loss").back().y);
+    m_runs[1]->showCurves(false);
+    m_plot->refresh();
+    QCOMPARE(namesOf(m_plot->plot()->content()), QStringList({"Classic", "Classic validation"}));
+}
+
+void tst_LossPlot::stepsMoveToOtherAxes()
+{
+    const RunData &run = *m_runs[1]; // DSA: dense, then sparse
+    const StepAxis tokens(run, XAxis::Tokens);
+    QCOMPARE(tokens.at(10), 10.0 * 64 * 4);
+    QCOMPARE(tokens.stepAt(tokens.at(37)), 37.0);
+    m_runs[1]->apply(StepRecord{"", 1, 0, {{"time.step", 2.0}}});
+    m_runs[1]->apply(StepRecord{"", 3, 0, {{"time.step", 0.5}}}); // two steps of half a second
+    const StepAxis time(run, XAxis::Time);
+    QCOMPARE(time.at(1), 2.0);
+    QCOMPARE(time.at(2), 2.5);
+    QCOMPARE(time.at(3), 3.0);
+    QCOMPARE(time.at(6), 6.0); // to come, at the mean pace
+    QCOMPARE(time.stepAt(2.5), 2.0);
+    const StepAxis flops(run, XAxis::Flops);
+    QVERIFY(qAbs(flops.at(100) / runFlops(run.config(), expectedVocabulary(run.config())) - 1) < 1e-9);
+    QVERIFY(flops.at(20) > 0 && flops.at(20) < flops.at(21));
+    QCOMPARE(axisUnit(XAxis::Tokens, 5e6).label, QStringLiteral("Tokens (million)"));
+    QCOMPARE(axisUnit(XAxis::Time, 7300).label, QStringLiteral("Training time (h)"));
+}
+
+void tst_LossPlot::theCursorStaysAStep()
+{
+    m_plot->findChild<QComboBox *>(QStringLiteral("xAxisCombo"))->setCurrentText(QStringLiteral("By tokens"));
+    const PlotContent &content = m_plot->plot()->content();
+    QCOMPARE(content.xLabel, QStringLiteral("Tokens (thousand)"));
+    QCOMPARE(content.xHigh, 100 * 64 * 4 / 1e3);
+    QSignalSpy moved(m_plot.get(), &LossPlot::cursorMoved);
+    QTest::mouseClick(canvas(), Qt::LeftButton, {}, at(content.axis.at(42), 2));
+    QCOMPARE(moved.count(), 1);
+    QCOMPARE(moved[0][0].value<std::int64_t>(), std::int64_t{42});
+    QCOMPARE(content.stages[1].from, content.axis.at(70));
+}
+
+void tst_LossPlot::choicesComeBack()
+{
+    m_plot->findChild<QComboBox *>(QStringLiteral("xAxisCombo"))->setCurrentIndex(3);
+    m_plot->findChild<QComboBox *>(QStringLiteral("groupCombo"))->setCurrentIndex(1);
+    m_plot->toggleLogY();
+    m_plot->toggleRaw();
+    LossPlot other;
+    other.restoreState(m_plot->state());
+    QCOMPARE(other.state().dump(), m_plot->state().dump());
+    QCOMPARE(other.xAxis(), XAxis::Flops);
+    QVERIFY(other.plot()->logY());
+    QVERIFY_EXCEPTION_THROWN(other.restoreState({{"log_x", "yes"}}), std::exception);
+}
+
+void tst_LossPlot::aNarrowHeaderFolds()
+{
+    auto *axis = m_plot->findChild<QComboBox *>(QStringLiteral("xAxisCombo"));
+    auto *more = m_plot->findChild<QToolButton *>(QStringLiteral("lossMoreButton"));
+    QVERIFY(axis->isVisible() && !more->isVisible());
+    m_plot->resize(520, 400);
+    QTRY_VERIFY(!axis->isVisible() && more->isVisible());
+    QTimer::singleShot(0, this, [&] { // what the menu offers is what the combos would
+        auto *menu = qobject_cast<QMenu *>(QApplication::activePopupWidget());
+        QVERIFY(menu != nullptr);
+        for (QAction *entry : menu->actions()) {
+            if (entry->text() == QLatin1String("By time")) {
+                entry->trigger();
+            }
+        }
+        menu->close();
+    });
+    QTest::mouseClick(more, Qt::LeftButton);
+    QCOMPARE(m_plot->xAxis(), XAxis::Time);
+}
+
+void tst_LossPlot::theLastQuarterStandsInAFreeCorner()
+{
+    SeriesPlot *plot = m_plot->plot();
+    QTRY_VERIFY(plot->insetShown());
+    PlotContent content = plot->content();
+    const auto range = plot->yRange();
+    QVERIFY(insetFits(content, range));
+    content.curves.back().points.push_back({80, range.second}); // through the corner
+    QVERIFY(!insetFits(content, range));
+    content = plot->content();
+    content.xHigh = 400; // has not come that far
+    QVERIFY(!insetFits(content, range));
+
+    wheel(canvas(), at(25, 3), 120);
+    QTRY_VERIFY(!plot->insetShown()); // what is zoomed needs no enlargement
+    plot->resetView();
+    QTRY_VERIFY(plot->insetShown());
+    m_plot->toggleLogX();
+    QTRY_VERIFY(!plot->insetShown());
+    m_plot->toggleLogX();
+    QTRY_VERIFY(plot->insetShown());
+    QTest::mouseClick(canvas(), Qt::LeftButton, {}, plot->insetCross().center().toPoint());
+    QTRY_VERIFY(!plot->insetShown());
+    QVERIFY(!m_plot->insetWanted());
 }
 
 void tst_LossPlot::csvEqualsTheShownSeries()

@@ -3,6 +3,7 @@
 #include "widgets/state/run_table_model.h"
 
 #include <QAbstractItemModelTester>
+#include <QMimeData>
 #include <QSignalSpy>
 #include <QTest>
 
@@ -15,6 +16,8 @@ private Q_SLOTS:
     void readsAsText();
     void growsUnderTheModelTester();
     void chipsNameOnlyWhatDiffers();
+    void waitingExperimentsMoveAndGo();
+    void onlyWaitingExperimentsAreDragged();
     void unknownIsADash();
     void failureIsTold();
     void numbersReadAsTheyShould();
@@ -88,6 +91,75 @@ void tst_RunTableModel::chipsNameOnlyWhatDiffers()
     const auto all = test::pointers(runs);
     QCOMPARE(chipsOf(*runs[0], all), QStringList({"DSA", "L32", "k8"}));
     QCOMPARE(chipsOf(*runs[0], {runs[0].get()}).first(), QStringLiteral("DSA"));
+}
+
+namespace {
+
+/// Three experiments of two runs each, of which the first has been trained.
+struct Three {
+    std::vector<std::unique_ptr<RunData>> runs;
+    RunTableModel model;
+    QAbstractItemModelTester tester{&model, QAbstractItemModelTester::FailureReportingMode::QtTest};
+
+    Three()
+    {
+        nlohmann::ordered_json document = test::smallDocument();
+        document["sweep"]["seed"] = {0};
+        for (const char *name : {"done", "first", "second"}) {
+            document["name"] = name;
+            for (RunConfig &config : expand(parseExperiment(document, "test"))) {
+                runs.push_back(std::make_unique<RunData>(std::move(config), std::filesystem::path("out") / name));
+                model.addRun(runs.back().get());
+            }
+        }
+        model.setWaiting({QStringLiteral("out/first"), QStringLiteral("out/second")});
+    }
+    QStringList order() const
+    {
+        QStringList names;
+        for (int row = 0; row < model.rowCount(); ++row) {
+            names << model.index(row, 0).data().toString();
+        }
+        return names;
+    }
+};
+
+} // namespace
+
+void tst_RunTableModel::waitingExperimentsMoveAndGo()
+{
+    Three three;
+    const QPersistentModelIndex run = three.model.indexOf(three.runs[4].get());
+    three.model.setWaiting({QStringLiteral("out/second"), QStringLiteral("out/first")});
+    QCOMPARE(three.order(), QStringList({"done", "second", "first"}));
+    QVERIFY(run.isValid()); // whoever looked at a run still does
+    QCOMPARE(three.model.runAt(run), three.runs[4].get());
+    QCOMPARE(run.parent().data().toString(), QStringLiteral("second"));
+    QCOMPARE(run.data(RunTableModel::ExperimentRole).toString(), QStringLiteral("out/second"));
+    three.model.removeExperiment(QStringLiteral("out/second"));
+    QCOMPARE(three.order(), QStringList({"done", "first"}));
+    QVERIFY(!run.isValid());
+    QCOMPARE(three.model.waiting(), QStringList({"out/first"}));
+    QCOMPARE(three.model.runAt(three.model.indexOf(three.runs[2].get())), three.runs[2].get());
+}
+
+void tst_RunTableModel::onlyWaitingExperimentsAreDragged()
+{
+    Three three;
+    const QModelIndex done = three.model.index(0, 0), second = three.model.index(2, 0);
+    QVERIFY(!(done.flags() & Qt::ItemIsDragEnabled));
+    QVERIFY(second.flags() & Qt::ItemIsDragEnabled);
+    QSignalSpy wanted(&three.model, &RunTableModel::placeRequested);
+    std::unique_ptr<QMimeData> data(three.model.mimeData({second}));
+    three.model.dropMimeData(data.get(), Qt::MoveAction, 1, 0, {}); // before "first"
+    QCOMPARE(wanted.takeFirst(), QVariantList({QStringLiteral("out/second"), 0}));
+    data.reset(three.model.mimeData({three.model.index(1, 0)}));
+    three.model.dropMimeData(data.get(), Qt::MoveAction, -1, -1, second); // onto "second": behind it
+    QCOMPARE(wanted.takeFirst(), QVariantList({QStringLiteral("out/first"), 1}));
+    data.reset(three.model.mimeData({done}));
+    QVERIFY(!three.model.dropMimeData(data.get(), Qt::MoveAction, 1, 0, {}));
+    QVERIFY(wanted.empty());
+    QCOMPARE(three.order(), QStringList({"done", "first", "second"})); // the queue decides, not the drop
 }
 
 void tst_RunTableModel::unknownIsADash()

@@ -1,0 +1,67 @@
+#include "app/estimate.h"
+
+#include "core/base/cost_model.h"
+#include "widgets/state/number_text.h"
+
+#include <algorithm>
+#include <limits>
+#include <unistd.h>
+
+namespace sparsescope {
+
+namespace {
+
+/// Of the card, or of this computer.
+double memoryOf(const DeviceInfo &device)
+{
+    return device.memoryBytes > 0
+               ? device.memoryBytes
+               : static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
+int activationBytes(const RunConfig &run, const DeviceInfo &device)
+{
+    const bool full =
+        run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda);
+    return full ? 4 : 2;
+}
+
+} // namespace
+
+double estimatedSeconds(const std::vector<RunConfig> &runs, const DeviceInfo &device)
+{
+    double seconds = 0;
+    for (const RunConfig &run : runs) {
+        seconds += runSeconds(run, expectedVocabulary(run), typicalSpeed(device.isCuda));
+    }
+    return seconds;
+}
+
+QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &device)
+{
+    const double has = memoryOf(device);
+    double largest = 0, memory = 0;
+    int batch = std::numeric_limits<int>::max();
+    for (const RunConfig &run : runs) {
+        const int vocabulary = expectedVocabulary(run), bytes = activationBytes(run, device);
+        largest = std::max(largest, static_cast<double>(parameterCount(run, vocabulary).total()));
+        const double needed = trainingMemory(run, vocabulary, bytes);
+        memory = std::max(memory, needed);
+        if (needed > has) {
+            batch = std::min(batch, largestBatch(run, vocabulary, bytes, has));
+        }
+    }
+    QString text = QStringLiteral("%1 %2 · up to %3 parameters · roughly %4 in all, %5 each")
+                       .arg(runs.size())
+                       .arg(runs.size() == 1 ? "run" : "runs")
+                       .arg(parametersText(largest), durationText(estimatedSeconds(runs, device)), bytesText(memory));
+    if (memory > has) {
+        text += QStringLiteral(". More than the %1 that the %2 has; %3")
+                    .arg(bytesText(has), device.isCuda ? QStringLiteral("card") : QStringLiteral("computer"),
+                         batch > 0 ? QStringLiteral("a batch of %1 fits").arg(batch)
+                                   : QStringLiteral("not even one sequence fits"));
+    }
+    return text;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "widgets/panels/notice_bar.h"
+
+#include <nlohmann/json.hpp>
+
+#include <QObject>
+#include <QTimer>
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+
+namespace sparsescope {
+
+class RunCollection;
+class RunData;
+class RunTableModel;
+
+/// What the window says above the page when a run fails, has to wait, or was cut off: cause, consequence, remedies.
+class RunNotices : public QObject {
+    Q_OBJECT
+
+public:
+    using Changes = std::map<std::string, nlohmann::ordered_json>; ///< field -> new value
+
+    RunNotices(NoticeBar *bar, const RunTableModel *model, const RunCollection *runs, QObject *parent);
+
+    /// To be called whenever the state of a run may have changed.
+    void look(const RunData &run);
+    void experimentStarted(const std::filesystem::path &folder);
+
+Q_SIGNALS:
+    void resumeRequested(const std::filesystem::path &experimentFolder);
+    void logRequested(const sparsescope::RunData *run);
+    /// The experiment in the form, with these fields changed.
+    void changeRequested(const std::filesystem::path &experimentFolder,
+                         const sparsescope::RunNotices::Changes &changes);
+
+private:
+    void tellFailed(const RunData &run);
+    void tellWaiting(const RunData &run);
+    void tellCutOff();
+
+    NoticeBar *m_bar;
+    const RunTableModel *m_model;
+    const RunCollection *m_runs;
+    std::set<std::filesystem::path> m_cutOff; ///< experiments to speak of once their runs have been read
+    std::set<QString> m_told;                 ///< runs whose state now has its notice
+    QTimer m_gather;
+};
+
+} // namespace sparsescope

@@ -1,0 +1,156 @@
+#include "widgets/state/number_text.h"
+#include "widgets/state/run_data.h"
+#include "widgets/state/run_table_model.h"
+
+#include <algorithm>
+
+/// What the cells of the run table say; rows and their order are in run_table_model.cpp.
+namespace sparsescope {
+
+namespace {
+
+template <class Value>
+bool differs(const std::vector<RunData *> &runs, const Value &value)
+{
+    return std::any_of(runs.begin(), runs.end(),
+                       [&](const RunData *run) { return value(*run) != value(*runs.front()); });
+}
+
+} // namespace
+
+QString experimentKey(const RunData &run)
+{
+    return run.experimentFolder().empty() ? run.experiment() : QString::fromStdString(run.experimentFolder().string());
+}
+
+QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside)
+{
+    QStringList chips{QString::fromStdString(displayName(run.config().model.family))};
+    if (beside.empty()) {
+        return chips;
+    }
+    if (differs(beside, [](const RunData &r) { return r.config().training.sequenceLength; })) {
+        chips << QStringLiteral("L%1").arg(run.config().training.sequenceLength);
+    }
+    for (std::size_t axis = 0; axis < run.config().extraAxes.size(); ++axis) {
+        const auto &[name, value] = run.config().extraAxes[axis];
+        chips << (name == "top_k"
+                      ? QStringLiteral("k%1").arg(QString::fromStdString(value))
+                      : QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(value)));
+    }
+    if (differs(beside, [](const RunData &r) { return r.config().training.seed; })) {
+        chips << QStringLiteral("s%1").arg(run.config().training.seed);
+    }
+    return chips;
+}
+
+QString runTitle(const RunData &run, const std::vector<RunData *> &beside)
+{
+    return chipsOf(run, beside).join(QLatin1Char(' '));
+}
+
+QVariant RunTableModel::groupData(const Group &group, int column, int role) const
+{
+    const auto done = std::count_if(group.runs.begin(), group.runs.end(),
+                                    [](const RunData *run) { return run->state() == RunState::Finished; });
+    const QString progress = QStringLiteral("%1 of %2 done").arg(done).arg(group.runs.size());
+    switch (role) {
+    case Qt::DisplayRole:
+        return column == Name ? group.name : column == State ? progress : QString();
+    case Qt::AccessibleTextRole:
+        return column == Name ? group.name + QStringLiteral(", ") + progress : QString();
+    case Qt::ToolTipRole:
+        return group.runs.empty() ? QString() : QString::fromStdString(group.runs.front()->config().question);
+    case SortRole:
+    case FilterRole:
+        return column == Name ? group.name : QString();
+    default:
+        return {};
+    }
+}
+
+QVariant RunTableModel::runData(const Group &group, std::size_t row, int column, int role) const
+{
+    const RunData &run = *group.runs[row];
+    const QString state = QString::fromStdString(displayName(run.state()));
+    const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
+    const double progress =
+        run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0)
+                        : 0.0;
+    switch (role) {
+    case Qt::DisplayRole:
+        switch (column) {
+        case Name:
+            return group.chips[row].join(QLatin1Char(' '));
+        case Trend:
+            return run.curvesShown() ? QString() : QStringLiteral("hidden");
+        case ValidationLoss:
+            return lossText(loss);
+        case State:
+            return run.state() == RunState::Running ? QStringLiteral("%1 %").arg(static_cast<int>(100 * progress))
+                                                    : state;
+        default:
+            return {};
+        }
+    case Qt::AccessibleTextRole:
+        return column == State   ? state
+               : column == Trend ? QStringLiteral("Trend of the training loss")
+                                 : runData(group, row, column, Qt::DisplayRole);
+    case Qt::ToolTipRole:
+        if (!run.reason().isEmpty()) {
+            return state + QStringLiteral(": ") + run.reason();
+        }
+        return QStringLiteral("%1, step %2 of %3%4")
+            .arg(run.id(), countText(run.step()), countText(run.steps()),
+                 run.curvesShown() ? QString() : QStringLiteral("; its curves are hidden (Space)"));
+    case Qt::TextAlignmentRole:
+        return column == ValidationLoss ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant();
+    case SortRole:
+        switch (column) {
+        case Name:
+            return run.id();
+        case ValidationLoss:
+            return loss ? QVariant(*loss) : QVariant();
+        case State:
+            return static_cast<int>(run.state());
+        default:
+            return {};
+        }
+    case RunRole:
+        return QVariant::fromValue(const_cast<RunData *>(&run));
+    case ChipsRole:
+        return group.chips[row];
+    case ProgressRole:
+        return run.state() == RunState::Running || run.state() == RunState::Paused ? QVariant(progress) : QVariant();
+    case FilterRole:
+        return column == Name ? group.name + QLatin1Char(' ') + group.chips[row].join(QLatin1Char(' ')) +
+                                    QLatin1Char(' ') + run.id() + QLatin1Char(' ') + state
+                              : QString();
+    default:
+        return {};
+    }
+}
+
+QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int role) const
+{
+    if (orientation == Qt::Horizontal && role == Qt::TextAlignmentRole && section == ValidationLoss) {
+        return QVariant(Qt::AlignRight | Qt::AlignVCenter);
+    }
+    if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
+        return {};
+    }
+    switch (section) {
+    case Name:
+        return QStringLiteral("Run");
+    case Trend:
+        return QStringLiteral("Trend");
+    case ValidationLoss:
+        return QStringLiteral("Val loss");
+    case State:
+        return QStringLiteral("State");
+    default:
+        return {};
+    }
+}
+
+} // namespace sparsescope
