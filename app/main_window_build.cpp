@@ -1,5 +1,6 @@
 #include "app/main_window.h"
 
+#include "app/inspect_menu.h"
 #include "app/train_page.h"
 #include "core/base/cost_model.h"
 #include "widgets/panels/config_form.h"
@@ -142,6 +143,9 @@ void MainWindow::buildActions()
     action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
 
     QMenu *edit = menuBar()->addMenu(QStringLiteral("Edit"));
+    action(edit, QStringLiteral("Undo view change"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_view.undo(); });
+    action(edit, QStringLiteral("Redo view change"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z),
+           [this] { m_view.redo(); });
     action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
     action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
         m_runsDock->show();
@@ -173,6 +177,8 @@ void MainWindow::buildActions()
     action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
     action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
     action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
+
+    fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
 
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);

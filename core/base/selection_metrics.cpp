@@ -1,6 +1,5 @@
 #include "core/base/selection_metrics.h"
 
-#include "core/base/maps.h"
 #include "core/base/reference_selections.h"
 
 #include <algorithm>
@@ -128,6 +127,15 @@ std::optional<double> jaccard(const LayerSnapshot &a, const LayerSnapshot &b, in
 SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
 {
     const LayerSnapshot &layer = snapshot.layers.at(index);
+    if (!layer.hasSelection())
+        return selectionMetrics(snapshot, index, {}, {});
+    return selectionMetrics(snapshot, index, denseAttentionMap(layer, snapshot.length(), snapshot.scale, -1),
+                            layer.threshold.empty() ? Map() : indexScoreMap(layer, snapshot.length()));
+}
+
+SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index, const Map &p, const Map &scores)
+{
+    const LayerSnapshot &layer = snapshot.layers.at(index);
     const int length = snapshot.length();
     SelectionMetrics metrics;
     const double pairs = static_cast<double>(length) * (length + 1) / 2;
@@ -136,8 +144,6 @@ SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
         metrics.pairsKept = 1;
         return metrics;
     }
-    const Map p = denseAttentionMap(layer, length, snapshot.scale, -1);
-    const Map scores = layer.threshold.empty() ? Map() : indexScoreMap(layer, length);
     const int k = static_cast<int>(std::min<std::int64_t>(snapshot.topK, length));
     Mean kept, oracle, chance, recall, lookBack, lookBackChance, sink, ties, size;
     std::vector<double> keptByRow;

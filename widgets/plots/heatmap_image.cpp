@@ -1,6 +1,6 @@
 #include "widgets/plots/heatmap_image.h"
 
-#include "widgets/style/marks.h"
+#include "widgets/plots/state_counts.h"
 
 #include <algorithm>
 #include <array>
@@ -34,55 +34,11 @@ float combine(float a, float b, Reducer reducer)
     return a;
 }
 
-/// Counts of states in one reduced pixel.
-struct StateCounts {
-    int selectedNeeded = 0, selectedLittle = 0, missed = 0, future = 0, futureSelected = 0, all = 0;
-};
-
-QRgb stateRgb(const StateCounts &n, const Tokens &t)
-{
-    if (n.futureSelected > 0) {
-        return t.futureSelected.rgb();
-    }
-    if (n.missed > 0) {
-        return t.missed.rgb();
-    }
-    if (n.future == n.all) {
-        return t.future.rgb();
-    }
-    const int selected = n.selectedNeeded + n.selectedLittle;
-    if (selected == 0) {
-        return t.panel.rgb();
-    }
-    const QColor chosen = mix(t.selectedLittle, t.selectedNeeded, static_cast<double>(n.selectedNeeded) / selected);
-    return mix(t.panel, chosen, static_cast<double>(selected) / (n.all - n.future)).rgb();
-}
-
 std::vector<StateCounts> countStates(const MaskMap &mask)
 {
     std::vector<StateCounts> counts(mask.states.size());
     for (std::size_t i = 0; i < counts.size(); ++i) {
-        StateCounts &n = counts[i];
-        n.all = 1;
-        switch (mask.states[i]) {
-        case KeyState::Neither:
-            break;
-        case KeyState::SelectedNeeded:
-            n.selectedNeeded = 1;
-            break;
-        case KeyState::SelectedLittle:
-            n.selectedLittle = 1;
-            break;
-        case KeyState::Missed:
-            n.missed = 1;
-            break;
-        case KeyState::Future:
-            n.future = 1;
-            break;
-        case KeyState::FutureSelected:
-            n.futureSelected = 1;
-            break;
-        }
+        counts[i].add(mask.states[i]);
     }
     return counts;
 }
@@ -95,12 +51,7 @@ std::vector<StateCounts> reduceCounts(const std::vector<StateCounts> &counts, in
         for (int s = 0; s < columns; ++s) {
             const StateCounts &from = counts[static_cast<std::size_t>(t) * columns + s];
             StateCounts &to = half[static_cast<std::size_t>(t / 2) * halfColumns + s / 2];
-            to.selectedNeeded += from.selectedNeeded;
-            to.selectedLittle += from.selectedLittle;
-            to.missed += from.missed;
-            to.future += from.future;
-            to.futureSelected += from.futureSelected;
-            to.all += from.all;
+            to.add(from);
         }
     }
     return half;
@@ -112,7 +63,7 @@ QImage colourCounts(const std::vector<StateCounts> &counts, int rows, int column
     for (int t = 0; t < rows; ++t) {
         auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
         for (int s = 0; s < columns; ++s) {
-            line[s] = stateRgb(counts[static_cast<std::size_t>(t) * columns + s], tokens);
+            line[s] = countsRgb(counts[static_cast<std::size_t>(t) * columns + s], tokens);
         }
     }
     return image;
