@@ -235,7 +235,14 @@ void visitMaps(const LayerSnapshot &layer, int length, double scale,
             terms[static_cast<std::size_t>(head)] = indexTerms(layer, from, rows, head);
             block.terms.push_back(terms[static_cast<std::size_t>(head)].data());
         }
-        Matrix dense = Matrix::Zero(rows, from + rows);
+        Matrix dense = Matrix::Zero(rows, from + rows), kept;
+        if (ranSparse) {
+            kept = Matrix::Zero(rows, from + rows);
+            for (int r = 0; r < rows; ++r) {
+                for (int s = 0; s <= from + r; ++s)
+                    kept(r, s) = layer.isSelected(from + r, s, length) ? 1.0F : 0.0F;
+            }
+        }
         for (int head = 0; head < layer.heads; ++head) {
             Matrix &ran = weights[static_cast<std::size_t>(head)];
             ran = attention.weights(from, rows, head, layer.lseDense);
@@ -244,8 +251,7 @@ void visitMaps(const LayerSnapshot &layer, int length, double scale,
                 const std::size_t at = static_cast<std::size_t>(head) * length + from + r;
                 const float factor =
                     std::isfinite(layer.lse[at]) ? std::exp(layer.lseDense[at] - layer.lse[at]) : 0.0F;
-                for (int s = 0; s <= from + r; ++s)
-                    ran(r, s) = layer.isSelected(from + r, s, length) ? ran(r, s) * factor : 0.0F;
+                ran.row(r).array() *= kept.row(r).array() * factor;
             }
             block.attention.push_back(ran.data());
         }

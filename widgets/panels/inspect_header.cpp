@@ -18,6 +18,8 @@ namespace sparsescope {
 
 namespace {
 
+constexpr int kProbeFrom = 1250; // pixels of width from which the probe's name stands beside the Focus' choices
+
 QComboBox *combo(const char *objectName, const QString &words, QWidget *parent)
 {
     auto *made = new QComboBox(parent);
@@ -208,6 +210,13 @@ void InspectHeader::showView()
     m_focusChoices->setVisible(focus);
     m_atlasChoices->setVisible(!focus);
     m_lock->setChecked(view.limitsOf(view.map).has_value());
+    m_probe->setVisible(!focus || width() >= kProbeFrom); // the Atlas has room for it, and the text itself
+}
+
+void InspectHeader::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    showView();
 }
 
 void InspectHeader::setRuns(const std::vector<RunData *> &runs)

@@ -36,6 +36,9 @@ public:
     void moveLayer(int by);
     void setSize(int side); ///< of a thumbnail; says nothing
 
+protected:
+    void resizeEvent(QResizeEvent *event) override;
+
 Q_SIGNALS:
     void runChosen(int index); ///< by hand
     void orderChosen(sparsescope::AtlasOrder order);

@@ -56,7 +56,7 @@ public:
     KeyTableModel *keys() { return &m_model; }
 
     QSize sizeHint() const override { return {480, 260}; }
-    QSize minimumSizeHint() const override { return {240, 90}; }
+    QSize minimumSizeHint() const override { return {240, 128}; }
 
 protected:
     void mouseMoveEvent(QMouseEvent *event) override;

@@ -17,7 +17,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kWidth = 284;
+constexpr int kWidth = 304; // a map of 256 pixels beside a scroll bar
 
 } // namespace
 

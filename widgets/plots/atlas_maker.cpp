@@ -18,10 +18,11 @@ constexpr auto kSlice = std::chrono::milliseconds(60);
 /// Sums over the rows of a layer that have no thumbnail of their own.
 class RowSums {
 public:
-    RowSums(const Snapshot &snapshot, const LayerSnapshot &layer)
+    RowSums(const Snapshot &snapshot, std::size_t index)
         : m_snapshot(snapshot)
-        , m_layer(layer)
-        , m_terms(static_cast<std::size_t>(layer.indexHeads), 0)
+        , m_index(index)
+        , m_layer(snapshot.layers[index])
+        , m_terms(static_cast<std::size_t>(m_layer.indexHeads), 0)
     {}
 
     void add(const LayerBlock &block)
@@ -73,39 +74,15 @@ private:
             ++m_rows;
         }
         if (m_layer.hasIndexer()) {
-            addDivergence(dense, t);
-        }
-    }
-
-    void addDivergence(const float *dense, int t)
-    {
-        const bool overSelected = m_snapshot.sparse && m_layer.hasSelection();
-        const auto counts = [&](int s) { return !overSelected || m_layer.isSelected(t, s, m_snapshot.length()); };
-        double mass = 0, top = -std::numeric_limits<double>::infinity();
-        for (int s = 0; s <= t; ++s) {
-            if (counts(s)) {
-                mass += dense[s];
-                top = std::max(top, static_cast<double>(m_scores[static_cast<std::size_t>(s)]));
+            if (const auto kl = indexerDivergence(m_snapshot, m_index, t, dense, m_scores.data())) {
+                m_kl += *kl;
+                ++m_klRows;
             }
         }
-        if (!(mass > 0)) {
-            return;
-        }
-        double sum = 0, cross = 0, entropy = 0;
-        for (int s = 0; s <= t; ++s) {
-            if (!counts(s)) {
-                continue;
-            }
-            const double score = m_scores[static_cast<std::size_t>(s)], p = dense[s] / mass;
-            sum += std::exp(score - top);
-            cross += p * score;
-            entropy += p > 0 ? p * std::log(p) : 0;
-        }
-        m_kl += entropy - cross + top + std::log(sum);
-        ++m_klRows;
     }
 
     const Snapshot &m_snapshot;
+    std::size_t m_index;
     const LayerSnapshot &m_layer;
     std::vector<double> m_terms;
     std::vector<float> m_scores;
@@ -167,7 +144,7 @@ AtlasLayer makeAtlasLayer(const Snapshot &snapshot, std::size_t index, int side)
     if (layer.hasSelection()) {
         made.mask.resize(static_cast<std::size_t>(grid.side()) * grid.side());
     }
-    RowSums sums(snapshot, layer);
+    RowSums sums(snapshot, index);
     visitMaps(layer, length, snapshot.scale, [&](const LayerBlock &block) {
         for (std::size_t head = 0; head < terms.size(); ++head) {
             terms[head].add(block.terms[head], block.from, block.rows, block.columns);

@@ -59,8 +59,8 @@ void AtlasView::setPicture(std::shared_ptr<const AtlasPicture> picture)
     if (m_picture) {
         m_layout = layoutFor(m_room);
     }
-    chooseSide();
     sortLayers();
+    chooseSide(); // asks for other thumbnails: the layers have their rows by now
     updateBars();
     viewport()->update();
 }

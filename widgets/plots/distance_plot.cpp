@@ -15,6 +15,14 @@
 
 namespace sparsescope {
 
+namespace {
+
+constexpr int kLowHeight = 120;
+
+QString xLabel() { return QStringLiteral("Distance t − s (log scale)"); }
+
+} // namespace
+
 DistancePlot::DistancePlot(QWidget *parent)
     : QWidget(parent)
     , m_plot(new QCustomPlot(this))
@@ -27,9 +35,9 @@ DistancePlot::DistancePlot(QWidget *parent)
     m_plot->setMinimumSize(0, 0);
     m_plot->setAutoAddPlottableToLegend(false);
     m_plot->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
-    m_plot->axisRect()->setMinimumMargins({42, 22, 18, 34});
+    m_plot->axisRect()->setMinimumMargins({42, 22, 18, 20});
     m_plot->xAxis->setScaleType(QCPAxis::stLogarithmic);
-    m_plot->xAxis->setLabel(QStringLiteral("Distance t − s (log scale)"));
+    m_plot->xAxis->setLabel(xLabel());
     m_plot->yAxis->setRange(0, 1.03);
     auto ticks = QSharedPointer<QCPAxisTickerText>::create();
     for (const double y : {0.0, 0.5, 1.0}) {
@@ -121,6 +129,12 @@ void DistancePlot::replotShown() const
     }
 }
 
+void DistancePlot::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel()); // bars and curves before words
+}
+
 void DistancePlot::showEvent(QShowEvent *event)
 {
     QWidget::showEvent(event);
@@ -153,8 +167,10 @@ void DistancePlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tok
                      figureTitle() + QStringLiteral(", rows t ≥ k"));
     painter.translate(0, 30);
     applyTokens(tokens);
+    m_plot->xAxis->setLabel(xLabel());
     paintPlot(*m_plot, painter, QSize(static_cast<int>(size.width()), static_cast<int>(size.height()) - 30));
     applyTokens(currentTokens());
+    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel());
     painter.restore();
     replotShown();
 }

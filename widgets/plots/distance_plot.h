@@ -31,11 +31,12 @@ public:
     nlohmann::ordered_json exportContext() const override;
 
     QSize sizeHint() const override { return {480, 130}; }
-    QSize minimumSizeHint() const override { return {240, 90}; }
+    QSize minimumSizeHint() const override { return {240, 78}; }
 
 protected:
     void changeEvent(QEvent *event) override;
     void showEvent(QShowEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     void applyTokens(const Tokens &tokens) const;

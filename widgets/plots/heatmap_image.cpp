@@ -3,8 +3,9 @@
 #include "widgets/plots/state_counts.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace sparsescope {
@@ -12,6 +13,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kSmallestLevel = 64;
+constexpr std::size_t kManyCells = 1 << 16; // from here on a table of colours costs less than the logarithms
 constexpr double kTopPercentile = 0.997;
 constexpr double kLogDecadesBelowTop = 50; // the floor lies at most this factor below the top
 
@@ -69,6 +71,38 @@ QImage colourCounts(const std::vector<StateCounts> &counts, int rows, int column
     return image;
 }
 
+/// ColourScale::index() without a logarithm for nearly every cell: numbers that share their upper bits share their colour,
+/// but for those few stretches in which it changes.
+class LogIndex {
+public:
+    explicit LogIndex(const ColourScale &scale)
+        : m_scale(scale)
+        , m_first(prefix(static_cast<float>(scale.low)))
+    {
+        const std::uint32_t last = prefix(static_cast<float>(scale.high));
+        for (std::uint32_t at = m_first; at <= last && at - m_first < kMost; ++at) {
+            const int low = scale.index(std::bit_cast<float>(at << kDropped));
+            const int high = scale.index(std::bit_cast<float>((at << kDropped) | ((1U << kDropped) - 1)));
+            m_indices.push_back(static_cast<std::int16_t>(low == high ? low : -1));
+        }
+    }
+    int operator()(float value) const
+    {
+        const std::uint32_t at = prefix(value) - m_first; // wraps below the first, and negative numbers lie far above
+        const int index = at < m_indices.size() ? m_indices[at] : -1;
+        return index >= 0 ? index : m_scale.index(value);
+    }
+
+private:
+    static constexpr int kDropped = 12;
+    static constexpr std::uint32_t kMost = 1U << 16;
+    static std::uint32_t prefix(float value) { return std::bit_cast<std::uint32_t>(value) >> kDropped; }
+
+    const ColourScale &m_scale;
+    std::uint32_t m_first;
+    std::vector<std::int16_t> m_indices;
+};
+
 /// Value at a share of the sorted finite values.
 double percentile(std::vector<float> values, double share)
 {
@@ -114,12 +148,20 @@ QImage colourMap(const Map &map, const ColourScale &scale, const Tokens &tokens)
 {
     const ColourTable &table = colourTable(scale.map, tokens.dark);
     QImage image(map.columns, map.rows, QImage::Format_RGB32);
-    for (int t = 0; t < map.rows; ++t) {
-        auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
-        for (int s = 0; s < map.columns; ++s) {
-            const float value = map.at(t, s);
-            line[s] = std::isnan(value) ? tokens.future.rgb() : table[static_cast<std::size_t>(scale.index(value))];
+    const QRgb future = tokens.future.rgb();
+    const auto paint = [&](const auto &index) {
+        for (int t = 0; t < map.rows; ++t) {
+            auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
+            for (int s = 0; s < map.columns; ++s) {
+                const float value = map.at(t, s);
+                line[s] = std::isnan(value) ? future : table[static_cast<std::size_t>(index(value))];
+            }
         }
+    };
+    if (scale.logarithmic && map.values.size() > kManyCells) {
+        paint(LogIndex(scale));
+    } else {
+        paint([&scale](float value) { return scale.index(value); });
     }
     return image;
 }

@@ -1,10 +1,13 @@
 #include "widgets/plots/map_preview.h"
 
 #include "widgets/plots/heatmap_painting.h"
+#include "widgets/plots/thumbnail.h"
 #include "widgets/style/theme.h"
 
 #include <QMouseEvent>
 #include <QPainter>
+
+#include <cmath>
 
 namespace sparsescope {
 
@@ -30,10 +33,23 @@ const std::vector<MapLevel> &MapPreview::levels() const
 
 void MapPreview::setPicture(std::shared_ptr<const LayerPicture> picture, bool asMask)
 {
+    const int before = m_picture ? m_picture->length() : 0;
     m_picture = std::move(picture);
     m_asMask = asMask;
+    if (m_picture && m_picture->length() != before) {
+        updateGeometry();
+    }
     layoutMap();
     update();
+}
+
+int MapPreview::heightForWidth(int width) const
+{
+    if (!m_picture) {
+        return width;
+    }
+    const double dpr = devicePixelRatioF();
+    return static_cast<int>(std::ceil(thumbnailSide(m_picture->length(), static_cast<int>((width - 2) * dpr)) / dpr)) + 2;
 }
 
 void MapPreview::layoutMap()

@@ -25,7 +25,7 @@ public:
     const CellMapping &mapping() const { return m_mapping; }
 
     bool hasHeightForWidth() const override { return true; }
-    int heightForWidth(int width) const override { return width; }
+    int heightForWidth(int width) const override;
     QSize sizeHint() const override { return {256, 256}; }
     QSize minimumSizeHint() const override { return {128, 128}; }
 

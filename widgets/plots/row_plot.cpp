@@ -17,6 +17,14 @@
 
 namespace sparsescope {
 
+namespace {
+
+constexpr int kLowHeight = 150;
+
+QString xLabel() { return QStringLiteral("Keys by rank"); }
+
+} // namespace
+
 double barValue(const RowAnswer &row, int key)
 {
     const auto at = static_cast<std::size_t>(key);
@@ -100,8 +108,8 @@ RowPlot::RowPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     m_plot->setMinimumSize(0, 0);
     m_plot->setAutoAddPlottableToLegend(false);
     m_plot->layer(QStringLiteral("overlay"))->setMode(QCPLayer::lmBuffered);
-    m_plot->axisRect()->setMinimumMargins({46, 8, 12, 34});
-    m_plot->xAxis->setLabel(QStringLiteral("Keys by rank"));
+    m_plot->axisRect()->setMinimumMargins({46, 8, 12, 20});
+    m_plot->xAxis->setLabel(xLabel());
     m_plot->xAxis->grid()->setVisible(false);
     setStepTicks(m_plot->xAxis, false);
     setValueTicks(m_plot->yAxis, false);
@@ -226,6 +234,12 @@ void RowPlot::replotShown() const
     }
 }
 
+void RowPlot::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel()); // bars and curves before words
+}
+
 void RowPlot::showEvent(QShowEvent *event)
 {
     QWidget::showEvent(event);
@@ -277,8 +291,10 @@ void RowPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) 
     }
     painter.translate(0, 48);
     applyTokens(tokens);
+    m_plot->xAxis->setLabel(xLabel());
     paintPlot(*m_plot, painter, QSize(static_cast<int>(size.width()), static_cast<int>(size.height()) - 48));
     applyTokens(currentTokens());
+    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel());
     painter.restore();
     replotShown();
 }

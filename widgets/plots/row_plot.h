@@ -34,11 +34,12 @@ public:
     nlohmann::ordered_json exportContext() const override;
 
     QSize sizeHint() const override { return {480, 180}; }
-    QSize minimumSizeHint() const override { return {240, 110}; }
+    QSize minimumSizeHint() const override { return {240, 88}; }
 
 protected:
     void changeEvent(QEvent *event) override;
     void showEvent(QShowEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:

@@ -19,10 +19,11 @@ ThumbnailValues::ThumbnailValues(const ThumbnailGrid &grid, Reducer reducer)
     : m_grid(grid)
     , m_reducer(reducer)
     , m_values(static_cast<std::size_t>(grid.side()) * grid.side(), std::numeric_limits<float>::quiet_NaN())
-    , m_cells(reducer == Reducer::Sum ? m_values.size() : 0, 0)
+    , m_cells(m_values.size(), 0)
 {}
 
-void ThumbnailValues::add(const float *values, int from, int rows, int columns)
+template <class Combine>
+void ThumbnailValues::addWith(const float *values, int from, int rows, int columns, const Combine &combine)
 {
     for (int r = 0; r < rows; ++r) {
         const float *row = values + static_cast<std::ptrdiff_t>(r) * columns;
@@ -30,20 +31,22 @@ void ThumbnailValues::add(const float *values, int from, int rows, int columns)
         for (int s = 0; s <= from + r; ++s) {
             const std::size_t pixel = line + static_cast<std::size_t>(m_grid.pixelOf(s));
             float &to = m_values[pixel];
-            const float value = row[s];
-            if (std::isnan(to)) {
-                to = value;
-            } else if (m_reducer == Reducer::Maximum) {
-                to = std::max(to, value);
-            } else if (m_reducer == Reducer::LargestMagnitude) {
-                to = std::abs(value) > std::abs(to) ? value : to;
-            } else {
-                to += value;
-            }
-            if (m_reducer == Reducer::Sum) {
-                ++m_cells[pixel];
-            }
+            to = std::isnan(to) ? row[s] : combine(to, row[s]);
+            ++m_cells[pixel];
         }
+    }
+}
+
+void ThumbnailValues::add(const float *values, int from, int rows, int columns)
+{
+    switch (m_reducer) {
+    case Reducer::Maximum:
+        return addWith(values, from, rows, columns, [](float a, float b) { return std::max(a, b); });
+    case Reducer::LargestMagnitude:
+        return addWith(values, from, rows, columns,
+                       [](float a, float b) { return std::abs(b) > std::abs(a) ? b : a; });
+    case Reducer::Sum:
+        return addWith(values, from, rows, columns, [](float a, float b) { return a + b; });
     }
 }
 

@@ -35,6 +35,9 @@ public:
     Map finish();
 
 private:
+    template <class Combine>
+    void addWith(const float *values, int from, int rows, int columns, const Combine &combine);
+
     const ThumbnailGrid &m_grid;
     Reducer m_reducer;
     std::vector<float> m_values;

@@ -317,7 +317,7 @@ private Q_SLOTS:
         QTemporaryDir folder;
         QTRY_VERIFY(stage.page->settled());
         const auto views = stage.page->exportableViews();
-        QCOMPARE(stage.exportNames(), QStringList({"map", "mask", "row", "distance"}));
+        QCOMPARE(stage.exportNames(), QStringList({"atlas", "map", "mask", "row", "distance"}));
         for (const auto &[name, view] : views) {
             const QString base = folder.filePath(proposedFileName(*view));
             const QString png = exportFigure(*view, base + ".png", {.scale = 2}).front();

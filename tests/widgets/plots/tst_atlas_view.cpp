@@ -157,6 +157,30 @@ private Q_SLOTS:
         QCOMPARE(view.view().map, MapKind::Mask);
     }
 
+    void takesTheLargestSizeThatFitsUntilOneIsChosen()
+    {
+        ViewState view;
+        AtlasView atlas(&view);
+        atlas.resize(1500, 500);
+        atlas.show();
+        QSignalSpy side(&atlas, &AtlasView::sideChanged);
+        int rows = -1; // whoever hears that others are in sight may ask which at once
+        connect(&atlas, &AtlasView::sightChanged, this,
+                [&] { rows = static_cast<int>(atlas.layersInSight().size()); });
+        atlas.setPicture(pictureOf({.length = 64, .layers = 2}));
+        QCOMPARE(atlas.side(), AtlasView::kLargeSide);
+        QCOMPARE(side.count(), 1);
+        QCOMPARE(rows, 2);
+        atlas.setSide(AtlasView::kSmallSide);
+        atlas.setPicture(pictureOf({.length = 64, .layers = 2}));
+        QCOMPARE(atlas.side(), AtlasView::kSmallSide);
+        AtlasView many(&view);
+        many.resize(1500, 500);
+        many.show();
+        many.setPicture(pictureOf({.length = 64, .layers = 6}));
+        QCOMPARE(many.side(), AtlasView::kMediumSide);
+    }
+
     void sortsLayers()
     {
         ViewState view;
