@@ -30,10 +30,13 @@ namespace sparsescope {
 
 namespace {
 
-constexpr std::pair<const char *, const char *> kFigures[] = {
-    {"loss", "Loss"},           {"comparison", "Comparison"}, {"atlas", "Atlas"},
-    {"map", "Map of the layer"}, {"mask", "Selection mask"},  {"row", "Keys of the query"},
-    {"distance", "Average by distance"}};
+constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
+                                                              {"comparison", "Comparison"},
+                                                              {"atlas", "Atlas"},
+                                                              {"map", "Map of the layer"},
+                                                              {"mask", "Selection mask"},
+                                                              {"row", "Keys of the query"},
+                                                              {"distance", "Average by distance"}};
 
 QString words(const QString &figure)
 {
@@ -168,7 +171,8 @@ void exportFromRuns(const QString &figure, const std::filesystem::path &folder, 
     const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
-        throw Failure({"unknown figure", "--export", figure.toStdString(), "loss, comparison, atlas, map, mask, row or distance", ""});
+        throw Failure({"unknown figure", "--export", figure.toStdString(),
+                       "loss, comparison, atlas, map, mask, row or distance", ""});
     }
     figureFormat(out);
     std::error_code ignored;

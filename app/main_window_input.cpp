@@ -167,7 +167,8 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
 
 void MainWindow::exportFigures()
 {
-    ExportDialog dialog(figures(), m_page != Page::Inspect                                 ? QStringLiteral("loss")
+    ExportDialog dialog(figures(),
+                        m_page != Page::Inspect                       ? QStringLiteral("loss")
                         : m_view.view().inspect == InspectView::Atlas ? QStringLiteral("atlas")
                                                                       : QStringLiteral("map"),
                         this);

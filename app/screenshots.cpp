@@ -33,7 +33,8 @@ void takeScreenshot(const ScreenshotOptions &options)
     const bool train = options.view == QLatin1String("train"), focus = options.view == QLatin1String("focus"),
                inspect = focus || options.view == QLatin1String("atlas");
     if (!train && !inspect && options.view != QLatin1String("first-run")) {
-        throw Failure({"unknown view", "--screenshot", options.view.toStdString(), "first-run, train, atlas or focus", ""});
+        throw Failure(
+            {"unknown view", "--screenshot", options.view.toStdString(), "first-run, train, atlas or focus", ""});
     }
     WindowOptions window;
     window.frozen = true;

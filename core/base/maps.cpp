@@ -249,8 +249,7 @@ void visitMaps(const LayerSnapshot &layer, int length, double scale,
             dense += ran;
             for (int r = 0; ranSparse && r < rows; ++r) {
                 const std::size_t at = static_cast<std::size_t>(head) * length + from + r;
-                const float factor =
-                    std::isfinite(layer.lse[at]) ? std::exp(layer.lseDense[at] - layer.lse[at]) : 0.0F;
+                const float factor = std::isfinite(layer.lse[at]) ? std::exp(layer.lseDense[at] - layer.lse[at]) : 0.0F;
                 ran.row(r).array() *= kept.row(r).array() * factor;
             }
             block.attention.push_back(ran.data());

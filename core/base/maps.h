@@ -65,7 +65,8 @@ void keyStates(const LayerSnapshot &layer, int length, int query, const float *d
 
 /// Means over the rows t >= k by distance d = t - s (DESIGN section 2: look-back). NaN where no row reaches as far.
 struct DistanceProfile {
-    std::vector<float> selected;  ///< [S] share of the pairs at that distance that is selected; empty without a selection
+    std::vector<float>
+        selected; ///< [S] share of the pairs at that distance that is selected; empty without a selection
     std::vector<float> attention; ///< [S] dense head mean
 };
 DistanceProfile distanceProfile(const LayerSnapshot &layer, const Map &dense, std::int64_t topK);

@@ -116,15 +116,18 @@ void tst_Look::look()
     QCOMPARE(view.view().query, 20);
     // The map beside it links.
     auto *preview = child<MapPreview>("mapPreview");
-    QTRY_VERIFY(preview->height() == preview->heightForWidth(preview->width())); // the pane has its layout
+    const auto whole = [preview] { // the pane has its layout
+        const int length = static_cast<int>(std::floor((preview->height() - 1) / preview->mapping().cell));
+        return length == 32;
+    };
+    QTRY_VERIFY(whole());
     QTest::mouseMove(preview, cellCentre(25, 6, preview->mapping()).toPoint());
     QTRY_COMPARE(hover.hover().query, 25);
     QCOMPARE(hover.hover().key, 6);
     QTest::mouseMove(strip, QPoint(strip->width() - 2, 2));
 
     // Focus by a double-click on an indexer head, then another map by the combo box.
-    QTest::mouseDClick(atlas->viewport(), Qt::LeftButton, {},
-                       atlas->thumbnailRect(1, MapKind::IndexTerm, 0).center());
+    QTest::mouseDClick(atlas->viewport(), Qt::LeftButton, {}, atlas->thumbnailRect(1, MapKind::IndexTerm, 0).center());
     QCOMPARE(view.view().inspect, InspectView::Focus);
     QTRY_VERIFY(map->isVisible());
     child<QComboBox>("mapCombo")->setCurrentIndex(0);
@@ -135,7 +138,8 @@ void tst_Look::look()
     QTest::mouseClick(map, Qt::LeftButton, {}, cell);
     QCOMPARE(view.view().query, 28);
     const double fitted = map->mapping().cell;
-    QWheelEvent wheel(cell, map->mapToGlobal(cell), {}, {0, 240}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase, false);
+    QWheelEvent wheel(cell, map->mapToGlobal(cell), {}, {0, 240}, Qt::NoButton, Qt::NoModifier, Qt::NoScrollPhase,
+                      false);
     QApplication::sendEvent(map, &wheel);
     QVERIFY(map->mapping().cell > fitted);
     QTest::keyClick(map, Qt::Key_Z, Qt::ControlModifier);

@@ -119,16 +119,12 @@ void benchMap(int length)
     MapRequest request;
     request.snapshot = snapshot;
     std::shared_ptr<const LayerPicture> picture;
-    const auto name = [length](const char *what) {
-        return "map " + std::to_string(length) + ": " + what;
-    };
+    const auto name = [length](const char *what) { return "map " + std::to_string(length) + ": " + what; };
     PictureMaker maker;
-    report(name("index scores and colours from the snapshot").c_str(), timed(1, [&](int) {
-               picture = std::make_shared<const LayerPicture>(maker.make(request));
-           }));
-    report(name("then mask, metrics, distances (off thread too)").c_str(), timed(1, [&](int) {
-               picture = std::make_shared<const LayerPicture>(maker.make(request));
-           }));
+    report(name("index scores and colours from the snapshot").c_str(),
+           timed(1, [&](int) { picture = std::make_shared<const LayerPicture>(maker.make(request)); }));
+    report(name("then mask, metrics, distances (off thread too)").c_str(),
+           timed(1, [&](int) { picture = std::make_shared<const LayerPicture>(maker.make(request)); }));
     report(name("other limits: colour again").c_str(), timed(3, [&](int i) {
                MapRequest other = request;
                other.limits = Limits{0.1, 4.0 + i};
@@ -158,7 +154,9 @@ void benchMap(int length)
     view.setOverlay(true);
     view.setWindow(MapWindow{length, 0, length / 2.0, 4});
     report(name("a frame with the mask over it, 4 px a cell").c_str(), timed(40, [&](int) { paint(map); }));
-    report(name("a query's row (off thread)").c_str(), timed(40, [&](int i) { makeRow({snapshot, 0, length - 1 - i}); }));
+    report(name("a query's row (off thread)").c_str(), timed(40, [&](int i) {
+               makeRow({snapshot, 0, length - 1 - i});
+           }));
 }
 
 } // namespace

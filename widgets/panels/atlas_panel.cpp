@@ -49,9 +49,10 @@ void AtlasPanel::setNotice(const QString &text)
 void AtlasPanel::setWithoutIndexer(const QString &family)
 {
     m_info->setVisible(!family.isEmpty());
-    m_info->setText(QStringLiteral("This run has no indexer. %1 attention keeps every key. Its attention maps are shown; "
-                                   "mask and indexer columns are hidden.")
-                        .arg(family));
+    m_info->setText(
+        QStringLiteral("This run has no indexer. %1 attention keeps every key. Its attention maps are shown; "
+                       "mask and indexer columns are hidden.")
+            .arg(family));
 }
 
 } // namespace sparsescope

@@ -137,7 +137,8 @@ QWidget *InspectHeader::makeAtlasChoices()
     order->addItem(QStringLiteral("By mass kept"), static_cast<int>(AtlasOrder::MassKept));
     order->addItem(QStringLiteral("By churn"), static_cast<int>(AtlasOrder::Churn));
     order->addItem(QStringLiteral("By KL"), static_cast<int>(AtlasOrder::Divergence));
-    order->setToolTip(QStringLiteral("What deserves a look first stands on top: least mass kept, most churn, largest KL"));
+    order->setToolTip(
+        QStringLiteral("What deserves a look first stands on top: least mass kept, most churn, largest KL"));
     connect(order, &QComboBox::currentIndexChanged, this,
             [this, order] { Q_EMIT orderChosen(static_cast<AtlasOrder>(order->currentData().toInt())); });
     QWidget *sizes = nullptr;
@@ -173,9 +174,8 @@ QWidget *InspectHeader::makeFocusChoices()
         m_colours->addItem(displayName(name), static_cast<int>(name));
     }
     m_colours->setToolTip(QStringLiteral("Colours of the map"));
-    connect(m_colours, &QComboBox::activated, m_viewState, [this] {
-        m_viewState->setColours(static_cast<ColourMapName>(m_colours->currentData().toInt()));
-    });
+    connect(m_colours, &QComboBox::activated, m_viewState,
+            [this] { m_viewState->setColours(static_cast<ColourMapName>(m_colours->currentData().toInt())); });
     m_lock->setObjectName(QStringLiteral("lockLimitsButton"));
     m_lock->setAccessibleName(m_lock->text());
     m_lock->setToolTip(QStringLiteral("Keeps the colours' limits while the snapshot changes (K)"));
@@ -265,7 +265,8 @@ void InspectHeader::setPicture(const LayerPicture &picture)
     fillLayers(picture);
     fillMaps(picture);
     const MapKind kind = picture.request.kind;
-    const bool free = kind == MapKind::IndexScore || kind == MapKind::Attention; // terms are signed, the mask has states
+    const bool free =
+        kind == MapKind::IndexScore || kind == MapKind::Attention; // terms are signed, the mask has states
     const bool logarithmic = picture.scale.logarithmic;
     m_log->setEnabled(free);
     m_linear->setEnabled(free);

@@ -165,11 +165,10 @@ bool InspectPage::settled() const
     if (step < 0 || !m_failure.isEmpty()) {
         return true;
     }
-    const bool map = m_picture && m_picture->complete && m_asked == m_picture->request &&
-                     m_picture->request.snapshot->step == step;
+    const bool map =
+        m_picture && m_picture->complete && m_asked == m_picture->request && m_picture->request.snapshot->step == step;
     const bool row = m_row && m_rowAsked == m_row->request;
-    const bool atlas =
-        !inAtlas() || !isVisible() || (m_atlas && m_atlas->complete && m_atlasAsked == m_atlas->request);
+    const bool atlas = !inAtlas() || !isVisible() || (m_atlas && m_atlas->complete && m_atlasAsked == m_atlas->request);
     return map && row && atlas;
 }
 

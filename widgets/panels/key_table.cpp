@@ -97,9 +97,9 @@ private:
         const double middle = cell.left() + cell.width() * 0.45;
         QRectF box(middle, cell.top() + 4, wide, cell.height() - 8);
         const KeyState state = m_model.stateAt(row);
-        const QColor ground = state == KeyState::Missed                                          ? t.missed
-                              : state == KeyState::Neither || !m_model.row()->hasSelection       ? t.notSelected
-                                                                                                 : t.selectedNeeded;
+        const QColor ground = state == KeyState::Missed                                    ? t.missed
+                              : state == KeyState::Neither || !m_model.row()->hasSelection ? t.notSelected
+                                                                                           : t.selectedNeeded;
         painter.setClipRect(cell.adjusted(2, 0, -4, 0));
         painter.setPen(t.hint);
         painter.drawText(QRectF(cell.left() - 400, cell.top(), middle - cell.left() + 400, cell.height()),
@@ -109,7 +109,8 @@ private:
                          running(snapshot, key + 1, key + kContextTokens));
         painter.setFont(monoFont(12, QFont::Bold));
         painter.setPen(t.text);
-        painter.drawText(QRectF(box.left(), cell.top(), wide + 2, cell.height()), Qt::AlignLeft | Qt::AlignVCenter, word);
+        painter.drawText(QRectF(box.left(), cell.top(), wide + 2, cell.height()), Qt::AlignLeft | Qt::AlignVCenter,
+                         word);
         painter.setClipping(false);
     }
 
@@ -127,7 +128,8 @@ private:
         const QRectF inside = QRectF(cell).adjusted(2, 7, -6, -7);
         for (std::size_t head = 0; head < terms.size(); ++head) {
             const double width = std::abs(terms[head]) * scale;
-            QRectF bar(terms[head] >= 0 ? right : left - width, inside.top(), std::max(0.0, width - 1), inside.height());
+            QRectF bar(terms[head] >= 0 ? right : left - width, inside.top(), std::max(0.0, width - 1),
+                       inside.height());
             (terms[head] >= 0 ? right : left) += terms[head] >= 0 ? width : -width;
             bar = bar.intersected(inside);
             const HeadStyle style = indexHeadStyle(static_cast<int>(head), t);
@@ -268,7 +270,8 @@ KeyTable::KeyTable(ViewState *viewState, HoverState *hoverState, QWidget *parent
     setObjectName(QStringLiteral("keyTable"));
     setAccessibleName(QStringLiteral("Keys of the query"));
     setModel(&m_model);
-    setItemDelegate(new KeyDelegate(m_model, [this] { return markedKey(); }, this));
+    setItemDelegate(new KeyDelegate(
+        m_model, [this] { return markedKey(); }, this));
     setShowGrid(false);
     setMouseTracking(true);
     setSelectionMode(QAbstractItemView::NoSelection);

@@ -27,9 +27,9 @@ public:
     void setRow(std::shared_ptr<const RowAnswer> row, std::vector<int> keys);
     const std::shared_ptr<const RowAnswer> &row() const { return m_row; }
     int keyAt(int row) const { return m_keys[static_cast<std::size_t>(row)]; }
-    int rankAt(int row) const; ///< from 1
-    int rowOfKey(int key) const; ///< -1: not shown
-    std::vector<float> termsAt(int row) const; ///< [HI]
+    int rankAt(int row) const;                             ///< from 1
+    int rowOfKey(int key) const;                           ///< -1: not shown
+    std::vector<float> termsAt(int row) const;             ///< [HI]
     double largestTerms() const { return m_largestTerms; } ///< of the shown keys: sum |term|
     KeyState stateAt(int row) const;
 

@@ -94,10 +94,9 @@ void LayerPane::setPicture(std::shared_ptr<const LayerPicture> picture, std::int
     map[0] = map[0].toLower();
     m_title->setText(QStringLiteral("Layer %1, %2").arg(layer.layer).arg(map));
     m_title->setToolTip(m_title->text());
-    m_sub->setText(!asMask                          ? QString()
-                   : request.snapshot->sparse       ? QStringLiteral("One mask for all %1 attention heads").arg(layer.heads)
-                                                    : QStringLiteral("Attention is still dense: what it would keep"));
-    m_sub->setVisible(!m_sub->text().isEmpty());
+    m_sub->setText(!asMask                    ? QString()
+                   : request.snapshot->sparse ? QStringLiteral("One mask for all %1 attention heads").arg(layer.heads)
+                                              : QStringLiteral("Attention is still dense: what it would keep"));
     showStatistics();
     showShares();
 }

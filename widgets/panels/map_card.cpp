@@ -69,8 +69,9 @@ void MapCard::showFault()
     if (faulty) {
         const std::int64_t length = m_picture->length();
         m_fault->setText(
-            QStringLiteral("Future keys were selected: %1 of %2 future pairs, first at layer %3, query %4. They are drawn "
-                           "in magenta. Losses from this run are not comparable.")
+            QStringLiteral(
+                "Future keys were selected: %1 of %2 future pairs, first at layer %3, query %4. They are drawn "
+                "in magenta. Losses from this run are not comparable.")
                 .arg(countText(m_picture->futureSelected), countText(length * (length - 1) / 2))
                 .arg(m_picture->layer().layer)
                 .arg(m_picture->firstFaultyQuery));

@@ -48,9 +48,8 @@ void ProbeCard::setRow(std::shared_ptr<const RowAnswer> row)
     }
     const Snapshot &snapshot = *row->request.snapshot;
     const auto query = static_cast<std::size_t>(row->request.query);
-    const QString word = query < snapshot.words.size()
-                             ? QStringLiteral(" “%1”").arg(shownToken(snapshot.words[query]))
-                             : QString();
+    const QString word =
+        query < snapshot.words.size() ? QStringLiteral(" “%1”").arg(shownToken(snapshot.words[query])) : QString();
     const int layer = snapshot.layers[static_cast<std::size_t>(row->request.layer)].layer;
     m_sub->setText((row->hasSelection ? QStringLiteral("Layer %1 · keys chosen for query %2%3")
                                       : QStringLiteral("Layer %1 · query %2%3 reads every key before it"))

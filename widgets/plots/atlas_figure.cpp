@@ -88,9 +88,10 @@ QString AtlasView::csv() const
     const Snapshot &snapshot = *m_picture->request.snapshot;
     for (const LayerSnapshot &layer : snapshot.layers) {
         const auto line = [&](const char *map, int head, int t, int s, const QString &value) {
-            text += QStringLiteral("%1,%2,%3,%4,%5,%6\n")
-                        .arg(QString::number(layer.layer), QLatin1String(map),
-                             head < 0 ? QString() : QString::number(head), QString::number(t), QString::number(s), value);
+            text +=
+                QStringLiteral("%1,%2,%3,%4,%5,%6\n")
+                    .arg(QString::number(layer.layer), QLatin1String(map), head < 0 ? QString() : QString::number(head),
+                         QString::number(t), QString::number(s), value);
         };
         std::vector<KeyState> states(static_cast<std::size_t>(snapshot.length()));
         visitMaps(layer, snapshot.length(), snapshot.scale, [&](const LayerBlock &block) {

@@ -137,8 +137,7 @@ AtlasLayer makeAtlasLayer(const Snapshot &snapshot, std::size_t index, int side)
     const ThumbnailGrid grid(length, side);
     std::vector<ThumbnailValues> terms(static_cast<std::size_t>(layer.indexHeads),
                                        ThumbnailValues(grid, Reducer::LargestMagnitude));
-    std::vector<ThumbnailValues> attention(static_cast<std::size_t>(layer.heads),
-                                           ThumbnailValues(grid, Reducer::Sum));
+    std::vector<ThumbnailValues> attention(static_cast<std::size_t>(layer.heads), ThumbnailValues(grid, Reducer::Sum));
     AtlasLayer made;
     std::vector<KeyState> states(static_cast<std::size_t>(length));
     if (layer.hasSelection()) {

@@ -27,11 +27,11 @@ struct AtlasRequest {
 
 /// One layer, computed once for a snapshot and a size.
 struct AtlasLayer {
-    std::vector<Map> terms;              ///< [HI] largest magnitude
-    std::vector<Map> attention;          ///< [H] mass per pixel
-    std::vector<StateCounts> mask;       ///< [side x side]; empty without a selection
-    std::vector<double> headShare;       ///< [HI] share of sum |term| over all visible pairs
-    std::optional<double> massKept;      ///< mean over rows t >= k, as SelectionMetrics has it
+    std::vector<Map> terms;         ///< [HI] largest magnitude
+    std::vector<Map> attention;     ///< [H] mass per pixel
+    std::vector<StateCounts> mask;  ///< [side x side]; empty without a selection
+    std::vector<double> headShare;  ///< [HI] share of sum |term| over all visible pairs
+    std::optional<double> massKept; ///< mean over rows t >= k, as SelectionMetrics has it
     std::optional<double> massKeptChance;
     std::optional<double> kl; ///< nats: KL(p, softmax I) over what the attention that ran could read, mean over rows
 };

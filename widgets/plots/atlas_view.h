@@ -53,7 +53,7 @@ public:
     QSize minimumSizeHint() const override { return {320, 160}; }
 
 Q_SIGNALS:
-    void sightChanged(); ///< other rows are in sight, or another size is wanted
+    void sightChanged();        ///< other rows are in sight, or another size is wanted
     void sideChanged(int side); ///< chosen by the view itself
     void focusRequested();
 

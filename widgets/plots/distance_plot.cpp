@@ -184,8 +184,7 @@ QString DistancePlot::csv() const
     const DistanceProfile &profile = m_picture->distance;
     for (std::size_t d = 0; d < profile.attention.size(); ++d) {
         text += QStringLiteral("%1,%2,%3\n")
-                    .arg(QString::number(d),
-                         d < profile.selected.size() ? csvNumber(profile.selected[d]) : QString(),
+                    .arg(QString::number(d), d < profile.selected.size() ? csvNumber(profile.selected[d]) : QString(),
                          csvNumber(profile.attention[d]));
     }
     return text;

@@ -19,7 +19,8 @@ constexpr double kTagRoomAcross = 30, kTagRoomDown = 15; // pixels about a tag i
 
 void paintImage(QPainter &painter, const MapFrame &frame, const std::vector<MapLevel> &levels)
 {
-    const MapLevel &level = levels[std::min(static_cast<std::size_t>(mipLevel(frame.mapping, frame.dpr)), levels.size() - 1)];
+    const MapLevel &level =
+        levels[std::min(static_cast<std::size_t>(mipLevel(frame.mapping, frame.dpr)), levels.size() - 1)];
     const double side = frame.mapping.cell * std::pow(2.0, static_cast<double>(&level - levels.data()));
     const CellMapping ofLevel{frame.mapping.origin, side};
     const QRect source = visibleCells(ofLevel, frame.viewport, level.image.size());

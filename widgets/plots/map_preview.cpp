@@ -19,9 +19,6 @@ MapPreview::MapPreview(ViewState *viewState, HoverState *hoverState, QWidget *pa
     setObjectName(QStringLiteral("mapPreview"));
     setAccessibleName(QStringLiteral("Selected map"));
     setMouseTracking(true);
-    QSizePolicy policy(QSizePolicy::Preferred, QSizePolicy::Fixed);
-    policy.setHeightForWidth(true);
-    setSizePolicy(policy);
     connect(m_viewState, &ViewState::changed, this, qOverload<>(&QWidget::update));
     connect(m_hoverState, &HoverState::changed, this, qOverload<>(&QWidget::update));
 }
@@ -33,29 +30,28 @@ const std::vector<MapLevel> &MapPreview::levels() const
 
 void MapPreview::setPicture(std::shared_ptr<const LayerPicture> picture, bool asMask)
 {
-    const int before = m_picture ? m_picture->length() : 0;
     m_picture = std::move(picture);
     m_asMask = asMask;
-    if (m_picture && m_picture->length() != before) {
-        updateGeometry();
-    }
     layoutMap();
     update();
 }
 
-int MapPreview::heightForWidth(int width) const
+int MapPreview::heightFor(int width) const
 {
     if (!m_picture) {
         return width;
     }
     const double dpr = devicePixelRatioF();
-    return static_cast<int>(std::ceil(thumbnailSide(m_picture->length(), static_cast<int>((width - 2) * dpr)) / dpr)) + 2;
+    return static_cast<int>(std::ceil(thumbnailSide(m_picture->length(), static_cast<int>((width - 2) * dpr)) / dpr)) +
+           2;
 }
 
 void MapPreview::layoutMap()
 {
+    setFixedHeight(heightFor(width())); // as high as the map: no room below it is lost
     if (m_picture && !levels().empty()) {
-        m_mapping = fitMapping(QRectF(rect()).adjusted(1, 1, -1, -1), levels().front().image.size(), devicePixelRatioF());
+        m_mapping =
+            fitMapping(QRectF(rect()).adjusted(1, 1, -1, -1), levels().front().image.size(), devicePixelRatioF());
     }
 }
 

@@ -24,8 +24,6 @@ public:
     void setPicture(std::shared_ptr<const LayerPicture> picture, bool asMask);
     const CellMapping &mapping() const { return m_mapping; }
 
-    bool hasHeightForWidth() const override { return true; }
-    int heightForWidth(int width) const override;
     QSize sizeHint() const override { return {256, 256}; }
     QSize minimumSizeHint() const override { return {128, 128}; }
 
@@ -39,6 +37,7 @@ protected:
 
 private:
     const std::vector<MapLevel> &levels() const;
+    int heightFor(int width) const;
     void layoutMap();
 
     ViewState *m_viewState;

@@ -46,7 +46,7 @@ struct LayerPicture {
     DistanceProfile distance;
     std::optional<double> churn;
     std::optional<double> agreement; ///< with the layer before
-    int futureSelected = 0; ///< pairs that look into the future: a fault
+    int futureSelected = 0;          ///< pairs that look into the future: a fault
     int firstFaultyQuery = -1, firstFaultyKey = -1;
 
     const LayerSnapshot &layer() const { return request.snapshot->layers[static_cast<std::size_t>(request.layer)]; }

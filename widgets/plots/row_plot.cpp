@@ -75,9 +75,10 @@ private:
         painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y));
         painter.setPen(QPen(colours.text, 1.3));
         painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()));
-        const QString words = QStringLiteral("k = %1, threshold %2")
-                                  .arg(row.request.snapshot->topK)
-                                  .arg(QString::number(row.row.threshold, 'g', 3).replace(QLatin1Char('-'), QChar(0x2212)));
+        const QString words =
+            QStringLiteral("k = %1, threshold %2")
+                .arg(row.request.snapshot->topK)
+                .arg(QString::number(row.row.threshold, 'g', 3).replace(QLatin1Char('-'), QChar(0x2212)));
         painter.setFont(uiFont(11, QFont::DemiBold));
         const double width = QFontMetricsF(painter.font()).horizontalAdvance(words);
         const bool right = x + 8 + width < area.right();
@@ -170,7 +171,8 @@ void RowPlot::showBars()
         }
         low = std::min(low, value);
         high = std::max(high, value);
-        const KeyState state = m_row->hasSelection ? m_row->row.state[static_cast<std::size_t>(key)] : KeyState::Neither;
+        const KeyState state =
+            m_row->hasSelection ? m_row->row.state[static_cast<std::size_t>(key)] : KeyState::Neither;
         const int of = state == KeyState::SelectedNeeded   ? 1
                        : state == KeyState::SelectedLittle ? 2
                        : state == KeyState::Missed         ? 3
@@ -202,7 +204,7 @@ int RowPlot::keyAt(QPoint position) const
     }
     const auto rank = static_cast<int>(std::lround(m_plot->xAxis->pixelToCoord(position.x())));
     return rank >= 1 && rank <= static_cast<int>(m_row->order.size()) ? m_row->order[static_cast<std::size_t>(rank) - 1]
-                                                                     : -1;
+                                                                      : -1;
 }
 
 QPoint RowPlot::barCentre(int rank) const

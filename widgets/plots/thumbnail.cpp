@@ -43,8 +43,7 @@ void ThumbnailValues::add(const float *values, int from, int rows, int columns)
     case Reducer::Maximum:
         return addWith(values, from, rows, columns, [](float a, float b) { return std::max(a, b); });
     case Reducer::LargestMagnitude:
-        return addWith(values, from, rows, columns,
-                       [](float a, float b) { return std::abs(b) > std::abs(a) ? b : a; });
+        return addWith(values, from, rows, columns, [](float a, float b) { return std::abs(b) > std::abs(a) ? b : a; });
     case Reducer::Sum:
         return addWith(values, from, rows, columns, [](float a, float b) { return a + b; });
     }

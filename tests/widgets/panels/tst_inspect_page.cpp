@@ -1,3 +1,4 @@
+// Longer than 400 lines: one stage with its runs serves every case of the page.
 #include "widgets/panels/inspect_page.h"
 
 #include "tests/widgets/fake_runs.h"

@@ -78,8 +78,8 @@ private Q_SLOTS:
         };
         for (int head = 0; head < 4; ++head) {
             QVERIFY(same(made.terms[static_cast<std::size_t>(head)], indexTermMap(layer, 70, head)));
-            QVERIFY(same(made.attention[static_cast<std::size_t>(head)],
-                         attentionMap(layer, 70, snapshot->scale, head)));
+            QVERIFY(
+                same(made.attention[static_cast<std::size_t>(head)], attentionMap(layer, 70, snapshot->scale, head)));
         }
         const MaskMap mask = maskMap(layer, 70, snapshot->scale, snapshot->topK);
         for (std::size_t i = 0; i < mask.states.size(); ++i) {
@@ -165,8 +165,7 @@ private Q_SLOTS:
         atlas.show();
         QSignalSpy side(&atlas, &AtlasView::sideChanged);
         int rows = -1; // whoever hears that others are in sight may ask which at once
-        connect(&atlas, &AtlasView::sightChanged, this,
-                [&] { rows = static_cast<int>(atlas.layersInSight().size()); });
+        connect(&atlas, &AtlasView::sightChanged, this, [&] { rows = static_cast<int>(atlas.layersInSight().size()); });
         atlas.setPicture(pictureOf({.length = 64, .layers = 2}));
         QCOMPARE(atlas.side(), AtlasView::kLargeSide);
         QCOMPARE(side.count(), 1);
