@@ -265,7 +265,9 @@ void AtlasView::mousePressEvent(QMouseEvent *event)
 
 void AtlasView::mouseDoubleClickEvent(QMouseEvent *event)
 {
-    if (event->button() == Qt::LeftButton && m_layout.cellAt(event->position().toPoint() + offset())) {
+    const auto cell = m_layout.cellAt(event->position().toPoint() + offset());
+    if (event->button() == Qt::LeftButton && cell) {
+        select(*cell); // the first click may have met another one
         Q_EMIT focusRequested();
     }
 }

@@ -146,6 +146,8 @@ private Q_SLOTS:
         QTest::mouseDClick(atlas.viewport(), Qt::LeftButton, {},
                            atlas.thumbnailRect(0, MapKind::IndexTerm, 1).center());
         QCOMPARE(focus.count(), 1);
+        QCOMPARE(view.view().map, MapKind::IndexTerm);
+        QCOMPARE(view.view().head, 1);
         // Arrows walk through the thumbnails, across kinds.
         click(0, MapKind::Mask, -1);
         QTest::keyClick(&atlas, Qt::Key_Right);
