@@ -5,9 +5,7 @@
 #include "core/base/exit_code.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/comparison_figure.h"
-#include "widgets/plots/indexer_heatmap.h"
 #include "widgets/plots/loss_plot.h"
-#include "widgets/plots/selection_mask_view.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
 #include "widgets/style/dialogs.h"
@@ -33,8 +31,13 @@ namespace sparsescope {
 
 namespace {
 
-constexpr std::pair<const char *, const char *> kFigures[] = {
-    {"loss", "Loss"}, {"comparison", "Comparison"}, {"map", "Map of the layer"}, {"mask", "Selection mask"}};
+constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
+                                                              {"comparison", "Comparison"},
+                                                              {"atlas", "Atlas"},
+                                                              {"map", "Map of the layer"},
+                                                              {"mask", "Selection mask"},
+                                                              {"row", "Keys of the query"},
+                                                              {"distance", "Average by distance"}};
 
 QString words(const QString &figure)
 {
@@ -172,7 +175,8 @@ void drawFromRuns(const QString &figure, const std::filesystem::path &folder, co
     const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
-        throw Failure({"unknown figure", "--export", figure.toStdString(), "loss, comparison, map or mask", ""});
+        throw Failure({"unknown figure", "--export", figure.toStdString(),
+                       "loss, comparison, atlas, map, mask, row or distance", ""});
     }
     asked([&] { return figureFormat(out); });
     std::error_code ignored;
@@ -218,22 +222,22 @@ void drawFromRuns(const QString &figure, const std::filesystem::path &folder, co
     page.setRun(current);
     view.setRun(current->id());
     view.setStep(current->snapshotSteps().back());
-    auto *map = page.findChild<IndexerHeatmap *>();
-    auto *mask = page.findChild<SelectionMaskView *>();
-    const HeatmapPlot *wanted = figure == QLatin1String("map") ? static_cast<HeatmapPlot *>(map) : mask;
-    QString reason;
-    QObject::connect(current, &RunData::snapshotFailed, &page, [&](std::int64_t, const QString &why) { reason = why; });
+    view.setInspect(figure == QLatin1String("atlas") ? InspectView::Atlas : InspectView::Focus);
     page.show(); // offscreen: a page that is not shown computes no maps
     QElapsedTimer timer;
     timer.start();
     constexpr int kLongest = 60000;
-    while (!wanted->picture() && reason.isEmpty() && timer.elapsed() < kLongest) {
+    while (!page.settled() && timer.elapsed() < kLongest) {
         QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 50);
     }
-    if (!wanted->picture()) {
-        throw Failure({"the map could not be computed", current->folder().string(), reason.toStdString(), "", ""});
+    const auto views = page.exportableViews();
+    const auto wanted =
+        std::find_if(views.begin(), views.end(), [&figure](const auto &named) { return named.first == figure; });
+    if (!page.failure().isEmpty() || wanted == views.end()) {
+        throw Failure({"there is nothing to draw for this figure", current->folder().string(),
+                       page.failure().toStdString(), "", page.failure().isEmpty() ? "The run selects no keys." : ""});
     }
-    exportFigure(*wanted, out, options);
+    exportFigure(*wanted->second, out, options);
 }
 
 } // namespace

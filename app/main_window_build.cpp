@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/estimate.h"
+#include "app/inspect_menu.h"
 #include "app/run_actions.h"
 #include "app/train_page.h"
 #include "widgets/panels/config_form.h"
@@ -148,6 +149,9 @@ void MainWindow::buildActions()
     action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
 
     QMenu *edit = menuBar()->addMenu(QStringLiteral("Edit"));
+    action(edit, QStringLiteral("Undo view change"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_view.undo(); });
+    action(edit, QStringLiteral("Redo view change"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z),
+           [this] { m_view.redo(); });
     action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
     action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
         m_runsDock->show();
@@ -191,6 +195,8 @@ void MainWindow::buildActions()
     for (QAction *entry : m_runActions->actions()) {
         run->addAction(entry);
     }
+
+    fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
 
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);

@@ -5,8 +5,6 @@
 #include "widgets/panels/inspect_page.h"
 #include "widgets/panels/log_panel.h"
 #include "widgets/plots/comparison_figure.h"
-#include "widgets/plots/indexer_heatmap.h"
-#include "widgets/plots/selection_mask_view.h"
 #include "widgets/plots/series_plot.h"
 #include "widgets/style/dialogs.h"
 
@@ -109,6 +107,11 @@ void MainWindow::showShortcuts()
         {"Shift+F6", "Stop"},
         {"[ and ], Shift: ten", "Previous, next snapshot"},
         {"Home, End", "First snapshot, follow live"},
+        {"Enter, Esc", "Focus, Atlas"},
+        {"Page up, page down", "Layer"},
+        {"Arrows in the map, Shift: ten", "Key, query"},
+        {"M, K", "Mask overlay, lock limits"},
+        {"Ctrl+Z, Ctrl+Shift+Z", "Undo, redo view change"},
         {"L, Y, R", "Log x, log y, raw"},
         {"+, −, 0 on a plot", "Zoom, show everything"},
         {"Ctrl+D", "Duplicate and change"},
@@ -149,7 +152,7 @@ void MainWindow::showPlotMenu(QPoint globalPosition)
 void MainWindow::copyImage()
 {
     if (m_page == Page::Inspect) {
-        QApplication::clipboard()->setPixmap(m_inspectPage->findChild<IndexerHeatmap *>()->grab());
+        QApplication::clipboard()->setPixmap(m_inspectPage->mainView()->grab());
     } else {
         m_trainPage->loss()->plot()->copyImage();
     }
@@ -168,20 +171,19 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
     }
     figures.emplace_back(QStringLiteral("loss"), borrowed(m_trainPage->loss()));
     figures.emplace_back(QStringLiteral("comparison"), std::make_shared<ComparisonFigure>(comparisonOf(shown)));
-    // Maps are painted from the snapshot that the Inspect page shows.
-    if (auto *map = m_inspectPage->findChild<IndexerHeatmap *>(); map != nullptr && map->picture()) {
-        figures.emplace_back(QStringLiteral("map"), borrowed(map));
-    }
-    if (auto *mask = m_inspectPage->findChild<SelectionMaskView *>();
-        mask != nullptr && mask->picture() && isSparse(m_current->config().model.family)) {
-        figures.emplace_back(QStringLiteral("mask"), borrowed(mask));
+    for (const auto &[name, view] : m_inspectPage->exportableViews()) { // of the snapshot that the page shows
+        figures.emplace_back(name, borrowed(const_cast<ExportableView *>(view)));
     }
     return figures;
 }
 
 void MainWindow::exportFigures()
 {
-    ExportDialog dialog(figures(), m_page == Page::Inspect ? QStringLiteral("map") : QStringLiteral("loss"), this);
+    ExportDialog dialog(figures(),
+                        m_page != Page::Inspect                       ? QStringLiteral("loss")
+                        : m_view.view().inspect == InspectView::Atlas ? QStringLiteral("atlas")
+                                                                      : QStringLiteral("map"),
+                        this);
     dialog.exec();
 }
 

@@ -3,7 +3,6 @@
 #include "app/main_window.h"
 #include "core/base/error.h"
 #include "widgets/panels/inspect_page.h"
-#include "widgets/plots/indexer_heatmap.h"
 
 #include <QApplication>
 #include <QElapsedTimer>
@@ -31,9 +30,11 @@ void wait(int milliseconds)
 
 void takeScreenshot(const ScreenshotOptions &options)
 {
-    const bool train = options.view == QLatin1String("train"), focus = options.view == QLatin1String("focus");
-    if (!train && !focus && options.view != QLatin1String("first-run")) {
-        throw Failure({"unknown view", "--screenshot", options.view.toStdString(), "first-run, train or focus", ""});
+    const bool train = options.view == QLatin1String("train"), focus = options.view == QLatin1String("focus"),
+               inspect = focus || options.view == QLatin1String("atlas");
+    if (!train && !inspect && options.view != QLatin1String("first-run")) {
+        throw Failure(
+            {"unknown view", "--screenshot", options.view.toStdString(), "first-run, train, atlas or focus", ""});
     }
     WindowOptions window;
     window.frozen = true;
@@ -44,7 +45,7 @@ void takeScreenshot(const ScreenshotOptions &options)
     QElapsedTimer timer;
     timer.start();
     const auto inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
-    if (train || focus) {
+    if (train || inspect) {
         shown.openPath(options.runs);
         while (!shown.settled() && inTime()) {
             wait(5);
@@ -64,14 +65,12 @@ void takeScreenshot(const ScreenshotOptions &options)
             }
             shown.setCurrentRun(wanted);
         }
-        shown.showPage(focus ? Page::Inspect : Page::Train);
+        shown.showPage(inspect ? Page::Inspect : Page::Train);
+        shown.viewState().setInspect(focus ? InspectView::Focus : InspectView::Atlas);
     }
     shown.show();
-    if (focus) { // maps are computed off this thread
-        const auto *map = shown.inspectPage()->findChild<IndexerHeatmap *>();
-        while (map != nullptr && !map->picture() && !shown.currentRun()->snapshotSteps().empty() && inTime()) {
-            wait(10);
-        }
+    while (inspect && !shown.inspectPage()->settled() && inTime()) { // maps are computed off this thread
+        wait(10);
     }
     QImage image;
     for (int equal = 0; equal < kEqualGrabs && inTime();) {

@@ -8,7 +8,7 @@
 namespace sparsescope {
 
 struct ScreenshotOptions {
-    QString view;               ///< first-run, train, focus
+    QString view;               ///< first-run, train, atlas, focus
     std::filesystem::path runs; ///< empty: none
     QSize size{1600, 1000};     ///< logical pixels
     QString out;

@@ -6,9 +6,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <thread>
 
 namespace sparsescope {
 
@@ -21,17 +23,33 @@ using Rows = Eigen::Map<const Matrix, Eigen::Unaligned, Eigen::OuterStride<>>;
 constexpr int kBlock = 64;
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
+constexpr int kOneThreadUpTo = 256; ///< queries; below that starting a thread costs more than it gains
+constexpr unsigned kMostThreads = 8;
+
+/// Blocks are independent of each other: idle cores share them, the longest (last) ones first.
 template <class Compute>
 Map mapOf(int length, const Compute &compute)
 {
     Map map{length, length, std::vector<float>(static_cast<std::size_t>(length) * length, kNan)};
-    for (int from = 0; from < length; from += kBlock) {
-        const int rows = std::min(kBlock, length - from);
-        const Matrix block = compute(from, rows);
-        for (int r = 0; r < rows; ++r)
-            std::copy_n(block.data() + static_cast<std::ptrdiff_t>(r) * block.cols(), from + r + 1,
-                        map.values.data() + static_cast<std::size_t>(from + r) * length);
+    const int blocks = (length + kBlock - 1) / kBlock;
+    std::atomic<int> left = blocks;
+    const auto work = [&] {
+        for (int block = --left; block >= 0; block = --left) {
+            const int from = block * kBlock, rows = std::min(kBlock, length - from);
+            const Matrix values = compute(from, rows);
+            for (int r = 0; r < rows; ++r)
+                std::copy_n(values.data() + static_cast<std::ptrdiff_t>(r) * values.cols(), from + r + 1,
+                            map.values.data() + static_cast<std::size_t>(from + r) * length);
+        }
+    };
+    std::vector<std::jthread> helpers;
+    if (length > kOneThreadUpTo) {
+        const unsigned threads = std::min({kMostThreads, std::thread::hardware_concurrency(), unsigned(blocks)});
+        for (unsigned i = 1; i < threads; ++i)
+            helpers.emplace_back(work);
     }
+    work();
+    helpers.clear(); // joins
     return map;
 }
 
@@ -119,18 +137,6 @@ void requireHead(int head, int heads, const char *what)
             {fmt::format("no such {}", what), "map", std::to_string(head), fmt::format("0 to {}", heads - 1), {}});
 }
 
-/// States of the keys of one query; `p` holds the dense head mean of its visible keys.
-void fillStates(const LayerSnapshot &layer, int length, int query, const float *p, std::int64_t topK, KeyState *states)
-{
-    const auto selected = [&](int s) { return !layer.hasSelection() || layer.isSelected(query, s, length); };
-    for (int s = 0; s <= query; ++s)
-        states[s] = selected(s) ? KeyState::SelectedLittle : KeyState::Neither;
-    for (const int s : largestKeys(p, query + 1, topK))
-        states[s] = selected(s) ? KeyState::SelectedNeeded : KeyState::Missed;
-    for (int s = query + 1; s < length; ++s)
-        states[s] = layer.hasSelection() && selected(s) ? KeyState::FutureSelected : KeyState::Future;
-}
-
 } // namespace
 
 std::vector<int> largestKeys(const float *row, int count, std::int64_t k)
@@ -145,6 +151,18 @@ std::vector<int> largestKeys(const float *row, int count, std::int64_t k)
     keys.resize(chosen);
     std::sort(keys.begin(), keys.end());
     return keys;
+}
+
+void keyStates(const LayerSnapshot &layer, int length, int query, const float *dense, std::int64_t topK,
+               KeyState *states)
+{
+    const auto selected = [&](int s) { return !layer.hasSelection() || layer.isSelected(query, s, length); };
+    for (int s = 0; s <= query; ++s)
+        states[s] = selected(s) ? KeyState::SelectedLittle : KeyState::Neither;
+    for (const int s : largestKeys(dense, query + 1, topK))
+        states[s] = selected(s) ? KeyState::SelectedNeeded : KeyState::Missed;
+    for (int s = query + 1; s < length; ++s)
+        states[s] = layer.hasSelection() && selected(s) ? KeyState::FutureSelected : KeyState::Future;
 }
 
 Map indexScoreMap(const LayerSnapshot &layer, int length)
@@ -189,13 +207,80 @@ Map denseAttentionMap(const LayerSnapshot &layer, int length, double scale, int 
 
 MaskMap maskMap(const LayerSnapshot &layer, int length, double scale, std::int64_t topK)
 {
-    const Map dense = denseAttentionMap(layer, length, scale, -1);
+    return maskMap(layer, denseAttentionMap(layer, length, scale, -1), topK);
+}
+
+MaskMap maskMap(const LayerSnapshot &layer, const Map &dense, std::int64_t topK)
+{
+    const int length = dense.rows;
     MaskMap mask{length, length, std::vector<KeyState>(static_cast<std::size_t>(length) * length)};
     for (int t = 0; t < length; ++t) {
         const std::size_t row = static_cast<std::size_t>(t) * length;
-        fillStates(layer, length, t, dense.values.data() + row, topK, mask.states.data() + row);
+        keyStates(layer, length, t, dense.values.data() + row, topK, mask.states.data() + row);
     }
     return mask;
+}
+
+void visitMaps(const LayerSnapshot &layer, int length, double scale,
+               const std::function<void(const LayerBlock &)> &visit)
+{
+    const Attention attention(layer, length, scale);
+    const bool ranSparse = layer.hasSelection() && layer.lse != layer.lseDense;
+    std::vector<Matrix> terms(static_cast<std::size_t>(layer.indexHeads));
+    std::vector<Matrix> weights(static_cast<std::size_t>(layer.heads));
+    for (int from = 0; from < length; from += kBlock) {
+        const int rows = std::min(kBlock, length - from);
+        LayerBlock block{from, rows, from + rows, {}, {}, nullptr};
+        for (int head = 0; head < layer.indexHeads; ++head) {
+            terms[static_cast<std::size_t>(head)] = indexTerms(layer, from, rows, head);
+            block.terms.push_back(terms[static_cast<std::size_t>(head)].data());
+        }
+        Matrix dense = Matrix::Zero(rows, from + rows), kept;
+        if (ranSparse) {
+            kept = Matrix::Zero(rows, from + rows);
+            for (int r = 0; r < rows; ++r) {
+                for (int s = 0; s <= from + r; ++s)
+                    kept(r, s) = layer.isSelected(from + r, s, length) ? 1.0F : 0.0F;
+            }
+        }
+        for (int head = 0; head < layer.heads; ++head) {
+            Matrix &ran = weights[static_cast<std::size_t>(head)];
+            ran = attention.weights(from, rows, head, layer.lseDense);
+            dense += ran;
+            for (int r = 0; ranSparse && r < rows; ++r) {
+                const std::size_t at = static_cast<std::size_t>(head) * length + from + r;
+                const float factor = std::isfinite(layer.lse[at]) ? std::exp(layer.lseDense[at] - layer.lse[at]) : 0.0F;
+                ran.row(r).array() *= kept.row(r).array() * factor;
+            }
+            block.attention.push_back(ran.data());
+        }
+        dense /= static_cast<float>(layer.heads);
+        block.dense = dense.data();
+        visit(block);
+    }
+}
+
+DistanceProfile distanceProfile(const LayerSnapshot &layer, const Map &dense, std::int64_t topK)
+{
+    const int length = dense.rows;
+    std::vector<double> selected(static_cast<std::size_t>(length), 0), attention = selected, rows = selected;
+    for (int t = static_cast<int>(std::clamp<std::int64_t>(topK, 0, length)); t < length; ++t) {
+        for (int s = 0; s <= t; ++s) {
+            const auto distance = static_cast<std::size_t>(t - s);
+            rows[distance] += 1;
+            attention[distance] += dense.at(t, s);
+            selected[distance] += layer.hasSelection() && layer.isSelected(t, s, length) ? 1 : 0;
+        }
+    }
+    const auto means = [&rows](const std::vector<double> &sums) {
+        std::vector<float> result(sums.size(), kNan);
+        for (std::size_t d = 0; d < sums.size(); ++d) {
+            if (rows[d] > 0)
+                result[d] = static_cast<float>(sums[d] / rows[d]);
+        }
+        return result;
+    };
+    return {layer.hasSelection() ? means(selected) : std::vector<float>(), means(attention)};
 }
 
 QueryRow queryRow(const LayerSnapshot &layer, int length, double scale, std::int64_t topK, int query)
@@ -215,9 +300,20 @@ QueryRow queryRow(const LayerSnapshot &layer, int length, double scale, std::int
     }
     append(row.attention, Attention(layer, length, scale).weights(query, 1, -1, layer.lseDense));
     row.state.resize(static_cast<std::size_t>(length));
-    fillStates(layer, length, query, row.attention.data(), topK, row.state.data());
+    keyStates(layer, length, query, row.attention.data(), topK, row.state.data());
     row.threshold = layer.threshold.empty() ? kNan : layer.threshold[static_cast<std::size_t>(query)];
     return row;
+}
+
+std::vector<float> attentionRow(const LayerSnapshot &layer, int length, double scale, int query, int head)
+{
+    if (query < 0 || query >= length)
+        throw Failure(
+            {"no such query in the snapshot", "query", std::to_string(query), fmt::format("0 to {}", length - 1), {}});
+    if (head != -1)
+        requireHead(head, layer.heads, "head");
+    const Matrix values = Attention(layer, length, scale).weights(query, 1, head, layer.lseDense);
+    return {values.data(), values.data() + values.size()};
 }
 
 } // namespace sparsescope

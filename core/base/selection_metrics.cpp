@@ -1,7 +1,8 @@
 #include "core/base/selection_metrics.h"
 
-#include "core/base/maps.h"
 #include "core/base/reference_selections.h"
+
+#include <Eigen/Core>
 
 #include <algorithm>
 #include <bit>
@@ -128,6 +129,15 @@ std::optional<double> jaccard(const LayerSnapshot &a, const LayerSnapshot &b, in
 SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
 {
     const LayerSnapshot &layer = snapshot.layers.at(index);
+    if (!layer.hasSelection())
+        return selectionMetrics(snapshot, index, {}, {});
+    return selectionMetrics(snapshot, index, denseAttentionMap(layer, snapshot.length(), snapshot.scale, -1),
+                            layer.threshold.empty() ? Map() : indexScoreMap(layer, snapshot.length()));
+}
+
+SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index, const Map &p, const Map &scores)
+{
+    const LayerSnapshot &layer = snapshot.layers.at(index);
     const int length = snapshot.length();
     SelectionMetrics metrics;
     const double pairs = static_cast<double>(length) * (length + 1) / 2;
@@ -136,8 +146,6 @@ SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
         metrics.pairsKept = 1;
         return metrics;
     }
-    const Map p = denseAttentionMap(layer, length, snapshot.scale, -1);
-    const Map scores = layer.threshold.empty() ? Map() : indexScoreMap(layer, length);
     const int k = static_cast<int>(std::min<std::int64_t>(snapshot.topK, length));
     Mean kept, oracle, chance, recall, lookBack, lookBackChance, sink, ties, size;
     std::vector<double> keptByRow;
@@ -195,6 +203,30 @@ SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t index)
     }
     addNeeded(snapshot, layer, metrics);
     return metrics;
+}
+
+std::optional<double> indexerDivergence(const Snapshot &snapshot, std::size_t index, int query, const float *dense,
+                                        const float *scores)
+{
+    const LayerSnapshot &layer = snapshot.layers.at(index);
+    const bool overSelected = snapshot.sparse && layer.hasSelection();
+    Eigen::ArrayXf p(query + 1), score(query + 1);
+    Eigen::Index count = 0;
+    for (int s = 0; s <= query; ++s) {
+        if (!overSelected || layer.isSelected(query, s, snapshot.length())) {
+            p[count] = dense[s];
+            score[count++] = scores[s];
+        }
+    }
+    const auto mass = count > 0 ? p.head(count).sum() : 0.0F;
+    if (!(mass > 0))
+        return std::nullopt;
+    p.head(count) /= mass;
+    const float top = score.head(count).maxCoeff();
+    const float logSum = top + std::log((score.head(count) - top).exp().sum());
+    // 0 log 0 = 0: the smallest normal number stands in for a weight that has vanished.
+    const auto logs = p.head(count).max(std::numeric_limits<float>::min()).log();
+    return (p.head(count) * (logs - score.head(count) + logSum)).sum();
 }
 
 std::optional<double> churn(const Snapshot &now, const Snapshot &before, std::size_t layer)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/maps.h"
 #include "core/base/snapshot.h"
 
 #include <cstdint>
@@ -25,6 +26,13 @@ struct SelectionMetrics {
 /// A layer without a selection has effectiveK and pairsKept of dense attention, and nothing else.
 constexpr int kRandomDraws = 3;
 SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t layer);
+/// The same from a dense head mean and index scores (0 x 0 where the selection was not made from them) that are there already.
+SelectionMetrics selectionMetrics(const Snapshot &snapshot, std::size_t layer, const Map &dense, const Map &scores);
+/// KL(p, softmax I) in nats of query t over the keys that attention may read (EXPERIMENTS.md 5, indexer.kl): all visible ones,
+/// or the selected ones of a snapshot whose attention is sparse. `dense` and `scores` hold t + 1 values. Absent where no
+/// mass lies on those keys.
+std::optional<double> indexerDivergence(const Snapshot &snapshot, std::size_t layer, int query, const float *dense,
+                                        const float *scores);
 /// 1 - Jaccard of the two selections, mean over rows t >= k. Absent when either has none or shapes differ.
 std::optional<double> churn(const Snapshot &now, const Snapshot &before, std::size_t layer);
 /// What churn would be between two random selections: 1 - mean over rows of a/(2-a), a = k/(t+1). Absent without a row.

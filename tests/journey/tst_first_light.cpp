@@ -134,7 +134,9 @@ void tst_FirstLight::firstLight()
     QTRY_VERIFY_WITH_TIMEOUT(window->viewState().view().step > once, 10000);
     QVERIFY(window->viewState().view().followLive);
 
-    // Hover a cell: every view hears which.
+    // Hover a cell of the large map: every view hears which.
+    QTest::mouseClick(child("openFocusButton"), Qt::LeftButton);
+    QTRY_VERIFY(map->isVisible());
     const int query = 20, key = 7;
     const QPointF cell = cellRect(query, key, map->mapping()).center();
     QTest::mouseMove(map, cell.toPoint());

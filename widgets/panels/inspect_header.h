@@ -1,5 +1,6 @@
 #pragma once
 
+#include "widgets/plots/atlas_view.h"
 #include "widgets/plots/map_worker.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/view_state.h"
@@ -8,14 +9,15 @@
 
 #include <vector>
 
+class QButtonGroup;
 class QComboBox;
 class QLabel;
 class QPushButton;
 
 namespace sparsescope {
 
-/// The choices above the Inspect page: run, layer, map and colour scale; and which probe is looked at. Layer, map and
-/// scale go to ViewState by themselves, the run is its owner's.
+/// The choices above the Inspect page: Atlas or Focus, the run, and what that view offers: order and size of thumbnails;
+/// layer, map, scale and colours. What belongs to ViewState goes there by itself, the rest is its owner's.
 class InspectHeader : public QWidget {
     Q_OBJECT
 
@@ -32,19 +34,34 @@ public:
     /// Offers the layers and maps of this snapshot, and shows which ones the picture has.
     void setPicture(const LayerPicture &picture);
     void moveLayer(int by);
+    void setSize(int side); ///< of a thumbnail; says nothing
+
+protected:
+    void resizeEvent(QResizeEvent *event) override;
 
 Q_SIGNALS:
     void runChosen(int index); ///< by hand
+    void orderChosen(sparsescope::AtlasOrder order);
+    void sizeChosen(int side); ///< of a thumbnail, pixels
+    void limitsToggled();
+    void fitRequested();
 
 private:
-    QWidget *makeScaleSwitch();
+    QButtonGroup *makeSwitch(const char *name, const QString &words, const std::vector<QPushButton *> &buttons,
+                             QWidget *&box);
+    QWidget *makeAtlasChoices();
+    QWidget *makeFocusChoices();
+    void showView();
     void fillLayers(const LayerPicture &picture);
     void fillMaps(const LayerPicture &picture);
 
     ViewState *m_viewState;
     QComboBox *m_run, *m_layer, *m_map;
+    QComboBox *m_colours;
     QLabel *m_probe;
-    QPushButton *m_log, *m_linear;
+    QPushButton *m_atlas, *m_focus, *m_log, *m_linear, *m_lock;
+    std::vector<std::pair<int, QPushButton *>> m_sizes;
+    QWidget *m_atlasChoices, *m_focusMaps, *m_focusChoices;
 };
 
 } // namespace sparsescope

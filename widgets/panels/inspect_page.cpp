@@ -1,23 +1,26 @@
 #include "widgets/panels/inspect_page.h"
 
+#include "widgets/panels/atlas_panel.h"
+#include "widgets/panels/focus_panel.h"
 #include "widgets/panels/inspect_header.h"
+#include "widgets/panels/layer_pane.h"
 #include "widgets/panels/map_card.h"
-#include "widgets/panels/mask_card.h"
 #include "widgets/panels/message_view.h"
-#include "widgets/panels/query_card.h"
+#include "widgets/panels/probe_card.h"
+#include "widgets/panels/row_card.h"
 #include "widgets/panels/shown_layer.h"
+#include "widgets/plots/atlas_view.h"
+#include "widgets/plots/distance_plot.h"
 #include "widgets/plots/indexer_heatmap.h"
-#include "widgets/plots/selection_mask_view.h"
 #include "widgets/plots/snapshot_strip.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/theme.h"
 
-#include <QEvent>
-#include <QHBoxLayout>
-#include <QShortcut>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
 #include <algorithm>
+#include <utility>
 
 namespace sparsescope {
 
@@ -28,82 +31,69 @@ InspectPage::InspectPage(ViewState *viewState, HoverState *hoverState, QWidget *
     , m_mapWorker(
           this, [this](const MapRequest &request) { return m_maker.make(request); },
           [this](std::shared_ptr<const LayerPicture> picture) { pictureReady(std::move(picture)); },
-          [this](const QString &reason) {
-              m_failure = reason;
-              showMessage();
-          })
+          [this](const QString &reason) { fail(reason); })
+    , m_atlasWorker(
+          this, [this](const AtlasRequest &request) { return m_atlasMaker.make(request); },
+          [this](std::shared_ptr<const AtlasPicture> picture) { atlasReady(std::move(picture)); },
+          [this](const QString &reason) { fail(reason); })
     , m_rowWorker(
           this, makeRow, [this](std::shared_ptr<const RowAnswer> row) { rowReady(std::move(row)); },
-          [this](const QString &reason) {
-              m_failure = reason;
-              showMessage();
-          })
+          [this](const QString &reason) { fail(reason); })
 {
     setObjectName(QStringLiteral("pageInspect"));
     setProperty("role", "page");
     setAttribute(Qt::WA_StyledBackground);
+    m_header = new InspectHeader(viewState, this);
     m_strip = new SnapshotStrip(viewState, this);
-    auto *content = new QWidget(this);
-    auto *columns = new QHBoxLayout(content);
-    columns->setContentsMargins(0, 0, 0, 0);
-    columns->setSpacing(6);
-    auto *right = new QVBoxLayout;
-    right->setSpacing(6);
-    m_mapCard = new MapCard(viewState, hoverState, this);
-    m_map = m_mapCard->map();
-    m_queryCard = new QueryCard(viewState, hoverState, this);
-    m_maskCard = new MaskCard(viewState, hoverState, this);
-    right->addWidget(m_queryCard, 4);
-    right->addWidget(m_maskCard, 6);
-    columns->addWidget(m_mapCard, 11);
-    columns->addLayout(right, 9);
+    m_atlasPanel = new AtlasPanel(viewState, hoverState, this);
+    m_focusPanel = new FocusPanel(viewState, hoverState, this);
     auto *messageCard = new QFrame(this);
     messageCard->setProperty("role", "card");
     m_message = new MessageView(messageCard);
     auto *messageLayout = new QVBoxLayout(messageCard);
     messageLayout->addWidget(m_message);
     m_body = new QStackedWidget(this);
-    m_body->addWidget(content);
+    m_body->addWidget(m_atlasPanel);
+    m_body->addWidget(m_focusPanel);
     m_body->addWidget(messageCard);
-
-    m_header = new InspectHeader(viewState, this);
     auto *page = new QVBoxLayout(this);
     page->setContentsMargins(8, 8, 8, 6);
     page->setSpacing(6);
     page->addWidget(m_header);
     page->addWidget(m_strip);
     page->addWidget(m_body, 1);
-    makeShortcuts();
-
-    connect(m_header, &InspectHeader::runChosen, this, [this](int index) {
-        if (index >= 0 && index < static_cast<int>(m_runs.size())) {
-            setRun(m_runs[static_cast<std::size_t>(index)]);
-        }
-    });
-    connect(m_map, &HeatmapPlot::zoomChanged, this, &InspectPage::statusChanged);
-    connect(m_viewState, &ViewState::changed, this, &InspectPage::viewChanged);
-    connect(m_hoverState, &HoverState::changed, this, &InspectPage::hoverChanged);
+    connectParts();
     viewChanged();
     showMessage();
 }
 
 InspectPage::~InspectPage() = default;
 
-void InspectPage::makeShortcuts()
+void InspectPage::connectParts()
 {
-    const auto add = [this](const QKeySequence &keys, std::function<void()> action) {
-        auto *shortcut = new QShortcut(keys, this);
-        shortcut->setContext(Qt::WidgetWithChildrenShortcut);
-        connect(shortcut, &QShortcut::activated, this, std::move(action));
-    };
-    add(Qt::Key_BracketLeft, [this] { m_strip->stepBy(-1); });
-    add(Qt::Key_BracketRight, [this] { m_strip->stepBy(1); });
-    add(Qt::Key_BraceLeft, [this] { m_strip->stepBy(-10); });
-    add(Qt::Key_BraceRight, [this] { m_strip->stepBy(10); });
-    add(Qt::Key_Home, [this] { m_strip->stepBy(-1 << 20); });
-    add(Qt::Key_End, [this] { m_viewState->setFollowLive(true); });
-    add(Qt::Key_PageUp, [this] { m_header->moveLayer(-1); });
-    add(Qt::Key_PageDown, [this] { m_header->moveLayer(1); });
+    const auto openFocus = [this] { m_viewState->setInspect(InspectView::Focus); };
+    connect(m_header, &InspectHeader::runChosen, this, [this](int index) {
+        if (index >= 0 && index < static_cast<int>(m_runs.size())) {
+            setRun(m_runs[static_cast<std::size_t>(index)]);
+        }
+    });
+    connect(m_header, &InspectHeader::orderChosen, m_atlasPanel->atlas(), &AtlasView::setOrder);
+    connect(m_header, &InspectHeader::sizeChosen, m_atlasPanel->atlas(), &AtlasView::setSide);
+    connect(m_header, &InspectHeader::limitsToggled, this, &InspectPage::toggleLimits);
+    connect(m_header, &InspectHeader::fitRequested, this, &InspectPage::resetZoom);
+    connect(m_atlasPanel->atlas(), &AtlasView::sideChanged, m_header, &InspectHeader::setSize);
+    connect(m_atlasPanel->atlas(), &AtlasView::focusRequested, this, openFocus);
+    connect(m_atlasPanel->atlas(), &AtlasView::sightChanged, this, [this] {
+        if (m_picture) {
+            refreshAtlas(m_picture->request.snapshot);
+        }
+    });
+    connect(m_atlasPanel->pane(), &LayerPane::focusRequested, this, openFocus);
+    connect(m_atlasPanel->pane(), &LayerPane::limitsToggled, this, &InspectPage::toggleLimits);
+    connect(m_focusPanel->row(), &RowCard::attentionHeadChanged, this, &InspectPage::refreshRow);
+    connect(m_focusPanel->card()->map(), &HeatmapPlot::zoomChanged, this, &InspectPage::statusChanged);
+    connect(m_viewState, &ViewState::changed, this, &InspectPage::viewChanged);
+    connect(m_hoverState, &HoverState::changed, this, &InspectPage::hoverChanged);
 }
 
 void InspectPage::setRuns(std::vector<RunData *> runs)
@@ -115,6 +105,26 @@ void InspectPage::setRuns(std::vector<RunData *> runs)
     }
     m_header->setRuns(runs);
     setRun(chosen);
+}
+
+void InspectPage::clearAnswers()
+{
+    ++m_tag; // answers for the run before are void
+    m_asked.reset();
+    m_atlasAsked.reset();
+    m_rowAsked.reset();
+    m_previousAsked = m_failedStep = -1;
+    m_picture.reset();
+    m_atlas.reset();
+    m_row.reset();
+    m_failure.clear();
+    m_focusPanel->card()->setPicture(nullptr);
+    m_focusPanel->row()->setRow(nullptr);
+    m_focusPanel->distance()->setPicture(nullptr);
+    m_atlasPanel->pane()->setPicture(nullptr, -1);
+    m_atlasPanel->pane()->setAtlas(nullptr);
+    m_atlasPanel->atlas()->setPicture(nullptr);
+    m_atlasPanel->probe()->setRow(nullptr);
 }
 
 void InspectPage::setRun(RunData *run)
@@ -133,18 +143,11 @@ void InspectPage::setRun(RunData *run)
         disconnect(m_run, nullptr, this, nullptr);
     }
     m_run = run;
-    ++m_tag; // answers for the run before are void
-    m_asked.reset();
-    m_rowAsked.reset();
-    m_previousAsked = -1;
-    m_picture.reset();
-    m_failure.clear();
-    m_mapCard->setPicture(nullptr);
-    m_maskCard->setPicture(nullptr, {});
-    m_queryCard->setRow(nullptr);
+    clearAnswers();
     m_strip->setRun(run);
     if (run != nullptr) {
-        m_map->setFamily(run->config().model.family);
+        m_focusPanel->card()->map()->setFamily(run->config().model.family);
+        m_atlasPanel->atlas()->setFamily(run->config().model.family);
         connect(run, &RunData::snapshotsChanged, this, &InspectPage::runChanged);
         connect(run, &RunData::stateChanged, this, [this] {
             const auto found = std::find(m_runs.begin(), m_runs.end(), m_run);
@@ -158,8 +161,8 @@ void InspectPage::setRun(RunData *run)
         });
         connect(run, &RunData::snapshotFailed, this, [this](std::int64_t step, const QString &reason) {
             if (step == stepShown()) {
-                m_failure = QStringLiteral("Could not read snapshot %1. %2").arg(countText(step), reason);
-                showMessage();
+                m_failedStep = step;
+                fail(QStringLiteral("Could not read snapshot %1. %2").arg(countText(step), reason));
             }
         });
         m_viewState->setRun(run->id());
@@ -199,6 +202,7 @@ void InspectPage::viewChanged()
     followNewest();
     refreshPicture();
     refreshRow();
+    showMessage();
     Q_EMIT statusChanged();
 }
 
@@ -206,6 +210,26 @@ void InspectPage::hoverChanged()
 {
     refreshRow();
     Q_EMIT statusChanged();
+}
+
+void InspectPage::setLoading(bool loading)
+{
+    m_focusPanel->card()->setLoading(loading);
+    m_atlasPanel->atlas()->setLoading(loading);
+}
+
+std::shared_ptr<const Snapshot> InspectPage::snapshotBefore()
+{
+    const std::int64_t before = stepBefore(m_run, stepShown());
+    if (before < 0) {
+        return nullptr;
+    }
+    auto snapshot = m_run->cachedSnapshot(before);
+    if (!snapshot && m_previousAsked != before) {
+        m_previousAsked = before;       // once: a file that cannot be read must not be asked for again and again
+        m_run->requestSnapshot(before); // for the churn; the picture does not wait for it
+    }
+    return snapshot;
 }
 
 void InspectPage::refreshPicture()
@@ -216,9 +240,10 @@ void InspectPage::refreshPicture()
     }
     const auto snapshot = m_run->cachedSnapshot(step);
     if (!snapshot) {
-        m_map->setLoading(true);
-        m_maskCard->setLoading(true);
-        m_run->requestSnapshot(step);
+        if (step != m_failedStep) {
+            setLoading(true);
+            m_run->requestSnapshot(step);
+        }
         showMessage();
         return;
     }
@@ -227,20 +252,53 @@ void InspectPage::refreshPicture()
     }
     MapRequest request = requestFor(snapshot, m_viewState->view());
     request.tag = m_tag;
-    if (const std::int64_t before = stepBefore(m_run, step); before >= 0) {
-        request.previous = m_run->cachedSnapshot(before);
-        if (!request.previous && m_previousAsked != before) {
-            m_previousAsked = before;       // once: a file that cannot be read must not be asked for again and again
-            m_run->requestSnapshot(before); // for the churn; the picture does not wait for it
-        }
+    request.previous = snapshotBefore();
+    if (request != m_asked) {
+        m_asked = request;
+        m_focusPanel->card()->setLoading(true);
+        m_mapWorker.request(request);
     }
-    if (request == m_asked) {
+    refreshAtlas(snapshot);
+}
+
+void InspectPage::refreshAtlas(const std::shared_ptr<const Snapshot> &snapshot)
+{
+    if (!inAtlas() || !isVisible()) {
+        return; // off the screen
+    }
+    const View &view = m_viewState->view();
+    const AtlasView &atlas = *m_atlasPanel->atlas();
+    AtlasRequest request;
+    request.snapshot = snapshot;
+    request.previous = snapshotBefore();
+    request.side = static_cast<int>(atlas.side() * devicePixelRatioF());
+    request.first = atlas.layersInSight();
+    request.termLimits = view.limitsOf(MapKind::IndexTerm);
+    request.attentionLimits = view.limitsOf(MapKind::Attention);
+    request.theme = currentTheme();
+    request.tag = m_tag;
+    if (request != m_atlasAsked) {
+        m_atlasAsked = request;
+        m_atlasWorker.request(request);
+    } else if (m_atlas && m_atlas->request == request) {
+        m_atlasPanel->atlas()->setLoading(false);
+    }
+}
+
+void InspectPage::atlasReady(std::shared_ptr<const AtlasPicture> picture)
+{
+    if (picture->request.tag != m_tag) {
         return;
     }
-    m_asked = request;
-    m_map->setLoading(true);
-    m_maskCard->setLoading(true);
-    m_mapWorker.request(request);
+    m_atlas = std::move(picture);
+    m_atlasPanel->atlas()->setPicture(m_atlas);
+    m_atlasPanel->pane()->setAtlas(m_atlas);
+    if (m_atlasAsked == m_atlas->request) {
+        m_atlasPanel->atlas()->setLoading(false);
+        if (!m_atlas->complete) {
+            m_atlasWorker.request(*m_atlasAsked); // the rest
+        }
+    }
 }
 
 void InspectPage::pictureReady(std::shared_ptr<const LayerPicture> picture)
@@ -251,14 +309,17 @@ void InspectPage::pictureReady(std::shared_ptr<const LayerPicture> picture)
     const bool otherText = !m_picture || m_picture->length() != picture->length();
     m_picture = std::move(picture);
     m_failure.clear();
-    m_mapCard->setPicture(m_picture);
-    m_maskCard->setPicture(m_picture, m_run ? QString::fromStdString(displayName(m_run->config().model.family))
-                                            : QStringLiteral("Dense"));
+    const std::int64_t step = m_picture->request.snapshot->step;
+    m_focusPanel->card()->setPicture(m_picture);
+    m_focusPanel->distance()->setPicture(m_picture);
+    m_atlasPanel->pane()->setPicture(m_picture, stepBefore(m_run, step));
+    m_atlasPanel->probe()->setSnapshot(m_picture->request.snapshot);
     if (m_asked == m_picture->request) {
-        m_map->setLoading(false);
-        m_maskCard->setLoading(false);
+        m_focusPanel->card()->setLoading(false);
+        if (!m_picture->complete) {
+            m_mapWorker.request(*m_asked); // its mask
+        }
     }
-    m_queryCard->setSnapshot(m_picture->request.snapshot);
     m_strip->setChurn(m_picture->churn);
     m_header->setPicture(*m_picture);
     showMessage();
@@ -275,7 +336,7 @@ void InspectPage::pickFirstQuery(const Snapshot &snapshot)
     if (view.query >= 0 && view.query < snapshot.length() && view.key < snapshot.length()) {
         return;
     }
-    m_viewState->setCell(firstQuery(snapshot), -1);
+    m_viewState->proposeCell(firstQuery(snapshot), -1);
 }
 
 void InspectPage::refreshRow()
@@ -289,7 +350,8 @@ void InspectPage::refreshRow()
     if (query < 0 || query >= length) {
         return;
     }
-    RowRequest request{m_picture->request.snapshot, m_picture->request.layer, query};
+    RowRequest request{m_picture->request.snapshot, m_picture->request.layer, query,
+                       m_focusPanel->row()->attentionHead()};
     if (request != m_rowAsked) {
         m_rowAsked = request;
         m_rowWorker.request(std::move(request));
@@ -301,70 +363,11 @@ void InspectPage::rowReady(std::shared_ptr<const RowAnswer> row)
     if (!m_picture || row->request.snapshot->run != m_picture->request.snapshot->run) {
         return;
     }
-    m_map->setRow(row);
-    m_maskCard->setRow(row);
-    m_queryCard->setRow(std::move(row));
+    m_row = std::move(row);
+    m_focusPanel->card()->setRow(m_row);
+    m_focusPanel->row()->setRow(m_row);
+    m_atlasPanel->probe()->setRow(m_row);
     Q_EMIT statusChanged();
-}
-
-void InspectPage::showMessage()
-{
-    m_mapCard->setNotice(m_picture ? m_failure : QString());
-    if (m_picture) {
-        m_body->setCurrentIndex(0);
-        return;
-    }
-    m_body->setCurrentIndex(1);
-    const std::int64_t step = stepShown();
-    if (!m_failure.isEmpty()) {
-        m_message->setMessage(MessageView::Mood::Failed, QStringLiteral("Could not show the snapshot"), m_failure);
-    } else if (!m_run) {
-        m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("No run yet"),
-                              QStringLiteral("Start an experiment or open a folder with runs."));
-    } else if (step < 0) {
-        const bool over = m_run->state() == RunState::Failed || m_run->state() == RunState::Stopped ||
-                          m_run->state() == RunState::Finished;
-        m_message->setMessage(MessageView::Mood::Neutral,
-                              over ? QStringLiteral("This run has no snapshot") : QStringLiteral("No snapshot yet"),
-                              over ? QStringLiteral("It ended before the first one was taken.")
-                                   : QStringLiteral("The first one comes with the first steps of training."));
-    } else {
-        m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("Reading snapshot %1").arg(countText(step)),
-                              {});
-    }
-}
-
-QString InspectPage::cursorText() const
-{
-    return m_picture ? sparsescope::cursorText(*m_picture, m_viewState->view(), m_hoverState->hover()) : QString();
-}
-
-QString InspectPage::reducerText() const
-{
-    if (!m_picture) {
-        return {};
-    }
-    return QStringLiteral("Map %1 × %1, %2").arg(m_picture->length()).arg(m_map->reductionText());
-}
-
-std::vector<const ExportableView *> InspectPage::exportableViews() const
-{
-    std::vector<const ExportableView *> views;
-    if (m_picture) {
-        views.push_back(m_map);
-        if (m_picture->mask) {
-            views.push_back(m_maskCard->mask());
-        }
-    }
-    return views;
-}
-
-void InspectPage::changeEvent(QEvent *event)
-{
-    if (event->type() == QEvent::StyleChange && m_run) {
-        refreshPicture(); // future cells and mask states have the theme's colours
-    }
-    QWidget::changeEvent(event);
 }
 
 } // namespace sparsescope

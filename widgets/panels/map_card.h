@@ -9,26 +9,40 @@
 #include <memory>
 
 class QLabel;
+class QPushButton;
+class QStackedWidget;
 
 namespace sparsescope {
 
 class IndexerHeatmap;
+class SelectionMaskView;
 
-/// The map of a layer under its title, and a notice where a newer one could not be shown.
+/// The map of a layer, its values or its mask, and notices above it: a newer one that could not be shown, future keys that
+/// were selected.
 class MapCard : public QFrame {
     Q_OBJECT
 
 public:
     MapCard(ViewState *viewState, HoverState *hoverState, QWidget *parent = nullptr);
 
-    /// Null: the picture is void, its title stays until the next one comes.
+    /// Null: the picture is void, its notices stay until the next one comes.
     void setPicture(std::shared_ptr<const LayerPicture> picture);
     void setNotice(const QString &text); ///< empty: none
+    void setRow(std::shared_ptr<const RowAnswer> row);
+    void setLoading(bool loading);
     IndexerHeatmap *map() const { return m_map; }
+    SelectionMaskView *mask() const { return m_mask; }
 
 private:
-    QLabel *m_title, *m_notice;
+    void showFault();
+
+    ViewState *m_viewState;
+    std::shared_ptr<const LayerPicture> m_picture;
+    QLabel *m_notice, *m_fault;
+    QPushButton *m_showFault;
+    QStackedWidget *m_stack;
     IndexerHeatmap *m_map;
+    SelectionMaskView *m_mask;
 };
 
 } // namespace sparsescope

@@ -18,8 +18,12 @@ std::pair<MapKind, int> mapShown(const LayerSnapshot &layer, const View &view)
     if (view.map != MapKind::Attention && !layer.hasIndexer()) {
         return {MapKind::Attention, -1};
     }
+    if (view.map == MapKind::Mask && !layer.hasSelection()) {
+        return {MapKind::IndexScore, -1};
+    }
     switch (view.map) {
     case MapKind::IndexScore:
+    case MapKind::Mask:
         return {view.map, -1};
     case MapKind::IndexTerm:
         return {view.map, std::clamp(view.head, 0, layer.indexHeads - 1)};
@@ -60,7 +64,8 @@ MapRequest requestFor(std::shared_ptr<const Snapshot> snapshot, const View &view
     request.layer = std::clamp(view.layer, 0, static_cast<int>(snapshot->layers.size()) - 1);
     std::tie(request.kind, request.head) = mapShown(snapshot->layers[static_cast<std::size_t>(request.layer)], view);
     request.logarithmic = view.logarithmic;
-    request.limits = view.lockedLimits;
+    request.colours = view.colours;
+    request.limits = view.limitsOf(request.kind);
     request.theme = currentTheme();
     request.snapshot = std::move(snapshot);
     return request;
@@ -79,7 +84,8 @@ int firstQuery(const Snapshot &snapshot)
 QString cursorText(const LayerPicture &picture, const View &view, const Hover &hover)
 {
     const MapRequest &request = picture.request;
-    QString map = mapTitle(request.kind, request.head);
+    const bool asMask = view.inspect == InspectView::Atlas && request.kind == MapKind::IndexScore && picture.mask;
+    QString map = asMask ? mapTitle(MapKind::Mask, -1) : mapTitle(request.kind, request.head);
     map[0] = map[0].toLower();
     QStringList parts{QStringLiteral("Layer %1").arg(picture.layer().layer), map};
     const auto position = [&request](const QString &name, int at) {

@@ -3,6 +3,7 @@
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
 
+#include <QFontMetricsF>
 #include <QImage>
 #include <QLocale>
 
@@ -93,6 +94,40 @@ void paintColourBar(QPainter &painter, const QRectF &box, const ColourScale &sca
     painter.setPen(tokens.text2);
     painter.drawText(QRectF(swatch.left(), swatch.bottom() + 2, kColourBarWidth + kColourBarLabelWidth, 16),
                      Qt::AlignLeft | Qt::AlignVCenter, QStringLiteral("Future"));
+    painter.restore();
+}
+
+void paintColourRamp(QPainter &painter, const QRectF &box, const ColourScale &scale, const QString &title,
+                     const Tokens &tokens)
+{
+    const ColourTable &table = colourTable(scale.map, tokens.dark);
+    QImage ramp(static_cast<int>(table.size()), 1, QImage::Format_RGB32);
+    for (int i = 0; i < ramp.width(); ++i) {
+        ramp.setPixel(i, 0, table[static_cast<std::size_t>(i)]);
+    }
+    painter.save();
+    painter.setFont(uiFont(11));
+    painter.setPen(tokens.text2);
+    painter.drawText(QRectF(box.left(), box.top(), box.width(), 15), Qt::AlignLeft | Qt::AlignVCenter, title);
+    const QRectF bar(box.left(), box.top() + 16, box.width(), 10);
+    painter.drawImage(bar, ramp);
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(tokens.border);
+    painter.drawRect(bar.adjusted(-0.5, -0.5, 0.5, 0.5));
+    painter.setPen(tokens.text2);
+    const QFontMetricsF metrics(painter.font());
+    double taken = -1e9; // numbers never run into each other
+    for (const double value : colourBarTicks(scale)) {
+        const QString text = tickText(value);
+        const double width = metrics.horizontalAdvance(text);
+        const double x = bar.left() + bar.width() * std::clamp(scale.position(value), 0.0, 1.0);
+        const double left = std::clamp(x - width / 2, bar.left(), bar.right() - width);
+        if (left > taken + 6) {
+            painter.drawText(QRectF(left, bar.bottom() + 2, width + 2, 14), Qt::AlignLeft | Qt::AlignVCenter, text);
+            taken = left + width;
+        }
+    }
     painter.restore();
 }
 

@@ -19,4 +19,9 @@ inline constexpr double kColourBarLabelWidth = 40;
 inline constexpr double kColourBarFootHeight = 46;
 void paintColourBar(QPainter &painter, const QRectF &box, const ColourScale &scale, const Tokens &tokens);
 
+/// A title, a horizontal bar below it (low at the left), and its numbers.
+inline constexpr double kRampHeight = 44;
+void paintColourRamp(QPainter &painter, const QRectF &box, const ColourScale &scale, const QString &title,
+                     const Tokens &tokens);
+
 } // namespace sparsescope

@@ -1,10 +1,11 @@
 #include "widgets/plots/heatmap_image.h"
 
-#include "widgets/style/marks.h"
+#include "widgets/plots/state_counts.h"
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 
 namespace sparsescope {
@@ -12,6 +13,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kSmallestLevel = 64;
+constexpr std::size_t kManyCells = 1 << 16; // from here on a table of colours costs less than the logarithms
 constexpr double kTopPercentile = 0.997;
 constexpr double kLogDecadesBelowTop = 50; // the floor lies at most this factor below the top
 
@@ -34,55 +36,11 @@ float combine(float a, float b, Reducer reducer)
     return a;
 }
 
-/// Counts of states in one reduced pixel.
-struct StateCounts {
-    int selectedNeeded = 0, selectedLittle = 0, missed = 0, future = 0, futureSelected = 0, all = 0;
-};
-
-QRgb stateRgb(const StateCounts &n, const Tokens &t)
-{
-    if (n.futureSelected > 0) {
-        return t.futureSelected.rgb();
-    }
-    if (n.missed > 0) {
-        return t.missed.rgb();
-    }
-    if (n.future == n.all) {
-        return t.future.rgb();
-    }
-    const int selected = n.selectedNeeded + n.selectedLittle;
-    if (selected == 0) {
-        return t.panel.rgb();
-    }
-    const QColor chosen = mix(t.selectedLittle, t.selectedNeeded, static_cast<double>(n.selectedNeeded) / selected);
-    return mix(t.panel, chosen, static_cast<double>(selected) / (n.all - n.future)).rgb();
-}
-
 std::vector<StateCounts> countStates(const MaskMap &mask)
 {
     std::vector<StateCounts> counts(mask.states.size());
     for (std::size_t i = 0; i < counts.size(); ++i) {
-        StateCounts &n = counts[i];
-        n.all = 1;
-        switch (mask.states[i]) {
-        case KeyState::Neither:
-            break;
-        case KeyState::SelectedNeeded:
-            n.selectedNeeded = 1;
-            break;
-        case KeyState::SelectedLittle:
-            n.selectedLittle = 1;
-            break;
-        case KeyState::Missed:
-            n.missed = 1;
-            break;
-        case KeyState::Future:
-            n.future = 1;
-            break;
-        case KeyState::FutureSelected:
-            n.futureSelected = 1;
-            break;
-        }
+        counts[i].add(mask.states[i]);
     }
     return counts;
 }
@@ -95,12 +53,7 @@ std::vector<StateCounts> reduceCounts(const std::vector<StateCounts> &counts, in
         for (int s = 0; s < columns; ++s) {
             const StateCounts &from = counts[static_cast<std::size_t>(t) * columns + s];
             StateCounts &to = half[static_cast<std::size_t>(t / 2) * halfColumns + s / 2];
-            to.selectedNeeded += from.selectedNeeded;
-            to.selectedLittle += from.selectedLittle;
-            to.missed += from.missed;
-            to.future += from.future;
-            to.futureSelected += from.futureSelected;
-            to.all += from.all;
+            to.add(from);
         }
     }
     return half;
@@ -112,11 +65,43 @@ QImage colourCounts(const std::vector<StateCounts> &counts, int rows, int column
     for (int t = 0; t < rows; ++t) {
         auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
         for (int s = 0; s < columns; ++s) {
-            line[s] = stateRgb(counts[static_cast<std::size_t>(t) * columns + s], tokens);
+            line[s] = countsRgb(counts[static_cast<std::size_t>(t) * columns + s], tokens);
         }
     }
     return image;
 }
+
+/// ColourScale::index() without a logarithm for nearly every cell: numbers that share their upper bits share their colour,
+/// but for those few stretches in which it changes.
+class LogIndex {
+public:
+    explicit LogIndex(const ColourScale &scale)
+        : m_scale(scale)
+        , m_first(prefix(static_cast<float>(scale.low)))
+    {
+        const std::uint32_t last = prefix(static_cast<float>(scale.high));
+        for (std::uint32_t at = m_first; at <= last && at - m_first < kMost; ++at) {
+            const int low = scale.index(std::bit_cast<float>(at << kDropped));
+            const int high = scale.index(std::bit_cast<float>((at << kDropped) | ((1U << kDropped) - 1)));
+            m_indices.push_back(static_cast<std::int16_t>(low == high ? low : -1));
+        }
+    }
+    int operator()(float value) const
+    {
+        const std::uint32_t at = prefix(value) - m_first; // wraps below the first, and negative numbers lie far above
+        const int index = at < m_indices.size() ? m_indices[at] : -1;
+        return index >= 0 ? index : m_scale.index(value);
+    }
+
+private:
+    static constexpr int kDropped = 12;
+    static constexpr std::uint32_t kMost = 1U << 16;
+    static std::uint32_t prefix(float value) { return std::bit_cast<std::uint32_t>(value) >> kDropped; }
+
+    const ColourScale &m_scale;
+    std::uint32_t m_first;
+    std::vector<std::int16_t> m_indices;
+};
 
 /// Value at a share of the sorted finite values.
 double percentile(std::vector<float> values, double share)
@@ -163,12 +148,20 @@ QImage colourMap(const Map &map, const ColourScale &scale, const Tokens &tokens)
 {
     const ColourTable &table = colourTable(scale.map, tokens.dark);
     QImage image(map.columns, map.rows, QImage::Format_RGB32);
-    for (int t = 0; t < map.rows; ++t) {
-        auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
-        for (int s = 0; s < map.columns; ++s) {
-            const float value = map.at(t, s);
-            line[s] = std::isnan(value) ? tokens.future.rgb() : table[static_cast<std::size_t>(scale.index(value))];
+    const QRgb future = tokens.future.rgb();
+    const auto paint = [&](const auto &index) {
+        for (int t = 0; t < map.rows; ++t) {
+            auto *line = reinterpret_cast<QRgb *>(image.scanLine(t));
+            for (int s = 0; s < map.columns; ++s) {
+                const float value = map.at(t, s);
+                line[s] = std::isnan(value) ? future : table[static_cast<std::size_t>(index(value))];
+            }
         }
+    };
+    if (scale.logarithmic && map.values.size() > kManyCells) {
+        paint(LogIndex(scale));
+    } else {
+        paint([&scale](float value) { return scale.index(value); });
     }
     return image;
 }

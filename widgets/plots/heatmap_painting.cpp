@@ -3,6 +3,8 @@
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
 
+#include <QList>
+
 #include <algorithm>
 #include <cmath>
 
@@ -12,12 +14,14 @@ namespace {
 
 constexpr double kTickDistance = 34;
 constexpr double kGridFrom = 12;                         // pixels per cell from which cells get a grid
+constexpr double kOverlayLinesFrom = 4;                  // pixels per cell from which the overlay is outlines
 constexpr double kTagRoomAcross = 30, kTagRoomDown = 15; // pixels about a tag in which no tick has a number
 
-void paintImage(QPainter &painter, const MapFrame &frame)
+void paintImage(QPainter &painter, const MapFrame &frame, const std::vector<MapLevel> &levels)
 {
-    const MapLevel &level = frame.level();
-    const double side = frame.mapping.cell * std::pow(2.0, static_cast<double>(&level - frame.levels.data()));
+    const MapLevel &level =
+        levels[std::min(static_cast<std::size_t>(mipLevel(frame.mapping, frame.dpr)), levels.size() - 1)];
+    const double side = frame.mapping.cell * std::pow(2.0, static_cast<double>(&level - levels.data()));
     const CellMapping ofLevel{frame.mapping.origin, side};
     const QRect source = visibleCells(ofLevel, frame.viewport, level.image.size());
     const QRectF target(ofLevel.origin + QPointF(source.topLeft()) * side, QSizeF(source.size()) * side);
@@ -168,8 +172,81 @@ MapMarks marksFor(const MapFrame &frame, const View &view, const Hover &hover)
 
 void paintCells(QPainter &painter, const MapFrame &frame)
 {
-    paintImage(painter, frame);
+    paintImage(painter, frame, frame.levels);
     paintFuture(painter, frame);
+}
+
+void paintImageOnly(QPainter &painter, const MapFrame &frame) { paintImage(painter, frame, frame.levels); }
+
+void paintFaults(QPainter &painter, const MapFrame &frame)
+{
+    if (frame.picture.futureSelected == 0) {
+        return;
+    }
+    const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    for (int t = cells.top(); t <= cells.bottom(); ++t) {
+        for (int s = std::max(cells.left(), t + 1); s <= cells.right(); ++s) {
+            if (frame.picture.mask->at(t, s) == KeyState::FutureSelected) {
+                QRectF cell = cellRect(t, s, frame.mapping);
+                cell.setSize(cell.size().expandedTo({2, 2})); // never too small to see
+                painter.fillRect(cell, frame.tokens.futureSelected);
+            }
+        }
+    }
+}
+
+void paintMaskOverlay(QPainter &painter, const MapFrame &frame)
+{
+    if (!frame.picture.mask) {
+        return;
+    }
+    if (frame.mapping.cell < kOverlayLinesFrom) {
+        painter.save();
+        painter.setOpacity(painter.opacity() * 0.5);
+        paintImage(painter, frame, frame.picture.maskLevels);
+        painter.restore();
+        return;
+    }
+    // The lighter colours of the dark theme stand out from every colour map in both themes.
+    const Tokens &light = tokens(Theme::Dark);
+    const MaskMap &mask = *frame.picture.mask;
+    const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
+    const auto chosen = [&mask](int t, int s) {
+        return t >= 0 && s >= 0 && t < mask.rows && s <= t &&
+               (mask.at(t, s) == KeyState::SelectedNeeded || mask.at(t, s) == KeyState::SelectedLittle);
+    };
+    QList<QLineF> edges;
+    QList<QRectF> missed;
+    for (int t = cells.top(); t <= cells.bottom(); ++t) {
+        for (int s = cells.left(); s <= std::min(t, cells.right()); ++s) {
+            const QRectF box = cellRect(t, s, frame.mapping);
+            const bool here = chosen(t, s);
+            if (here != chosen(t, s - 1)) {
+                edges.emplace_back(box.topLeft(), box.bottomLeft());
+            }
+            if (here != chosen(t - 1, s)) {
+                edges.emplace_back(box.topLeft(), box.topRight());
+            }
+            if (here && s == t) {
+                edges.emplace_back(box.topRight(), box.bottomRight());
+            }
+            if (here && t + 1 == mask.rows) {
+                edges.emplace_back(box.bottomLeft(), box.bottomRight());
+            }
+            if (mask.at(t, s) == KeyState::Missed) {
+                missed.push_back(box.adjusted(1, 1, -1, -1));
+            }
+        }
+    }
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing, false);
+    painter.setBrush(Qt::NoBrush);
+    painter.setPen(QPen(light.selectedNeeded, 1));
+    painter.drawLines(edges);
+    painter.setPen(QPen(light.missed, 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
+    painter.drawRects(missed);
+    painter.restore();
 }
 
 void paintAxes(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
@@ -217,6 +294,21 @@ void paintMarks(QPainter &painter, const MapFrame &frame, const MapMarks &marks,
                      frame.tokens);
         }
     }
+    painter.restore();
+}
+
+void paintRowTag(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
+{
+    if (marks.tagQuery < 0) {
+        return;
+    }
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    outlineRow(painter, frame, marks.tagQuery, true);
+    const QRectF seen = frame.seen();
+    const double y = cellCentre(marks.tagQuery, 0, frame.mapping).y();
+    paintTag(painter, {seen.right() - 1, std::clamp(y, seen.top() + 9, seen.bottom() - 9)},
+             Qt::AlignRight | Qt::AlignVCenter, QString::number(marks.tagQuery), frame.tokens);
     painter.restore();
 }
 

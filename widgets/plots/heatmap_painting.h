@@ -39,9 +39,18 @@ MapMarks marksFor(const MapFrame &frame, const View &view, const Hover &hover);
 
 /// The cells, and the hatched triangle s > t over them.
 void paintCells(QPainter &painter, const MapFrame &frame);
+/// The cells alone, for maps too small for a hatch.
+void paintImageOnly(QPainter &painter, const MapFrame &frame);
+/// Future keys that were selected, above the hatch: a fault that must shout, so every map shows it.
+void paintFaults(QPainter &painter, const MapFrame &frame);
+/// Outlines of the selected keys with the missed ones on top; where cells are too small for lines, the mask half
+/// transparent.
+void paintMaskOverlay(QPainter &painter, const MapFrame &frame);
 /// Ticks leave room for the tags of paintMarks().
 void paintAxes(QPainter &painter, const MapFrame &frame, const MapMarks &marks);
 /// Outlines of rows, the line of the key that reaches `above` pixels over the map, the tags.
 void paintMarks(QPainter &painter, const MapFrame &frame, const MapMarks &marks, double above);
+/// Outline of the row in question and its number inside the future's triangle, for maps without axes.
+void paintRowTag(QPainter &painter, const MapFrame &frame, const MapMarks &marks);
 
 } // namespace sparsescope

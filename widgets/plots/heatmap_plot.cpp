@@ -43,20 +43,13 @@ HeatmapPlot::HeatmapPlot(ViewState *viewState, HoverState *hoverState, QWidget *
         m_tooltip->show();
         placeTooltip();
     });
-    connect(m_viewState, &ViewState::changed, this, qOverload<>(&QWidget::update));
+    connect(m_viewState, &ViewState::changed, this, &HeatmapPlot::viewChanged);
     connect(m_hoverState, &HoverState::changed, this, &HeatmapPlot::hoverChanged);
 }
 
 void HeatmapPlot::setPicture(std::shared_ptr<const LayerPicture> picture)
 {
-    const auto sizeOf = [this](const std::shared_ptr<const LayerPicture> &p) {
-        return p && !levelsOf(*p).empty() ? levelsOf(*p).front().image.size() : QSize();
-    };
-    const bool sameSize = sizeOf(picture) == sizeOf(m_picture);
     m_picture = std::move(picture);
-    if (!sameSize) {
-        m_fitted = true;
-    }
     layoutMap();
     update();
 }
@@ -119,32 +112,51 @@ void HeatmapPlot::layoutMap()
     }
     const QSize cells = levelsOf(*m_picture).front().image.size();
     const QRectF viewport = viewportIn(rect(), cells, devicePixelRatioF());
-    if (m_fitted) {
-        m_mapping = fitMapping(viewport, cells, devicePixelRatioF());
-    } else if (viewport != m_viewport) {
-        m_mapping.origin += viewport.topLeft() - m_viewport.topLeft();
-        m_mapping = panMapping(m_mapping, {}, viewport, cells, devicePixelRatioF());
-    }
     m_viewport = viewport;
+    m_mapping = fitMapping(viewport, cells, devicePixelRatioF());
+    if (const auto &window = m_viewState->view().window; window && window->length == cells.height()) {
+        const double cell = std::max(window->cell, m_mapping.cell);
+        const QPointF origin = viewport.topLeft() - QPointF(window->left, window->top) * cell;
+        m_mapping = panMapping({origin, cell}, {}, viewport, cells, devicePixelRatioF());
+    }
     layoutChanged();
+}
+
+bool HeatmapPlot::isFitted() const
+{
+    const QSize cells = levelsOf(*m_picture).front().image.size();
+    return m_mapping == fitMapping(m_viewport, cells, devicePixelRatioF());
+}
+
+void HeatmapPlot::viewChanged()
+{
+    const CellMapping before = m_mapping;
+    layoutMap();
+    update();
+    if (m_mapping != before) {
+        Q_EMIT zoomChanged();
+    }
 }
 
 void HeatmapPlot::setMapping(const CellMapping &mapping)
 {
     const QSize cells = levelsOf(*m_picture).front().image.size();
-    m_mapping = mapping;
-    m_fitted = mapping == fitMapping(m_viewport, cells, devicePixelRatioF());
-    layoutChanged();
-    update();
-    Q_EMIT zoomChanged();
+    if (mapping.cell <= fitMapping(m_viewport, cells, devicePixelRatioF()).cell) {
+        m_viewState->setWindow(std::nullopt);
+        return;
+    }
+    const QPointF corner = (m_viewport.topLeft() - mapping.origin) / mapping.cell;
+    m_viewState->setWindow(MapWindow{cells.height(), corner.x(), corner.y(), mapping.cell});
 }
 
-void HeatmapPlot::resetZoom()
+void HeatmapPlot::resetZoom() { m_viewState->setWindow(std::nullopt); }
+
+void HeatmapPlot::zoomBy(double factor)
 {
-    m_fitted = true;
-    layoutMap();
-    update();
-    Q_EMIT zoomChanged();
+    if (m_picture && !levelsOf(*m_picture).empty()) {
+        const QSize cells = levelsOf(*m_picture).front().image.size();
+        setMapping(zoomMapping(m_mapping, m_viewport.center(), factor, m_viewport, cells, devicePixelRatioF()));
+    }
 }
 
 const RowAnswer *HeatmapPlot::rowOf(int query) const
@@ -303,7 +315,7 @@ void HeatmapPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &toke
     const QSize cells = levels.front().image.size();
     const QRectF viewport = viewportIn(QRectF({}, size).adjusted(0, kTitleHeight, 0, 0), cells, 1);
     CellMapping mapping = fitMapping(viewport, cells, 1);
-    if (!m_fitted && m_viewport.width() > 0) {
+    if (m_viewport.width() > 0 && !isFitted()) {
         const double ratio = viewport.width() / m_viewport.width(); // what is visible is what is exported
         mapping = {viewport.topLeft() + (m_mapping.origin - m_viewport.topLeft()) * ratio, m_mapping.cell * ratio};
     }

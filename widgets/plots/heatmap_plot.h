@@ -41,6 +41,7 @@ public:
     const CellMapping &mapping() const { return m_mapping; }
     QRectF viewport() const { return m_viewport; }
     void resetZoom();
+    void zoomBy(double factor); ///< about the middle
     /// "4 × 4 cells per pixel, maximum" or "1 cell = 5 px, no reduction".
     QString reductionText() const;
 
@@ -93,6 +94,9 @@ private:
     /// Place of the map for a whole figure of this size: fits, and centres what is left over.
     QRectF viewportIn(const QRectF &box, QSize cells, double dpr) const;
     void layoutMap();
+    bool isFitted() const; ///< nothing of the map is out of sight
+    void viewChanged();
+    /// Zoom and pan belong to ViewState: other maps of the same text go along, and they can be undone.
     void setMapping(const CellMapping &mapping);
     void paintMap(QPainter &painter, const Frame &frame) const;
     QRectF tooltipBoxOf(const ValueLines &lines) const;
@@ -109,7 +113,6 @@ private:
     std::shared_ptr<const RowAnswer> m_row;
     QRectF m_viewport;
     CellMapping m_mapping;
-    bool m_fitted = true;
     QTimer m_dimTimer, m_tooltipTimer;
     bool m_dimmed = false;
     PaintedPart *m_tooltip; ///< above the parts of the subclass

@@ -117,10 +117,6 @@ void HeatmapPlot::keyPressEvent(QKeyEvent *event)
         return;
     }
     const int step = event->modifiers() & Qt::ShiftModifier ? kBigStep : 1;
-    const auto zoom = [this](double factor) {
-        const QSize cells = levelsOf(*m_picture).front().image.size();
-        setMapping(zoomMapping(m_mapping, m_viewport.center(), factor, m_viewport, cells, devicePixelRatioF()));
-    };
     switch (event->key()) {
     case Qt::Key_Left:
         moveCell(0, -step);
@@ -136,10 +132,10 @@ void HeatmapPlot::keyPressEvent(QKeyEvent *event)
         return;
     case Qt::Key_Plus:
     case Qt::Key_Equal:
-        zoom(kZoomStep);
+        zoomBy(kZoomStep);
         return;
     case Qt::Key_Minus:
-        zoom(1 / kZoomStep);
+        zoomBy(1 / kZoomStep);
         return;
     case Qt::Key_0:
         resetZoom();

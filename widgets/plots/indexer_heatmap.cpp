@@ -56,7 +56,7 @@ void IndexerHeatmap::setFamily(Family family)
     update();
 }
 
-bool IndexerHeatmap::hasMargins() const { return picture() && picture()->mask; }
+bool IndexerHeatmap::hasMargins() const { return picture() && picture()->layer().hasSelection(); }
 
 QMarginsF IndexerHeatmap::insets() const
 {
@@ -131,6 +131,12 @@ void IndexerHeatmap::paintAround(QPainter &painter, const Frame &frame) const
 
 void IndexerHeatmap::paintOver(QPainter &painter, const Frame &frame) const
 {
+    if (viewState()->view().overlay) {
+        paintMaskOverlay(painter, frame);
+    }
+    if (frame.picture.mask) {
+        paintFaults(painter, frame);
+    }
     if (frame.mapping.cell < kNumbersFrom) {
         return;
     }
@@ -170,9 +176,9 @@ std::vector<std::pair<QString, QString>> IndexerHeatmap::tooltip(int query, int 
     const QString value =
         QString::number(picture()->values->at(query, key), 'f', request.kind == MapKind::Attention ? 4 : 3)
             .replace(QLatin1Char('-'), QChar(0x2212));
-    const char *label = request.kind == MapKind::IndexScore  ? "Score"
+    const char *label = request.kind == MapKind::Attention   ? "Weight"
                         : request.kind == MapKind::IndexTerm ? "Term"
-                                                             : "Weight";
+                                                             : "Score";
     lines.emplace_back(QLatin1String(label), value);
     if (picture()->mask) {
         lines.emplace_back(QStringLiteral("State"), stateText(picture()->mask->at(query, key)));

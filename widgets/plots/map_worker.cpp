@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace sparsescope {
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr double kScoreFloor = 0.1; // of the logarithmic scale
 constexpr double kWeightFloor = 1e-3;
+constexpr int kAtOnceUpTo = 512; // queries; a longer map comes before its mask
 
 const LayerSnapshot &layerOf(const Snapshot &snapshot, int layer)
 {
@@ -30,7 +32,7 @@ void checkHead(int head, int low, int count)
     }
 }
 
-Map makeValues(const MapRequest &request, const LayerSnapshot &layer)
+Map valuesOf(const MapRequest &request, const LayerSnapshot &layer)
 {
     const int length = request.snapshot->length();
     switch (request.kind) {
@@ -43,6 +45,8 @@ Map makeValues(const MapRequest &request, const LayerSnapshot &layer)
     case MapKind::Attention:
         checkHead(request.head, -1, layer.heads);
         return attentionMap(layer, length, request.snapshot->scale, request.head);
+    case MapKind::Mask:
+        return indexScoreMap(layer, length);
     }
     return {};
 }
@@ -52,13 +56,16 @@ ColourScale makeScale(const MapRequest &request, const Map &values)
     ColourScale scale;
     switch (request.kind) {
     case MapKind::IndexScore:
-        scale = suitableScale(values, ColourMapName::Cividis, request.logarithmic, false, kScoreFloor);
+    case MapKind::Mask:
+        scale = suitableScale(values, request.colours.value_or(ColourMapName::Cividis), request.logarithmic, false,
+                              kScoreFloor);
         break;
     case MapKind::IndexTerm:
         scale = suitableScale(values, ColourMapName::Diverging, false, true, 0);
         break;
     case MapKind::Attention:
-        scale = suitableScale(values, ColourMapName::Viridis, request.logarithmic, false, kWeightFloor);
+        scale = suitableScale(values, request.colours.value_or(ColourMapName::Viridis), request.logarithmic, false,
+                              kWeightFloor);
         break;
     }
     if (request.limits) {
@@ -73,6 +80,7 @@ Reducer reducerOf(MapKind kind)
 {
     switch (kind) {
     case MapKind::IndexScore:
+    case MapKind::Mask:
         return Reducer::Maximum;
     case MapKind::IndexTerm:
         return Reducer::LargestMagnitude;
@@ -111,6 +119,7 @@ void countFaults(const MaskMap &mask, LayerPicture &picture)
                 ++picture.futureSelected;
                 if (picture.firstFaultyQuery < 0) {
                     picture.firstFaultyQuery = t;
+                    picture.firstFaultyKey = s;
                 }
             }
         }
@@ -129,8 +138,41 @@ QString mapTitle(MapKind kind, int head)
     case MapKind::Attention:
         return head < 0 ? QStringLiteral("Attention weight, mean of heads")
                         : QStringLiteral("Attention weight, head %1").arg(head);
+    case MapKind::Mask:
+        return QStringLiteral("Selection mask");
     }
     return {};
+}
+
+void PictureMaker::makeValues(const MapRequest &request, const LayerSnapshot &layer)
+{
+    const MapKind kind = request.kind == MapKind::Mask ? MapKind::IndexScore : request.kind;
+    if (const Key key{request.snapshot, request.layer, kind, request.head}; !m_values || key != m_valuesKey) {
+        m_values = std::make_shared<const Map>(valuesOf(request, layer));
+        m_valuesKey = key;
+    }
+}
+
+void PictureMaker::makeParts(const MapRequest &request, const LayerSnapshot &layer)
+{
+    const Snapshot &snapshot = *request.snapshot;
+    const auto index = static_cast<std::size_t>(request.layer);
+    const Map dense = denseAttentionMap(layer, snapshot.length(), snapshot.scale, -1);
+    m_parts = {};
+    m_parts.distance = distanceProfile(layer, dense, snapshot.topK);
+    if (layer.hasSelection()) {
+        m_parts.mask = std::make_shared<const MaskMap>(maskMap(layer, dense, snapshot.topK));
+        m_parts.columnShare = shareOfRows(*m_parts.mask, snapshot.topK);
+        const bool scoresAreHere = m_valuesKey.kind == MapKind::IndexScore;
+        const Map scores = layer.threshold.empty() ? Map()
+                           : scoresAreHere         ? *m_values
+                                                   : indexScoreMap(layer, snapshot.length());
+        m_parts.metrics = selectionMetrics(snapshot, index, dense, scores);
+        if (index > 0) {
+            m_parts.agreement = agreement(snapshot, index, index - 1);
+        }
+    }
+    m_partsKey = {request.snapshot, request.layer};
 }
 
 LayerPicture PictureMaker::make(const MapRequest &request)
@@ -139,32 +181,33 @@ LayerPicture PictureMaker::make(const MapRequest &request)
     const LayerSnapshot &layer = layerOf(snapshot, request.layer);
     LayerPicture picture;
     picture.request = request;
-    const Key valuesKey{request.snapshot, request.layer, request.kind, request.head};
-    if (!m_values || valuesKey != m_valuesKey) {
-        m_values = std::make_shared<const Map>(makeValues(request, layer));
-        m_valuesKey = valuesKey;
-    }
+    const bool partsAreHere = Key{request.snapshot, request.layer} == m_partsKey;
+    const Map *before = m_values.get();
+    makeValues(request, layer);
     picture.values = m_values;
     picture.reducer = reducerOf(request.kind);
     picture.scale = makeScale(request, *m_values);
     picture.valueLevels = mapLevels(*m_values, picture.reducer, picture.scale, tokens(request.theme));
-
-    if (!layer.hasSelection()) {
+    if (!partsAreHere && m_values.get() != before && snapshot.length() > kAtOnceUpTo) {
+        picture.complete = false;
         return picture;
     }
-    const Key maskKey{request.snapshot, request.layer, MapKind::IndexScore, -1};
-    if (!m_mask || maskKey != m_maskKey) {
-        m_mask = std::make_shared<const MaskMap>(maskMap(layer, snapshot.length(), snapshot.scale, snapshot.topK));
-        m_maskKey = maskKey;
+    if (!partsAreHere) {
+        makeParts(request, layer);
     }
-    picture.mask = m_mask;
-    picture.maskLevels = maskLevels(*m_mask, tokens(request.theme));
-    picture.columnShare = shareOfRows(*m_mask, snapshot.topK);
-    picture.metrics = selectionMetrics(snapshot, static_cast<std::size_t>(request.layer));
+    picture.mask = m_parts.mask;
+    picture.columnShare = m_parts.columnShare;
+    picture.metrics = m_parts.metrics;
+    picture.distance = m_parts.distance;
+    picture.agreement = m_parts.agreement;
+    if (!picture.mask) {
+        return picture;
+    }
+    picture.maskLevels = maskLevels(*picture.mask, tokens(request.theme));
     if (request.previous && request.layer < static_cast<int>(request.previous->layers.size())) {
         picture.churn = churn(snapshot, *request.previous, static_cast<std::size_t>(request.layer));
     }
-    countFaults(*m_mask, picture);
+    countFaults(*picture.mask, picture);
     return picture;
 }
 
@@ -191,6 +234,15 @@ RowAnswer makeRow(const RowRequest &request)
     answer.hasSelection = layer.hasSelection();
     answer.hasIndexer = layer.hasIndexer();
     answer.row = queryRow(layer, snapshot.length(), snapshot.scale, snapshot.topK, request.query);
+    answer.attention = request.head < 0 ? answer.row.attention
+                                        : attentionRow(layer, snapshot.length(), snapshot.scale, request.query,
+                                                       std::min(request.head, layer.heads - 1));
+    const std::vector<float> &worth = answer.hasIndexer ? answer.row.score : answer.row.attention;
+    answer.order.resize(worth.size());
+    std::iota(answer.order.begin(), answer.order.end(), 0);
+    std::stable_sort(answer.order.begin(), answer.order.end(), [&worth](int a, int b) {
+        return worth[static_cast<std::size_t>(a)] > worth[static_cast<std::size_t>(b)];
+    });
     const int visible = request.query + 1;
     answer.topKeys = static_cast<int>(std::min<std::int64_t>(snapshot.topK, visible));
     if (!answer.hasSelection) {
@@ -201,6 +253,7 @@ RowAnswer makeRow(const RowRequest &request)
         const KeyState state = answer.row.state[static_cast<std::size_t>(s)];
         const double mass = answer.row.attention[static_cast<std::size_t>(s)];
         kept += isSelectedState(state) ? mass : 0;
+        answer.selected += isSelectedState(state) ? 1 : 0;
         answer.needed += state == KeyState::SelectedNeeded ? 1 : 0;
         if (state == KeyState::Missed) {
             ++answer.missed;

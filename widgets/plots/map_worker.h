@@ -23,7 +23,8 @@ struct MapRequest {
     MapKind kind = MapKind::IndexScore;
     int head = -1; ///< indexer head of a term; attention head, -1: mean
     bool logarithmic = true;
-    std::optional<std::pair<double, double>> limits; ///< locked ones
+    std::optional<ColourMapName> colours; ///< none: those of the kind; signed terms always have the diverging ones
+    std::optional<Limits> limits;         ///< locked ones
     Theme theme = Theme::Light;
     int tag = 0; ///< the asker's own; comes back unchanged
     bool operator==(const MapRequest &) const = default;
@@ -32,7 +33,9 @@ struct MapRequest {
 /// Everything that is painted of one layer, ready.
 struct LayerPicture {
     MapRequest request;
-    std::shared_ptr<const Map> values;
+    /// False: the map is here, mask and statistics of this layer are still to come; ask again.
+    bool complete = true;
+    std::shared_ptr<const Map> values; ///< of the mask: the index scores it was made from
     ColourScale scale;
     Reducer reducer = Reducer::Maximum;
     std::vector<MapLevel> valueLevels;
@@ -40,9 +43,11 @@ struct LayerPicture {
     std::vector<MapLevel> maskLevels;
     std::vector<float> columnShare; ///< [S] share of the rows t >= max(k, s) that choose key s; NaN: no such row
     std::optional<SelectionMetrics> metrics;
+    DistanceProfile distance;
     std::optional<double> churn;
-    int futureSelected = 0; ///< pairs that look into the future: a fault
-    int firstFaultyQuery = -1;
+    std::optional<double> agreement; ///< with the layer before
+    int futureSelected = 0;          ///< pairs that look into the future: a fault
+    int firstFaultyQuery = -1, firstFaultyKey = -1;
 
     const LayerSnapshot &layer() const { return request.snapshot->layers[static_cast<std::size_t>(request.layer)]; }
     int length() const { return request.snapshot->length(); }
@@ -54,7 +59,8 @@ QString mapTitle(MapKind kind, int head);
 /// Keeps the maps of its last answer, so that new limits, colours or themes only colour again. For one thread.
 class PictureMaker {
 public:
-    /// Throws Failure when the layer or head does not exist in the snapshot.
+    /// A large map comes first without its mask, so that it is on screen early. Throws Failure when the layer or head does
+    /// not exist in the snapshot.
     LayerPicture make(const MapRequest &request);
 
 private:
@@ -65,22 +71,37 @@ private:
         int head = -1;
         bool operator==(const Key &) const = default;
     };
-    Key m_valuesKey, m_maskKey;
+    /// What a layer has whatever map of it is shown.
+    struct LayerParts {
+        std::shared_ptr<const MaskMap> mask; ///< null: no selection
+        std::vector<float> columnShare;
+        std::optional<SelectionMetrics> metrics;
+        DistanceProfile distance;
+        std::optional<double> agreement;
+    };
+    void makeValues(const MapRequest &request, const LayerSnapshot &layer);
+    void makeParts(const MapRequest &request, const LayerSnapshot &layer);
+
+    Key m_valuesKey, m_partsKey;
     std::shared_ptr<const Map> m_values;
-    std::shared_ptr<const MaskMap> m_mask;
+    LayerParts m_parts;
 };
 
 struct RowRequest {
     std::shared_ptr<const Snapshot> snapshot;
     int layer = 0;
     int query = 0;
+    int head = -1; ///< whose attention the answer's `attention` is; -1: mean
     bool operator==(const RowRequest &) const = default;
 };
 
-/// One query in words and numbers (what the token strip, the row statistics and the tooltip show).
+/// One query in words and numbers: what token strip, row inspector and tooltip show.
 struct RowAnswer {
     RowRequest request;
     QueryRow row;
+    std::vector<float> attention; ///< [t+1] dense attention of the head that was asked for
+    std::vector<int> order;       ///< [t+1] keys by falling score (without an indexer: attention), ties by position
+    int selected = 0;             ///< visible keys that were selected
     bool hasSelection = false, hasIndexer = false;
     std::optional<double> massKept, randomKeys;
     int topKeys = 0; ///< min(k, t+1)
@@ -88,7 +109,7 @@ struct RowAnswer {
     int missed = 0;
     double missedMass = 0;
     int taskNeeded = 0, taskNeededSelected = 0; ///< known needed keys of the task
-    /// 1 = highest score; 0 when there is no indexer.
+    /// 1 = highest score (ties share the best rank of theirs); 0 when there is no indexer.
     int rankOf(int key) const;
 };
 RowAnswer makeRow(const RowRequest &request);

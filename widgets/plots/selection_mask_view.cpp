@@ -14,6 +14,8 @@ namespace {
 
 constexpr double kOutlineFrom = 6; // pixels per cell from which a missed key is an outline
 
+} // namespace
+
 QString csvWord(KeyState state)
 {
     switch (state) {
@@ -32,8 +34,6 @@ QString csvWord(KeyState state)
     }
     return {};
 }
-
-} // namespace
 
 SelectionMaskView::SelectionMaskView(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     : HeatmapPlot(viewState, hoverState, parent)
@@ -58,15 +58,7 @@ void SelectionMaskView::paintOver(QPainter &painter, const Frame &frame) const
     }
     const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
     painter.setRenderHint(QPainter::Antialiasing, false);
-    if (frame.picture.futureSelected > 0) { // above the hatch of the future
-        for (int t = cells.top(); t <= cells.bottom(); ++t) {
-            for (int s = std::max(cells.left(), t + 1); s <= cells.right(); ++s) {
-                if (frame.picture.mask->at(t, s) == KeyState::FutureSelected) {
-                    painter.fillRect(cellRect(t, s, frame.mapping), frame.tokens.futureSelected);
-                }
-            }
-        }
-    }
+    paintFaults(painter, frame);
     if (frame.mapping.cell < kOutlineFrom) {
         return;
     }
@@ -83,10 +75,9 @@ void SelectionMaskView::paintOver(QPainter &painter, const Frame &frame) const
 
 void SelectionMaskView::paintAround(QPainter &painter, const Frame &frame) const
 {
-    if (frame.onScreen) {
-        return; // the legend stands beside the view
+    if (!frame.viewport.adjusted(-1, -1, 1, 1).contains(mapRect(frame.mapping, frame.cells()))) {
+        return; // zoomed in: the future's triangle has no room for the legend
     }
-    // On paper the future's triangle has the room for the legend.
     const QRectF seen = frame.seen();
     painter.setFont(uiFont(11));
     const QFontMetricsF metrics(painter.font());

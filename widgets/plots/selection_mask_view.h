@@ -4,6 +4,9 @@
 
 namespace sparsescope {
 
+/// As a CSV says it: "selected_needed", "missed", ...
+QString csvWord(KeyState state);
+
 /// Which keys each query keeps, and which of those it needed. One mask for all attention heads of a layer.
 class SelectionMaskView : public HeatmapPlot {
     Q_OBJECT

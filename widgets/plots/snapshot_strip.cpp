@@ -8,6 +8,7 @@
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QSignalBlocker>
+#include <QStyle>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -16,6 +17,8 @@
 namespace sparsescope {
 
 namespace {
+
+constexpr int kPlayMilliseconds = 100;
 
 QToolButton *arrowButton(const char *objectName, const QString &words, Icon icon, QWidget *parent)
 {
@@ -37,6 +40,7 @@ SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
     , m_viewState(viewState)
     , m_slider(new SnapshotSlider(this))
     , m_previous(arrowButton("snapshotPrev", QStringLiteral("Previous snapshot ([)"), Icon::Previous, this))
+    , m_playButton(arrowButton("snapshotPlay", QStringLiteral("Play"), Icon::Start, this))
     , m_next(arrowButton("snapshotNext", QStringLiteral("Next snapshot (])"), Icon::Next, this))
     , m_follow(new QCheckBox(QStringLiteral("Follow live"), this))
     , m_count(new QLabel(this))
@@ -61,6 +65,7 @@ SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
     auto *arrows = new QHBoxLayout;
     arrows->setSpacing(4);
     arrows->addWidget(m_previous);
+    arrows->addWidget(m_playButton);
     arrows->addWidget(m_next);
     arrows->addStretch();
     auto *left = new QVBoxLayout;
@@ -80,6 +85,11 @@ SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
     m_count->setMinimumWidth(m_count->fontMetrics().horizontalAdvance(QStringLiteral("100 of 100")));
     m_churn->setMinimumWidth(m_churn->fontMetrics().horizontalAdvance(QStringLiteral("Churn 0.00 since 10,000")));
 
+    m_playButton->setAutoRepeat(false);
+    m_play.setInterval(kPlayMilliseconds);
+    connect(&m_play, &QTimer::timeout, this, &SnapshotStrip::playOne);
+    connect(m_playButton, &QToolButton::clicked, this, &SnapshotStrip::togglePlay);
+    connect(m_slider, &QAbstractSlider::sliderPressed, this, &SnapshotStrip::stopPlaying);
     connect(m_slider, &QAbstractSlider::valueChanged, this, [this](int index) {
         if (const std::int64_t step = m_slider->stepAt(index); step >= 0) {
             m_viewState->setStep(step);
@@ -104,7 +114,49 @@ void SnapshotStrip::setRun(RunData *run)
         connect(run, &RunData::stateChanged, this, &SnapshotStrip::refresh);
     }
     m_churnValue.reset();
+    stopPlaying();
     refresh();
+}
+
+void SnapshotStrip::togglePlay()
+{
+    if (m_play.isActive()) {
+        stopPlaying();
+        return;
+    }
+    if (!m_run || m_run->snapshotSteps().size() < 2) {
+        return;
+    }
+    const auto &steps = m_run->snapshotSteps();
+    if (style()->styleHint(QStyle::SH_Widget_Animation_Duration, nullptr, this) == 0) {
+        m_viewState->setStep(steps.back());
+        return;
+    }
+    if (indexOf(m_viewState->view().step) >= static_cast<int>(steps.size()) - 1) {
+        m_viewState->setStep(steps.front());
+    }
+    m_play.start();
+    m_playButton->setIcon(makeIcon(Icon::Pause));
+    m_playButton->setAccessibleName(QStringLiteral("Stop playing"));
+    m_playButton->setToolTip(m_playButton->accessibleName());
+}
+
+void SnapshotStrip::playOne()
+{
+    const int last = m_run ? static_cast<int>(m_run->snapshotSteps().size()) - 1 : -1;
+    if (m_viewState->view().followLive || indexOf(m_viewState->view().step) >= last) {
+        stopPlaying();
+        return;
+    }
+    stepBy(1);
+}
+
+void SnapshotStrip::stopPlaying()
+{
+    m_play.stop();
+    m_playButton->setIcon(makeIcon(Icon::Start));
+    m_playButton->setAccessibleName(QStringLiteral("Play"));
+    m_playButton->setToolTip(m_playButton->accessibleName());
 }
 
 void SnapshotStrip::setChurn(std::optional<double> churn)
@@ -154,6 +206,7 @@ void SnapshotStrip::viewChanged()
     m_slider->update();
     m_slider->setEnabled(count > 0);
     m_previous->setEnabled(index > 0);
+    m_playButton->setEnabled(count > 1);
     m_next->setEnabled(count > 0 && index < count - 1);
     m_follow->setChecked(m_viewState->view().followLive);
     m_count->setText(count == 0 ? QStringLiteral("none yet")

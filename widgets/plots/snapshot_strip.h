@@ -6,6 +6,7 @@
 
 #include <QFrame>
 #include <QPointer>
+#include <QTimer>
 
 #include <optional>
 
@@ -15,7 +16,7 @@ class QToolButton;
 
 namespace sparsescope {
 
-/// Where in training the page looks: slider, previous, next, follow live, churn against the snapshot before.
+/// Where in training the page looks: slider, previous, play, next, follow live, churn against the snapshot before.
 class SnapshotStrip : public QFrame {
     Q_OBJECT
 
@@ -27,8 +28,14 @@ public:
     void setChurn(std::optional<double> churn);
     /// Moves by snapshots; by hand, so follow live goes off.
     void stepBy(int snapshots);
+    /// Ten snapshots a second up to the newest, from the first one when it stands there; again: stops. Where the desktop
+    /// wants no animation it goes to the newest at once.
+    void togglePlay();
+    bool playing() const { return m_play.isActive(); }
 
 private:
+    void playOne();
+    void stopPlaying();
     void refresh();
     void viewChanged();
     int indexOf(std::int64_t step) const; ///< newest snapshot at or before the step; -1: none
@@ -36,7 +43,8 @@ private:
     ViewState *m_viewState;
     QPointer<RunData> m_run;
     SnapshotSlider *m_slider;
-    QToolButton *m_previous, *m_next;
+    QToolButton *m_previous, *m_playButton, *m_next;
+    QTimer m_play;
     QCheckBox *m_follow;
     QLabel *m_count, *m_churn;
     std::optional<double> m_churnValue;

@@ -17,15 +17,16 @@ namespace {
 constexpr int kRow = 20, kSwatchWidth = 15, kSwatchHeight = 12, kTextGap = 6, kItemGap = 16;
 
 struct Item {
-    enum Kind { Query, State, Task } kind;
+    enum Kind { Query, State, Task, Bar } kind;
     KeyState state;
     QString text;
 };
 
 } // namespace
 
-StateLegend::StateLegend(Qt::Orientation orientation, QWidget *parent)
+StateLegend::StateLegend(Use use, Qt::Orientation orientation, QWidget *parent)
     : QWidget(parent)
+    , m_use(use)
     , m_orientation(orientation)
 {
     setAccessibleName(QStringLiteral("Legend of key states"));
@@ -46,16 +47,18 @@ int StateLegend::walk(QPainter *painter, int width) const
     const Tokens &t = currentTokens();
     const bool row = m_orientation == Qt::Horizontal;
     std::vector<Item> items;
-    if (row) {
+    if (m_use == Use::Text) {
         items.push_back({Item::Query, KeyState::Neither, QStringLiteral("Query")});
     }
     for (const KeyState state : {KeyState::SelectedNeeded, KeyState::SelectedLittle, KeyState::Missed}) {
         items.push_back({Item::State, state, stateText(state)});
     }
-    if (!row) {
-        items.push_back({Item::State, KeyState::Neither, stateText(KeyState::Neither)});
+    if (m_use == Use::Bars) {
+        items.push_back({Item::Bar, KeyState::Neither, QStringLiteral("Not selected")});
+    } else {
         items.push_back({Item::State, KeyState::Future, stateText(KeyState::Future)});
-    } else if (m_taskShown) {
+    }
+    if (m_taskShown) {
         items.push_back({Item::Task, KeyState::Neither, QStringLiteral("Needed by the task")});
     }
     const QFontMetrics metrics(uiFont(12));
@@ -72,6 +75,8 @@ int StateLegend::walk(QPainter *painter, int width) const
             painter->setRenderHint(QPainter::Antialiasing);
             if (item.kind == Item::State) {
                 paintStateSwatch(*painter, swatch, item.state, t);
+            } else if (item.kind == Item::Bar) {
+                painter->fillRect(swatch, t.notSelected);
             } else {
                 painter->setPen(Qt::NoPen);
                 painter->setBrush(t.text);

@@ -9,8 +9,9 @@ class StateLegend : public QWidget {
     Q_OBJECT
 
 public:
-    /// In a row the query and the mark of the task's needed keys are explained too, as the token strip shows them.
-    StateLegend(Qt::Orientation orientation, QWidget *parent = nullptr);
+    /// Text: the query and the task's needed keys are explained too, as the token strip shows them. Bars: keys by rank.
+    enum class Use { Text, Bars };
+    StateLegend(Use use, Qt::Orientation orientation, QWidget *parent = nullptr);
     void setTaskShown(bool shown);
 
     QSize sizeHint() const override;
@@ -26,6 +27,7 @@ private:
     /// Lays out, and paints when there is a painter; returns the height.
     int walk(QPainter *painter, int width) const;
 
+    Use m_use;
     Qt::Orientation m_orientation;
     bool m_taskShown = false;
 };

@@ -9,25 +9,33 @@
 
 #include <memory>
 
+class QCheckBox;
+class QComboBox;
 class QLabel;
 class QToolButton;
 
 namespace sparsescope {
 
+class HeadLegend;
+class KeyTable;
+class RowPlot;
 class StateLegend;
-class TokenStrip;
 class ValueList;
 
-/// One query: its token in the running text, what it kept and missed in numbers, and the probe's tokens coloured for it.
-class QueryCard : public QFrame {
+/// One query: its token in the running text, what it kept and missed in numbers, its keys as bars by rank and as a table.
+class RowCard : public QFrame {
     Q_OBJECT
 
 public:
-    QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *parent = nullptr);
+    RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent = nullptr);
 
-    void setSnapshot(std::shared_ptr<const Snapshot> snapshot);
     /// Null: the row is void, its words stay until the next one comes.
     void setRow(std::shared_ptr<const RowAnswer> row);
+    int attentionHead() const; ///< whose attention the table shows; -1: mean
+    const RowPlot *plot() const { return m_plot; }
+
+Q_SIGNALS:
+    void attentionHeadChanged();
 
 protected:
     void changeEvent(QEvent *event) override;
@@ -37,14 +45,19 @@ private:
     void setQueryBy(int rows);
     void showRow();
     void showStatistics();
+    void fillHeads();
 
     ViewState *m_viewState;
     std::shared_ptr<const RowAnswer> m_row;
     QLabel *m_text, *m_context;
     QToolButton *m_up, *m_down;
     ValueList *m_statistics;
-    TokenStrip *m_tokens;
     StateLegend *m_legend;
+    RowPlot *m_plot;
+    KeyTable *m_table;
+    HeadLegend *m_headLegend;
+    QComboBox *m_head;
+    QCheckBox *m_all;
 };
 
 } // namespace sparsescope

@@ -1,15 +1,19 @@
-#include "widgets/panels/query_card.h"
+#include "widgets/panels/row_card.h"
 
+#include "widgets/panels/head_legend.h"
+#include "widgets/panels/key_table.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/panels/value_list.h"
+#include "widgets/plots/row_plot.h"
 #include "widgets/plots/state_legend.h"
-#include "widgets/plots/token_strip.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/marks.h"
 #include "widgets/style/theme.h"
 
+#include <QCheckBox>
+#include <QComboBox>
 #include <QEvent>
-#include <QScrollArea>
+#include <QSignalBlocker>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -34,7 +38,7 @@ QString runningText(const Snapshot &snapshot, int from, int to)
 
 } // namespace
 
-QueryCard::QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
+RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     : QFrame(parent)
     , m_viewState(viewState)
     , m_text(makeLabel({}, "title", this))
@@ -42,8 +46,12 @@ QueryCard::QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *pare
     , m_up(makeArrow("queryUp", QStringLiteral("Previous query"), Icon::Up, -1))
     , m_down(makeArrow("queryDown", QStringLiteral("Next query"), Icon::Down, 1))
     , m_statistics(new ValueList(Qt::Horizontal, this))
-    , m_tokens(new TokenStrip(viewState, hoverState, this))
-    , m_legend(new StateLegend(Qt::Horizontal, this))
+    , m_legend(new StateLegend(StateLegend::Use::Bars, Qt::Horizontal, this))
+    , m_plot(new RowPlot(viewState, hoverState, this))
+    , m_table(new KeyTable(viewState, hoverState, this))
+    , m_headLegend(new HeadLegend(this))
+    , m_head(new QComboBox(this))
+    , m_all(new QCheckBox(QStringLiteral("All keys"), this))
 {
     setProperty("role", "card");
     m_text->setObjectName(QStringLiteral("queryText"));
@@ -52,14 +60,13 @@ QueryCard::QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *pare
     m_context->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
     m_statistics->setObjectName(QStringLiteral("rowStats"));
     m_statistics->setAccessibleName(QStringLiteral("Query statistics"));
-    auto *scroll = new QScrollArea(this);
-    scroll->setWidget(m_tokens);
-    scroll->setWidgetResizable(true);
-    scroll->setFrameShape(QFrame::NoFrame);
-    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
-    scroll->viewport()->setAutoFillBackground(false);
-    m_tokens->setAutoFillBackground(false);
-    scroll->setMinimumHeight(62);
+    m_head->setObjectName(QStringLiteral("attentionHeadCombo"));
+    m_head->setAccessibleName(QStringLiteral("Attention column"));
+    m_head->setToolTip(QStringLiteral("Whose attention the table shows"));
+    m_all->setObjectName(QStringLiteral("allKeysBox"));
+    m_all->setAccessibleName(m_all->text());
+    connect(m_all, &QCheckBox::toggled, m_table, &KeyTable::setAllKeys);
+    connect(m_head, &QComboBox::currentIndexChanged, this, &RowCard::attentionHeadChanged);
 
     auto *heading = new QHBoxLayout;
     heading->setSpacing(8);
@@ -68,15 +75,23 @@ QueryCard::QueryCard(ViewState *viewState, HoverState *hoverState, QWidget *pare
     heading->addWidget(m_up);
     heading->addWidget(m_down);
     auto *column = new QVBoxLayout(this);
-    column->setContentsMargins(14, 8, 12, 8);
-    column->setSpacing(7);
+    column->setContentsMargins(14, 8, 12, 6);
+    column->setSpacing(5);
     column->addLayout(heading);
     column->addWidget(m_statistics);
-    column->addWidget(scroll, 1);
     column->addWidget(m_legend);
+    column->addWidget(m_plot, 3);
+    column->addWidget(m_table, 5);
+    auto *foot = new QHBoxLayout;
+    foot->setSpacing(8);
+    foot->addWidget(m_headLegend, 1);
+    foot->addWidget(m_all);
+    foot->addWidget(makeLabel(QStringLiteral("Attention"), "sub", this));
+    foot->addWidget(m_head);
+    column->addLayout(foot);
 }
 
-QToolButton *QueryCard::makeArrow(const char *name, const QString &words, Icon icon, int by)
+QToolButton *RowCard::makeArrow(const char *name, const QString &words, Icon icon, int by)
 {
     auto *button = new QToolButton(this);
     button->setObjectName(QLatin1String(name));
@@ -90,25 +105,44 @@ QToolButton *QueryCard::makeArrow(const char *name, const QString &words, Icon i
     return button;
 }
 
-void QueryCard::setQueryBy(int rows)
+void RowCard::setQueryBy(int rows)
 {
     if (m_row) {
         m_viewState->setQuery(std::clamp(m_row->request.query + rows, 0, m_row->request.snapshot->length() - 1));
     }
 }
 
-void QueryCard::setSnapshot(std::shared_ptr<const Snapshot> snapshot) { m_tokens->setSnapshot(std::move(snapshot)); }
+int RowCard::attentionHead() const { return m_head->currentIndex() - 1; }
 
-void QueryCard::setRow(std::shared_ptr<const RowAnswer> row)
+void RowCard::fillHeads()
+{
+    const Snapshot &snapshot = *m_row->request.snapshot;
+    const int heads = snapshot.layers[static_cast<std::size_t>(m_row->request.layer)].heads;
+    if (m_head->count() == heads + 1) {
+        return;
+    }
+    const QSignalBlocker quiet(m_head);
+    m_head->clear();
+    m_head->addItem(QStringLiteral("mean of heads"));
+    for (int head = 0; head < heads; ++head) {
+        m_head->addItem(QStringLiteral("head %1").arg(head));
+    }
+}
+
+void RowCard::setRow(std::shared_ptr<const RowAnswer> row)
 {
     m_row = std::move(row);
-    m_tokens->setRow(m_row);
+    m_plot->setRow(m_row);
+    m_table->setRow(m_row);
     if (m_row) {
+        fillHeads();
+        const std::size_t visible = std::max<std::size_t>(1, m_row->row.attention.size());
+        m_headLegend->setHeads(static_cast<int>(m_row->row.terms.size() / visible));
         showRow();
     }
 }
 
-void QueryCard::showRow()
+void RowCard::showRow()
 {
     const RowAnswer &row = *m_row;
     const Snapshot &snapshot = *row.request.snapshot;
@@ -129,10 +163,9 @@ void QueryCard::showRow()
     m_down->setEnabled(t + 1 < snapshot.length());
     showStatistics();
     m_legend->setVisible(row.hasSelection);
-    m_legend->setTaskShown(!snapshot.needed.empty());
 }
 
-void QueryCard::showStatistics()
+void RowCard::showStatistics()
 {
     const RowAnswer &row = *m_row;
     ValueList::Values values;
@@ -153,7 +186,7 @@ void QueryCard::showStatistics()
     m_statistics->setValues(values);
 }
 
-void QueryCard::changeEvent(QEvent *event)
+void RowCard::changeEvent(QEvent *event)
 {
     if (event->type() == QEvent::StyleChange && m_row) {
         showRow(); // the words around the query have the theme's colours

@@ -1,0 +1,173 @@
+#include "tests/widgets/sample_snapshot.h"
+#include "widgets/plots/atlas_view.h"
+#include "widgets/plots/indexer_heatmap.h"
+#include "widgets/style/theme.h"
+
+#include <QApplication>
+#include <QElapsedTimer>
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <random>
+#include <vector>
+
+/// How fast the Inspect page is, in numbers: 6 layers of 13 maps from a snapshot in memory to pixels; first paint, pan, zoom
+/// and hover on a map of 2,048 x 2,048. A program, not a test: it fails for nothing.
+using namespace sparsescope;
+
+namespace {
+
+/// Random factors: 8 attention heads of 32, 4 indexer heads of 64.
+std::shared_ptr<const Snapshot> randomSnapshot(int length, int layers, int topK)
+{
+    auto made = std::make_shared<Snapshot>();
+    made->run = "random";
+    made->step = 100;
+    made->sparse = true;
+    made->scale = 1 / std::sqrt(32.0);
+    made->topK = topK;
+    made->tokens.assign(static_cast<std::size_t>(length), 1);
+    std::mt19937 random(7);
+    std::normal_distribution<float> normal;
+    const auto fill = [&](auto &values, std::size_t count, auto convert) {
+        values.resize(count);
+        std::generate(values.begin(), values.end(), [&] { return convert(normal(random)); });
+    };
+    const auto asIs = [](float value) { return value; };
+    for (int index = 0; index < layers; ++index) {
+        LayerSnapshot layer;
+        layer.layer = index;
+        layer.heads = layer.kvHeads = 8;
+        layer.headDim = 32;
+        layer.indexHeads = 4;
+        layer.indexDim = 64;
+        const auto n = static_cast<std::size_t>(length);
+        fill(layer.q, 8 * n * 32, floatToHalf);
+        fill(layer.k, 8 * n * 32, floatToHalf);
+        fill(layer.indexQ, n * 4 * 64, asIs);
+        fill(layer.indexK, n * 64, asIs);
+        fill(layer.indexW, n * 4, asIs);
+        sample::detail::select(layer, length, topK);
+        layer.lse.assign(8 * n, 3.0F); // not normalised: the time is the same
+        layer.lseDense.assign(8 * n, 4.0F);
+        made->layers.push_back(std::move(layer));
+    }
+    return made;
+}
+
+void report(const char *what, std::vector<double> milliseconds)
+{
+    std::sort(milliseconds.begin(), milliseconds.end());
+    const auto at = [&](double share) {
+        return milliseconds[static_cast<std::size_t>(share * static_cast<double>(milliseconds.size() - 1) + 0.5)];
+    };
+    std::printf("%-58s  n %3zu  p50 %8.2f ms  p99 %8.2f ms  worst %8.2f ms\n", what, milliseconds.size(), at(0.5),
+                at(0.99), milliseconds.back());
+}
+
+/// Paints as the screen would, into memory.
+void paint(QWidget &widget)
+{
+    static QImage image;
+    if (image.size() != widget.size()) {
+        image = QImage(widget.size(), QImage::Format_RGB32);
+    }
+    widget.render(&image);
+}
+
+std::vector<double> timed(int times, const std::function<void(int)> &action)
+{
+    std::vector<double> milliseconds;
+    for (int i = 0; i < times; ++i) {
+        QElapsedTimer timer;
+        timer.start();
+        action(i);
+        milliseconds.push_back(static_cast<double>(timer.nsecsElapsed()) / 1e6);
+    }
+    return milliseconds;
+}
+
+void benchAtlas()
+{
+    const auto snapshot = randomSnapshot(256, 6, 32);
+    ViewState view;
+    AtlasView atlas(&view);
+    atlas.setSide(AtlasView::kMediumSide);
+    atlas.resize(1300, 620);
+    report("6 layers x 13 maps, L 256: snapshot to pixels", timed(40, [&](int) {
+               AtlasMaker maker;
+               AtlasRequest request;
+               request.snapshot = snapshot;
+               auto picture = std::make_shared<AtlasPicture>(maker.make(request));
+               while (!picture->complete) {
+                   *picture = maker.make(request);
+               }
+               atlas.setPicture(picture);
+               paint(*atlas.viewport());
+           }));
+    report("  of that on the GUI thread: paint", timed(60, [&](int) { paint(*atlas.viewport()); }));
+}
+
+void benchMap(int length)
+{
+    const auto snapshot = randomSnapshot(length, 1, length / 8);
+    ViewState view;
+    HoverState hover;
+    IndexerHeatmap map(&view, &hover);
+    map.resize(860, 820);
+    MapRequest request;
+    request.snapshot = snapshot;
+    std::shared_ptr<const LayerPicture> picture;
+    const auto name = [length](const char *what) { return "map " + std::to_string(length) + ": " + what; };
+    PictureMaker maker;
+    report(name("index scores and colours from the snapshot").c_str(),
+           timed(1, [&](int) { picture = std::make_shared<const LayerPicture>(maker.make(request)); }));
+    report(name("then mask, metrics, distances (off thread too)").c_str(),
+           timed(1, [&](int) { picture = std::make_shared<const LayerPicture>(maker.make(request)); }));
+    report(name("other limits: colour again").c_str(), timed(3, [&](int i) {
+               MapRequest other = request;
+               other.limits = Limits{0.1, 4.0 + i};
+               maker.make(other);
+           }));
+    report(name("first paint").c_str(), timed(20, [&](int) {
+               map.setPicture(nullptr);
+               map.setPicture(picture);
+               paint(map);
+           }));
+    report(name("hover, a frame").c_str(), timed(200, [&](int i) {
+               hover.setCell(length - 1 - i, i);
+               paint(map);
+           }));
+    hover.clearCell();
+    report(name("zoom, a frame").c_str(), timed(60, [&](int i) {
+               i % 30 < 15 ? map.zoomBy(kZoomStep) : map.zoomBy(1 / kZoomStep);
+               paint(map);
+           }));
+    for (const double cell : {0.8, 3.0, 12.0}) {
+        const std::string what = name("pan, a frame, ") + QString::number(cell).toStdString() + " px a cell";
+        report(what.c_str(), timed(100, [&](int i) {
+                   view.setWindow(MapWindow{length, 3.0 * i, 5.0 * i, cell});
+                   paint(map);
+               }));
+    }
+    view.setOverlay(true);
+    view.setWindow(MapWindow{length, 0, length / 2.0, 4});
+    report(name("a frame with the mask over it, 4 px a cell").c_str(), timed(40, [&](int) { paint(map); }));
+    report(name("a query's row (off thread)").c_str(), timed(40, [&](int i) {
+               makeRow({snapshot, 0, length - 1 - i});
+           }));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    QApplication application(argc, argv);
+    applyTheme(application, Theme::Light);
+    benchAtlas();
+    benchMap(2048);
+    benchMap(4096);
+    return 0;
+}

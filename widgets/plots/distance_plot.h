@@ -1,0 +1,51 @@
+#pragma once
+
+#include "widgets/plots/map_worker.h"
+#include "widgets/plots/view.h"
+
+#include <QWidget>
+
+#include <memory>
+
+class QCPGraph;
+class QCPItemText;
+class QCustomPlot;
+
+namespace sparsescope {
+
+/// How far back a layer looks: share of the keys selected and attention (its peak = 1) against the distance t - s.
+class DistancePlot : public QWidget, public ExportableView {
+    Q_OBJECT
+
+public:
+    explicit DistancePlot(QWidget *parent = nullptr);
+
+    /// A picture that is not complete yet leaves the curves as they are.
+    void setPicture(std::shared_ptr<const LayerPicture> picture);
+    bool hasCurves() const { return m_picture != nullptr; }
+
+    QString figureTitle() const override;
+    QSizeF figureSize() const override { return {640, 260}; }
+    void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
+    QString csv() const override; ///< distance, share_selected, attention
+    nlohmann::ordered_json exportContext() const override;
+
+    QSize sizeHint() const override { return {480, 130}; }
+    QSize minimumSizeHint() const override { return {240, 78}; }
+
+protected:
+    void changeEvent(QEvent *event) override;
+    void showEvent(QShowEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
+
+private:
+    void applyTokens(const Tokens &tokens) const;
+    void replotShown() const; ///< a plot off the screen has no buffer to draw into
+
+    QCustomPlot *m_plot;
+    QCPGraph *m_selected, *m_attention;
+    QCPItemText *m_selectedWords, *m_attentionWords;
+    std::shared_ptr<const LayerPicture> m_picture;
+};
+
+} // namespace sparsescope

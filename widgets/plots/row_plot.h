@@ -1,0 +1,63 @@
+#pragma once
+
+#include "widgets/plots/map_worker.h"
+#include "widgets/plots/view.h"
+#include "widgets/state/hover_state.h"
+#include "widgets/state/view_state.h"
+
+#include <QWidget>
+
+#include <memory>
+
+class QCPBars;
+class QCustomPlot;
+
+namespace sparsescope {
+
+/// The keys of one query as bars, by falling score (by attention where there is no indexer), with the line after the k-th,
+/// the threshold, and a mark at the hovered key. Hover links, click picks the key.
+class RowPlot : public QWidget, public ExportableView {
+    Q_OBJECT
+
+public:
+    RowPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent = nullptr);
+
+    void setRow(std::shared_ptr<const RowAnswer> row);
+    const std::shared_ptr<const RowAnswer> &row() const { return m_row; }
+    /// For tests: middle of the bar of that rank (from 1), in this widget's pixels.
+    QPoint barCentre(int rank) const;
+
+    QString figureTitle() const override;
+    QSizeF figureSize() const override { return {640, 300}; }
+    void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
+    QString csv() const override; ///< rank, key, token, state, score, attention, and a column for each indexer head
+    nlohmann::ordered_json exportContext() const override;
+
+    QSize sizeHint() const override { return {480, 180}; }
+    QSize minimumSizeHint() const override { return {240, 88}; }
+
+protected:
+    void changeEvent(QEvent *event) override;
+    void showEvent(QShowEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
+    bool eventFilter(QObject *watched, QEvent *event) override;
+
+private:
+    class Marks;
+    void applyTokens(const Tokens &tokens) const;
+    void replotShown() const; ///< a plot off the screen has no buffer to draw into
+    void showBars();
+    int keyAt(QPoint position) const; ///< -1: none
+
+    ViewState *m_viewState;
+    HoverState *m_hoverState;
+    QCustomPlot *m_plot;
+    QCPBars *m_needed, *m_little, *m_missed, *m_other;
+    Marks *m_marks;
+    std::shared_ptr<const RowAnswer> m_row;
+};
+
+/// Height of a key's bar: its score, or its attention where there is no indexer.
+double barValue(const RowAnswer &row, int key);
+
+} // namespace sparsescope
