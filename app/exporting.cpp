@@ -1,5 +1,6 @@
 #include "app/exporting.h"
 
+#include "app/run_choice.h"
 #include "app/run_folder_reader.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
@@ -47,6 +48,29 @@ QString words(const QString &figure)
         }
     }
     return figure;
+}
+
+std::vector<std::unique_ptr<RunData>> dataOf(const std::filesystem::path &folder, std::vector<std::string> &damaged)
+{
+    std::error_code ignored;
+    const std::filesystem::path root = std::filesystem::absolute(folder, ignored).lexically_normal();
+    std::vector<std::unique_ptr<RunData>> runs;
+    for (const FoundRun &found : readRuns(root, damaged)) {
+        runs.push_back(
+            std::make_unique<RunData>(found.config, experimentFolderOf(found.folder, found.config), found.folder));
+        runs.back()->apply(found.update);
+        runs.back()->flush();
+    }
+    return runs;
+}
+
+/// What is drawn where nobody chose: the first sparse run of the first experiment.
+RunData *firstSparse(const std::vector<RunData *> &runs)
+{
+    const auto sparse = std::find_if(runs.begin(), runs.end(), [&](const RunData *run) {
+        return isSparse(run->config().model.family) && run->experimentFolder() == runs.front()->experimentFolder();
+    });
+    return sparse != runs.end() ? *sparse : runs.front();
 }
 
 } // namespace
@@ -169,36 +193,33 @@ void ExportDialog::save()
 namespace {
 
 /// What could not be read goes into `damaged`; the figure is drawn without it.
-void drawFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
-                  double scale, std::vector<std::string> &damaged)
+void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damaged)
 {
+    const QString &figure = request.figure;
     const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
         throw Failure({"unknown figure", "--export", figure.toStdString(),
                        "loss, comparison, atlas, map, mask, row or distance", ""});
     }
-    asked([&] { return figureFormat(out); });
-    std::error_code ignored;
-    const std::filesystem::path root = std::filesystem::absolute(folder, ignored).lexically_normal();
-    std::vector<std::unique_ptr<RunData>> owned;
-    std::vector<RunData *> runs;
-    for (const FoundRun &found : readRuns(root, damaged)) {
-        owned.push_back(
-            std::make_unique<RunData>(found.config, experimentFolderOf(found.folder, found.config), found.folder));
-        owned.back()->apply(found.update);
-        owned.back()->flush();
-        if (owned.back()->experimentFolder() ==
-            owned.front()->experimentFolder()) { // one experiment a figure: the first
-            runs.push_back(owned.back().get());
-        }
+    if (figure == QLatin1String("comparison") && !request.run.isEmpty()) {
+        throw Failure({"the comparison draws every run of its experiment", "--run", request.run.toStdString(),
+                       "only with the other figures", "Leave --run out."});
     }
-    const auto sparse =
-        std::find_if(runs.begin(), runs.end(), [](const RunData *run) { return isSparse(run->config().model.family); });
-    RunData *current = sparse != runs.end() ? *sparse : runs.front();
+    asked([&] { return figureFormat(request.out); });
+    const std::vector<std::unique_ptr<RunData>> owned = dataOf(request.runs, damaged);
+    std::vector<RunData *> runs;
+    for (const auto &run : owned) {
+        runs.push_back(run.get());
+    }
+    RunData *current = request.run.isEmpty() ? firstSparse(runs) : runWithId(runs, request.run);
+    std::erase_if(runs, [&](const RunData *run) { // one experiment a figure
+        return run->experimentFolder() != current->experimentFolder();
+    });
     FigureOptions options;
-    options.theme = theme;
-    options.scale = scale;
+    options.theme = request.theme;
+    options.scale = request.scale;
+    const QString &out = request.out;
     if (figure == QLatin1String("comparison")) {
         exportFigure(ComparisonFigure(comparisonOf(runs, true)), out, options);
         return;
@@ -242,17 +263,16 @@ void drawFromRuns(const QString &figure, const std::filesystem::path &folder, co
 
 } // namespace
 
-void exportFromRuns(const QString &figure, const std::filesystem::path &folder, const QString &out, Theme theme,
-                    double scale)
+void exportFromRuns(const FigureRequest &request)
 {
     std::vector<std::string> damaged;
-    drawFromRuns(figure, folder, out, theme, scale, damaged);
+    drawFromRuns(request, damaged);
     std::string reasons;
     for (const std::string &reason : damaged) {
         reasons += "\n" + reason;
     }
     if (!damaged.empty()) {
-        throw Failure({"was drawn without what cannot be read:" + reasons, out.toStdString(), "", "", ""});
+        throw Failure({"was drawn without what cannot be read:" + reasons, request.out.toStdString(), "", "", ""});
     }
 }
 

@@ -34,9 +34,18 @@ private:
     QLabel *m_target, *m_result;
 };
 
-/// `--export FIGURE --runs DIR --out FILE`: no window. A run that cannot be read is left out of the figure, which is written all
-/// the same, and named in a Failure at the end. Throws Failure: no runs there, an unknown figure, a bad file name, ...
-void exportFromRuns(const QString &figure, const std::filesystem::path &runs, const QString &out, Theme theme,
-                    double scale);
+/// What `--export` was asked for.
+struct FigureRequest {
+    QString figure;              ///< loss, comparison, atlas, map, mask, row or distance
+    std::filesystem::path runs;  ///< folder of an experiment or of a run
+    QString run;                 ///< id of the run to draw; empty: the first sparse one. Not for the comparison, which draws all
+    QString out;                 ///< the suffix says the format
+    Theme theme = Theme::Light;
+    double scale = 2;
+};
+
+/// No window. A run that cannot be read is left out of the figure, which is written all the same, and named in a Failure at
+/// the end. Throws Failure: no runs there, an unknown figure or run, a bad file name, ...
+void exportFromRuns(const FigureRequest &request);
 
 } // namespace sparsescope

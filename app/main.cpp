@@ -78,6 +78,14 @@ void makeRuntimeFolder()
     qputenv("XDG_RUNTIME_DIR", folder.c_str());
 }
 
+/// Pictures are drawn on a platform without size hints; that it says so for every window helps nobody.
+void quietAboutSizeHints(QtMsgType type, const QMessageLogContext &context, const QString &text)
+{
+    if (!text.contains(QLatin1String("propagateSizeHints"))) {
+        std::fprintf(stderr, "%s\n", qPrintable(qFormatLogMessage(type, context, text)));
+    }
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -120,6 +128,7 @@ int main(int argc, char **argv)
         // The same picture with and without a display, on every desktop.
         qputenv("QT_QPA_PLATFORM", "offscreen");
         makeRuntimeFolder();
+        qInstallMessageHandler(quietAboutSizeHints);
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
     qInstallMessageHandler(sayNoDisplay);
@@ -142,8 +151,10 @@ int main(int argc, char **argv)
         if (figure) {
             const Theme theme = given.theme == "dark" ? Theme::Dark : Theme::Light;
             applyTheme(application, theme);
-            exportFromRuns(QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.out), theme,
-                           given.scale == 1 ? 2 : given.scale);
+            const FigureRequest request{QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.run),
+                                  QString::fromStdString(given.out), theme,
+                                  parser.count("--scale") > 0 ? given.scale : 2.0};
+            exportFromRuns(request);
             return 0;
         }
     } catch (const std::exception &failure) {

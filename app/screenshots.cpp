@@ -1,6 +1,7 @@
 #include "app/screenshots.h"
 
 #include "app/main_window.h"
+#include "app/run_choice.h"
 #include "core/base/error.h"
 #include "widgets/panels/inspect_page.h"
 
@@ -55,15 +56,7 @@ void takeScreenshot(const ScreenshotOptions &options)
                 {"no runs here", "--runs", options.runs.string(), "the folder of an experiment or of a run", ""});
         }
         if (!options.run.isEmpty()) {
-            RunData *wanted = nullptr;
-            for (RunData *run : shown.runs()) {
-                wanted = run->id() == options.run ? run : wanted;
-            }
-            if (wanted == nullptr) {
-                throw Failure({"no such run", "--run", options.run.toStdString(),
-                               "the id of a run, for example seq_64/sparse/seed_0", ""});
-            }
-            shown.setCurrentRun(wanted);
+            shown.setCurrentRun(runWithId(shown.runs(), options.run));
         }
         shown.showPage(inspect ? Page::Inspect : Page::Train);
         shown.viewState().setInspect(focus ? InspectView::Focus : InspectView::Atlas);

@@ -90,7 +90,7 @@ QString ComparisonFigure::figureTitle() const
     return QStringLiteral("Comparison, ") + QString::fromStdString(m_comparison.experiment);
 }
 
-QSizeF ComparisonFigure::figureSize() const { return m_selection ? QSizeF(1320, 730) : QSizeF(1040, 620); }
+QSizeF ComparisonFigure::figureSize() const { return m_selection ? QSizeF(1320, 762) : QSizeF(1040, 620); }
 
 void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
 {
@@ -221,7 +221,7 @@ void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const 
         std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
     if (needed) {
         paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found") + at,
-                     QStringLiteral("Needed: the k keys that dense attention weighs most."), t);
+                     QStringLiteral("Needed: the k keys dense attention weighs most. All layers, validation."), t);
         top += 42;
         for (const FamilyResult *result : results) {
             const QColor colour = familyColour(result->family, t);

@@ -288,10 +288,10 @@ QString HeatmapPlot::figureTitle() const
         return {};
     }
     const Snapshot &snapshot = *m_picture->request.snapshot;
-    return QStringLiteral("%1, layer %2, step %3")
+    return QStringLiteral("%1, layer %2, step %3, %4")
         .arg(titleOf(*m_picture))
         .arg(m_picture->layer().layer)
-        .arg(countText(snapshot.step));
+        .arg(countText(snapshot.step), QString::fromStdString(snapshot.run));
 }
 
 QSizeF HeatmapPlot::figureSize() const

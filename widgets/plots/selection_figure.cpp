@@ -38,7 +38,7 @@ double layerRecall(const Snapshot &snapshot, std::size_t layer)
 
 SelectionFigure::SelectionFigure(const Snapshot &snapshot, const LayerSnapshot &layer, Family family)
     : m_title(QStringLiteral("What %1 selects").arg(QString::fromStdString(displayName(family))))
-    , m_hint(QStringLiteral("Layer %1, step %2, k = %3. Rows: queries. Columns: keys.")
+    , m_hint(QStringLiteral("One text, its clearest layer (%1), step %2, k = %3. Rows: queries. Columns: keys.")
                  .arg(layer.layer)
                  .arg(countText(snapshot.step))
                  .arg(snapshot.topK))
@@ -60,8 +60,9 @@ void SelectionFigure::paint(QPainter &painter, const QRectF &box, const Tokens &
     // One large mask above two that share the width, cells on whole half units so that edges stay sharp.
     const int length = std::max(1, m_trained.map.rows);
     const auto whole = [length](double side) { return std::max(0.5, std::floor(side / length * 2) / 2); };
-    const double small = whole((box.width() - kGap) / 2);
+    double small = whole((box.width() - kGap) / 2);
     const double cell = whole(std::min(box.width(), box.height() - kHeading - kLegend - 2 * kCaption - small * length));
+    small = std::min(small, whole((cell * length - kGap) / 2)); // both edges meet those of the large one
     double top = box.top() + kHeading;
     const auto caption = [&](const Mask &mask, double left, double width, double under, const QString &rest) {
         painter.setFont(uiFont(12, QFont::Medium));
@@ -73,11 +74,11 @@ void SelectionFigure::paint(QPainter &painter, const QRectF &box, const Tokens &
     paintMask(painter, m_trained, QPointF(box.left(), top), cell, t);
     caption(m_trained, box.left(), box.width(), top + cell * length, QStringLiteral(" of the needed keys found"));
     top += cell * length + kCaption;
-    const double second = box.left() + small * length + kGap;
+    const double second = box.left() + (cell - small) * length;
     paintMask(painter, m_newest, QPointF(box.left(), top), small, t);
     paintMask(painter, m_random, QPointF(second, top), small, t);
-    caption(m_newest, box.left(), small * length + kGap, top + small * length, {});
-    caption(m_random, second, small * length + kGap, top + small * length, {});
+    caption(m_newest, box.left(), second - box.left(), top + small * length, {});
+    caption(m_random, second, box.right() - second, top + small * length, {});
     top += small * length + kCaption;
     double left = paintKey(painter, box.left(), top, QStringLiteral("Needed, found"), t.selectedNeeded, {}, t);
     left = paintKey(painter, left, top, QStringLiteral("Needed, missed"), t.missed, {}, t);

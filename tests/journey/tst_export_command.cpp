@@ -1,0 +1,122 @@
+#include "core/base/config.h"
+#include "core/base/run_store.h"
+#include "tests/core/base/sample_snapshot.h"
+
+#include <QFile>
+#include <QJsonDocument>
+#include <QJsonObject>
+#include <QProcess>
+#include <QTemporaryDir>
+#include <QTest>
+
+using namespace sparsescope;
+
+namespace {
+
+struct Result {
+    int code = -1;
+    QString err;
+};
+
+Result exported(const QStringList &arguments)
+{
+    QProcess process;
+    process.start(qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope", arguments);
+    if (!process.waitForFinished(120000) || process.exitStatus() != QProcess::NormalExit) {
+        return {};
+    }
+    return {process.exitCode(), QString::fromUtf8(process.readAllStandardError())};
+}
+
+QByteArray contentOf(const QString &path)
+{
+    QFile file(path);
+    return file.open(QIODevice::ReadOnly) ? file.readAll() : QByteArray();
+}
+
+} // namespace
+
+/// `sparsescope --export`, on two stored runs whose snapshots differ.
+class tst_ExportCommand : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void drawsTheRunThatIsNamed_data();
+    void drawsTheRunThatIsNamed();
+    void refuses_data();
+    void refuses();
+
+private:
+    QTemporaryDir m_folder;
+};
+
+void tst_ExportCommand::initTestCase()
+{
+    const auto document = nlohmann::json::parse(
+        R"({"schema": 1, "name": "two", "sweep": {"family": ["sparse", "mhla_sparse"]}})");
+    unsigned seed = 1;
+    for (const RunConfig &config : expand(parseExperiment(document, "two.json"))) {
+        const auto writer = RunWriter::create(
+            std::filesystem::path(m_folder.path().toStdString()) / "two" / config.folder(), config);
+        Snapshot snapshot = sample::snapshot({}, seed++);
+        snapshot.run = config.folder();
+        writer->snapshot(snapshot);
+        writer->state(RunState::Finished);
+    }
+}
+
+void tst_ExportCommand::drawsTheRunThatIsNamed_data()
+{
+    QTest::addColumn<QString>("figure");
+    QTest::newRow("map") << "map";
+    QTest::newRow("mask") << "mask";
+}
+
+void tst_ExportCommand::drawsTheRunThatIsNamed()
+{
+    QFETCH(QString, figure);
+    QByteArray cells[2];
+    const char *const families[] = {"sparse", "mhla_sparse"};
+    for (int i = 0; i < 2; ++i) {
+        const QString id = QStringLiteral("seq_128/%1/seed_0").arg(QLatin1String(families[i]));
+        const QString out = m_folder.filePath(QLatin1String(families[i]) + figure + ".csv");
+        const Result result =
+            exported({"--export", figure, "--runs", m_folder.path(), "--run", id, "--out", out});
+        QVERIFY2(result.code == 0, qPrintable(result.err));
+        QCOMPARE(result.err, QString());
+        cells[i] = contentOf(out);
+        const QByteArray context = contentOf(QString(out).replace(".csv", ".json"));
+        QCOMPARE(QJsonDocument::fromJson(context).object()["run"].toString(), id);
+        QVERIFY(QJsonDocument::fromJson(context).object()["title"].toString().contains(id));
+    }
+    QVERIFY(cells[0].size() > 1000);
+    QVERIFY(cells[0] != cells[1]);
+}
+
+void tst_ExportCommand::refuses_data()
+{
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QStringList>("words");
+    QTest::newRow("unknown run") << QStringList{"--export", "map", "--run", "seq_128/sparse/seed_1"}
+                                 << QStringList{"--run", "seq_128/sparse/seed_1", "seq_128/sparse/seed_0"};
+    QTest::newRow("run of a comparison")
+        << QStringList{"--export", "comparison", "--run", "seq_128/sparse/seed_0"} << QStringList{"--run", "every run"};
+    QTest::newRow("unknown run of a screenshot") << QStringList{"--screenshot", "focus", "--run", "nope"}
+                                                 << QStringList{"--run", "nope", "seq_128/sparse/seed_0"};
+}
+
+void tst_ExportCommand::refuses()
+{
+    QFETCH(QStringList, arguments);
+    QFETCH(QStringList, words);
+    const QString out = m_folder.filePath("refused.png");
+    const Result result = exported(arguments << "--runs" << m_folder.path() << "--out" << out);
+    QCOMPARE(result.code, 2);
+    for (const QString &word : words) {
+        QVERIFY2(result.err.contains(word), qPrintable(result.err));
+    }
+    QVERIFY(!QFile::exists(out));
+}
+
+QTEST_GUILESS_MAIN(tst_ExportCommand)
+#include "tst_export_command.moc"
