@@ -20,6 +20,7 @@ struct Command {
 };
 
 Action declareTrain(CLI::App &command);
+Action declareCheck(CLI::App &command);
 Action declareForward(CLI::App &command);
 Action declareReport(CLI::App &command);
 Action declarePresets(CLI::App &command);

@@ -13,6 +13,7 @@ using namespace sparsescope;
 
 constexpr Command kCommands[] = {
     {"train", "Train an experiment", declareTrain},
+    {"check", "Say whether what an experiment or a run computes may be believed", declareCheck},
     {"forward", "Run a checkpoint over given tokens", declareForward},
     {"report", "Write the tables and figures of an experiment again", declareReport},
     {"bench", "Time kernels against the library's operations, and training steps", declareBench},

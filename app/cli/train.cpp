@@ -1,10 +1,9 @@
-#include "app/cli/changes.h"
 #include "app/cli/command.h"
+#include "app/cli/experiment_file.h"
 #include "app/cli/interrupt.h"
 #include "app/cli/progress.h"
 #include "app/cli/result_table.h"
 #include "core/base/cost_model.h"
-#include "core/base/presets.h"
 #include "core/experiment/runner.h"
 
 #include <fmt/format.h>
@@ -27,31 +26,6 @@ struct TrainOptions {
     int threads = 0;
     bool resume = false;
 };
-
-std::vector<Override> overridesOf(const std::vector<std::string> &changes)
-{
-    std::vector<Error> errors;
-    std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
-    if (!errors.empty())
-        throw ConfigFailure(std::move(errors));
-    return overrides;
-}
-
-/// A file, or the name of a preset.
-fs::path experimentFile(const std::string &word)
-{
-    std::error_code code;
-    const bool looksLikeName = word.find('/') == std::string::npos && fs::path(word).extension() != ".json";
-    if (fs::exists(word, code) || !looksLikeName)
-        return word;
-    return presetPath(word);
-}
-
-ExperimentConfig experimentOf(const TrainOptions &options)
-{
-    const std::vector<Override> overrides = overridesOf(options.changes);
-    return asked([&] { return loadExperiment(experimentFile(options.experiment), overrides); });
-}
 
 nlohmann::ordered_json stageList(const RunConfig &run)
 {
@@ -111,7 +85,7 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
 
 int train(const TrainOptions &options, Output &output)
 {
-    const ExperimentConfig experiment = experimentOf(options);
+    const ExperimentConfig experiment = experimentOf(options.experiment, options.changes);
     RunnerOptions runner;
     runner.out = options.out;
     runner.device = options.device;

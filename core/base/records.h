@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,11 +71,16 @@ struct RunOutcome {
     std::int64_t step = 0;
 };
 
+enum class CheckOutcome { Passed, Warning, Failed, NotRun };
+std::string toString(CheckOutcome); ///< "passed", "warning", "failed", "not run"
+
+/// What one gate found. Which gates there are: core/base/gates.h.
 struct CheckResult {
-    std::string gate, run;
-    bool passed = false;
-    double value = 0, limit = 0;
-    std::string remedy;
+    std::string gate; ///< name of the gate: "causality"
+    std::string run;  ///< RunConfig::folder(); the lockstep group for a gate between runs
+    CheckOutcome outcome = CheckOutcome::NotRun;
+    std::optional<double> value, limit; ///< what was measured and what it is judged by; nothing where no number says it
+    std::string measured;               ///< in words, with the unit; why, where it was not run
 };
 
 } // namespace sparsescope

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/config.h"
+#include "core/data/split_overlap.h"
 #include "core/data/tokenizer.h"
 
 #include <cstdint>
@@ -56,6 +57,8 @@ public:
     virtual std::string notice() const { return {}; }
     /// Share of labelled tokens that blind guessing gets right, where known (needle digits: 0.1).
     virtual std::optional<double> chanceAccuracy() const { return std::nullopt; }
+    /// How much of validation stands in training: strings of `length` tokens of a text; of a generated task whole examples.
+    virtual SplitOverlap overlap(std::int64_t length) const = 0;
 };
 
 /// Makes the source a run asks for. Throws Failure (file missing, empty, shorter than one window, not UTF-8 where text

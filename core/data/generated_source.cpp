@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <sstream>
 
 namespace sparsescope {
@@ -66,6 +67,31 @@ Batch GeneratedSource::make(Split split, std::uint64_t key, std::int64_t index) 
         }
     }
     return batch;
+}
+
+SplitOverlap GeneratedSource::overlap(std::int64_t) const
+{
+    constexpr std::int64_t kTrainingBatches = 100, kValidationBatches = 4;
+    std::multiset<std::vector<std::int64_t>> wanted;
+    const auto eachRow = [&](const Batch &batch, const auto &take) {
+        for (int b = 0; b < batch.rows; ++b) {
+            const auto begin = batch.inputs.begin() + static_cast<std::ptrdiff_t>(b) * batch.length;
+            take(std::vector<std::int64_t>(begin, begin + batch.length));
+        }
+    };
+    for (std::int64_t index = 0; index < kValidationBatches; ++index) {
+        eachRow(validation(index), [&](std::vector<std::int64_t> row) { wanted.insert(std::move(row)); });
+    }
+    SplitOverlap overlap;
+    overlap.length = m_length;
+    overlap.examples = true;
+    overlap.strings = static_cast<std::int64_t>(wanted.size());
+    for (std::int64_t index = 0; index < kTrainingBatches && !wanted.empty(); ++index) {
+        eachRow(training(index), [&](const std::vector<std::int64_t> &row) {
+            overlap.found += static_cast<std::int64_t>(wanted.erase(row));
+        });
+    }
+    return overlap;
 }
 
 std::vector<std::int32_t> GeneratedSource::encode(const std::string &text) const

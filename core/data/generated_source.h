@@ -34,6 +34,8 @@ public:
     /// A text is read as words of this vocabulary between spaces ("K3 v1"); sources of bytes read its bytes. Longer than
     /// L: the first L tokens. Shorter: stays shorter. Fewer than two tokens: Failure.
     Probe probe(const std::string &text) const override;
+    /// The examples of the first validation batches among those of the first training batches.
+    SplitOverlap overlap(std::int64_t length) const final;
 
 protected:
     GeneratedSource(std::string name, const RunConfig &config);

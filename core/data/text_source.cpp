@@ -32,6 +32,11 @@ public:
     double bytesPerToken() const override { return m_corpus.bytesPerToken(); }
     std::string notice() const override { return m_corpus.notice(); }
 
+    SplitOverlap overlap(std::int64_t length) const override
+    {
+        return splitOverlap(m_corpus.training(), m_corpus.validation(), length);
+    }
+
     Batch training(std::int64_t index) const override
     {
         const std::vector<std::uint16_t> &side = m_corpus.training();

@@ -1,0 +1,141 @@
+#include "app/cli/command.h"
+#include "app/cli/experiment_file.h"
+#include "core/base/gates.h"
+#include "core/base/run_store.h"
+#include "core/train/soundness.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+
+namespace sparsescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CheckOptions {
+    std::string subject;
+    std::vector<std::string> changes;
+    std::string device = "auto";
+};
+
+/// A run that is to be checked, and with which weights.
+struct Judged {
+    RunConfig config;
+    fs::path folder;     ///< empty: the run is not trained yet
+    fs::path checkpoint; ///< empty: the weights of step 0
+};
+
+std::vector<Judged> storedRuns(const fs::path &subject)
+{
+    std::vector<Judged> result;
+    // A checkpoint lies in <run>/checkpoints/<step>.
+    if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
+        const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
+        result.push_back({RunReader(run).config(), {}, subject});
+        return result;
+    }
+    for (const fs::path &folder : findRuns(subject)) {
+        const RunReader reader(folder);
+        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
+        result.push_back({reader.config(), folder, checkpoints.empty() ? fs::path() : checkpoints.back().folder});
+    }
+    if (result.empty())
+        throw ConfigFailure({{"nothing to check here", "", "\"" + subject.string() + "\"",
+                              "an experiment file, the name of a preset, the folder of an experiment, of a run or of one of "
+                              "its checkpoints", ""}});
+    return result;
+}
+
+std::vector<Judged> judgedRuns(const CheckOptions &options)
+{
+    if (fs::is_directory(options.subject)) {
+        if (!options.changes.empty())
+            throw ConfigFailure({{"a stored run cannot be changed", "--set", options.changes.front(),
+                                  "only with an experiment file or a preset", ""}});
+        return storedRuns(options.subject);
+    }
+    std::vector<Judged> result;
+    for (RunConfig &config : expand(experimentOf(options.subject, options.changes)))
+        result.push_back({std::move(config), {}, {}});
+    return result;
+}
+
+/// Beside the run, so that the window and the report need not measure again. A run that another process trains keeps its own.
+void store(const Judged &run, const std::vector<CheckResult> &results, Output &output)
+{
+    if (run.folder.empty())
+        return;
+    try {
+        const std::unique_ptr<RunWriter> writer = RunWriter::open(run.folder);
+        for (const CheckResult &result : results)
+            writer->value(storedKey(gate(result.gate)), toJson(result).dump());
+        writer->flush();
+    } catch (const Failure &failure) {
+        output.note(fmt::format("{}: not stored beside the run: {}", run.config.folder(), failure.what()));
+    }
+}
+
+void print(const CheckResult &result, Output &output)
+{
+    const GateInfo &info = gate(result.gate);
+    output.line(fmt::format("  {:<8} {:<29} {}", toString(result.outcome), info.title, result.measured));
+    if (result.outcome == CheckOutcome::Failed || result.outcome == CheckOutcome::Warning) {
+        output.line(fmt::format("  {:<8} {:<29} passes when: {}", "", "", info.passes));
+        output.line(fmt::format("  {:<8} {:<29} {}", "", "", info.remedy));
+    }
+}
+
+int check(const CheckOptions &options, Output &output)
+{
+    const std::vector<Judged> runs = judgedRuns(options);
+    std::vector<CheckResult> all;
+    std::vector<RunConfig> configs;
+    for (const Judged &run : runs) {
+        output.line(fmt::format("{}, {}", run.config.folder(),
+                                run.checkpoint.empty() ? "weights of step 0" : "checkpoint " + run.checkpoint.filename().string()));
+        SoundnessOptions soundness;
+        soundness.device = options.device;
+        soundness.checkpoint = run.checkpoint;
+        soundness.onResult = [&](const CheckResult &result) { print(result, output); };
+        const std::vector<CheckResult> results = checkRun(run.config, soundness);
+        store(run, results, output);
+        all.insert(all.end(), results.begin(), results.end());
+        configs.push_back(run.config);
+    }
+    const std::vector<CheckResult> fairness = checkFairness(configs);
+    if (!fairness.empty())
+        output.line("between the runs");
+    for (const CheckResult &result : fairness)
+        print(result, output);
+    all.insert(all.end(), fairness.begin(), fairness.end());
+
+    output.data()["headline"] = soundnessHeadline(all);
+    output.data()["gates"] = nlohmann::ordered_json::array();
+    for (const CheckResult &result : all)
+        output.data()["gates"].push_back(toJson(result));
+    output.line(soundnessHeadline(all));
+    return anyFailed(all) ? kDoesNotHold : kDone;
+}
+
+} // namespace
+
+Action declareCheck(CLI::App &command)
+{
+    const auto options = std::make_shared<CheckOptions>();
+    command
+        .add_option("subject", options->subject,
+                    "An experiment file, the name of a preset, or the folder of an experiment, a run or a checkpoint")
+        ->required()
+        ->type_name("EXPERIMENT.json|DIR");
+    command.add_option("--set", options->changes, "Change a field: path.to.field=VALUE; may be given again")
+        ->type_name("PATH=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+    command.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+    return [options](Output &output) { return check(*options, output); };
+}
+
+} // namespace sparsescope

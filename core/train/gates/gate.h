@@ -1,0 +1,51 @@
+#pragma once
+
+#include "core/base/records.h"
+#include "core/data/data_source.h"
+#include "core/model/transformer.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// What a gate looks at. A gate leaves weights, gradients and counters as it found them.
+struct GateSubject {
+    const RunConfig &config;
+    const DataSource &data;
+    Transformer &model;            ///< the weights that are judged, fp32 on `device`
+    Transformer *fresh = nullptr;  ///< the same model at step 0; null where `model` is that itself
+    at::Device device = at::kCPU;
+    bool bf16 = false;                  ///< the run trains under bf16 autocast
+    const Selector *selector = nullptr; ///< in place of the model's own, for planted faults
+
+    bool isSparse() const { return model.options().selector != "none"; }
+    std::int64_t topK() const { return model.options().topK; }
+    std::int64_t length() const { return config.training.sequenceLength; }
+};
+
+/// Measures one gate; nothing where it does not apply (an indexer's gate on a family without one).
+using GateProcedure = std::optional<CheckResult> (*)(GateSubject &subject);
+
+// One file each in this folder; the table in soundness.cpp says which belongs to which name.
+std::optional<CheckResult> checkCausality(GateSubject &subject);
+std::optional<CheckResult> checkIndexerGradient(GateSubject &subject);
+std::optional<CheckResult> checkIndexerMoves(GateSubject &subject);
+std::optional<CheckResult> checkDenseLimit(GateSubject &subject);
+std::optional<CheckResult> checkEffectiveK(GateSubject &subject);
+std::optional<CheckResult> checkTies(GateSubject &subject);
+std::optional<CheckResult> checkSelectionBinds(GateSubject &subject);
+std::optional<CheckResult> checkSplitOverlap(GateSubject &subject);
+std::optional<CheckResult> checkStart(GateSubject &subject);
+std::optional<CheckResult> checkChance(GateSubject &subject);
+
+struct SoundnessOptions;
+/// All of them, in the order of the table. `checkRun` (soundness.h) makes the subject of a run.
+std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptions &options);
+
+/// Passed or failed (`otherwise`) by `value <= limit`; NaN never passes.
+CheckResult judged(double value, double limit, std::string measured, CheckOutcome otherwise = CheckOutcome::Failed);
+CheckResult notRun(std::string why);
+
+} // namespace sparsescope

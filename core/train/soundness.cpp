@@ -1,0 +1,91 @@
+#include "core/train/soundness.h"
+
+#include "core/model/hf_weights.h"
+#include "core/train/device.h"
+#include "core/train/gates/gate.h"
+#include "core/train/trainer.h"
+
+#include <memory>
+
+namespace sparsescope {
+namespace {
+
+struct RunGate {
+    const char *name;
+    GateProcedure check;
+};
+
+/// A gate is one procedure in gates/, one line here and one in gates().
+constexpr RunGate kRunGates[] = {
+    {"causality", checkCausality},          {"indexer-gradient", checkIndexerGradient},
+    {"indexer-moves", checkIndexerMoves},   {"dense-limit", checkDenseLimit},
+    {"effective-k", checkEffectiveK},       {"ties", checkTies},
+    {"selection-binds", checkSelectionBinds}, {"split-overlap", checkSplitOverlap},
+    {"start", checkStart},                  {"chance", checkChance},
+};
+
+} // namespace
+
+CheckResult judged(double value, double limit, std::string measured, CheckOutcome otherwise)
+{
+    CheckResult result;
+    result.outcome = value <= limit ? CheckOutcome::Passed : otherwise;
+    result.value = value;
+    result.limit = limit;
+    result.measured = std::move(measured);
+    return result;
+}
+
+CheckResult notRun(std::string why)
+{
+    CheckResult result;
+    result.measured = std::move(why);
+    return result;
+}
+
+std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptions &options)
+{
+    std::vector<CheckResult> results;
+    for (const RunGate &entry : kRunGates) {
+        if (options.cancelled && options.cancelled()) {
+            break;
+        }
+        std::optional<CheckResult> result = entry.check(subject);
+        if (!result) {
+            continue;
+        }
+        result->gate = entry.name;
+        result->run = subject.config.folder();
+        if (options.onResult) {
+            options.onResult(*result);
+        }
+        results.push_back(std::move(*result));
+    }
+    return results;
+}
+
+std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options)
+{
+    const at::Device device = resolveDevice(options.device);
+    const std::unique_ptr<DataSource> data = makeDataSource(config);
+    const auto modelAtStart = [&] {
+        auto model = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
+        model->parameters().initialise(config.training.seed);
+        model->parameters().moveTo(device);
+        return model;
+    };
+    const std::unique_ptr<Transformer> fresh = modelAtStart();
+    std::unique_ptr<Transformer> trained;
+    if (!options.checkpoint.empty()) {
+        trained = modelAtStart();
+        loadWeights(*trained, options.checkpoint);
+    }
+    GateSubject subject{config, *data, trained ? *trained : *fresh};
+    subject.fresh = trained ? fresh.get() : nullptr;
+    subject.device = device;
+    subject.bf16 = config.training.precision == Precision::Bf16 ||
+                   (config.training.precision == Precision::Auto && device.is_cuda());
+    return checkSubject(subject, options);
+}
+
+} // namespace sparsescope

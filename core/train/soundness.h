@@ -1,0 +1,30 @@
+#pragma once
+
+#include "core/base/config.h"
+#include "core/base/records.h"
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+/// Door: whether what a run computes may be believed (EXPERIMENTS.md section 4). No torch in this header.
+namespace sparsescope {
+
+struct SoundnessOptions {
+    std::string device = "auto";
+    /// A checkpoint of the run: its weights are judged, and the gates that need a trained model are measured too. Empty: the
+    /// weights of step 0.
+    std::filesystem::path checkpoint;
+    std::function<void(const CheckResult &)> onResult; ///< each as it comes
+    std::function<bool()> cancelled;                   ///< asked between gates
+};
+
+/// Every gate of one run, those that do not apply to its family left out, in the order of gates(). Changes nothing: the model
+/// is its own. Throws Failure where data or checkpoint cannot be read.
+std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options = {});
+
+/// The gates between runs: each lockstep group of families, and the lengths among one another.
+std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs);
+
+} // namespace sparsescope

@@ -1,0 +1,397 @@
+#include "core/base/gates.h"
+#include "core/model/hf_weights.h"
+#include "core/train/gates/gate.h"
+#include "core/train/soundness.h"
+#include "core/train/train_run.h"
+#include "tests/core/tiny_experiment.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/core/grad_mode.h>
+
+#include <QTemporaryDir>
+#include <QTest>
+
+#include <cmath>
+#include <fstream>
+#include <map>
+#include <set>
+
+using namespace sparsescope;
+
+namespace {
+
+/// A run at step 0, or with other weights beside them.
+struct Subject {
+    RunConfig config;
+    std::unique_ptr<DataSource> data;
+    std::unique_ptr<Transformer> fresh, model;
+
+    explicit Subject(RunConfig run)
+        : config(std::move(run))
+        , data(makeDataSource(config))
+        , fresh(atStart())
+        , model(atStart())
+    {}
+    std::unique_ptr<Transformer> atStart() const
+    {
+        auto result = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
+        result->parameters().initialise(config.training.seed);
+        return result;
+    }
+    void scale(const std::string &part, double factor)
+    {
+        at::NoGradGuard noGrad;
+        for (const Parameters::Entry &entry : model->parameters().entries()) {
+            if (entry.trainable && entry.name.find(part) != std::string::npos) {
+                at::Tensor tensor = entry.tensor;
+                tensor.mul_(factor);
+            }
+        }
+    }
+    GateSubject untrained() { return {config, *data, *model}; }
+    GateSubject trained()
+    {
+        GateSubject subject{config, *data, *model};
+        subject.fresh = fresh.get();
+        return subject;
+    }
+};
+
+std::map<std::string, CheckResult> checked(GateSubject subject)
+{
+    std::map<std::string, CheckResult> results;
+    for (CheckResult &result : checkSubject(subject, {})) {
+        results[result.gate] = std::move(result);
+    }
+    return results;
+}
+
+std::set<std::string> failing(const std::map<std::string, CheckResult> &results)
+{
+    std::set<std::string> names;
+    for (const auto &[name, result] : results) {
+        if (result.outcome == CheckOutcome::Failed) {
+            names.insert(name);
+        }
+    }
+    return names;
+}
+
+QByteArray textOf(const std::map<std::string, CheckResult> &results)
+{
+    std::string text;
+    for (const auto &[name, result] : results) {
+        text += name + " " + toString(result.outcome) + ": " + result.measured + "\n";
+    }
+    return QByteArray::fromStdString(text);
+}
+
+/// The newest keys and, on every row, the next one: a mask that was not applied again after the selection.
+class NextKeyToo : public Selector {
+public:
+    SelectorOutput select(const SelectorInput &input) const override
+    {
+        SelectorOutput output = selectorKind("recency").make()->select(input);
+        auto bits = output.selection.bits.accessor<std::int64_t, 3>();
+        for (std::int64_t b = 0; b < bits.size(0); ++b) {
+            for (std::int64_t t = 0; t + 1 < bits.size(1); ++t) {
+                bits[b][t][(t + 1) / 64] |= static_cast<std::int64_t>(std::uint64_t{1} << ((t + 1) % 64));
+            }
+        }
+        return output;
+    }
+};
+
+class OneKeyShort : public Selector {
+public:
+    SelectorOutput select(const SelectorInput &input) const override
+    {
+        SelectorInput fewer = input;
+        fewer.topK = input.topK - 1;
+        return selectorKind("recency").make()->select(fewer);
+    }
+};
+
+/// Claims that no causal model gets below a loss that this one is far below.
+class HighFloor : public DataSource {
+public:
+    explicit HighFloor(const DataSource &inner)
+        : m_inner(inner)
+    {}
+    int vocabulary() const override { return m_inner.vocabulary(); }
+    Batch training(std::int64_t index) const override { return m_inner.training(index); }
+    Batch validation(std::int64_t index) const override { return m_inner.validation(index); }
+    Probe probe(const std::string &text) const override { return m_inner.probe(text); }
+    std::string word(std::int32_t id) const override { return m_inner.word(id); }
+    SplitOverlap overlap(std::int64_t length) const override { return m_inner.overlap(length); }
+    std::optional<double> floor() const override { return std::log(vocabulary()) + 1; }
+
+private:
+    const DataSource &m_inner;
+};
+
+} // namespace
+
+/// Every gate holds on honest models and falls to the fault that is planted for it, and to no other.
+class tst_Soundness : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void honestModelsPass_data();
+    void honestModelsPass();
+    void gatesLeaveTheModelAsItWas();
+    void futureKeysAreFound();
+    void aMissingKeyIsFound();
+    void aRecipeWithoutKlIsFound();
+    void aBadStartIsFound();
+    void anIndexerThatDidNotMoveIsFound();
+    void worseThanChanceIsFound();
+    void belowTheFloorIsFound();
+    void tiesAreAWarning();
+    void aSelectionThatDoesNotBindIsAWarning();
+    void repeatedDocumentsAreFound();
+    void trainedRunIsMeasured();
+    void unequalFamiliesAreFound();
+    void headlineCountsTheWorst();
+    void resultsGoThroughJson();
+};
+
+void tst_Soundness::honestModelsPass_data()
+{
+    QTest::addColumn<int>("family");
+    for (const Family family : {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse}) {
+        QTest::newRow(displayName(family).c_str()) << static_cast<int>(family);
+    }
+}
+
+void tst_Soundness::honestModelsPass()
+{
+    QFETCH(int, family);
+    Subject subject(tinyRun(static_cast<Family>(family)));
+    const auto results = checked(subject.untrained());
+    QVERIFY2(failing(results).empty(), textOf(results));
+    QCOMPARE(results.at("causality").outcome, CheckOutcome::Passed);
+    QCOMPARE(results.at("start").outcome, CheckOutcome::Passed);
+    QCOMPARE(results.at("split-overlap").outcome, CheckOutcome::Passed);
+    const bool sparse = isSparse(static_cast<Family>(family));
+    for (const char *gate : {"indexer-gradient", "dense-limit", "effective-k"}) {
+        QCOMPARE(results.count(gate), sparse ? 1u : 0u);
+        QVERIFY2(!sparse || results.at(gate).outcome == CheckOutcome::Passed, textOf(results));
+    }
+    QCOMPARE(results.at("chance").outcome, CheckOutcome::NotRun);
+}
+
+void tst_Soundness::gatesLeaveTheModelAsItWas()
+{
+    Subject subject(tinyRun(Family::MhlaSparse));
+    subject.scale("", 1.25); // so that it differs from the one at step 0
+    std::map<std::string, at::Tensor> before;
+    for (const Parameters::Entry &entry : subject.model->parameters().entries()) {
+        before[entry.name] = entry.tensor.clone();
+    }
+    checked(subject.trained());
+    for (const Parameters::Entry &entry : subject.model->parameters().entries()) {
+        QVERIFY2(entry.tensor.equal(before.at(entry.name)), entry.name.c_str());
+        QVERIFY2(!entry.tensor.grad().defined() && !entry.tensor.requires_grad(), entry.name.c_str());
+    }
+    const auto start = subject.atStart();
+    for (const Parameters::Entry &entry : subject.fresh->parameters().entries()) {
+        QVERIFY2(entry.tensor.equal(start->parameters().find(entry.name)->tensor), entry.name.c_str());
+    }
+}
+
+void tst_Soundness::futureKeysAreFound()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    const NextKeyToo leak;
+    GateSubject leaky = subject.untrained();
+    leaky.selector = &leak;
+    const auto results = checked(leaky);
+    const CheckResult &causality = results.at("causality");
+    QCOMPARE(causality.outcome, CheckOutcome::Failed);
+    QVERIFY2(causality.measured.find("in the future") != std::string::npos, textOf(results));
+    QVERIFY2(causality.measured.find("change the past") != std::string::npos && *causality.value > *causality.limit,
+             textOf(results));
+}
+
+void tst_Soundness::aMissingKeyIsFound()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    const OneKeyShort fault;
+    GateSubject faulty = subject.untrained();
+    faulty.selector = &fault;
+    const auto results = checked(faulty);
+    // At k = L it is one key short as well.
+    QCOMPARE(failing(results), (std::set<std::string>{"dense-limit", "effective-k"}));
+    QVERIFY2(results.at("effective-k").measured.find("5 keys, 6 wanted") != std::string::npos, textOf(results));
+}
+
+void tst_Soundness::aRecipeWithoutKlIsFound()
+{
+    RunConfig config = tinyRun(Family::Sparse);
+    config.training.recipe = Recipe::Custom;
+    config.training.stages = {{"Sparse training", 10, StageAttention::Sparse, StageTrains::All, KlTarget::None, {}}};
+    Subject subject(config);
+    QCOMPARE(failing(checked(subject.untrained())), std::set<std::string>{"indexer-gradient"});
+}
+
+void tst_Soundness::aBadStartIsFound()
+{
+    Subject subject(tinyRun(Family::Classic));
+    subject.scale("lm_head", 60);
+    QCOMPARE(failing(checked(subject.untrained())), std::set<std::string>{"start"});
+}
+
+void tst_Soundness::anIndexerThatDidNotMoveIsFound()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    subject.scale("lm_head", 1e-3); // not above chance
+    const auto results = checked(subject.trained());
+    QVERIFY2(failing(results).count("indexer-moves") == 1, textOf(results));
+    QVERIFY2(results.at("indexer-moves").measured.find("those of step 0") != std::string::npos, textOf(results));
+}
+
+void tst_Soundness::worseThanChanceIsFound()
+{
+    Subject subject(tinyRun(Family::Classic));
+    subject.scale("lm_head", 60);
+    QCOMPARE(failing(checked(subject.trained())), std::set<std::string>{"chance"});
+}
+
+void tst_Soundness::belowTheFloorIsFound()
+{
+    Subject subject(tinyRun(Family::Classic));
+    const HighFloor data(*subject.data);
+    GateSubject judged{subject.config, data, *subject.model};
+    judged.fresh = subject.fresh.get();
+    const auto results = checked(judged);
+    QCOMPARE(failing(results), std::set<std::string>{"chance"});
+    QVERIFY2(results.at("chance").measured.find("no causal model") != std::string::npos, textOf(results));
+}
+
+void tst_Soundness::tiesAreAWarning()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    subject.scale(".indexer.weights_proj", 0); // all scores are 0
+    const auto results = checked(subject.untrained());
+    QCOMPARE(results.at("ties").outcome, CheckOutcome::Warning);
+    QCOMPARE(*results.at("ties").value, 1.0);
+}
+
+void tst_Soundness::aSelectionThatDoesNotBindIsAWarning()
+{
+    Subject half(tinyRun(Family::Sparse, {{"model.selection.top_k", "16"}}));
+    QCOMPARE(checked(half.untrained()).at("selection-binds").outcome, CheckOutcome::Warning);
+    Subject all(tinyRun(Family::Sparse, {{"model.selection.top_k", "\"L\""}}));
+    QCOMPARE(checked(all.untrained()).at("selection-binds").outcome, CheckOutcome::Warning);
+    Subject few(tinyRun(Family::Sparse, {{"model.selection.top_k", "3"}}));
+    QCOMPARE(checked(few.untrained()).at("selection-binds").outcome, CheckOutcome::Passed);
+}
+
+void tst_Soundness::repeatedDocumentsAreFound()
+{
+    QTemporaryDir folder;
+    const auto overlapOf = [&](const std::string &name, bool repeated) {
+        const std::string path = folder.filePath(QString::fromStdString(name)).toStdString();
+        std::ofstream text(path);
+        for (int document = 0; document < 40; ++document) {
+            std::uint32_t state = static_cast<std::uint32_t>(repeated ? document % 10 : document) + 1;
+            for (int letter = 0; letter < 200; ++letter) {
+                state = state * 1664525u + 1013904223u;
+                text << static_cast<char>('a' + (state >> 24) % 26);
+            }
+            text << "\n\n";
+        }
+        text.close();
+        Subject subject(tinyRun(Family::Classic,
+                                {{"data", R"({"source": "text", "path": ")" + path + R"("})"}, {"training.precision", "fp32"}}));
+        return checked(subject.untrained()).at("split-overlap");
+    };
+    const CheckResult honest = overlapOf("honest.txt", false), repeated = overlapOf("repeated.txt", true);
+    QCOMPARE(honest.outcome, CheckOutcome::Passed);
+    QCOMPARE(*honest.value, 0.0);
+    QCOMPARE(repeated.outcome, CheckOutcome::Failed);
+    QVERIFY(*repeated.value > 0.6);
+}
+
+void tst_Soundness::trainedRunIsMeasured()
+{
+    QTemporaryDir folder;
+    TrainingObserver nobody;
+    const RunConfig config = tinyRun(Family::MhlaSparse);
+    const std::filesystem::path path = std::filesystem::path(folder.path().toStdString()) / "run";
+    {
+        TrainRun run(config, path, {}, nobody);
+        while (!run.finished()) {
+            run.advance();
+        }
+        run.finish();
+    }
+    SoundnessOptions options;
+    options.device = "cpu";
+    options.checkpoint = RunReader(path).checkpoints().back().folder;
+    std::vector<std::string> heard;
+    options.onResult = [&](const CheckResult &result) { heard.push_back(result.gate); };
+    const std::vector<CheckResult> results = checkRun(config, options);
+    QCOMPARE(results.size(), heard.size());
+    for (const CheckResult &result : results) {
+        QVERIFY2(result.outcome != CheckOutcome::NotRun, result.gate.c_str());
+        QCOMPARE(result.run, config.folder());
+        QVERIFY2(result.gate != "causality" || result.outcome == CheckOutcome::Passed, result.measured.c_str());
+    }
+    QCOMPARE(heard.size(), std::size_t{10});
+}
+
+void tst_Soundness::unequalFamiliesAreFound()
+{
+    const auto failed = [](const std::vector<RunConfig> &runs) {
+        std::set<std::string> names;
+        for (const CheckResult &result : checkFairness(runs)) {
+            if (result.outcome == CheckOutcome::Failed) {
+                names.insert(result.gate);
+            }
+        }
+        return names;
+    };
+    std::vector<RunConfig> runs = expand(tiny());
+    QCOMPARE(failed(runs), std::set<std::string>{});
+    std::vector<RunConfig> changed = runs;
+    changed[1].training.batchSize = 8;
+    QCOMPARE(failed(changed), std::set<std::string>{"data-order"});
+    changed = runs;
+    changed[2].training.weightDecay = 0;
+    QCOMPARE(failed(changed), std::set<std::string>{"schedule"});
+    changed = runs;
+    changed[3].training.learningRate *= 2;
+    const std::vector<CheckResult> results = checkFairness(changed);
+    QCOMPARE(results.back().gate, std::string("learning-rates"));
+    QCOMPARE(results.back().outcome, CheckOutcome::Warning);
+}
+
+void tst_Soundness::headlineCountsTheWorst()
+{
+    CheckResult passed, warning, failed, notRun;
+    passed.outcome = CheckOutcome::Passed;
+    warning.outcome = CheckOutcome::Warning;
+    failed.outcome = CheckOutcome::Failed;
+    QCOMPARE(soundnessHeadline({}), std::string("Checks not run"));
+    QCOMPARE(soundnessHeadline({notRun}), std::string("Checks not run"));
+    QCOMPARE(soundnessHeadline({passed, passed, notRun}), std::string("All 2 checks passed"));
+    QCOMPARE(soundnessHeadline({passed, warning}), std::string("Compare with care: 1 warning"));
+    QCOMPARE(soundnessHeadline({passed, warning, failed, failed}), std::string("Do not compare yet: 2 checks failed"));
+}
+
+void tst_Soundness::resultsGoThroughJson()
+{
+    CheckResult result{"ties", "seq_24/sparse/seed_0", CheckOutcome::Warning, 0.25, std::nullopt, "25 % of the rows"};
+    const CheckResult back = checkResultFromJson(nlohmann::json::parse(toJson(result).dump()));
+    QCOMPARE(back.gate, result.gate);
+    QCOMPARE(back.run, result.run);
+    QCOMPARE(back.outcome, result.outcome);
+    QCOMPARE(*back.value, 0.25);
+    QVERIFY(!back.limit);
+    QCOMPARE(back.measured, result.measured);
+    QVERIFY_EXCEPTION_THROWN(checkResultFromJson(nlohmann::json{{"gate", "ties"}}), Failure);
+}
+
+QTEST_GUILESS_MAIN(tst_Soundness)
+#include "tst_soundness.moc"
