@@ -36,10 +36,10 @@ private:
 
 /// What `--export` was asked for.
 struct FigureRequest {
-    QString figure;              ///< loss, comparison, atlas, map, mask, row or distance
-    std::filesystem::path runs;  ///< folder of an experiment or of a run
-    QString run;                 ///< id of the run to draw; empty: the first sparse one. Not for the comparison, which draws all
-    QString out;                 ///< the suffix says the format
+    QString figure;             ///< loss, comparison, atlas, map, mask, row or distance
+    std::filesystem::path runs; ///< folder of an experiment or of a run
+    QString run; ///< id of the run to draw; empty: the first sparse one. Not for the comparison, which draws all
+    QString out; ///< the suffix says the format
     Theme theme = Theme::Light;
     double scale = 2;
 };

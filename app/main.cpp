@@ -151,9 +151,9 @@ int main(int argc, char **argv)
         if (figure) {
             const Theme theme = given.theme == "dark" ? Theme::Dark : Theme::Light;
             applyTheme(application, theme);
-            const FigureRequest request{QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.run),
-                                  QString::fromStdString(given.out), theme,
-                                  parser.count("--scale") > 0 ? given.scale : 2.0};
+            const FigureRequest request{
+                QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.run),
+                QString::fromStdString(given.out),    theme,      parser.count("--scale") > 0 ? given.scale : 2.0};
             exportFromRuns(request);
             return 0;
         }

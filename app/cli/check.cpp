@@ -42,9 +42,11 @@ std::vector<Judged> storedRuns(const fs::path &subject)
         result.push_back({reader.config(), folder, checkpoints.empty() ? fs::path() : checkpoints.back().folder});
     }
     if (result.empty())
-        throw ConfigFailure({{"nothing to check here", "", "\"" + subject.string() + "\"",
-                              "an experiment file, the name of a preset, the folder of an experiment, of a run or of one of "
-                              "its checkpoints", ""}});
+        throw ConfigFailure(
+            {{"nothing to check here", "", "\"" + subject.string() + "\"",
+              "an experiment file, the name of a preset, the folder of an experiment, of a run or of one of "
+              "its checkpoints",
+              ""}});
     return result;
 }
 
@@ -94,7 +96,8 @@ int check(const CheckOptions &options, Output &output)
     std::vector<RunConfig> configs;
     for (const Judged &run : runs) {
         output.line(fmt::format("{}, {}", run.config.folder(),
-                                run.checkpoint.empty() ? "weights of step 0" : "checkpoint " + run.checkpoint.filename().string()));
+                                run.checkpoint.empty() ? "weights of step 0"
+                                                       : "checkpoint " + run.checkpoint.filename().string()));
         SoundnessOptions soundness;
         soundness.device = options.device;
         soundness.checkpoint = run.checkpoint;

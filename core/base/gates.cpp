@@ -13,10 +13,14 @@ namespace sparsescope {
 std::string toString(CheckOutcome outcome)
 {
     switch (outcome) {
-    case CheckOutcome::Passed: return "passed";
-    case CheckOutcome::Warning: return "warning";
-    case CheckOutcome::Failed: return "failed";
-    case CheckOutcome::NotRun: break;
+    case CheckOutcome::Passed:
+        return "passed";
+    case CheckOutcome::Warning:
+        return "warning";
+    case CheckOutcome::Failed:
+        return "failed";
+    case CheckOutcome::NotRun:
+        break;
     }
     return "not run";
 }
@@ -25,7 +29,8 @@ const std::vector<GateInfo> &gates()
 {
     static const std::vector<GateInfo> table = {
         {"causality", "Future cannot leak",
-         "Replaces every token after a position, for 16 positions of 4 validation windows, and compares the logits before.",
+         "Replaces every token after a position, for 16 positions of 4 validation windows, and compares the logits "
+         "before.",
          "no logit moves by more than 1e-4 in fp32 or 2e-2 in bf16, and no selected key lies in the future",
          "Mask the future after the keys are selected, too."},
         {"indexer-gradient", "Indexer gets gradient",
@@ -36,31 +41,34 @@ const std::vector<GateInfo> &gates()
          "Puts a fresh indexer under the trained main weights and compares the KL over the visible keys.",
          "the indexer's weights changed and its KL is more than 20 % below that of a fresh one",
          "Raise training.indexer_learning_rate or the steps of the indexer's stage."},
-        {"dense-limit", "Sparse equals dense at k = L", "Runs the same weights with k = L, with k = L + 7 and dense, in fp32.",
-         "no logit differs by more than 1e-5", "The sparse path differs from dense attention: use another kernel, and report it."},
+        {"dense-limit", "Sparse equals dense at k = L",
+         "Runs the same weights with k = L, with k = L + 7 and dense, in fp32.", "no logit differs by more than 1e-5",
+         "The sparse path differs from dense attention: use another kernel, and report it."},
         {"effective-k", "Keys per query", "Counts the selected keys of every query and layer in 4 validation windows.",
-         "every query has exactly min(k, t + 1) keys", "The selector returns another number of keys than was asked for."},
+         "every query has exactly min(k, t + 1) keys",
+         "The selector returns another number of keys than was asked for."},
         {"ties", "Ties at the k-th score", "Counts the rows in which keys share the score of the last selected one.",
          "less than 1 % of the rows", "Train the indexer longer: its scores do not tell keys apart."},
-        {"selection-binds", "Top-k binds", "Takes the attention that k random keys keep, over the rows with more than k keys.",
-         "at most 0.5", "Choose a smaller k: at this one any selector would do."},
+        {"selection-binds", "Top-k binds",
+         "Takes the attention that k random keys keep, over the rows with more than k keys.", "at most 0.5",
+         "Choose a smaller k: at this one any selector would do."},
         {"split-overlap", "Train/validation overlap", "Looks for stretches of validation in training.",
          "at most 1 % of the 64-byte strings", "Remove duplicate documents from the text."},
-        {"start", "Starts at chance", "Evaluates the model before its first step.", "validation loss within 3 % of ln V",
-         "The initialisation is off: compare widths and standard deviations."},
+        {"start", "Starts at chance", "Evaluates the model before its first step.",
+         "validation loss within 3 % of ln V", "The initialisation is off: compare widths and standard deviations."},
         {"chance", "Better than chance", "Evaluates the trained model.",
          "validation loss below ln V and not below what the generator allows",
          "Above: train longer or lower the rate. Below: the model sees what it must not."},
-        {"data-order", "Same data in the same order", "Hashes the first 100 batches of every family.", "all hashes are equal",
-         "Give the runs the same seed, length and batch size."},
+        {"data-order", "Same data in the same order", "Hashes the first 100 batches of every family.",
+         "all hashes are equal", "Give the runs the same seed, length and batch size."},
         {"initial-weights", "Same start", "Compares all weights that families share at step 0.", "no tensor differs",
          "Give the runs the same seed and widths."},
         {"schedule", "Same schedule", "Compares steps, schedule, warm-up, clipping and decay.", "all are equal",
          "Give the families the same training fields."},
         {"tokens-per-step", "Same tokens a step", "Compares batch times length over the lengths.", "all are equal",
          "Sweep the batch size with the length."},
-        {"parameters", "Same size", "Compares the number of parameters with the smallest of the group.", "at most 3 % apart",
-         "State the difference, or widen the smaller model."},
+        {"parameters", "Same size", "Compares the number of parameters with the smallest of the group.",
+         "at most 3 % apart", "State the difference, or widen the smaller model."},
         {"learning-rates", "Matched learning rates", "Compares the learning rates of the group.",
          "one rate that is tuned for every family", "Sweep training.learning_rate for each family."},
     };
@@ -107,10 +115,11 @@ CheckResult checkResultFromJson(const nlohmann::json &document)
             const nlohmann::json &value = document.at(key);
             return value.is_null() ? std::nullopt : std::optional(value.get<double>());
         };
-        CheckResult result{document.at("gate"), document.at("run"), CheckOutcome::NotRun, number("value"),
-                           number("limit"), document.at("measured")};
+        CheckResult result{document.at("gate"), document.at("run"), CheckOutcome::NotRun,
+                           number("value"),     number("limit"),    document.at("measured")};
         const std::string word = document.at("outcome");
-        for (const CheckOutcome outcome : {CheckOutcome::Passed, CheckOutcome::Warning, CheckOutcome::Failed, CheckOutcome::NotRun}) {
+        for (const CheckOutcome outcome :
+             {CheckOutcome::Passed, CheckOutcome::Warning, CheckOutcome::Failed, CheckOutcome::NotRun}) {
             if (word == toString(outcome)) {
                 result.outcome = outcome;
                 return result;
@@ -130,7 +139,9 @@ std::string soundnessHeadline(const std::vector<CheckResult> &results)
         return std::count_if(results.begin(), results.end(),
                              [&](const CheckResult &result) { return result.outcome == outcome; });
     };
-    const auto plural = [](std::ptrdiff_t n, const char *word) { return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s"); };
+    const auto plural = [](std::ptrdiff_t n, const char *word) {
+        return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+    };
     if (const auto failed = count(CheckOutcome::Failed); failed > 0) {
         return fmt::format("Do not compare yet: {} failed", plural(failed, "check"));
     }

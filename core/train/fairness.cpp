@@ -24,7 +24,8 @@ constexpr double kMostApart = 0.03; // EXPERIMENTS.md section 2
 std::string nameOf(const RunConfig &run) { return displayName(run.model.family); }
 
 /// The families that differ from the first, in words: "DSA differs from Classic".
-template <typename Value> CheckResult allEqual(const Group &group, const Value &valueOf, const std::string &what)
+template <typename Value>
+CheckResult allEqual(const Group &group, const Value &valueOf, const std::string &what)
 {
     std::vector<std::string> others;
     const auto first = valueOf(*group.front());
@@ -35,8 +36,9 @@ template <typename Value> CheckResult allEqual(const Group &group, const Value &
     }
     const double count = static_cast<double>(others.size());
     return judged(count, 0,
-                  others.empty() ? fmt::format("{} of {} runs are equal", what, group.size())
-                                 : fmt::format("{} of {} differ from {}", what, fmt::join(others, ", "), nameOf(*group.front())));
+                  others.empty()
+                      ? fmt::format("{} of {} runs are equal", what, group.size())
+                      : fmt::format("{} of {} differ from {}", what, fmt::join(others, ", "), nameOf(*group.front())));
 }
 
 CheckResult dataOrder(const Group &group)
@@ -72,7 +74,8 @@ CheckResult schedule(const Group &group)
 {
     const auto fields = [](const RunConfig &run) {
         const TrainingConfig &t = run.training;
-        return std::tuple(t.steps, t.schedule, t.scheduleFloor, t.warmupSteps, t.weightDecay, t.beta1, t.beta2, t.gradClip);
+        return std::tuple(t.steps, t.schedule, t.scheduleFloor, t.warmupSteps, t.weightDecay, t.beta1, t.beta2,
+                          t.gradClip);
     };
     return allEqual(group, fields, "steps, schedule, decay and clipping");
 }
@@ -101,9 +104,11 @@ CheckResult learningRates(const Group &runs)
     for (const RunConfig *run : runs) {
         rates[run->model.family].insert(run->training.learningRate);
     }
-    const bool swept = std::all_of(rates.begin(), rates.end(), [](const auto &entry) { return entry.second.size() >= 3; });
+    const bool swept =
+        std::all_of(rates.begin(), rates.end(), [](const auto &entry) { return entry.second.size() >= 3; });
     if (swept) {
-        return judged(0, 0, fmt::format("{} rates for each of {} families", rates.begin()->second.size(), rates.size()));
+        return judged(0, 0,
+                      fmt::format("{} rates for each of {} families", rates.begin()->second.size(), rates.size()));
     }
     const bool equal = std::all_of(rates.begin(), rates.end(),
                                    [&](const auto &entry) { return entry.second == rates.begin()->second; });
@@ -123,7 +128,8 @@ CheckResult tokensPerStep(const Group &runs)
         lengths.insert(run->training.sequenceLength);
         tokens.insert(run->training.sequenceLength * run->training.batchSize);
     }
-    return judged(static_cast<double>(tokens.size()), 1, fmt::format("{} tokens a step over {} lengths", fmt::join(tokens, ", "), lengths.size()),
+    return judged(static_cast<double>(tokens.size()), 1,
+                  fmt::format("{} tokens a step over {} lengths", fmt::join(tokens, ", "), lengths.size()),
                   CheckOutcome::Warning);
 }
 

@@ -17,11 +17,16 @@ struct RunGate {
 
 /// A gate is one procedure in gates/, one line here and one in gates().
 constexpr RunGate kRunGates[] = {
-    {"causality", checkCausality},          {"indexer-gradient", checkIndexerGradient},
-    {"indexer-moves", checkIndexerMoves},   {"dense-limit", checkDenseLimit},
-    {"effective-k", checkEffectiveK},       {"ties", checkTies},
-    {"selection-binds", checkSelectionBinds}, {"split-overlap", checkSplitOverlap},
-    {"start", checkStart},                  {"chance", checkChance},
+    {"causality", checkCausality},
+    {"indexer-gradient", checkIndexerGradient},
+    {"indexer-moves", checkIndexerMoves},
+    {"dense-limit", checkDenseLimit},
+    {"effective-k", checkEffectiveK},
+    {"ties", checkTies},
+    {"selection-binds", checkSelectionBinds},
+    {"split-overlap", checkSplitOverlap},
+    {"start", checkStart},
+    {"chance", checkChance},
 };
 
 } // namespace

@@ -52,12 +52,12 @@ private:
 
 void tst_ExportCommand::initTestCase()
 {
-    const auto document = nlohmann::json::parse(
-        R"({"schema": 1, "name": "two", "sweep": {"family": ["sparse", "mhla_sparse"]}})");
+    const auto document =
+        nlohmann::json::parse(R"({"schema": 1, "name": "two", "sweep": {"family": ["sparse", "mhla_sparse"]}})");
     unsigned seed = 1;
     for (const RunConfig &config : expand(parseExperiment(document, "two.json"))) {
-        const auto writer = RunWriter::create(
-            std::filesystem::path(m_folder.path().toStdString()) / "two" / config.folder(), config);
+        const auto writer =
+            RunWriter::create(std::filesystem::path(m_folder.path().toStdString()) / "two" / config.folder(), config);
         Snapshot snapshot = sample::snapshot({}, seed++);
         snapshot.run = config.folder();
         writer->snapshot(snapshot);
@@ -80,8 +80,7 @@ void tst_ExportCommand::drawsTheRunThatIsNamed()
     for (int i = 0; i < 2; ++i) {
         const QString id = QStringLiteral("seq_128/%1/seed_0").arg(QLatin1String(families[i]));
         const QString out = m_folder.filePath(QLatin1String(families[i]) + figure + ".csv");
-        const Result result =
-            exported({"--export", figure, "--runs", m_folder.path(), "--run", id, "--out", out});
+        const Result result = exported({"--export", figure, "--runs", m_folder.path(), "--run", id, "--out", out});
         QVERIFY2(result.code == 0, qPrintable(result.err));
         QCOMPARE(result.err, QString());
         cells[i] = contentOf(out);
@@ -99,8 +98,8 @@ void tst_ExportCommand::refuses_data()
     QTest::addColumn<QStringList>("words");
     QTest::newRow("unknown run") << QStringList{"--export", "map", "--run", "seq_128/sparse/seed_1"}
                                  << QStringList{"--run", "seq_128/sparse/seed_1", "seq_128/sparse/seed_0"};
-    QTest::newRow("run of a comparison")
-        << QStringList{"--export", "comparison", "--run", "seq_128/sparse/seed_0"} << QStringList{"--run", "every run"};
+    QTest::newRow("run of a comparison") << QStringList{"--export", "comparison", "--run", "seq_128/sparse/seed_0"}
+                                         << QStringList{"--run", "every run"};
     QTest::newRow("unknown run of a screenshot") << QStringList{"--screenshot", "focus", "--run", "nope"}
                                                  << QStringList{"--run", "nope", "seq_128/sparse/seed_0"};
 }

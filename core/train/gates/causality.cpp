@@ -39,13 +39,13 @@ std::vector<Path> pathsOf(const GateSubject &subject)
                 if ((bf16 && !subject.bf16) || (sparse && !subject.isSparse())) {
                     continue;
                 }
-                paths.push_back({fmt::format("{}, {} mode, {}", sparse ? "sparse" : "dense", training ? "train" : "eval",
-                                             bf16 ? "bf16" : "fp32"),
+                paths.push_back({fmt::format("{}, {} mode, {}", sparse ? "sparse" : "dense",
+                                             training ? "train" : "eval", bf16 ? "bf16" : "fp32"),
                                  sparse, training, bf16, false, bf16 ? kLimitBfloat16 : kLimitFloat});
             }
             if (latent && !bf16 && (!sparse || subject.isSparse())) {
-                paths.push_back({fmt::format("{}, absorbed, fp32", sparse ? "sparse" : "dense"), sparse, false, false, true,
-                                 kLimitFloat});
+                paths.push_back({fmt::format("{}, absorbed, fp32", sparse ? "sparse" : "dense"), sparse, false, false,
+                                 true, kLimitFloat});
             }
         }
     }
@@ -72,7 +72,8 @@ Probes probesOf(const GateSubject &subject)
     const at::Tensor position = index.floor_divide(windows.size(0));
     // Evenly over 0..L-2, both ends included.
     probes.last = positions > 1 ? position.mul(length - 2).floor_divide(positions - 1) : position;
-    const at::Tensor other = at::empty({rows, length}, at::kLong).random_(1, std::max<std::int64_t>(2, vocabulary), generator);
+    const at::Tensor other =
+        at::empty({rows, length}, at::kLong).random_(1, std::max<std::int64_t>(2, vocabulary), generator);
     const at::Tensor future = at::arange(length, at::kLong).unsqueeze(0) > probes.last.unsqueeze(1);
     probes.changed = at::where(future, at::remainder(probes.original + other, vocabulary), probes.original);
     probes.original = probes.original.to(subject.device);
@@ -82,9 +83,9 @@ Probes probesOf(const GateSubject &subject)
 }
 
 struct Found {
-    double largest = 0;         ///< change of a logit that must not move
-    std::int64_t moved = 0;     ///< probes with a change beyond the limit
-    std::int64_t first = -1;    ///< position of the first of them
+    double largest = 0;          ///< change of a logit that must not move
+    std::int64_t moved = 0;      ///< probes with a change beyond the limit
+    std::int64_t first = -1;     ///< position of the first of them
     std::int64_t futureKeys = 0; ///< selected keys s > t
 };
 
@@ -156,8 +157,8 @@ std::optional<CheckResult> checkCausality(GateSubject &subject)
             result.outcome = CheckOutcome::Failed;
             result.value = found.largest;
             result.limit = path.limit;
-            result.measured = fmt::format("{}: {} of {} probes change the past, by up to {:.2g}", path.words, found.moved,
-                                          probes.original.size(0), found.largest);
+            result.measured = fmt::format("{}: {} of {} probes change the past, by up to {:.2g}", path.words,
+                                          found.moved, probes.original.size(0), found.largest);
             if (found.moved > 0) {
                 result.measured += fmt::format(", first at t = {}", found.first);
             }

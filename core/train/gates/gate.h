@@ -14,8 +14,8 @@ namespace sparsescope {
 struct GateSubject {
     const RunConfig &config;
     const DataSource &data;
-    Transformer &model;            ///< the weights that are judged, fp32 on `device`
-    Transformer *fresh = nullptr;  ///< the same model at step 0; null where `model` is that itself
+    Transformer &model;           ///< the weights that are judged, fp32 on `device`
+    Transformer *fresh = nullptr; ///< the same model at step 0; null where `model` is that itself
     at::Device device = at::kCPU;
     bool bf16 = false;                  ///< the run trains under bf16 autocast
     const Selector *selector = nullptr; ///< in place of the model's own, for planted faults

@@ -32,8 +32,9 @@ bool recipeHasKl(const RunConfig &config)
 std::string layerOf(const std::string &name) { return name.substr(0, name.find(".self_attn.")); }
 
 struct Gradients {
-    double main = 0, indexer = 0;                  ///< largest magnitudes; undefined counts as 0
-    double weakestIndexer = std::numeric_limits<double>::infinity(); ///< largest magnitude of the layer with the smallest
+    double main = 0, indexer = 0; ///< largest magnitudes; undefined counts as 0
+    double weakestIndexer =
+        std::numeric_limits<double>::infinity(); ///< largest magnitude of the layer with the smallest
     std::string weakestLayer;
 };
 
@@ -123,10 +124,9 @@ std::optional<CheckResult> checkIndexerGradient(GateSubject &subject)
             ForwardOptions forward;
             forward.sparse = sparse;
             forward.kl = sparse ? KlTarget::Selected : KlTarget::Visible;
-            forward.selector = subject.selector;
             const ForwardOutput output = subject.model.forward(batch.inputs, forward);
-            const at::Tensor loss = languageModel ? languageModelLoss(output.logits, batch.targets)
-                                                  : at::stack(output.klLosses).sum();
+            const at::Tensor loss =
+                languageModel ? languageModelLoss(output.logits, batch.targets) : at::stack(output.klLosses).sum();
             if (loss.requires_grad()) {
                 loss.backward();
             }
@@ -151,9 +151,10 @@ std::optional<CheckResult> checkIndexerGradient(GateSubject &subject)
     setRequiresGrad(parameters, false);
     if (failure.empty()) {
         result.outcome = CheckOutcome::Passed;
-        result.measured = fmt::format("KL reaches every indexer, at least {:.2g}, and no main weight; the language model "
-                                      "loss no indexer",
-                                      *result.value);
+        result.measured =
+            fmt::format("KL reaches every indexer, at least {:.2g}, and no main weight; the language model "
+                        "loss no indexer",
+                        *result.value);
     } else {
         result.measured = failure;
     }
@@ -170,7 +171,8 @@ std::optional<CheckResult> checkIndexerMoves(GateSubject &subject)
     }
     bool changed = false;
     for (const Parameters::Entry &entry : subject.model.parameters().entries()) {
-        if (Transformer::isIndexer(entry.name) && !entry.tensor.equal(subject.fresh->parameters().find(entry.name)->tensor)) {
+        if (Transformer::isIndexer(entry.name) &&
+            !entry.tensor.equal(subject.fresh->parameters().find(entry.name)->tensor)) {
             changed = true;
         }
     }

@@ -22,26 +22,26 @@ at::Tensor windowsOf(const GateSubject &subject)
     return toDevice(subject.data.validation(0), subject.device).inputs.slice(0, 0, kWindows);
 }
 
-std::vector<AttentionTrace> traceOf(GateSubject &subject, const at::Tensor &ids)
+std::vector<AttentionTrace> traceOf(GateSubject &subject, const at::Tensor &ids, const Selector *selector)
 {
     at::NoGradGuard noGrad;
     subject.model.setTraining(false);
     std::vector<AttentionTrace> trace;
     ForwardOptions forward;
     forward.sparse = true;
-    forward.selector = subject.selector;
+    forward.selector = selector;
     forward.trace = &trace;
     subject.model.forward(ids, forward);
     return trace;
 }
 
-/// One metric of the selection over the first validation batch.
+/// One metric of the model's own selection over the first validation batch.
 std::optional<double> selectionMetric(GateSubject &subject, const std::string &metric)
 {
     const Batch batch = subject.data.validation(0);
     SelectionStatistics statistics(subject.topK(), subject.model.options().attentionScale(), /*seed=*/0);
     at::NoGradGuard noGrad;
-    statistics.add(traceOf(subject, toDevice(batch, subject.device).inputs), batch);
+    statistics.add(traceOf(subject, toDevice(batch, subject.device).inputs, nullptr), batch);
     for (const Scalar &scalar : statistics.scalars()) {
         if (scalar.metric == metric) {
             return scalar.value;
@@ -88,11 +88,11 @@ std::optional<CheckResult> checkEffectiveK(GateSubject &subject)
     }
     const at::Tensor ids = windowsOf(subject);
     const std::int64_t length = ids.size(1);
-    const at::Tensor wanted = (at::arange(length, at::TensorOptions().dtype(at::kLong).device(subject.device)) + 1)
-                                  .clamp_max(subject.topK());
+    const at::Tensor wanted =
+        (at::arange(length, at::TensorOptions().dtype(at::kLong).device(subject.device)) + 1).clamp_max(subject.topK());
     std::int64_t wrong = 0, rows = 0;
     std::string first;
-    const std::vector<AttentionTrace> trace = traceOf(subject, ids);
+    const std::vector<AttentionTrace> trace = traceOf(subject, ids, subject.selector);
     for (std::size_t layer = 0; layer < trace.size(); ++layer) {
         const at::Tensor counted = dsa::unpack_mask(trace[layer].selection, length).sum(-1); // [B,T]
         const at::Tensor differs = counted != wanted.unsqueeze(0);
@@ -105,7 +105,8 @@ std::optional<CheckResult> checkEffectiveK(GateSubject &subject)
         wrong += here;
         rows += counted.numel();
     }
-    return judged(static_cast<double>(wrong), 0, fmt::format("{} of {} queries have another number of keys{}", wrong, rows, first));
+    return judged(static_cast<double>(wrong), 0,
+                  fmt::format("{} of {} queries have another number of keys{}", wrong, rows, first));
 }
 
 std::optional<CheckResult> checkTies(GateSubject &subject)

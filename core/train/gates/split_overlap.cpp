@@ -18,13 +18,14 @@ std::optional<CheckResult> checkSplitOverlap(GateSubject &subject)
     if (overlap.strings == 0) {
         return notRun(fmt::format("validation is shorter than {} tokens", overlap.length));
     }
-    std::string measured = overlap.examples
-                               ? fmt::format("{} of {} validation examples among the first of training", overlap.found,
-                                             overlap.strings)
-                               : fmt::format("{:.2f} % of the {}-{} strings of validation stand in training",
-                                             100 * overlap.share(), overlap.length, bytes ? "byte" : "token");
+    std::string measured =
+        overlap.examples
+            ? fmt::format("{} of {} validation examples among the first of training", overlap.found, overlap.strings)
+            : fmt::format("{:.2f} % of the {}-{} strings of validation stand in training", 100 * overlap.share(),
+                          overlap.length, bytes ? "byte" : "token");
     if (!overlap.examples && bytes) {
-        measured += fmt::format(" ({:.1f} % of the {}-byte ones)", 100 * subject.data.overlap(kShortBytes).share(), kShortBytes);
+        measured += fmt::format(" ({:.1f} % of the {}-byte ones)", 100 * subject.data.overlap(kShortBytes).share(),
+                                kShortBytes);
     }
     return judged(overlap.share(), kMostShare, std::move(measured));
 }

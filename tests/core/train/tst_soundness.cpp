@@ -169,15 +169,15 @@ void tst_Soundness::honestModelsPass()
     Subject subject(tinyRun(static_cast<Family>(family)));
     const auto results = checked(subject.untrained());
     QVERIFY2(failing(results).empty(), textOf(results));
-    QCOMPARE(results.at("causality").outcome, CheckOutcome::Passed);
-    QCOMPARE(results.at("start").outcome, CheckOutcome::Passed);
-    QCOMPARE(results.at("split-overlap").outcome, CheckOutcome::Passed);
+    QVERIFY(results.at("causality").outcome == CheckOutcome::Passed);
+    QVERIFY(results.at("start").outcome == CheckOutcome::Passed);
+    QVERIFY(results.at("split-overlap").outcome == CheckOutcome::Passed);
     const bool sparse = isSparse(static_cast<Family>(family));
     for (const char *gate : {"indexer-gradient", "dense-limit", "effective-k"}) {
         QCOMPARE(results.count(gate), sparse ? 1u : 0u);
         QVERIFY2(!sparse || results.at(gate).outcome == CheckOutcome::Passed, textOf(results));
     }
-    QCOMPARE(results.at("chance").outcome, CheckOutcome::NotRun);
+    QVERIFY(results.at("chance").outcome == CheckOutcome::NotRun);
 }
 
 void tst_Soundness::gatesLeaveTheModelAsItWas()
@@ -207,7 +207,7 @@ void tst_Soundness::futureKeysAreFound()
     leaky.selector = &leak;
     const auto results = checked(leaky);
     const CheckResult &causality = results.at("causality");
-    QCOMPARE(causality.outcome, CheckOutcome::Failed);
+    QVERIFY(causality.outcome == CheckOutcome::Failed);
     QVERIFY2(causality.measured.find("in the future") != std::string::npos, textOf(results));
     QVERIFY2(causality.measured.find("change the past") != std::string::npos && *causality.value > *causality.limit,
              textOf(results));
@@ -273,18 +273,18 @@ void tst_Soundness::tiesAreAWarning()
     Subject subject(tinyRun(Family::Sparse));
     subject.scale(".indexer.weights_proj", 0); // all scores are 0
     const auto results = checked(subject.untrained());
-    QCOMPARE(results.at("ties").outcome, CheckOutcome::Warning);
+    QVERIFY(results.at("ties").outcome == CheckOutcome::Warning);
     QCOMPARE(*results.at("ties").value, 1.0);
 }
 
 void tst_Soundness::aSelectionThatDoesNotBindIsAWarning()
 {
     Subject half(tinyRun(Family::Sparse, {{"model.selection.top_k", "16"}}));
-    QCOMPARE(checked(half.untrained()).at("selection-binds").outcome, CheckOutcome::Warning);
+    QVERIFY(checked(half.untrained()).at("selection-binds").outcome == CheckOutcome::Warning);
     Subject all(tinyRun(Family::Sparse, {{"model.selection.top_k", "\"L\""}}));
-    QCOMPARE(checked(all.untrained()).at("selection-binds").outcome, CheckOutcome::Warning);
+    QVERIFY(checked(all.untrained()).at("selection-binds").outcome == CheckOutcome::Warning);
     Subject few(tinyRun(Family::Sparse, {{"model.selection.top_k", "3"}}));
-    QCOMPARE(checked(few.untrained()).at("selection-binds").outcome, CheckOutcome::Passed);
+    QVERIFY(checked(few.untrained()).at("selection-binds").outcome == CheckOutcome::Passed);
 }
 
 void tst_Soundness::repeatedDocumentsAreFound()
@@ -302,14 +302,14 @@ void tst_Soundness::repeatedDocumentsAreFound()
             text << "\n\n";
         }
         text.close();
-        Subject subject(tinyRun(Family::Classic,
-                                {{"data", R"({"source": "text", "path": ")" + path + R"("})"}, {"training.precision", "fp32"}}));
+        Subject subject(
+            tinyRun(Family::Classic, {{"data.source", "text"}, {"data.path", path}, {"data.options", "{}"}}));
         return checked(subject.untrained()).at("split-overlap");
     };
     const CheckResult honest = overlapOf("honest.txt", false), repeated = overlapOf("repeated.txt", true);
-    QCOMPARE(honest.outcome, CheckOutcome::Passed);
+    QVERIFY(honest.outcome == CheckOutcome::Passed);
     QCOMPARE(*honest.value, 0.0);
-    QCOMPARE(repeated.outcome, CheckOutcome::Failed);
+    QVERIFY(repeated.outcome == CheckOutcome::Failed);
     QVERIFY(*repeated.value > 0.6);
 }
 
@@ -364,7 +364,7 @@ void tst_Soundness::unequalFamiliesAreFound()
     changed[3].training.learningRate *= 2;
     const std::vector<CheckResult> results = checkFairness(changed);
     QCOMPARE(results.back().gate, std::string("learning-rates"));
-    QCOMPARE(results.back().outcome, CheckOutcome::Warning);
+    QVERIFY(results.back().outcome == CheckOutcome::Warning);
 }
 
 void tst_Soundness::headlineCountsTheWorst()
@@ -386,7 +386,7 @@ void tst_Soundness::resultsGoThroughJson()
     const CheckResult back = checkResultFromJson(nlohmann::json::parse(toJson(result).dump()));
     QCOMPARE(back.gate, result.gate);
     QCOMPARE(back.run, result.run);
-    QCOMPARE(back.outcome, result.outcome);
+    QVERIFY(back.outcome == result.outcome);
     QCOMPARE(*back.value, 0.25);
     QVERIFY(!back.limit);
     QCOMPARE(back.measured, result.measured);
