@@ -62,7 +62,7 @@ void sayNoDisplay(QtMsgType type, const QMessageLogContext &, const QString &tex
         std::fprintf(stderr, "%s\n", qPrintable(text));
     }
     std::fflush(stderr);
-    std::_Exit(kFailed);
+    std::_Exit(sparsescope::kFailed);
 }
 
 /// What Qt would do, without its remark on standard error.

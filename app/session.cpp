@@ -45,8 +45,11 @@ ordered_json toJson(const View &view)
         {"run", view.run.toStdString()},     {"step", view.step}, {"follow", view.followLive}, {"layer", view.layer},
         {"map", static_cast<int>(view.map)}, {"head", view.head}, {"query", view.query},       {"key", view.key},
         {"logarithmic", view.logarithmic}};
-    if (view.lockedLimits) {
-        json["limits"] = {view.lockedLimits->first, view.lockedLimits->second};
+    json["atlas"] = view.inspect == InspectView::Atlas;
+    json["overlay"] = view.overlay;
+    json["limits"] = ordered_json::array(); // by kind of map; null: not locked
+    for (const std::optional<Limits> &limits : view.limits) {
+        json["limits"].push_back(limits ? ordered_json{limits->first, limits->second} : ordered_json());
     }
     return json;
 }
@@ -59,7 +62,7 @@ View viewOf(const ordered_json &json)
     view.followLive = json.at("follow");
     view.layer = json.at("layer");
     const int map = json.at("map");
-    if (map < 0 || map > static_cast<int>(MapKind::Attention)) {
+    if (map < 0 || map > static_cast<int>(MapKind::Mask)) {
         throw Failure({"unknown kind of map", "view.map", std::to_string(map), "", ""});
     }
     view.map = static_cast<MapKind>(map);
@@ -67,8 +70,13 @@ View viewOf(const ordered_json &json)
     view.query = json.at("query");
     view.key = json.at("key");
     view.logarithmic = json.at("logarithmic");
-    if (json.contains("limits")) {
-        view.lockedLimits = std::pair<double, double>(json["limits"].at(0), json["limits"].at(1));
+    view.inspect = json.at("atlas").get<bool>() ? InspectView::Atlas : InspectView::Focus;
+    view.overlay = json.at("overlay");
+    const ordered_json &limits = json.at("limits");
+    for (std::size_t kind = 0; kind < kMapKinds; ++kind) {
+        if (!limits.at(kind).is_null()) {
+            view.limits[kind] = Limits(limits.at(kind).at(0), limits.at(kind).at(1));
+        }
     }
     return view;
 }

@@ -24,7 +24,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kLeast = 440, kWholeHeader = 760; ///< px; a narrower header puts its choices behind "…"
+constexpr int kLeast = 440, kWholeHeader = 880; ///< px; a narrower header puts its choices behind "…"
 constexpr int kSliderSteps = 100;
 
 double smoothingOf(int slider) { return slider == 0 ? 0.0 : 1.0 - std::pow(10.0, -0.03 * slider); }
@@ -223,6 +223,7 @@ void LossPlot::chooseSetting()
     m_settings->addItems(settings);
     m_settings->setCurrentText(m_setting);
     m_settings->setVisible(settings.size() > 1);
+    foldHeader();
 }
 
 void LossPlot::setHidden(const std::set<Family> &hidden)
@@ -267,6 +268,11 @@ void LossPlot::restoreState(const nlohmann::ordered_json &state)
 void LossPlot::resizeEvent(QResizeEvent *event)
 {
     QWidget::resizeEvent(event);
+    foldHeader();
+}
+
+void LossPlot::foldHeader()
+{
     const bool whole = width() >= kWholeHeader + (m_settings->isHidden() ? 0 : m_settings->sizeHint().width());
     for (QComboBox *combo : {m_kind, m_seeds, m_axis}) {
         combo->setVisible(whole);

@@ -66,6 +66,7 @@ protected:
 private:
     void chooseSetting();
     void watch(RunData *run);
+    void foldHeader(); ///< what has no room goes behind "…"
     void showMore();
 
     SeriesPlot *m_plot;

@@ -3,20 +3,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 
 namespace sparsescope {
 namespace {
 
-constexpr int kMostBatches = 8;
 constexpr double kStartShare = 0.03, kFloorSlack = 0.02; // EXPERIMENTS.md section 4
 
 double validationLoss(GateSubject &subject, Transformer &model)
 {
     EvaluationOptions options;
-    options.batches = std::clamp(subject.config.training.evalBatches, 1, kMostBatches);
+    options.batches = subject.config.training.evalBatches;
     const std::vector<StageConfig> stages = stagesOf(subject.config);
     options.sparse = subject.isSparse() && !stages.empty() && stages.back().attention == StageAttention::Sparse;
     options.selector = subject.selector;
