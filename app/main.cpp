@@ -128,12 +128,11 @@ int main(int argc, char **argv)
         // The same picture with and without a display, on every desktop.
         qputenv("QT_QPA_PLATFORM", "offscreen");
         makeRuntimeFolder();
-        qInstallMessageHandler(quietAboutSizeHints);
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
     qInstallMessageHandler(sayNoDisplay);
     QApplication application(argc, argv);
-    qInstallMessageHandler(nullptr);
+    qInstallMessageHandler(picture || figure ? quietAboutSizeHints : nullptr);
     QApplication::setOrganizationName(QStringLiteral("sparsescope"));
     QApplication::setApplicationName(QStringLiteral("sparsescope"));
     try {

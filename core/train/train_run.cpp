@@ -1,3 +1,5 @@
+// Longer than 400 lines: the life of one run, whose every part reads and moves the same position, writer and model.
+
 #include "core/train/train_run.h"
 
 #include "core/base/selection_metrics.h"

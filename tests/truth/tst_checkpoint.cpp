@@ -514,7 +514,7 @@ void tst_Checkpoint::forwardDoorRefusesBadTokens()
         try {
             forwardToFile({dsaFolder(), ids, out, "float32"});
             return false;
-        } catch (const Failure &failure) {
+        } catch (const ConfigFailure &failure) {
             return QString(failure.what()).contains(word) && contentOf(out) == "old";
         }
     };
@@ -527,7 +527,7 @@ void tst_Checkpoint::forwardDoorRefusesBadTokens()
     QVERIFY(refused(good.select(0, 0).contiguous(), "input_ids"));
     QVERIFY(refused(good.to(at::kFloat), "I64"));
     Draft::writeTensors(ids, {{"tokens", good}});
-    QVERIFY_EXCEPTION_THROWN(forwardToFile({dsaFolder(), ids, out, "float32"}), Failure);
+    QVERIFY_EXCEPTION_THROWN(forwardToFile({dsaFolder(), ids, out, "float32"}), ConfigFailure);
     QCOMPARE(contentOf(out), std::string("old"));
 }
 
