@@ -38,7 +38,7 @@ double layerRecall(const Snapshot &snapshot, std::size_t layer)
 
 SelectionFigure::SelectionFigure(const Snapshot &snapshot, const LayerSnapshot &layer, Family family)
     : m_title(QStringLiteral("What %1 selects").arg(QString::fromStdString(displayName(family))))
-    , m_hint(QStringLiteral("One text, its clearest layer (%1), step %2, k = %3. Rows: queries. Columns: keys.")
+    , m_hint(QStringLiteral("One text, layer %1, step %2, k = %3. Rows: queries; columns: keys.")
                  .arg(layer.layer)
                  .arg(countText(snapshot.step))
                  .arg(snapshot.topK))
