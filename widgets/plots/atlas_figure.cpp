@@ -1,6 +1,7 @@
 #include "widgets/plots/atlas_view.h"
 #include "widgets/plots/colour_bar.h"
 #include "widgets/plots/selection_mask_view.h"
+#include "widgets/plots/snapshot_context.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
@@ -123,18 +124,10 @@ QString AtlasView::csv() const
 
 nlohmann::ordered_json AtlasView::exportContext() const
 {
-    nlohmann::ordered_json context;
     if (!m_picture) {
-        return context;
+        return nlohmann::ordered_json();
     }
-    const Snapshot &snapshot = *m_picture->request.snapshot;
-    context["title"] = figureTitle().toStdString();
-    context["run"] = snapshot.run;
-    context["step"] = snapshot.step;
-    context["stage"] = snapshot.stage;
-    context["probe"] = snapshot.probeName;
-    context["selector"] = snapshot.selector;
-    context["top_k"] = snapshot.topK;
+    nlohmann::ordered_json context = snapshotContext(figureTitle(), *m_picture->request.snapshot);
     context["term_limit"] = m_picture->termScale.high;
     context["attention_low"] = m_picture->attentionScale.low;
     context["attention_high"] = m_picture->attentionScale.high;

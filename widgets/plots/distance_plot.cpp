@@ -1,6 +1,7 @@
 #include "widgets/plots/distance_plot.h"
 
 #include "widgets/plots/plot_paper.h"
+#include "widgets/plots/snapshot_context.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
@@ -192,18 +193,11 @@ QString DistancePlot::csv() const
 
 nlohmann::ordered_json DistancePlot::exportContext() const
 {
-    nlohmann::ordered_json context;
-    if (m_picture) {
-        const Snapshot &snapshot = *m_picture->request.snapshot;
-        context["title"] = figureTitle().toStdString();
-        context["run"] = snapshot.run;
-        context["step"] = snapshot.step;
-        context["stage"] = snapshot.stage;
-        context["probe"] = snapshot.probeName;
-        context["selector"] = snapshot.selector;
-        context["top_k"] = snapshot.topK;
-        context["layer"] = m_picture->layer().layer;
+    if (!m_picture) {
+        return nlohmann::ordered_json();
     }
+    nlohmann::ordered_json context = snapshotContext(figureTitle(), *m_picture->request.snapshot);
+    context["layer"] = m_picture->layer().layer;
     return context;
 }
 

@@ -1,5 +1,6 @@
 #include "widgets/plots/heatmap_plot.h"
 
+#include "widgets/plots/snapshot_context.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
@@ -331,18 +332,10 @@ void HeatmapPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &toke
 
 nlohmann::ordered_json HeatmapPlot::exportContext() const
 {
-    nlohmann::ordered_json context;
     if (!m_picture) {
-        return context;
+        return nlohmann::ordered_json();
     }
-    const Snapshot &snapshot = *m_picture->request.snapshot;
-    context["title"] = figureTitle().toStdString();
-    context["run"] = snapshot.run;
-    context["step"] = snapshot.step;
-    context["stage"] = snapshot.stage;
-    context["probe"] = snapshot.probeName;
-    context["selector"] = snapshot.selector;
-    context["top_k"] = snapshot.topK;
+    nlohmann::ordered_json context = snapshotContext(figureTitle(), *m_picture->request.snapshot);
     context["layer"] = m_picture->layer().layer;
     context["map"] = titleOf(*m_picture).toStdString();
     return context;

@@ -3,6 +3,7 @@
 #include "widgets/plots/plot_paper.h"
 #include "widgets/plots/plot_tickers.h"
 #include "widgets/plots/selection_mask_view.h"
+#include "widgets/plots/snapshot_context.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
@@ -332,18 +333,11 @@ QString RowPlot::csv() const
 
 nlohmann::ordered_json RowPlot::exportContext() const
 {
-    nlohmann::ordered_json context;
     if (!m_row) {
-        return context;
+        return nlohmann::ordered_json();
     }
     const Snapshot &snapshot = *m_row->request.snapshot;
-    context["title"] = figureTitle().toStdString();
-    context["run"] = snapshot.run;
-    context["step"] = snapshot.step;
-    context["stage"] = snapshot.stage;
-    context["probe"] = snapshot.probeName;
-    context["selector"] = snapshot.selector;
-    context["top_k"] = snapshot.topK;
+    nlohmann::ordered_json context = snapshotContext(figureTitle(), snapshot);
     context["layer"] = snapshot.layers[static_cast<std::size_t>(m_row->request.layer)].layer;
     context["query"] = m_row->request.query;
     if (m_row->hasIndexer && std::isfinite(m_row->row.threshold)) {
