@@ -40,7 +40,7 @@ pack_bundle()
     bundle_libraries "$to" || return 1
     # Ours and Qt's: no path of this machine stays in them, and LD_LIBRARY_PATH decides.
     find "$to/bin" "$to/lib" "$to/plugins" -type f -exec strip --strip-unneeded {} + || return 1
-    find "$to/bin" -type f | while read -r file; do
+    find "$to/bin" "$to"/lib/libsparsescope_* -type f | while read -r file; do
         printf 'file(RPATH_REMOVE FILE "%s")\n' "$file"
     done > "$logs/rpath.cmake"
     cmake -P "$logs/rpath.cmake" || return 1
