@@ -86,7 +86,7 @@ void printTable(const std::vector<std::vector<std::string>> &rows, Output &outpu
 /// A run as a row of every table.
 struct RunRow {
     std::string name, family = "-", state = "Damaged";
-    std::vector<std::vector<std::optional<double>>> cells; ///< a list a table; empty: the run cannot be read
+    std::vector<std::vector<std::optional<double>>> cells = {}; ///< a list a table; empty: the run cannot be read
 };
 
 RunRow readRow(const fs::path &folder, const std::string &name)

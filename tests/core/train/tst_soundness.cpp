@@ -141,6 +141,7 @@ private Q_SLOTS:
     void gatesLeaveTheModelAsItWas();
     void futureKeysAreFound();
     void aMissingKeyIsFound();
+    void roundingIsNoFault();
     void aRecipeWithoutKlIsFound();
     void aBadStartIsFound();
     void anIndexerThatDidNotMoveIsFound();
@@ -223,6 +224,22 @@ void tst_Soundness::aMissingKeyIsFound()
     // At k = L it is one key short as well.
     QCOMPARE(failing(results), (std::set<std::string>{"dense-limit", "effective-k"}));
     QVERIFY2(results.at("effective-k").measured.find("5 keys, 6 wanted") != std::string::npos, textOf(results));
+}
+
+void tst_Soundness::roundingIsNoFault()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    subject.scale("lm_head", 1e4); // an ulp of such logits is more than the limit
+    GateSubject large = subject.untrained();
+    const CheckResult rounded = *checkDenseLimit(large);
+    QVERIFY2(rounded.outcome == CheckOutcome::Passed, rounded.measured.c_str());
+    QVERIFY2(rounded.measured.find("rounding, for in fp64 it is") != std::string::npos, rounded.measured.c_str());
+    QVERIFY(subject.model->parameters().entries().front().tensor.scalar_type() == at::kFloat);
+
+    const OneKeyShort fault;
+    large.selector = &fault;
+    const CheckResult wrong = *checkDenseLimit(large);
+    QVERIFY2(wrong.outcome == CheckOutcome::Failed && *wrong.value > 1, wrong.measured.c_str());
 }
 
 void tst_Soundness::aRecipeWithoutKlIsFound()
