@@ -8,8 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace sparsescope {
 namespace {
 
@@ -77,6 +75,22 @@ DenseDifference differenceFromDense(GateSubject &subject)
     return difference;
 }
 
+/// Weights in fp64 for a while; back in fp32 they are the same numbers.
+class InDouble {
+public:
+    explicit InDouble(Parameters &parameters)
+        : m_parameters(parameters)
+    {
+        m_parameters.convertTo(at::kDouble);
+    }
+    ~InDouble() { m_parameters.convertTo(at::kFloat); }
+    InDouble(const InDouble &) = delete;
+    InDouble &operator=(const InDouble &) = delete;
+
+private:
+    Parameters &m_parameters;
+};
+
 std::string rowsText(const GateSubject &subject)
 {
     return fmt::format("no row has more than k = {} keys at L = {}", subject.topK(), subject.length());
@@ -97,9 +111,10 @@ std::optional<CheckResult> checkDenseLimit(GateSubject &subject)
         return judged(single.largest, kDenseLimit, measured);
     }
     // Between the limit and the limit times the logits it may be rounding. In fp64 rounding all but vanishes, a fault stays.
-    subject.model.parameters().convertTo(at::kDouble);
-    const DenseDifference twice = differenceFromDense(subject);
-    subject.model.parameters().convertTo(at::kFloat);
+    const DenseDifference twice = [&] {
+        const InDouble exact(subject.model.parameters());
+        return differenceFromDense(subject);
+    }();
     if (twice.largest <= kRoundingOfDouble) {
         return judged(twice.largest, kDenseLimit,
                       fmt::format("{}: rounding, for in fp64 it is {:.2g}", measured, twice.largest));
