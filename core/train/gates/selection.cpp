@@ -13,7 +13,7 @@ namespace {
 
 constexpr int kWindows = 4;
 constexpr double kDenseLimit = 1e-5, kMostTies = 0.01, kMostChance = 0.5; // EXPERIMENTS.md section 4, UI words
-constexpr double kRoundingOfDouble = 1e-10; // logits of order 10, a few thousand sums
+constexpr double kRoundingOfDouble = 1e-10;                               // logits of order 10, a few thousand sums
 constexpr std::int64_t kBeyond = 7;
 
 at::Tensor windowsOf(const GateSubject &subject)
@@ -105,8 +105,8 @@ std::optional<CheckResult> checkDenseLimit(GateSubject &subject)
     }
     at::NoGradGuard noGrad;
     const DenseDifference single = differenceFromDense(subject);
-    const std::string measured = fmt::format("largest difference of a logit {:.2g}, largest logit {:.2g}", single.largest,
-                                             single.largestLogit);
+    const std::string measured =
+        fmt::format("largest difference of a logit {:.2g}, largest logit {:.2g}", single.largest, single.largestLogit);
     if (single.largest <= kDenseLimit || !(single.largest <= kDenseLimit * single.largestLogit)) {
         return judged(single.largest, kDenseLimit, measured);
     }
