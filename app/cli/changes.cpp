@@ -1,5 +1,7 @@
 #include "app/cli/changes.h"
 
+#include <algorithm>
+
 namespace sparsescope {
 
 std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form,
@@ -14,6 +16,18 @@ std::vector<Override> splitChanges(const std::vector<std::string> &changes, cons
             overrides.push_back({change.substr(0, equals), change.substr(equals + 1)});
     }
     return overrides;
+}
+
+ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes)
+{
+    std::vector<Error> errors = failure.errors(), ignored;
+    const std::vector<Override> overrides = splitChanges(changes, "", ignored);
+    for (Error &error : errors) {
+        const auto isField = [&](const Override &change) { return change.path == error.where; };
+        if (std::any_of(overrides.begin(), overrides.end(), isField))
+            error.origin = "--set";
+    }
+    return ConfigFailure(std::move(errors));
 }
 
 } // namespace sparsescope

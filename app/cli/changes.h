@@ -11,4 +11,7 @@ namespace sparsescope {
 std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form,
                                    std::vector<Error> &errors);
 
+/// Of errors in an experiment: those about a field that --set gave name "--set" as their place instead of the file.
+ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes);
+
 } // namespace sparsescope

@@ -24,12 +24,10 @@ struct Finding {
 
 Finding deviceFinding()
 {
-    try {
-        const DeviceInfo cuda = describeDevice("cuda");
-        return {"CUDA device", true, cuda.description + (cuda.note.empty() ? "" : "; " + cuda.note), ""};
-    } catch (const std::exception &reason) {
-        return {"CUDA device", true, std::string("none, training runs on the CPU (") + reason.what() + ")", ""};
-    }
+    const DeviceInfo best = describeDevice("auto");
+    if (best.isCuda)
+        return {"CUDA device", true, best.description + (best.note.empty() ? "" : "; " + best.note), ""};
+    return {"CUDA device", true, "none, training runs on the CPU" + (best.note.empty() ? "" : " (" + best.note + ")"), ""};
 }
 
 Finding cpuFinding()

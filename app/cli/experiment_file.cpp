@@ -29,7 +29,11 @@ ExperimentConfig experimentOf(const std::string &word, const std::vector<std::st
     const std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
     if (!errors.empty())
         throw ConfigFailure(std::move(errors));
-    return asked([&] { return loadExperiment(fileOf(word), overrides); });
+    try {
+        return asked([&] { return loadExperiment(fileOf(word), overrides); });
+    } catch (const ConfigFailure &failure) {
+        throw placed(failure, changes);
+    }
 }
 
 } // namespace sparsescope

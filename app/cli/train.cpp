@@ -1,3 +1,4 @@
+#include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/experiment_file.h"
 #include "app/cli/interrupt.h"
@@ -83,6 +84,16 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
     output.data()["estimated_seconds"] = seconds;
 }
 
+StartPlan planned(const ExperimentConfig &experiment, const std::vector<std::string> &changes,
+                  const RunnerOptions &options)
+{
+    try {
+        return planStart(experiment, options);
+    } catch (const ConfigFailure &failure) {
+        throw placed(failure, changes);
+    }
+}
+
 int train(const TrainOptions &options, Output &output)
 {
     const ExperimentConfig experiment = experimentOf(options.experiment, options.changes);
@@ -91,7 +102,7 @@ int train(const TrainOptions &options, Output &output)
     runner.device = options.device;
     runner.resume = options.resume;
     runner.threads = options.threads;
-    const StartPlan plan = planStart(experiment, runner);
+    const StartPlan plan = planned(experiment, options.changes, runner);
     printPlan(experiment, plan, describeDevice(options.device), output);
     if (options.resume) {
         for (const RunStart &start : plan.runs)

@@ -72,6 +72,9 @@ void makeFolder(const std::filesystem::path &folder)
 {
     std::error_code code;
     std::filesystem::create_directories(folder, code);
+    // Absent parents are made too: what still is "no such folder" is a file system that takes none, such as /proc.
+    if (code == std::errc::no_such_file_or_directory)
+        throw StorageFailure({"cannot make the folder", folder.string(), code.message(), "", "Choose another place."});
     if (code)
         throwFileFailure("cannot make the folder", folder, code.value());
 }

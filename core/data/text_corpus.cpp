@@ -177,7 +177,7 @@ TextCorpus::TextCorpus(const DataConfig &data, int length, std::shared_ptr<const
     if (documents.size() < 2) {
         throw Failure(
             {"too few documents to split", "data.path",
-             fmt::format("{} ({} documents with data.separator {})", data.path, documents.size(),
+             fmt::format("{} ({} with data.separator {})", data.path, documents.empty() ? "no document" : "1 document",
                          nlohmann::json(data.separator).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)),
              "2 documents or more", "Set data.separator to what stands between the documents of this file."});
     }

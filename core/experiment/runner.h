@@ -64,7 +64,7 @@ struct StartPlan {
     std::vector<std::string> notices; ///< what is allowed and may not be meant
 };
 /// Writes nothing. Throws ConfigFailure with all that stands in the way: a device that is not there or too small, a folder that
-/// is used or cannot be written, data that cannot be read, a run of another configuration.
+/// is used, cannot be written or is being trained by another process, data that cannot be read, a run of another configuration.
 StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &options);
 
 /// Trains everything; a run that fails is recorded and the others go on. While the disk is full or the folder gone, training

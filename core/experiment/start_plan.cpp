@@ -1,4 +1,5 @@
 #include "core/base/cost_model.h"
+#include "core/base/run_lock.h"
 #include "core/data/data_source.h"
 #include "core/experiment/runner.h"
 #include "core/train/checkpoint.h"
@@ -6,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include <unistd.h>
@@ -115,6 +117,11 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
         }
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         const bool done = reader.state() == RunState::Finished;
+        if (const std::optional<LockHolder> holder = done ? std::nullopt : lockHolder(folder)) {
+            errors.add({"the run is being trained by another process", folder.string(), holder->text(), "",
+                        "Wait until it has ended or stop it, then use --resume; or choose another --out."});
+            return start;
+        }
         start.kind = done                  ? RunStart::Kind::Done
                      : checkpoints.empty() ? RunStart::Kind::Afresh
                                            : RunStart::Kind::GoesOn;

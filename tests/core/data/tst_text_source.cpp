@@ -259,7 +259,7 @@ void tst_TextSource::badFiles()
     config.data.path = "/dev/zero";
     check(config, "data.path", "not a regular file");
     check(runOn("", 64), "data.path", "file is empty");
-    check(runOn("one document only", 4), "data.path", "1 documents");
+    check(runOn("one document only", 4), "data.path", "1 document with");
     check(runOn("\n\n\n", 4), "data.path", "0 documents");
     check(runOn("short\n\n" + std::string(500, 'x'), 64), "data.path", "the training side is shorter than one window");
     check(runOn(std::string(500, 'x') + "\n\nshort", 64), "data.path", "(5 tokens), allowed 65 tokens or more");

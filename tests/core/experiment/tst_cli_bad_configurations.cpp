@@ -42,6 +42,7 @@ private Q_SLOTS:
     void filesThatAreNoConfiguration_data();
     void filesThatAreNoConfiguration();
     void allFaultsOfAFileAtOnce();
+    void whatSetGaveIsNamedAsItsPlace();
 };
 
 void tst_CliBadConfigurations::oneFaultOneMessage_data()
@@ -61,7 +62,7 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"data": {"path": ""}})", "data.path", "\"\"", "the path of a text file");
     row(R"({"data": {"path": "no.txt"}})", "data.path", "no.txt", "a text file that exists");
     row(R"({"data": {"path": "."}})", "data.path", "a folder", "a text file");
-    row(R"({"data": {"path": "bad.json"}})", "data.path", "1 documents", "2 documents or more");
+    row(R"({"data": {"path": "bad.json"}})", "data.path", "1 document with", "2 documents or more");
     row(R"({"data": {"separator": ""}})", "data.separator", "\"\"", "at least one character");
     row(R"({"data": {"validation": "a tenth"}})", "data.validation", "\"a tenth\"", "a number, 0.01 to 0.5");
     row(R"({"data": {"tokenizer": "words"}})", "data.tokenizer", "\"words\"", "bytes, sentencepiece:N");
@@ -169,6 +170,21 @@ void tst_CliBadConfigurations::allFaultsOfAFileAtOnce()
         "training.steps", "sweep.family[0]", "sweep.seed[1]",  "model.selection.top_k",
         "probe.evry"};
     QVERIFY2(paths == expected, result.err.constData());
+}
+
+void tst_CliBadConfigurations::whatSetGaveIsNamedAsItsPlace()
+{
+    QTemporaryDir folder;
+    const auto firstLine = [&](const QStringList &changes) {
+        QStringList arguments{"train", "smoke", "--out", folder.filePath("runs")};
+        for (const QString &change : changes)
+            arguments << "--set" << change;
+        const Result result = run(arguments);
+        return result.code == 2 ? QString::fromUtf8(result.err).section('\n', 0, 0) : QString("not refused");
+    };
+    QVERIFY(firstLine({"training.steps=many"}).startsWith("--set: training.steps: "));
+    QVERIFY(firstLine({"data.source=text", "data.path=no.txt"}).startsWith("--set: data.path: "));
+    QVERIFY(firstLine({"data.path=no.txt"}).contains("smoke.json: data.source: "));
 }
 
 QTEST_GUILESS_MAIN(tst_CliBadConfigurations)

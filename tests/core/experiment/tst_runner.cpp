@@ -15,6 +15,7 @@
 #include <thread>
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -110,6 +111,7 @@ private Q_SLOTS:
     void aLossThatIsNoNumberEndsItsRunOnly();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
+    void resumeRefusesWhatAnotherProcessTrains();
 };
 
 void tst_Runner::familiesAdvanceTogether()
@@ -350,6 +352,34 @@ void tst_Runner::resumeRefusesAnotherConfiguration()
     QVERIFY_EXCEPTION_THROWN(runExperiment(tiny({{"training.steps", "3"}, {"sweep", R"({"family": ["classic"]})"}}),
                                            into(folder, true), control, recorder),
                              ConfigFailure);
+}
+
+void tst_Runner::resumeRefusesWhatAnotherProcessTrains()
+{
+    QTemporaryDir folder;
+    RunControl control;
+    Recorder recorder;
+    const ExperimentConfig experiment = tiny({{"training.steps", "2"}, {"sweep", R"({"family": ["classic", "mhla"]})"}});
+    runExperiment(experiment, into(folder), control, recorder);
+    {
+        const auto holder = RunWriter::open(runFolder(folder, "mhla"));
+        holder->state(RunState::Running);
+        const fs::path file = fs::path(folder.path().toStdString()) / "tiny" / "experiment.json";
+        fs::remove(file);
+        try {
+            runExperiment(experiment, into(folder, true), control, recorder);
+            QFAIL("a run that is being trained was taken");
+        } catch (const ConfigFailure &failure) {
+            QCOMPARE(failure.errors().size(), std::size_t{1});
+            const Error &error = failure.errors()[0];
+            QCOMPARE(error.where, runFolder(folder, "mhla").string());
+            QVERIFY2(error.found.find(std::to_string(getpid())) != std::string::npos, error.found.c_str());
+        }
+        QVERIFY(!fs::exists(file)); // nothing was written
+        holder->state(RunState::Stopped);
+    }
+    const auto again = runExperiment(experiment, into(folder, true), control, recorder);
+    QCOMPARE(toString(again[1].state), std::string("finished"));
 }
 
 QTEST_GUILESS_MAIN(tst_Runner)
