@@ -99,23 +99,29 @@ private:
     void families(QPainter &painter, const Tokens &t) const
     {
         constexpr Family kAll[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
-        const bool narrow = width() < 340; // the longest name needs its chip
-        const double gap = narrow ? 4 : 10, edge = narrow ? 4 : 16, wide = (width() - 2 * edge - 3 * gap) / 4;
+        double longest = 0;
+        for (const Family family : kAll) {
+            longest = std::max(longest, chipSize(QString::fromStdString(displayName(family))).width());
+        }
+        constexpr double kGap = 10, kEdge = 16, kAroundChip = 16;
+        const bool narrow = (width() - 2 * kEdge - 3 * kGap) / 4 < longest + kAroundChip;
+        const int columns = narrow ? 2 : 4;
+        const double wide = (width() - 2 * kEdge - (columns - 1) * kGap) / columns, high = narrow ? 58 : 90;
+        const double top = narrow ? 12 : 30;
         for (int index = 0; index < 4; ++index) {
-            const QRectF box(edge + index * (wide + gap), 30, wide, 90);
+            const QRectF box(kEdge + index % columns * (wide + kGap), top + index / columns * (high + kGap), wide, high);
             painter.setPen(t.border);
             painter.setBrush(t.panel);
             painter.drawRoundedRect(box, 4, 4);
             const QString words = QString::fromStdString(displayName(kAll[index]));
             const QSizeF chip = chipSize(words);
             paintChip(painter,
-                      QRectF(QPointF(box.center().x() - std::min(chip.width(), wide - 4) / 2, box.top() + 9),
-                             QSizeF(std::min(chip.width(), wide - 4), chip.height())),
-                      words, t, kAll[index]);
+                      QRectF(QPointF(box.center().x() - chip.width() / 2, box.top() + 9), chip), words, t,
+                      kAll[index]);
             painter.setPen(Qt::NoPen);
             painter.setBrush(t.grid);
             constexpr double kLengths[] = {0.78, 0.5, 0.66};
-            for (int line = 0; line < 3; ++line) {
+            for (int line = 0; line < (narrow ? 1 : 3); ++line) {
                 painter.drawRoundedRect(
                     QRectF(box.left() + 8, box.top() + 38 + 16 * line, (wide - 16) * kLengths[line], 7), 3, 3);
             }
@@ -267,7 +273,7 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     auto *keys = new QHBoxLayout;
     keys->setSpacing(4);
     constexpr std::pair<const char *, const char *> kKeys[] = {
-        {"Ctrl+1 … 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
+        {"Ctrl+1, 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
         {"F6", "pause or resume"},     {"[  and  ]", "snapshots"},   {"F1", "all shortcuts"}};
     for (const auto &[cap, words] : kKeys) {
         keys->addWidget(keyHint(QString::fromUtf8(cap), QString::fromUtf8(words), this));
