@@ -17,6 +17,14 @@ constexpr std::size_t kStepsTogether = 16;
 constexpr double kSecondsTogether = 0.25;
 constexpr const char *kNames[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
 
+/// A place in the work of the current stream. Its clock tells when the device came there, which is not when it was put out.
+c10::Event markOn(const at::Device &device)
+{
+    c10::Event mark(at::kCUDA, c10::EventFlag::BACKEND_DEFAULT); // the only kind with a clock
+    mark.record(c10::impl::VirtualGuardImpl(at::kCUDA).getStream(device));
+    return mark;
+}
+
 } // namespace
 
 double wallClock()
@@ -33,7 +41,15 @@ StepLog::StepLog(std::string run, const at::Device &device, std::int64_t tokensP
                        at::TensorOptions(at::kFloat).pinned_memory(device.is_cuda())))
 {}
 
-void StepLog::add(std::int64_t step, const Origin &origin, const StepTensors &tensors, double seconds)
+void StepLog::begin()
+{
+    m_began = wallClock();
+    if (m_device.is_cuda()) {
+        m_mark.emplace(markOn(m_device));
+    }
+}
+
+void StepLog::add(std::int64_t step, const Origin &origin, const StepTensors &tensors)
 {
     Pending pending;
     pending.step = step;
@@ -42,15 +58,15 @@ void StepLog::add(std::int64_t step, const Origin &origin, const StepTensors &te
     std::transform(std::begin(all), std::end(all), pending.defined, [](const at::Tensor *x) { return x->defined(); });
     pending.values = m_rows.select(0, static_cast<std::int64_t>(m_added++ % m_rows.size(0)));
     pending.values.copy_(tensors.values, /*non_blocking=*/true);
-    const double begin = wallClock();
     if (m_device.is_cuda()) {
-        pending.copied.emplace(at::kCUDA);
-        pending.copied->record(c10::impl::VirtualGuardImpl(at::kCUDA).getStream(m_device));
+        pending.began.emplace(std::move(*m_mark));
+        pending.copied.emplace(markOn(m_device));
         if (m_pending.size() >= kStepsAhead) {
             m_pending[m_pending.size() - kStepsAhead].copied->synchronize();
         }
+    } else {
+        pending.seconds = wallClock() - m_began;
     }
-    pending.seconds = seconds + wallClock() - begin;
     m_pending.push_back(std::move(pending));
 }
 
@@ -65,12 +81,12 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
     while (!m_pending.empty() && (wait || m_pending.front().there())) {
         const Pending pending = std::move(m_pending.front());
         m_pending.pop_front();
-        const double begin = wallClock();
+        double seconds = pending.seconds;
         if (pending.copied) {
             pending.copied->synchronize();
+            seconds = pending.began->elapsedTime(*pending.copied) * 1e-3;
         }
-        const double now = wallClock(), seconds = pending.seconds + now - begin;
-        StepRecord record{m_run, pending.step, now, {}};
+        StepRecord record{m_run, pending.step, wallClock(), {}};
         const float *values = pending.values.const_data_ptr<float>();
         for (int i = 0; i < 4; ++i) {
             if (!pending.defined[i]) {
@@ -85,8 +101,10 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
             }
             record.scalars.push_back({kNames[i], value});
         }
-        record.scalars.push_back({"time.step", seconds});
-        record.scalars.push_back({"time.tokens_per_s", static_cast<double>(m_tokensPerStep) / seconds});
+        if (pending.origin.counted) {
+            record.scalars.push_back({"time.step", seconds});
+            record.scalars.push_back({"time.tokens_per_s", static_cast<double>(m_tokensPerStep) / seconds});
+        }
         records.push_back(std::move(record));
     }
     return std::nullopt;

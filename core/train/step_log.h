@@ -21,6 +21,8 @@ public:
     struct Origin {
         int stage = 0;
         std::int64_t batch = 0, mainStep = 0;
+        bool counted =
+            true; ///< on the axis; else many steps stand at one place of it, and none of them has a time there
     };
     /// A number that is not finite.
     struct Broken {
@@ -31,9 +33,12 @@ public:
 
     StepLog(std::string run, const at::Device &device, std::int64_t tokensPerStep);
 
-    /// `step`: main steps done after this one; `seconds`: what this run spent on it (runs of a group take turns, so the wall
-    /// clock between two steps belongs to all of them). Waits until no more than kStepsAhead steps are unfinished on the device.
-    void add(std::int64_t step, const Origin &origin, const StepTensors &tensors, double seconds);
+    /// The next step begins here: its time runs from now, or from when the device is done with all that was put out before
+    /// (steps of the other runs of a group, an evaluation), until its numbers are there.
+    void begin();
+    /// The step that begin() began has been put out. `step`: main steps done after it. Waits until no more than kStepsAhead
+    /// steps are unfinished on the device.
+    void add(std::int64_t step, const Origin &origin, const StepTensors &tensors);
     /// Is it time to read what is there?
     bool due() const;
     /// Appends the finished steps to `records`; with `wait` all of them. At a number that is not finite it stops and returns it:
@@ -48,9 +53,9 @@ private:
         std::int64_t step = 0;
         Origin origin;
         bool defined[4] = {};
-        double seconds = 0;
-        at::Tensor values;                ///< [4] fp32 on the host
-        std::optional<c10::Event> copied; ///< none: they are there
+        at::Tensor values;                       ///< [4] fp32 on the host
+        double seconds = 0;                      ///< on the CPU, where the step is done when it has been put out
+        std::optional<c10::Event> began, copied; ///< on CUDA: the device's own clock at both ends
         bool there() const { return !copied || copied->query(); }
     };
 
@@ -58,7 +63,9 @@ private:
     at::Device m_device;
     std::int64_t m_tokensPerStep;
     double m_lastDrain;
-    at::Tensor m_rows; ///< [n,4] fp32, pinned on a GPU; each step writes the next row
+    double m_began = 0;               ///< wall clock
+    std::optional<c10::Event> m_mark; ///< the same place in the device's work
+    at::Tensor m_rows;                ///< [n,4] fp32, pinned on a GPU; each step writes the next row
     std::uint64_t m_added = 0;
     std::deque<Pending> m_pending;
 };
