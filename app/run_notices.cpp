@@ -81,7 +81,7 @@ void RunNotices::tellFailed(const RunData &run)
         }
         remedies.push_back({QStringLiteral("Halve the learning rate"),
                             [this, folder, changes] { Q_EMIT changeRequested(folder, changes); }});
-    } else if (reason.startsWith(QLatin1String("not enough")) && reason.contains(QLatin1String("memory")) &&
+    } else if (reason.contains(QLatin1String("not enough ")) && reason.contains(QLatin1String(" memory")) &&
                training.batchSize > 1) {
         const int half = training.batchSize / 2;
         const Changes changes{{"training.batch_size", half}};

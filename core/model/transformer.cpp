@@ -13,6 +13,9 @@
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
 
+#include <fmt/format.h>
+
+#include <atomic>
 #include <map>
 #include <utility>
 
@@ -55,9 +58,31 @@ struct Transformer::Layers {
     }
 };
 
+struct Transformer::Place {
+    std::atomic<int> layer{0}; ///< nLayers: behind the last one
+    std::atomic<bool> backward{false};
+
+    void forwardTo(int next)
+    {
+        layer = next;
+        backward = false;
+    }
+    /// Notes when the gradient of what a layer has put out is there.
+    static void watch(const std::shared_ptr<Place> &place, const at::Tensor &output, int of)
+    {
+        if (output.requires_grad()) {
+            output.register_hook([place, of](const at::Tensor &) {
+                place->layer = of;
+                place->backward = true;
+            });
+        }
+    }
+};
+
 Transformer::Transformer(ModelOptions options, bool initialise)
     : m_options(std::move(options))
     , m_layers(std::make_unique<Layers>())
+    , m_place(std::make_shared<Place>())
 {
     checkOptions(m_options);
     const int width = m_options.dModel;
@@ -110,6 +135,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     };
     for (std::size_t i = 0; i < m_layers->blocks.size(); ++i) {
         Layers::Block &block = m_layers->blocks[i];
+        m_place->forwardTo(static_cast<int>(i));
         keepHidden(h);
         h = h + block.attention->forward(rmsNorm(h, block.inputNorm, m_options.normEps), context);
         const bool unused =
@@ -120,15 +146,17 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         const at::Tensor x = rmsNorm(h, block.outputNorm, m_options.normEps);
         if (block.dense) {
             h = h + block.dense->forward(x);
-            continue;
+        } else {
+            RouterTrace trace;
+            trace.layer = static_cast<int>(i);
+            h = h + block.experts->forward(x, m_layers->training, options.routers ? &trace : nullptr);
+            if (options.routers) {
+                options.routers->push_back(std::move(trace));
+            }
         }
-        RouterTrace trace;
-        trace.layer = static_cast<int>(i);
-        h = h + block.experts->forward(x, m_layers->training, options.routers ? &trace : nullptr);
-        if (options.routers) {
-            options.routers->push_back(std::move(trace));
-        }
+        Place::watch(m_place, h, static_cast<int>(i));
     }
+    m_place->forwardTo(m_options.nLayers);
     ForwardOutput output;
     output.klLosses = std::move(context.klLosses);
     if (options.needLogits || options.hidden) {
@@ -139,6 +167,15 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         output.logits = at::linear(h, m_layers->head);
     }
     return output;
+}
+
+std::string Transformer::place() const
+{
+    const int layer = m_place->layer;
+    if (layer == m_options.nLayers) {
+        return "the output head and the loss";
+    }
+    return fmt::format("{}layer {}", m_place->backward ? "the backward pass of " : "", layer);
 }
 
 void Transformer::setTraining(bool training) { m_layers->training = training; }

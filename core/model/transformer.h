@@ -64,12 +64,17 @@ public:
     void forgetRouterLoads();
     /// max over experts of load / mean load, largest over layers, of the last update; 0 without MoE.
     double maxExpertLoad() const;
+    /// What the forward or backward pass has come to, for the message when it does not get further: "layer 3", "the backward
+    /// pass of layer 3", "the output head and the loss". From any thread.
+    std::string place() const;
 
 private:
     struct Layers;
+    struct Place;
     ModelOptions m_options;
     Parameters m_parameters;
     std::unique_ptr<Layers> m_layers;
+    std::shared_ptr<Place> m_place; ///< what is differentiated may outlive the model
 };
 
 /// Mean cross-entropy over the positions whose target is not -1; logits [B,S,V], targets int64 [B,S].

@@ -16,6 +16,9 @@
 namespace sparsescope {
 namespace {
 
+/// How torch's allocator of host memory begins its complaint.
+constexpr const char *kHostAllocator = "DefaultCPUAllocator: ";
+
 bool cudaUsable(std::string &why)
 {
     if (!at::globalContext().hasCUDA()) {
@@ -99,17 +102,40 @@ double deviceMemory(const at::Device &device)
         stats.allocated_bytes[static_cast<std::size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak);
 }
 
+bool isOutOfMemory(const std::exception &error)
+{
+    if (dynamic_cast<const c10::OutOfMemoryError *>(&error) || dynamic_cast<const std::bad_alloc *>(&error)) {
+        return true;
+    }
+    const auto *library = dynamic_cast<const c10::Error *>(&error);
+    return library && library->msg().find(kHostAllocator) != std::string::npos;
+}
+
+std::string memoryText(const std::exception &error)
+{
+    const auto *library = dynamic_cast<const c10::Error *>(&error);
+    if (!library) {
+        return "the memory of this computer is used up.";
+    }
+    std::string text = firstLine(library->what_without_backtrace());
+    if (const std::size_t host = text.find(kHostAllocator); host != std::string::npos) {
+        return text.substr(host + std::string(kHostAllocator).size());
+    }
+    // What follows is of use to those who set the allocator's options.
+    text = text.substr(0, text.find(" Of the allocated memory"));
+    const std::string start = "CUDA out of memory. ";
+    return text.rfind(start, 0) == 0 ? text.substr(start.size()) : text;
+}
+
 std::string describe(const std::exception &error)
 {
-    if (dynamic_cast<const c10::OutOfMemoryError *>(&error)) {
-        return "not enough GPU memory: " + firstLine(static_cast<const c10::Error &>(error).what_without_backtrace()) +
-               " Use a smaller training.batch_size or training.sequence_length, or the CPU.";
+    if (isOutOfMemory(error)) {
+        return fmt::format(
+            "not enough {} memory: {} Use a smaller training.batch_size, training.sequence_length or model.",
+            dynamic_cast<const c10::OutOfMemoryError *>(&error) ? "GPU" : "host", memoryText(error));
     }
     if (const auto *library = dynamic_cast<const c10::Error *>(&error)) {
         return firstLine(library->what_without_backtrace());
-    }
-    if (dynamic_cast<const std::bad_alloc *>(&error)) {
-        return "not enough memory on the host. Use a smaller training.batch_size or model.";
     }
     return error.what();
 }

@@ -11,4 +11,9 @@ at::Device resolveDevice(const std::string &device);
 /// Bytes in use by this process on the device (allocator peak on CUDA, resident set on the CPU).
 double deviceMemory(const at::Device &device);
 double hostMemory();
+/// Has memory run out, of the card or of this computer?
+bool isOutOfMemory(const std::exception &error);
+/// What was asked for, how much there is and who has it, as far as the allocator says so.
+std::string memoryText(const std::exception &error);
+
 } // namespace sparsescope

@@ -44,6 +44,7 @@ struct TrainRun::Impl {
     RunState state = RunState::Queued, stateBeforeWait = RunState::Queued;
     std::optional<Snapshot> lastSnapshot;
     std::string stepPath; ///< how steps run, as last logged
+    bool inStep = false;  ///< of training; not in an evaluation or a snapshot
     double lastCheckpoint = wallClock();
     std::int64_t lastEvaluation = -1;
 
@@ -78,12 +79,33 @@ struct TrainRun::Impl {
 
     std::int64_t step() const { return stages.position().mainSteps; }
 
-    /// All device work of a run is on the thread's own stream.
+    /// All device work of a run is on the thread's own stream. Throws Failure where memory runs out.
     template <class Action>
     void onStream(Action action)
     {
         const StreamScope stream(trainer->device());
-        action(*this);
+        try {
+            action(*this);
+        } catch (const std::exception &error) {
+            if (!isOutOfMemory(error)) {
+                throw;
+            }
+            throw outOfMemory(error);
+        }
+    }
+
+    Failure outOfMemory(const std::exception &error) const
+    {
+        const TrainingConfig &training = config.training;
+        const int half = training.batchSize / 2;
+        const std::string smaller =
+            half > 0 ? fmt::format("Set training.batch_size to {} (now {}) or", half, training.batchSize) : "Set";
+        return Failure(
+            {fmt::format("not enough {} memory at step {}, in {}: {}", trainer->device().is_cuda() ? "GPU" : "host",
+                         inStep ? step() + 1 : step(), trainer->model().place(), memoryText(error)),
+             name, "", "",
+             fmt::format("{} training.sequence_length to less than {}, or make the model smaller.", smaller,
+                         training.sequenceLength)});
     }
 
     void log(LogLevel level, const std::string &text)
@@ -316,12 +338,14 @@ struct TrainRun::Impl {
         const StageMachine::Position before = stages.position();
         const StageConfig stage = stages.current();
         const bool counted = countsOnAxis(stage);
-        const double begin = wallClock();
+        steps.begin();
         const std::int64_t index = counted ? before.mainSteps : kUncountedBatches + before.uncountedSteps;
+        inStep = true;
         const StepTensors tensors = trainer->step(stage, data->training(index), before.mainSteps);
+        inStep = false;
         const bool stageEnded = stages.advance();
         if (counted || tensors.kl.defined()) {
-            steps.add(step(), {before.stage, index, before.mainSteps}, tensors, wallClock() - begin);
+            steps.add(step(), {before.stage, index, before.mainSteps, counted}, tensors);
         }
         logStepPath();
 
