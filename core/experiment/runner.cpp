@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <thread>
 
@@ -182,19 +183,29 @@ std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartP
         observer.onState({start.run, outcomes[i].state, start.problem, outcomes[i].step, start.steps});
     }
 
-    for (std::size_t begin = 0; begin < runs.size() && !control.stopping();) {
-        std::size_t end = begin + 1;
-        while (experiment.order == RunOrder::Lockstep && end < runs.size() &&
-               runs[end].lockstepGroup() == runs[begin].lockstepGroup()) {
-            ++end;
+    std::map<std::string, std::size_t> places;
+    std::vector<std::string> queued;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        places[outcomes[i].run] = i;
+        if (outcomes[i].state == RunState::Queued) {
+            queued.push_back(outcomes[i].run);
+        }
+    }
+    control.keepWaiting(queued);
+    const auto together = [&](const std::string &first, const std::string &next) {
+        return experiment.order == RunOrder::Lockstep &&
+               runs[places.at(first)].lockstepGroup() == runs[places.at(next)].lockstepGroup();
+    };
+    while (!control.stopping()) {
+        const std::vector<std::string> taken = control.takeWaiting(together);
+        if (taken.empty()) {
+            break;
         }
         std::vector<RunOutcome *> members;
         std::vector<std::size_t> indices;
-        for (std::size_t i = begin; i < end; ++i) {
-            if (outcomes[i].state == RunState::Queued) {
-                members.push_back(&outcomes[i]);
-                indices.push_back(i);
-            }
+        for (const std::string &run : taken) {
+            indices.push_back(places.at(run));
+            members.push_back(&outcomes[indices.back()]);
         }
         TrainRunOptions training;
         training.device = options.device;
@@ -207,7 +218,6 @@ std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartP
             group.start(i, run, folder / run.folder(), training, observer);
         }
         group.run();
-        begin = end;
     }
     return outcomes;
 }

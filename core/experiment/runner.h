@@ -6,12 +6,17 @@
 
 #include <atomic>
 #include <filesystem>
-#include <stop_token>
+#include <functional>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 /// Door: trains the runs of an experiment, the families of a lockstep group together.
 namespace sparsescope {
+
+/// Moves an entry to a place of its list, kept to those that there are; false where it is not in it.
+bool moveTo(std::vector<std::string> &list, const std::string &entry, int place);
 
 /// Commands to a running runner; read between steps, so each takes effect within one step.
 class RunControl {
@@ -29,7 +34,21 @@ public:
     void checkpointNow() { m_checkpoint = true; }
     bool takeCheckpoint() { return m_checkpoint.exchange(false); }
 
+    /// Runs that have not begun, in the order in which they will. The runner takes from the front; meanwhile anyone may move
+    /// one or take it out, in which case it is not trained. False: it does not wait (any more).
+    std::vector<std::string> waiting() const;
+    bool moveWaiting(const std::string &run, int place);
+    bool removeWaiting(const std::string &run);
+    void setWaiting(std::vector<std::string> runs);
+    /// Only those of `runs`, in the order that they have here; all of them where none has one yet.
+    void keepWaiting(const std::vector<std::string> &runs);
+    /// The first one and those behind it that go `together` with it.
+    std::vector<std::string>
+    takeWaiting(const std::function<bool(const std::string &first, const std::string &next)> &together);
+
 private:
+    mutable std::mutex m_mutex;
+    std::optional<std::vector<std::string>> m_waiting;
     std::atomic<bool> m_paused{false}, m_stop{false}, m_skip{false}, m_snapshot{false}, m_checkpoint{false};
 };
 
@@ -38,6 +57,8 @@ struct RunnerOptions {
     std::string device = "auto";
     bool resume = false;
     int threads = 0;
+    std::vector<std::string> runs =
+        {}; ///< those that are wanted (RunConfig::folder()), in this order; empty: all, as the sweep has them
 };
 
 /// Where a run stands before the start.
@@ -59,7 +80,7 @@ std::string textOf(const RunStart &start);
 
 /// What will be trained, after everything was checked that can be known before a file is written.
 struct StartPlan {
-    std::vector<RunConfig> configs;   ///< in queue order
+    std::vector<RunConfig> configs;   ///< those that are wanted, in queue order
     std::vector<RunStart> runs;       ///< one a configuration
     std::vector<std::string> notices; ///< what is allowed and may not be meant
 };

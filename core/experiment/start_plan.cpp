@@ -102,6 +102,24 @@ void checkData(const StartPlan &plan, const std::string &origin, std::vector<std
     }
 }
 
+std::vector<RunConfig> wantedRuns(std::vector<RunConfig> all, const std::vector<std::string> &wanted)
+{
+    if (wanted.empty()) {
+        return all;
+    }
+    std::vector<RunConfig> runs;
+    for (const std::string &run : wanted) {
+        const auto found =
+            std::find_if(all.begin(), all.end(), [&](const RunConfig &config) { return config.folder() == run; });
+        if (found == all.end()) {
+            throw Failure({"no run of this experiment", run, "", "", ""});
+        }
+        runs.push_back(std::move(*found));
+        all.erase(found);
+    }
+    return runs;
+}
+
 RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors)
 {
     RunStart start{config.folder(), RunStart::Kind::New, 0, config.training.steps, ""};
@@ -168,7 +186,7 @@ std::string textOf(const RunStart &start)
 StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &options)
 {
     StartPlan plan;
-    plan.configs = expand(experiment);
+    plan.configs = wantedRuns(expand(experiment), options.runs);
     const fs::path folder = options.out / experiment.name;
     Errors errors;
     checkFolder(folder, options.resume, errors);
