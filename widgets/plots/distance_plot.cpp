@@ -1,6 +1,5 @@
 #include "widgets/plots/distance_plot.h"
 
-#include "widgets/plots/plot_paper.h"
 #include "widgets/plots/snapshot_context.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
@@ -8,8 +7,6 @@
 #include "widgets/style/theme.h"
 
 #include <qcustomplot.h>
-
-#include <QVBoxLayout>
 
 #include <algorithm>
 #include <cmath>
@@ -20,36 +17,27 @@ namespace {
 
 constexpr int kLowHeight = 120;
 
-QString xLabel() { return QStringLiteral("Distance t − s (log scale)"); }
-
 } // namespace
 
 DistancePlot::DistancePlot(QWidget *parent)
-    : QWidget(parent)
-    , m_plot(new QCustomPlot(this))
+    : FigurePlot(QStringLiteral("Distance t − s (log scale)"), kLowHeight, parent)
 {
     setObjectName(QStringLiteral("distancePlot"));
     setAccessibleName(QStringLiteral("Average by distance"));
-    auto *layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_plot);
-    m_plot->setMinimumSize(0, 0);
-    m_plot->setAutoAddPlottableToLegend(false);
-    m_plot->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
-    m_plot->axisRect()->setMinimumMargins({42, 22, 18, 20});
-    m_plot->xAxis->setScaleType(QCPAxis::stLogarithmic);
-    m_plot->xAxis->setLabel(xLabel());
-    m_plot->yAxis->setRange(0, 1.03);
+    plot()->setPlottingHints(QCP::phFastPolylines | QCP::phCacheLabels);
+    plot()->axisRect()->setMinimumMargins({42, 22, 18, 20});
+    plot()->xAxis->setScaleType(QCPAxis::stLogarithmic);
+    plot()->yAxis->setRange(0, 1.03);
     auto ticks = QSharedPointer<QCPAxisTickerText>::create();
     for (const double y : {0.0, 0.5, 1.0}) {
         ticks->addTick(y, QString::number(y, 'g', 2));
     }
-    m_plot->yAxis->setTicker(ticks);
-    m_selected = m_plot->addGraph();
-    m_attention = m_plot->addGraph();
+    plot()->yAxis->setTicker(ticks);
+    m_selected = plot()->addGraph();
+    m_attention = plot()->addGraph();
     // Above the curves: inside there is no corner that stays free at every snapshot.
     const auto words = [this](const QString &text, double x) {
-        auto *item = new QCPItemText(m_plot);
+        auto *item = new QCPItemText(plot());
         item->setText(text);
         item->position->setType(QCPItemPosition::ptAxisRectRatio);
         item->position->setTypeY(QCPItemPosition::ptAbsolute);
@@ -67,7 +55,7 @@ DistancePlot::DistancePlot(QWidget *parent)
 
 void DistancePlot::applyTokens(const Tokens &tokens) const
 {
-    styleAxes(*m_plot, tokens);
+    FigurePlot::applyTokens(tokens);
     m_selected->setPen(QPen(tokens.selectedNeeded, 2));
     QPen dashes(tokens.dsa, 1.6);
     dashes.setDashPattern({4, 2});
@@ -118,37 +106,9 @@ void DistancePlot::setPicture(std::shared_ptr<const LayerPicture> picture)
         ticks->addTick(d, QString::number(d));
     }
     ticks->addTick(longest, QString::number(longest));
-    m_plot->xAxis->setTicker(ticks);
-    m_plot->xAxis->setRange(1, longest);
+    plot()->xAxis->setTicker(ticks);
+    plot()->xAxis->setRange(1, longest);
     replotShown();
-}
-
-void DistancePlot::replotShown() const
-{
-    if (isVisible()) {
-        m_plot->replot(QCustomPlot::rpQueuedReplot);
-    }
-}
-
-void DistancePlot::resizeEvent(QResizeEvent *event)
-{
-    QWidget::resizeEvent(event);
-    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel()); // bars and curves before words
-}
-
-void DistancePlot::showEvent(QShowEvent *event)
-{
-    QWidget::showEvent(event);
-    replotShown();
-}
-
-void DistancePlot::changeEvent(QEvent *event)
-{
-    QWidget::changeEvent(event);
-    if (event->type() == QEvent::StyleChange || event->type() == QEvent::PaletteChange) {
-        applyTokens(currentTokens());
-        replotShown();
-    }
 }
 
 QString DistancePlot::figureTitle() const
@@ -166,14 +126,8 @@ void DistancePlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tok
     painter.setPen(tokens.text);
     painter.drawText(QRectF(12, 6, size.width() - 24, 20), Qt::AlignLeft | Qt::AlignVCenter,
                      figureTitle() + QStringLiteral(", rows t ≥ k"));
-    painter.translate(0, 30);
-    applyTokens(tokens);
-    m_plot->xAxis->setLabel(xLabel());
-    paintPlot(*m_plot, painter, QSize(static_cast<int>(size.width()), static_cast<int>(size.height()) - 30));
-    applyTokens(currentTokens());
-    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel());
+    paintPlot(painter, size, 30, tokens);
     painter.restore();
-    replotShown();
 }
 
 QString DistancePlot::csv() const

@@ -1,20 +1,17 @@
 #pragma once
 
+#include "widgets/plots/figure_plot.h"
 #include "widgets/plots/map_worker.h"
-#include "widgets/plots/view.h"
-
-#include <QWidget>
 
 #include <memory>
 
 class QCPGraph;
 class QCPItemText;
-class QCustomPlot;
 
 namespace sparsescope {
 
 /// How far back a layer looks: share of the keys selected and attention (its peak = 1) against the distance t - s.
-class DistancePlot : public QWidget, public ExportableView {
+class DistancePlot : public FigurePlot {
     Q_OBJECT
 
 public:
@@ -34,15 +31,9 @@ public:
     QSize minimumSizeHint() const override { return {240, 78}; }
 
 protected:
-    void changeEvent(QEvent *event) override;
-    void showEvent(QShowEvent *event) override;
-    void resizeEvent(QResizeEvent *event) override;
+    void applyTokens(const Tokens &tokens) const override;
 
 private:
-    void applyTokens(const Tokens &tokens) const;
-    void replotShown() const; ///< a plot off the screen has no buffer to draw into
-
-    QCustomPlot *m_plot;
     QCPGraph *m_selected, *m_attention;
     QCPItemText *m_selectedWords, *m_attentionWords;
     std::shared_ptr<const LayerPicture> m_picture;

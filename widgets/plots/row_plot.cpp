@@ -1,6 +1,5 @@
 #include "widgets/plots/row_plot.h"
 
-#include "widgets/plots/plot_paper.h"
 #include "widgets/plots/plot_tickers.h"
 #include "widgets/plots/selection_mask_view.h"
 #include "widgets/plots/snapshot_context.h"
@@ -11,8 +10,6 @@
 
 #include <qcustomplot.h>
 
-#include <QVBoxLayout>
-
 #include <algorithm>
 #include <cmath>
 
@@ -21,8 +18,6 @@ namespace sparsescope {
 namespace {
 
 constexpr int kLowHeight = 150;
-
-QString xLabel() { return QStringLiteral("Keys by rank"); }
 
 } // namespace
 
@@ -97,28 +92,21 @@ private:
 };
 
 RowPlot::RowPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
-    : QWidget(parent)
+    : FigurePlot(QStringLiteral("Keys by rank"), kLowHeight, parent)
     , m_viewState(viewState)
     , m_hoverState(hoverState)
-    , m_plot(new QCustomPlot(this))
 {
     setObjectName(QStringLiteral("rowInspectorPlot"));
     setAccessibleName(QStringLiteral("Keys of the query by rank"));
-    auto *layout = new QVBoxLayout(this);
-    layout->setContentsMargins(0, 0, 0, 0);
-    layout->addWidget(m_plot);
-    m_plot->setMinimumSize(0, 0);
-    m_plot->setAutoAddPlottableToLegend(false);
-    m_plot->layer(QStringLiteral("overlay"))->setMode(QCPLayer::lmBuffered);
-    m_plot->axisRect()->setMinimumMargins({46, 8, 12, 20});
-    m_plot->xAxis->setLabel(xLabel());
-    m_plot->xAxis->grid()->setVisible(false);
-    setStepTicks(m_plot->xAxis, false);
-    setValueTicks(m_plot->yAxis, false);
-    m_plot->installEventFilter(this);
-    m_plot->setMouseTracking(true);
+    plot()->layer(QStringLiteral("overlay"))->setMode(QCPLayer::lmBuffered);
+    plot()->axisRect()->setMinimumMargins({46, 8, 12, 20});
+    plot()->xAxis->grid()->setVisible(false);
+    setStepTicks(plot()->xAxis, false);
+    setValueTicks(plot()->yAxis, false);
+    plot()->installEventFilter(this);
+    plot()->setMouseTracking(true);
     const auto bars = [this] {
-        auto *made = new QCPBars(m_plot->xAxis, m_plot->yAxis);
+        auto *made = new QCPBars(plot()->xAxis, plot()->yAxis);
         made->setAntialiased(false);
         return made;
     };
@@ -126,11 +114,11 @@ RowPlot::RowPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     m_needed = bars();
     m_little = bars();
     m_missed = bars();
-    m_marks = new Marks(m_plot, *this);
+    m_marks = new Marks(plot(), *this);
     applyTokens(currentTokens());
     const auto replot = [this] {
         if (isVisible()) {
-            m_plot->layer(QStringLiteral("overlay"))->replot();
+            plot()->layer(QStringLiteral("overlay"))->replot();
         }
     };
     connect(m_hoverState, &HoverState::changed, this, replot);
@@ -139,7 +127,7 @@ RowPlot::RowPlot(ViewState *viewState, HoverState *hoverState, QWidget *parent)
 
 void RowPlot::applyTokens(const Tokens &tokens) const
 {
-    styleAxes(*m_plot, tokens);
+    FigurePlot::applyTokens(tokens);
     const std::pair<QCPBars *, QColor> fills[] = {
         {m_other, tokens.notSelected}, {m_needed, tokens.selectedNeeded}, {m_little, tokens.selectedLittle}};
     for (const auto &[bars, colour] : fills) {
@@ -185,11 +173,11 @@ void RowPlot::showBars()
         all[i]->setWidth(count > 160 ? 1 : 0.8);
         all[i]->setData(x[i], y[i], true);
     }
-    m_plot->yAxis->setLabel(m_row && !m_row->hasIndexer ? QStringLiteral("Attention weight")
+    plot()->yAxis->setLabel(m_row && !m_row->hasIndexer ? QStringLiteral("Attention weight")
                                                         : QStringLiteral("Indexer score"));
-    m_plot->xAxis->setRange(0.4, std::max(2, count) + 0.6);
+    plot()->xAxis->setRange(0.4, std::max(2, count) + 0.6);
     const double span = std::max(high - low, 1e-12);
-    m_plot->yAxis->setRange(low < 0 ? low - 0.04 * span : 0, high > 0 ? high + 0.14 * span : 0.1 * span);
+    plot()->yAxis->setRange(low < 0 ? low - 0.04 * span : 0, high > 0 ? high + 0.14 * span : 0.1 * span);
     if (m_row) {
         setAccessibleDescription(QStringLiteral("%1 keys of query %2, %3 selected")
                                      .arg(count)
@@ -200,18 +188,18 @@ void RowPlot::showBars()
 
 int RowPlot::keyAt(QPoint position) const
 {
-    if (!m_row || !m_plot->axisRect()->rect().contains(position)) {
+    if (!m_row || !plot()->axisRect()->rect().contains(position)) {
         return -1;
     }
-    const auto rank = static_cast<int>(std::lround(m_plot->xAxis->pixelToCoord(position.x())));
+    const auto rank = static_cast<int>(std::lround(plot()->xAxis->pixelToCoord(position.x())));
     return rank >= 1 && rank <= static_cast<int>(m_row->order.size()) ? m_row->order[static_cast<std::size_t>(rank) - 1]
                                                                       : -1;
 }
 
 QPoint RowPlot::barCentre(int rank) const
 {
-    return QPoint(static_cast<int>(m_plot->xAxis->coordToPixel(rank)), m_plot->axisRect()->rect().center().y()) +
-           m_plot->pos();
+    return QPoint(static_cast<int>(plot()->xAxis->coordToPixel(rank)), plot()->axisRect()->rect().center().y()) +
+           plot()->pos();
 }
 
 bool RowPlot::eventFilter(QObject *watched, QEvent *event)
@@ -228,34 +216,6 @@ bool RowPlot::eventFilter(QObject *watched, QEvent *event)
         }
     }
     return QWidget::eventFilter(watched, event);
-}
-
-void RowPlot::replotShown() const
-{
-    if (isVisible()) {
-        m_plot->replot(QCustomPlot::rpQueuedReplot);
-    }
-}
-
-void RowPlot::resizeEvent(QResizeEvent *event)
-{
-    QWidget::resizeEvent(event);
-    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel()); // bars and curves before words
-}
-
-void RowPlot::showEvent(QShowEvent *event)
-{
-    QWidget::showEvent(event);
-    replotShown();
-}
-
-void RowPlot::changeEvent(QEvent *event)
-{
-    QWidget::changeEvent(event);
-    if (event->type() == QEvent::StyleChange || event->type() == QEvent::PaletteChange) {
-        applyTokens(currentTokens());
-        replotShown();
-    }
 }
 
 QString RowPlot::figureTitle() const
@@ -292,14 +252,8 @@ void RowPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) 
         painter.drawText(QRectF(left + 17, 28, width + 4, 16), Qt::AlignVCenter, words);
         left += width + 36;
     }
-    painter.translate(0, 48);
-    applyTokens(tokens);
-    m_plot->xAxis->setLabel(xLabel());
-    paintPlot(*m_plot, painter, QSize(static_cast<int>(size.width()), static_cast<int>(size.height()) - 48));
-    applyTokens(currentTokens());
-    m_plot->xAxis->setLabel(height() < kLowHeight ? QString() : xLabel());
+    paintPlot(painter, size, 48, tokens);
     painter.restore();
-    replotShown();
 }
 
 QString RowPlot::csv() const

@@ -1,22 +1,19 @@
 #pragma once
 
+#include "widgets/plots/figure_plot.h"
 #include "widgets/plots/map_worker.h"
-#include "widgets/plots/view.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
-
-#include <QWidget>
 
 #include <memory>
 
 class QCPBars;
-class QCustomPlot;
 
 namespace sparsescope {
 
 /// The keys of one query as bars, by falling score (by attention where there is no indexer), with the line after the k-th,
 /// the threshold, and a mark at the hovered key. Hover links, click picks the key.
-class RowPlot : public QWidget, public ExportableView {
+class RowPlot : public FigurePlot {
     Q_OBJECT
 
 public:
@@ -37,21 +34,16 @@ public:
     QSize minimumSizeHint() const override { return {240, 88}; }
 
 protected:
-    void changeEvent(QEvent *event) override;
-    void showEvent(QShowEvent *event) override;
-    void resizeEvent(QResizeEvent *event) override;
+    void applyTokens(const Tokens &tokens) const override;
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
     class Marks;
-    void applyTokens(const Tokens &tokens) const;
-    void replotShown() const; ///< a plot off the screen has no buffer to draw into
     void showBars();
     int keyAt(QPoint position) const; ///< -1: none
 
     ViewState *m_viewState;
     HoverState *m_hoverState;
-    QCustomPlot *m_plot;
     QCPBars *m_needed, *m_little, *m_missed, *m_other;
     Marks *m_marks;
     std::shared_ptr<const RowAnswer> m_row;

@@ -1,5 +1,6 @@
 #include "widgets/plots/series_plot.h"
 
+#include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
 #include "widgets/style/fonts.h"
@@ -25,7 +26,7 @@ constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of
 
 SeriesPlot::SeriesPlot(QWidget *parent)
     : QWidget(parent)
-    , m_plot(new QCustomPlot(this))
+    , m_plot(makePlotCanvas(this))
 {
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
