@@ -86,14 +86,12 @@ void paintGrid(QPainter &painter, const MapFrame &frame)
     const QRect cells = visibleCells(frame.mapping, frame.viewport, frame.cells());
     QColor grid = frame.tokens.border;
     grid.setAlpha(90);
-    painter.setPen(grid);
+    // Filled, not drawn: a thin line that shines through goes pixel by pixel.
     for (int s = cells.left() + 1; s <= cells.right(); ++s) {
-        const double x = frame.mapping.origin.x() + s * frame.mapping.cell;
-        painter.drawLine(QPointF(x, seen.top()), QPointF(x, seen.bottom()));
+        painter.fillRect(QRectF(frame.mapping.origin.x() + s * frame.mapping.cell, seen.top(), 1, seen.height()), grid);
     }
     for (int t = cells.top() + 1; t <= cells.bottom(); ++t) {
-        const double y = frame.mapping.origin.y() + t * frame.mapping.cell;
-        painter.drawLine(QPointF(seen.left(), y), QPointF(seen.right(), y));
+        painter.fillRect(QRectF(seen.left(), frame.mapping.origin.y() + t * frame.mapping.cell, seen.width(), 1), grid);
     }
 }
 

@@ -246,7 +246,11 @@ void HeatmapPlot::paintTooltipPart(QPainter &painter) const
 void HeatmapPlot::resizeEvent(QResizeEvent *event)
 {
     QWidget::resizeEvent(event);
+    const CellMapping before = m_mapping;
     layoutMap();
+    if (m_mapping != before) {
+        Q_EMIT zoomChanged();
+    }
 }
 
 void HeatmapPlot::changeEvent(QEvent *event)

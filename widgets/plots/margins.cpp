@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace sparsescope {
 
@@ -11,6 +12,19 @@ namespace {
 
 /// Thickness of a bar inside its cell: a gap only where it can be seen.
 double gapOf(const CellMapping &mapping) { return mapping.cell >= 4 ? 1 : 0; }
+
+/// Where cells are smaller than a pixel, as many as fill one share a bar, which shows the largest.
+int cellsPerBar(const CellMapping &mapping) { return std::max(1, static_cast<int>(std::floor(1 / mapping.cell))); }
+
+/// NaN where none of them has a value.
+float highestOf(const std::vector<float> &values, int first, int last)
+{
+    float highest = std::numeric_limits<float>::quiet_NaN();
+    for (int i = first; i <= last && i < static_cast<int>(values.size()); ++i) {
+        highest = std::fmax(highest, values[static_cast<std::size_t>(i)]);
+    }
+    return highest;
+}
 
 } // namespace
 
@@ -20,13 +34,15 @@ void paintColumnMargin(QPainter &painter, const QRectF &box, const CellMapping &
     const QRect visible =
         visibleCells(mapping, QRectF(box.left(), mapping.origin.y(), box.width(), mapping.cell), cells);
     painter.setRenderHint(QPainter::Antialiasing, false);
-    for (int s = visible.left(); s <= visible.right() && s < static_cast<int>(share.size()); ++s) {
-        const float value = share[static_cast<std::size_t>(s)];
+    const int together = cellsPerBar(mapping);
+    for (int s = visible.left(); s <= visible.right(); s += together) {
+        const float value = highestOf(share, s, std::min(s + together - 1, visible.right()));
         if (std::isnan(value)) {
             continue;
         }
         const double height = box.height() * std::clamp(static_cast<double>(value), 0.0, 1.0);
-        QRectF bar(mapping.origin.x() + s * mapping.cell, box.bottom() - height, mapping.cell - gapOf(mapping), height);
+        QRectF bar(mapping.origin.x() + s * mapping.cell, box.bottom() - height,
+                   together * mapping.cell - gapOf(mapping), height);
         bar = bar.intersected(box);
         painter.fillRect(bar, tokens.selectedNeeded);
     }
@@ -49,12 +65,13 @@ void paintRowMargin(QPainter &painter, const QRectF &box, const CellMapping &map
         visibleCells(mapping, QRectF(mapping.origin.x(), box.top(), mapping.cell, box.height()), cells);
     painter.setRenderHint(QPainter::Antialiasing, false);
     QPolygonF chance;
-    for (int t = visible.top(); t <= visible.bottom() && t < static_cast<int>(massKept.size()); ++t) {
+    const int together = cellsPerBar(mapping);
+    for (int t = visible.top(); t <= visible.bottom(); t += together) {
         const double y = mapping.origin.y() + t * mapping.cell;
-        const float value = massKept[static_cast<std::size_t>(t)];
+        const float value = highestOf(massKept, t, std::min(t + together - 1, visible.bottom()));
         if (!std::isnan(value)) {
             QRectF bar(box.left(), y, box.width() * std::clamp(static_cast<double>(value), 0.0, 1.0),
-                       mapping.cell - gapOf(mapping));
+                       together * mapping.cell - gapOf(mapping));
             painter.fillRect(bar.intersected(box), t >= topK ? colour : tokens.notSelected);
         }
         const double share = std::min(1.0, static_cast<double>(topK) / (t + 1));
