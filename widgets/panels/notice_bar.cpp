@@ -16,41 +16,85 @@ namespace sparsescope {
 namespace {
 
 constexpr int kMost = 3;
+constexpr int kLow = 860; ///< px of window height below which there is no room for three whole bars
+
+} // namespace
 
 /// Tinted ground and sign of its kind, in the colours of the theme that is on.
-class Bar : public QFrame {
+class NoticeBar::Bar : public QFrame {
 public:
-    Bar(NoticeBar::Kind kind, QWidget *parent)
+    Bar(Kind kind, const QString &cause, const QString &consequence, QWidget *parent)
         : QFrame(parent)
         , m_kind(kind)
-    {}
+        , m_text(consequence)
+        , m_consequence(new QLabel(consequence, this))
+        , m_row(new QBoxLayout(QBoxLayout::LeftToRight, this))
+        , m_buttons(new QHBoxLayout)
+    {
+        setAccessibleName(cause);
+        auto *causeLabel = new QLabel(cause, this);
+        setRole(causeLabel, "heading");
+        causeLabel->setWordWrap(true);
+        setRole(m_consequence, "sub");
+        m_consequence->setWordWrap(true);
+        auto *words = new QVBoxLayout;
+        words->setSpacing(1);
+        words->addWidget(causeLabel);
+        words->addWidget(m_consequence);
+        m_row->setContentsMargins(kTextLeft, 7, kMargin, 7);
+        m_row->setSpacing(8);
+        m_row->addLayout(words, 1);
+        m_row->addLayout(m_buttons);
+        m_buttons->setSpacing(8);
+    }
+    void add(QPushButton *button, bool remedy)
+    {
+        m_buttons->addWidget(button);
+        if (remedy) {
+            m_remedies.push_back(button);
+        }
+    }
+    /// `width` of the bar; `causeAlone`: no consequence, no remedies.
+    void arrange(int width, bool causeAlone)
+    {
+        const bool narrow = width < kNarrow && !causeAlone;
+        m_row->setDirection(narrow ? QBoxLayout::TopToBottom : QBoxLayout::LeftToRight);
+        m_buttons->setAlignment(narrow ? Qt::AlignRight : Qt::Alignment());
+        const int room = kLines * (width - kTextLeft - kMargin) * 9 / 10; // lines break at words
+        const QString shown = narrow ? m_consequence->fontMetrics().elidedText(m_text, Qt::ElideRight, room) : m_text;
+        m_consequence->setText(shown);
+        m_consequence->setToolTip(shown == m_text ? QString() : m_text);
+        m_consequence->setVisible(!causeAlone && !m_text.isEmpty());
+        for (QPushButton *button : m_remedies) {
+            button->setVisible(!causeAlone);
+        }
+    }
 
 protected:
     void paintEvent(QPaintEvent *) override
     {
         const Tokens &t = currentTokens();
-        const QColor ink = m_kind == NoticeBar::Kind::Failed  ? t.failed
-                           : m_kind == NoticeBar::Kind::Check ? t.check
-                                                              : t.accent;
-        const QColor ground = m_kind == NoticeBar::Kind::Failed  ? t.failedTint
-                              : m_kind == NoticeBar::Kind::Check ? t.checkTint
-                                                                 : t.infoTint;
+        const QColor ink = m_kind == Kind::Failed ? t.failed : m_kind == Kind::Check ? t.check : t.accent;
+        const QColor ground = m_kind == Kind::Failed ? t.failedTint : m_kind == Kind::Check ? t.checkTint : t.infoTint;
         QPainter painter(this);
         painter.setRenderHint(QPainter::Antialiasing);
         painter.setPen(ink);
         painter.setBrush(ground);
         painter.drawRoundedRect(QRectF(rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6);
-        const Icon sign = m_kind == NoticeBar::Kind::Failed  ? Icon::Failed
-                          : m_kind == NoticeBar::Kind::Check ? Icon::Check
-                                                             : Icon::Info;
+        const Icon sign = m_kind == Kind::Failed ? Icon::Failed : m_kind == Kind::Check ? Icon::Check : Icon::Info;
         paintIcon(painter, QRectF(14, height() / 2.0 - 8, 16, 16), sign, ink, ground);
     }
 
 private:
-    NoticeBar::Kind m_kind;
-};
+    static constexpr int kTextLeft = 42, kMargin = 10, kNarrow = 760, kLines = 2;
 
-} // namespace
+    Kind m_kind;
+    QString m_text;
+    QLabel *m_consequence;
+    QBoxLayout *m_row;
+    QHBoxLayout *m_buttons;
+    std::vector<QPushButton *> m_remedies;
+};
 
 NoticeBar::NoticeBar(QWidget *parent)
     : QWidget(parent)
@@ -67,52 +111,52 @@ void NoticeBar::post(const QString &id, Kind kind, const QString &cause, const Q
                      std::vector<Remedy> remedies)
 {
     remove(id);
-    auto *bar = new Bar(kind, this);
+    auto *bar = new Bar(kind, cause, consequence, this);
     bar->setProperty("noticeId", id);
-    bar->setAccessibleName(cause);
-    auto *causeLabel = new QLabel(cause, bar);
-    setRole(causeLabel, "heading");
-    causeLabel->setWordWrap(true);
-    auto *words = new QVBoxLayout;
-    words->setSpacing(1);
-    words->addWidget(causeLabel);
-    if (!consequence.isEmpty()) {
-        auto *consequenceLabel = new QLabel(consequence, bar);
-        setRole(consequenceLabel, "sub");
-        consequenceLabel->setWordWrap(true);
-        words->addWidget(consequenceLabel);
-    }
-    auto *layout = new QHBoxLayout(bar);
-    layout->setContentsMargins(42, 7, 10, 7);
-    layout->setSpacing(8);
-    layout->addLayout(words, 1);
     for (Remedy &remedy : remedies) {
         auto *button = new QPushButton(remedy.text, bar);
         button->setAccessibleName(remedy.text);
         connect(button, &QPushButton::clicked, this, [run = std::move(remedy.run)] { run(); });
-        layout->addWidget(button);
+        bar->add(button, true);
     }
     auto *close = new QPushButton(QStringLiteral("Close"), bar);
     close->setAccessibleName(QStringLiteral("Close this notice"));
     connect(close, &QPushButton::clicked, this, [this, id] { remove(id); });
-    layout->addWidget(close);
+    bar->add(close, false);
     m_layout->insertWidget(0, bar);
     m_bars.insert(m_bars.begin(), bar);
     while (m_bars.size() > kMost) {
         m_bars.back()->deleteLater();
         m_bars.pop_back();
     }
+    arrange();
     show();
+}
+
+void NoticeBar::arrange()
+{
+    const QMargins margins = m_layout->contentsMargins();
+    const bool low = window()->height() < kLow;
+    for (std::size_t i = 0; i < m_bars.size(); ++i) {
+        m_bars[i]->arrange(width() - margins.left() - margins.right(), low && i > 0);
+    }
+}
+
+void NoticeBar::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    arrange();
 }
 
 void NoticeBar::remove(const QString &id)
 {
     const auto found =
-        std::find_if(m_bars.begin(), m_bars.end(), [&](const QFrame *bar) { return bar->property("noticeId") == id; });
+        std::find_if(m_bars.begin(), m_bars.end(), [&](const Bar *bar) { return bar->property("noticeId") == id; });
     if (found != m_bars.end()) {
         (*found)->hide();
         (*found)->deleteLater();
         m_bars.erase(found);
+        arrange();
         setVisible(!m_bars.empty());
     }
 }

@@ -9,7 +9,8 @@
 
 namespace sparsescope {
 
-/// Faults of the whole page: a bar each (cause, consequence, remedies), newest on top, at most three.
+/// Faults of the whole page: a bar each (cause, consequence, remedies), newest on top, at most three. In a narrow page the
+/// remedies stand under the words, which take two lines at most; in a low window the older bars show their cause alone.
 class NoticeBar : public QWidget {
     Q_OBJECT
 
@@ -30,9 +31,15 @@ public:
     /// Cause of the newest notice, for tests.
     QString newest() const;
 
+protected:
+    void resizeEvent(QResizeEvent *event) override;
+
 private:
+    class Bar;
+    void arrange();
+
     QVBoxLayout *m_layout;
-    std::vector<QFrame *> m_bars; ///< newest first
+    std::vector<Bar *> m_bars; ///< newest first
 };
 
 } // namespace sparsescope
