@@ -15,7 +15,13 @@ missing_packages()
 setup_packages()
 {
     missing=$(missing_packages | tr '\n' ' ')
-    [ -n "${missing// /}" ] || return 0
+    [ -z "${missing// /}" ] || get_packages
+    missing=$(missing_packages | tr '\n' ' ')
+}
+
+# Installs the packages that `missing` names, or says what to do.
+get_packages()
+{
     local as_root=()
     if [ "$(id -u)" != 0 ]; then
         if command -v sudo > /dev/null && { [ -t 0 ] || sudo -n true 2> /dev/null; }; then
@@ -29,7 +35,6 @@ setup_packages()
     command -v apt-get > /dev/null || { say "These packages are missing: $missing"; return 0; }
     say "Missing: $missing"
     phase "Installing the missing packages" packages.log install_packages
-    missing=$(missing_packages | tr '\n' ' ')
 }
 
 install_packages()
