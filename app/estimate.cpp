@@ -1,6 +1,5 @@
 #include "app/estimate.h"
 
-#include "core/base/cost_model.h"
 #include "widgets/state/number_text.h"
 
 #include <algorithm>
@@ -28,16 +27,16 @@ int activationBytes(const RunConfig &run, const DeviceInfo &device)
 
 } // namespace
 
-double estimatedSeconds(const std::vector<RunConfig> &runs, const DeviceInfo &device)
+double estimatedSeconds(const std::vector<RunConfig> &runs, const DeviceSpeed &speed)
 {
     double seconds = 0;
     for (const RunConfig &run : runs) {
-        seconds += runSeconds(run, expectedVocabulary(run), typicalSpeed(device.isCuda));
+        seconds += runSeconds(run, expectedVocabulary(run), speed);
     }
     return seconds;
 }
 
-QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &device)
+QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &device, const DeviceSpeed &speed)
 {
     const double has = memoryOf(device);
     double largest = 0, memory = 0;
@@ -51,10 +50,11 @@ QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &devic
             batch = std::min(batch, largestBatch(run, vocabulary, bytes, has));
         }
     }
-    QString text = QStringLiteral("%1 %2 · up to %3 parameters · roughly %4 in all, %5 each")
-                       .arg(runs.size())
-                       .arg(runs.size() == 1 ? "run" : "runs")
-                       .arg(parametersText(largest), durationText(estimatedSeconds(runs, device)), bytesText(memory));
+    QString text =
+        QStringLiteral("%1 %2 · up to %3 parameters · about %4 in all, %5 each")
+            .arg(runs.size())
+            .arg(runs.size() == 1 ? "run" : "runs")
+            .arg(parametersText(largest), roughDurationText(estimatedSeconds(runs, speed)), bytesText(memory));
     if (memory > has) {
         text += QStringLiteral(". More than the %1 that the %2 has; %3")
                     .arg(bytesText(has), device.isCuda ? QStringLiteral("card") : QStringLiteral("computer"),

@@ -56,18 +56,14 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
     std::vector<Preset> presets = loadPresets(m_options.presets.empty() ? presetFolder() : m_options.presets, faults);
     for (const Preset &preset : presets) {
         if (preset.name == "demo") {
-            const auto &document = preset.document;
-            const auto number = [&](const char *group, const char *key) {
-                const auto node = document.find(group);
-                return node != document.end() && node->contains(key) && (*node)[key].is_number_integer()
-                           ? (*node)[key].get<int>()
-                           : 0;
-            };
-            m_firstRun->setDemoSize(QStringLiteral("%1 layers, L = %2, all four families")
-                                        .arg(number("model", "n_layers"))
-                                        .arg(number("training", "sequence_length")));
+            try {
+                m_demo = expand(parseExperiment(preset.document, preset.name));
+            } catch (const std::exception &) {
+                // The form says what is wrong with it when it is chosen.
+            }
         }
     }
+    showDemoSize();
     m_form->setPresets(std::move(presets));
     for (const QString &fault : faults) {
         m_notices->post(fault, NoticeBar::Kind::Check, QStringLiteral("A preset could not be read"), fault);
@@ -98,7 +94,7 @@ void MainWindow::showEvent(QShowEvent *event)
         updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);
         if (m_options.warmUp && !m_options.frozen) {
-            m_queue.thread().prepare([warmUp = m_options.warmUp, device = m_options.device] { warmUp(device); });
+            warmUp();
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "app/run_queue.h"
 #include "app/session.h"
 #include "app/window_frame.h"
+#include "core/base/cost_model.h"
 #include "core/train/train_run.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/run_table_model.h"
@@ -50,8 +51,9 @@ struct WindowOptions {
     bool frozen = false;
     /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
     std::function<DeviceInfo(const std::string &)> describeDevice;
-    /// Runs on the training thread after the window is visible, so that the first experiment does not pay for loading.
-    std::function<void(const std::string &device)> warmUp;
+    /// Runs on the training thread after the window is visible, so that the first experiment does not pay for loading; returns
+    /// the speed that the estimates go by.
+    std::function<DeviceSpeed(const std::string &device)> warmUp;
 };
 
 /// The program's window: toolbar, pages, docks, status bar, and everything between them and the runs.
@@ -119,6 +121,10 @@ private:
     void buildStatusBar();
     void connectParts();
     void lookForDevice();
+    void warmUp();
+    DeviceSpeed speed() const; ///< as measured, else that of such a device
+    void showQueue();
+    void showDemoSize();
 
     RunData *addRun(std::unique_ptr<RunData> run);
     /// Brings what the training thread has put out since the last call to the runs of that experiment.
@@ -126,6 +132,9 @@ private:
     void showFrame();
     void experimentAdded(const QueuedExperiment &experiment);
     void experimentRemoved(const QueuedExperiment &experiment);
+    void runRemoved(const QueuedExperiment &experiment, const std::string &id);
+    static void takeFromQueue(RunData *run, RunState state);
+    void leaveRun();
     void duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes = {});
     void showInLog(const RunData *run);
     void experimentFinished(const QueuedExperiment &experiment, const ExperimentOutcome &outcome);
@@ -141,7 +150,6 @@ private:
     /// Docks where they belong in a window of this size; what a page was left with is forgotten.
     void resetLayout();
     void arrangeDocks();
-    void stepSnapshot(int by);
     void chooseFolder();
     void newExperiment();
     void showShortcuts();
@@ -185,6 +193,8 @@ private:
     bool m_closing = false;
     bool m_deviceAsked = false;
     DeviceInfo m_device;
+    std::optional<DeviceSpeed> m_speed;
+    std::vector<RunConfig> m_demo; ///< runs of the demonstration
     int m_opening = 0;
     double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started

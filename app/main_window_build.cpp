@@ -66,7 +66,7 @@ void MainWindow::buildDocks()
     setCorner(Qt::BottomRightCorner, Qt::RightDockWidgetArea);
     m_runTable = new RunTable(&m_model);
     m_form = new ConfigForm;
-    m_form->setEstimate([this](const std::vector<RunConfig> &runs) { return estimateText(runs, m_device); });
+    m_form->setEstimate([this](const std::vector<RunConfig> &runs) { return estimateText(runs, m_device, speed()); });
     m_metrics = new MetricsPanel;
     m_log = new LogPanel;
     m_log->setUtc(m_options.frozen);
@@ -247,18 +247,10 @@ void MainWindow::connectParts()
     });
     connect(&m_queue, &RunQueue::added, this, &MainWindow::experimentAdded);
     connect(&m_queue, &RunQueue::removed, this, &MainWindow::experimentRemoved);
+    connect(&m_queue, &RunQueue::runRemoved, this, &MainWindow::runRemoved);
     connect(&m_queue, &RunQueue::finished, this, &MainWindow::experimentFinished);
     connect(&m_queue, &RunQueue::changed, this, [this] {
-        std::vector<RunConfig> waiting;
-        for (const QueuedExperiment &entry : m_queue.waiting()) {
-            const std::vector<RunConfig> runs = expand(entry.config);
-            waiting.insert(waiting.end(), runs.begin(), runs.end());
-        }
-        m_statusQueue->setText(waiting.empty() ? QString()
-                                               : QStringLiteral("%1 %2 queued, about %3")
-                                                     .arg(waiting.size())
-                                                     .arg(waiting.size() == 1 ? "run" : "runs",
-                                                          durationText(estimatedSeconds(waiting, m_device))));
+        showQueue();
         showTraining();
         saveSession(false); // what was queued or begun is known to the next window even after a crash
     });
@@ -299,6 +291,54 @@ void MainWindow::connectParts()
     });
     connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
     connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
+}
+
+void MainWindow::showQueue()
+{
+    std::vector<RunConfig> waiting;
+    for (const QueuedExperiment &entry : m_queue.waiting()) {
+        const std::vector<RunConfig> runs = expand(entry.config);
+        waiting.insert(waiting.end(), runs.begin(), runs.end());
+    }
+    m_statusQueue->setText(waiting.empty() ? QString()
+                                           : QStringLiteral("%1 %2 queued, about %3")
+                                                 .arg(waiting.size())
+                                                 .arg(waiting.size() == 1 ? "run" : "runs",
+                                                      roughDurationText(estimatedSeconds(waiting, speed()))));
+}
+
+void MainWindow::showDemoSize()
+{
+    if (m_demo.empty()) {
+        return;
+    }
+    QString words = QStringLiteral("%1 layers, L = %2, all four families")
+                        .arg(m_demo.front().model.nLayers)
+                        .arg(m_demo.front().training.sequenceLength);
+    if (m_speed) {
+        words += QStringLiteral(", about %1 on this %2")
+                     .arg(roughDurationText(estimatedSeconds(m_demo, *m_speed)),
+                          m_device.isCuda ? QStringLiteral("GPU") : QStringLiteral("CPU"));
+    }
+    m_firstRun->setDemoSize(words);
+}
+
+DeviceSpeed MainWindow::speed() const { return m_speed.value_or(typicalSpeed(m_device.isCuda)); }
+
+void MainWindow::warmUp()
+{
+    m_queue.thread().prepare([this, warmUp = m_options.warmUp, device = m_options.device] {
+        const DeviceSpeed speed = warmUp(device);
+        QMetaObject::invokeMethod( // the window outlives the thread: the queue joins it
+            this,
+            [this, speed] {
+                m_speed = speed;
+                m_form->refreshEstimate();
+                showQueue();
+                showDemoSize();
+            },
+            Qt::QueuedConnection);
+    });
 }
 
 void MainWindow::lookForDevice()

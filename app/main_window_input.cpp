@@ -16,8 +16,6 @@
 #include <QMimeData>
 #include <QUrl>
 
-#include <algorithm>
-
 /// Keys, drops, menus and export of the window.
 namespace sparsescope {
 
@@ -38,14 +36,14 @@ void MainWindow::keyPressEvent(QKeyEvent *event)
         break;
     case Qt::Key_BracketLeft:
     case Qt::Key_BraceLeft:
-        stepSnapshot(ten ? -10 : -1);
+        m_inspectPage->stepSnapshot(ten ? -10 : -1);
         break;
     case Qt::Key_BracketRight:
     case Qt::Key_BraceRight:
-        stepSnapshot(ten ? 10 : 1);
+        m_inspectPage->stepSnapshot(ten ? 10 : 1);
         break;
     case Qt::Key_Home:
-        stepSnapshot(-1000000);
+        m_inspectPage->stepSnapshot(-1000000);
         break;
     case Qt::Key_End:
         m_view.setFollowLive(true);
@@ -56,18 +54,6 @@ void MainWindow::keyPressEvent(QKeyEvent *event)
     default:
         QMainWindow::keyPressEvent(event);
     }
-}
-
-void MainWindow::stepSnapshot(int by)
-{
-    if (!m_current || m_current->snapshotSteps().empty()) {
-        return;
-    }
-    const auto &steps = m_current->snapshotSteps();
-    const auto after = std::upper_bound(steps.begin(), steps.end(), m_view.view().step);
-    const auto at = std::max<std::ptrdiff_t>(0, after - steps.begin() - 1);
-    m_view.setStep(steps[static_cast<std::size_t>(
-        std::clamp<std::ptrdiff_t>(at + by, 0, static_cast<std::ptrdiff_t>(steps.size()) - 1))]);
 }
 
 void MainWindow::dragEnterEvent(QDragEnterEvent *event)

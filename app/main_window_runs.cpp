@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/presets.h"
+#include "app/run_actions.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/experiment_document.h"
 #include "widgets/panels/log_panel.h"
@@ -66,6 +67,9 @@ bool MainWindow::startPreset(const std::string &name)
 void MainWindow::experimentAdded(const QueuedExperiment &experiment)
 {
     for (RunConfig &config : expand(experiment.config)) {
+        if (std::find(experiment.runs.begin(), experiment.runs.end(), config.folder()) == experiment.runs.end()) {
+            continue;
+        }
         if (RunData *known = m_runs.find(experiment.folder, config.folder())) { // resumed: its curves go on
             known->apply(StateChange{config.folder(), RunState::Queued, {}, known->step(), known->steps()});
             known->flush();
@@ -79,33 +83,60 @@ void MainWindow::experimentAdded(const QueuedExperiment &experiment)
     showFirstRun();
 }
 
+void MainWindow::takeFromQueue(RunData *run, RunState state)
+{
+    if (run->state() == RunState::Queued) {
+        run->apply(StateChange{run->id().toStdString(), state, {}, run->step(), run->steps()});
+        run->flush();
+    }
+}
+
+/// The current run is gone from the table: another takes its place.
+void MainWindow::leaveRun()
+{
+    m_current = nullptr;
+    RunData *next = m_runTable->currentRun();
+    setCurrentRun(next != nullptr ? next : m_runs.empty() ? nullptr : m_runs.all().back());
+    if (m_runs.empty()) {
+        m_composing = true; // the form may hold what shall be queued instead
+        showRuns();
+    }
+}
+
 void MainWindow::experimentRemoved(const QueuedExperiment &experiment)
 {
     if (experiment.resume) { // its runs are on disk and were there before they were queued
         for (RunData *run : m_runs.of(experiment.folder)) {
-            if (run->state() == RunState::Queued) {
-                run->apply(StateChange{run->id().toStdString(),
-                                       run->step() > 0 ? RunState::Stopped : RunState::Queued,
-                                       {},
-                                       run->step(),
-                                       run->steps()});
-                run->flush();
-            }
+            takeFromQueue(run, run->step() > 0 ? RunState::Stopped : RunState::Queued);
         }
         return;
     }
     const std::vector<std::unique_ptr<RunData>> gone = m_runs.take(experiment.folder); // until the views look elsewhere
     m_model.removeExperiment(QString::fromStdString(experiment.folder.string()));
     if (m_current && m_current->experimentFolder() == experiment.folder) {
-        m_current = nullptr;
-        RunData *next = m_runTable->currentRun();
-        setCurrentRun(next != nullptr ? next : m_runs.empty() ? nullptr : m_runs.all().back());
-        if (m_runs.empty()) {
-            m_composing = true; // the form may hold what shall be queued instead
-            showRuns();
-        }
+        leaveRun();
     }
     showFirstRun();
+}
+
+void MainWindow::runRemoved(const QueuedExperiment &experiment, const std::string &id)
+{
+    RunData *run = m_runs.find(experiment.folder, id);
+    if (run == nullptr) {
+        return;
+    }
+    const bool begun = m_queue.current() && m_queue.current()->folder == experiment.folder;
+    if (experiment.resume || begun) {
+        takeFromQueue(run, RunState::Stopped);
+        return;
+    }
+    m_model.removeRun(run);
+    const std::unique_ptr<RunData> gone = m_runs.take(run); // until the views look elsewhere
+    if (m_current == run) {
+        leaveRun();
+    } else {
+        showRuns(); // the others of its experiment stand without it
+    }
 }
 
 void MainWindow::duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes)
@@ -135,7 +166,9 @@ void MainWindow::duplicateExperiment(const std::filesystem::path &folder, const 
 
 void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
 {
+    bool anyBegan = false;
     for (const TrainingRecord &record : m_queue.thread().drain()) {
+        anyBegan = anyBegan || std::holds_alternative<StateChange>(record);
         std::visit(
             [&](const auto &value) {
                 using Value = std::decay_t<decltype(value)>;
@@ -154,6 +187,9 @@ void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
                 }
             },
             record);
+    }
+    if (anyBegan) {
+        m_runActions->refresh(); // what trains no longer waits
     }
     for (auto &snapshot : m_queue.thread().takeSnapshots()) {
         if (RunData *run = m_runs.find(experimentFolder, snapshot->run)) {
@@ -206,7 +242,9 @@ void MainWindow::runFound(const FoundRun &found, bool first)
     if (m_queue.current() && m_queue.current()->folder == experiment) {
         return; // its records come from memory
     }
-    const bool waits = m_queue.placeOf(experiment) >= 0; // its place in the queue is newer than what the disk says
+    // Its place in the queue is newer than what the disk says.
+    const std::vector<std::string> waiting = m_queue.waitingRuns(experiment);
+    const bool waits = std::find(waiting.begin(), waiting.end(), found.config.folder()) != waiting.end();
     const bool fromMemory = run != nullptr && first;
     if (run == nullptr) {
         auto fresh = std::make_unique<RunData>(found.config, experiment, found.folder);

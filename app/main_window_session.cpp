@@ -46,7 +46,7 @@ Session MainWindow::session() const
         session.folders.push_back(m_queue.current()->folder);
     }
     for (const QueuedExperiment &entry : m_queue.waiting()) {
-        session.queue.push_back({entry.config.document, entry.folder, entry.resume});
+        session.queue.push_back({entry.config.document, entry.folder, entry.resume, entry.runs});
     }
     session.continueOnError = m_queue.continueOnError();
     session.preset = m_form->presetName();
@@ -99,9 +99,9 @@ void MainWindow::restoreSession(bool folders)
     for (const Session::Entry &entry : session->queue) {
         try {
             if (entry.resume) {
-                m_queue.addResume(entry.folder);
+                m_queue.addResume(entry.folder, entry.runs);
             } else {
-                m_queue.add(parseExperiment(entry.document, entry.folder.filename().string()));
+                m_queue.add(parseExperiment(entry.document, entry.folder.filename().string()), entry.runs);
             }
         } catch (const std::exception &error) {
             m_notices->post(QString::fromStdString(entry.folder.string()), NoticeBar::Kind::Check,

@@ -46,7 +46,8 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
         local->setShortcutContext(Qt::WidgetWithChildrenShortcut);
         m_table->addAction(local);
     }
-    connect(m_table, &RunTable::currentRowChanged, this, &RunActions::refresh);
+    // Alone: the row may change because the model is taking rows out, and must be left alone then.
+    connect(m_table, &RunTable::currentRowChanged, this, &RunActions::enable);
     connect(m_table, &RunTable::menuRequested, this, &RunActions::showMenu);
     connect(m_queue, &RunQueue::changed, this, &RunActions::refresh);
     connect(m_model, &RunTableModel::placeRequested, this, [this](const QString &key, int place) {
@@ -54,6 +55,12 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
         QMetaObject::invokeMethod(
             this, [this, key, place] { m_queue->move(key.toStdString(), place); }, Qt::QueuedConnection);
     });
+    connect(m_model, &RunTableModel::runPlaceRequested, this,
+            [this](const QString &key, const QString &run, int place) {
+                QMetaObject::invokeMethod(
+                    this, [this, key, run, place] { m_queue->moveRun(key.toStdString(), run.toStdString(), place); },
+                    Qt::QueuedConnection);
+            });
     refresh();
 }
 
@@ -102,14 +109,30 @@ bool RunActions::resumable(const std::filesystem::path &folder) const
 
 void RunActions::refresh()
 {
-    QStringList waiting;
+    QStringList experiments;
+    std::map<QString, QStringList> runs;
+    const auto note = [&](const QueuedExperiment &entry) {
+        for (const std::string &run : m_queue->waitingRuns(entry.folder)) {
+            runs[QString::fromStdString(entry.folder.string())] << QString::fromStdString(run);
+        }
+    };
     for (const QueuedExperiment &entry : m_queue->waiting()) {
-        waiting << QString::fromStdString(entry.folder.string());
+        experiments << QString::fromStdString(entry.folder.string());
+        note(entry);
     }
-    m_model->setWaiting(waiting);
-    const int place = m_queue->placeOf(folder());
+    if (m_queue->current()) {
+        note(*m_queue->current());
+    }
+    m_model->setWaiting(experiments);
+    m_model->setWaitingRuns(std::move(runs));
+    enable();
+}
+
+void RunActions::enable()
+{
+    const auto [place, count] = waiting();
     m_up->setEnabled(place > 0);
-    m_down->setEnabled(place >= 0 && place + 1 < waiting.size());
+    m_down->setEnabled(place >= 0 && place + 1 < count);
     m_remove->setEnabled(place >= 0);
     const RunData *run = m_table->currentRun();
     const bool any = !folder().empty();
@@ -141,10 +164,26 @@ void RunActions::showMenu(QPoint globalPosition)
     menu.exec(globalPosition);
 }
 
+RunActions::Waiting RunActions::waiting() const
+{
+    const RunData *run = m_table->currentRun();
+    if (run == nullptr) {
+        return {m_queue->placeOf(folder()), static_cast<int>(m_queue->waiting().size())};
+    }
+    const std::vector<std::string> runs = m_queue->waitingRuns(folder());
+    const auto found = std::find(runs.begin(), runs.end(), run->id().toStdString());
+    return {found == runs.end() ? -1 : static_cast<int>(found - runs.begin()), static_cast<int>(runs.size())};
+}
+
 void RunActions::moveBy(int places)
 {
-    const std::filesystem::path entry = folder();
-    m_queue->move(entry, m_queue->placeOf(entry) + places);
+    const int place = waiting().place + places;
+    if (const RunData *run = m_table->currentRun()) {
+        m_queue->moveRun(folder(), run->id().toStdString(), place);
+    } else {
+        m_queue->move(folder(), place);
+    }
+    refresh(); // its turn may have come meanwhile
 }
 
 void RunActions::duplicate() { Q_EMIT duplicateRequested(folder()); }
@@ -161,7 +200,15 @@ void RunActions::resume(const std::filesystem::path &experimentFolder)
     }
 }
 
-void RunActions::remove() { m_queue->remove(folder()); }
+void RunActions::remove()
+{
+    if (const RunData *run = m_table->currentRun()) {
+        m_queue->removeRun(folder(), run->id().toStdString());
+    } else {
+        m_queue->remove(folder());
+    }
+    refresh();
+}
 
 void RunActions::openFolder()
 {

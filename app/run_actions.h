@@ -19,7 +19,7 @@ class RunTable;
 class RunTableModel;
 
 /// What can be done with the current row of the run table, as actions for menus, keys and the buttons of the Runs dock.
-/// An experiment waits, moves and goes as a whole: its runs share one queue entry.
+/// On the row of an experiment they mean it as a whole, on that of a run the run: it moves among those of its experiment.
 class RunActions : public QObject {
     Q_OBJECT
 
@@ -41,8 +41,14 @@ Q_SIGNALS:
     void resumeFailed(const std::filesystem::path &experimentFolder, const QString &reason);
 
 private:
+    void enable();
     QAction *add(const char *name, const QString &text, const QKeySequence &keys, void (RunActions::*slot)());
     std::filesystem::path folder() const;
+    /// Of the current row, experiment or run, among those beside it that wait: place and number; place -1: it does not wait.
+    struct Waiting {
+        int place = -1, count = 0;
+    };
+    Waiting waiting() const;
     bool resumable(const std::filesystem::path &folder) const;
     void moveUp() { moveBy(-1); }
     void moveDown() { moveBy(1); }

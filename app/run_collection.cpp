@@ -21,6 +21,17 @@ std::vector<std::unique_ptr<RunData>> RunCollection::take(const std::filesystem:
     return taken;
 }
 
+std::unique_ptr<RunData> RunCollection::take(const RunData *run)
+{
+    const auto found = std::find_if(m_runs.begin(), m_runs.end(), [run](const auto &r) { return r.get() == run; });
+    if (found == m_runs.end()) {
+        return nullptr;
+    }
+    std::unique_ptr<RunData> taken = std::move(*found);
+    m_runs.erase(found);
+    return taken;
+}
+
 RunData *RunCollection::find(const std::filesystem::path &experimentFolder, const std::string &run) const
 {
     const QString id = QString::fromStdString(run);

@@ -26,6 +26,8 @@ public:
     RunData *add(std::unique_ptr<RunData> run);
     /// Hands over the runs of an experiment: views may look at them until they are let go.
     std::vector<std::unique_ptr<RunData>> take(const std::filesystem::path &experimentFolder);
+    /// The same of one run; null where there is none of that name.
+    std::unique_ptr<RunData> take(const RunData *run);
     /// Null where there is none of that name in that experiment.
     RunData *find(const std::filesystem::path &experimentFolder, const std::string &run) const;
     /// The first run of an experiment that selects keys, else its first: what there is to look at.

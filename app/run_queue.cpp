@@ -30,28 +30,35 @@ std::string RunQueue::freeName(const std::string &name) const
     return candidate;
 }
 
-void RunQueue::add(const ExperimentConfig &experiment)
+void RunQueue::put(QueuedExperiment entry)
+{
+    if (entry.runs.empty()) {
+        for (const RunConfig &run : expand(entry.config)) {
+            entry.runs.push_back(run.folder());
+        }
+    }
+    m_waiting.push_back(entry);
+    Q_EMIT added(entry);
+}
+
+void RunQueue::add(const ExperimentConfig &experiment, std::vector<std::string> runs)
 {
     nlohmann::ordered_json document = experiment.document;
     const std::string name = freeName(experiment.name);
     document["name"] = name;
-    QueuedExperiment entry{parseExperiment(document, experiment.origin), m_out / name, false};
-    m_waiting.push_back(entry);
-    Q_EMIT added(entry);
+    put({parseExperiment(document, experiment.origin), m_out / name, false, std::move(runs)});
     if (m_going && !m_current) {
         startNext();
     }
     Q_EMIT changed();
 }
 
-void RunQueue::addResume(const std::filesystem::path &folder)
+void RunQueue::addResume(const std::filesystem::path &folder, std::vector<std::string> runs)
 {
     if (placeOf(folder) >= 0 || (m_current && m_current->folder == folder)) {
         return; // asked twice
     }
-    QueuedExperiment entry{loadExperiment(folder / "experiment.json"), folder, true};
-    m_waiting.push_back(entry);
-    Q_EMIT added(entry);
+    put({loadExperiment(folder / "experiment.json"), folder, true, std::move(runs)});
     Q_EMIT changed();
 }
 
@@ -89,6 +96,52 @@ bool RunQueue::remove(const std::filesystem::path &folder)
     return true;
 }
 
+std::vector<std::string> RunQueue::waitingRuns(const std::filesystem::path &folder) const
+{
+    if (m_current && m_current->folder == folder) {
+        return m_thread.waitingRuns();
+    }
+    const int at = placeOf(folder);
+    return at < 0 ? std::vector<std::string>() : m_waiting[static_cast<std::size_t>(at)].runs;
+}
+
+bool RunQueue::moveRun(const std::filesystem::path &folder, const std::string &run, int place)
+{
+    const int at = placeOf(folder);
+    const bool moved = m_current && m_current->folder == folder ? m_thread.moveRun(run, place)
+                       : at >= 0 ? moveTo(m_waiting[static_cast<std::size_t>(at)].runs, run, place)
+                                 : false;
+    if (moved) {
+        Q_EMIT changed();
+    }
+    return moved;
+}
+
+bool RunQueue::removeRun(const std::filesystem::path &folder, const std::string &run)
+{
+    if (m_current && m_current->folder == folder) {
+        if (!m_thread.removeRun(run)) {
+            return false;
+        }
+        Q_EMIT runRemoved(*m_current, run);
+    } else {
+        const int at = placeOf(folder);
+        if (at < 0) {
+            return false;
+        }
+        QueuedExperiment &entry = m_waiting[static_cast<std::size_t>(at)];
+        if (entry.runs == std::vector{run}) {
+            return remove(folder);
+        }
+        if (std::erase(entry.runs, run) == 0) {
+            return false;
+        }
+        Q_EMIT runRemoved(QueuedExperiment(entry), run);
+    }
+    Q_EMIT changed();
+    return true;
+}
+
 void RunQueue::setContinueOnError(bool on)
 {
     m_continueOnError = on;
@@ -118,6 +171,7 @@ void RunQueue::startNext()
     options.out = m_current->folder.parent_path();
     options.device = m_device;
     options.resume = m_current->resume;
+    options.runs = m_current->runs;
     m_thread.start(m_current->config, options);
     Q_EMIT started(*m_current);
     Q_EMIT changed();

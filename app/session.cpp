@@ -90,7 +90,10 @@ ordered_json toJson(const Session &session)
         layouts[page] = encoded(layout);
     }
     for (const Session::Entry &entry : session.queue) {
-        queue.push_back({{"folder", entry.folder.string()}, {"resume", entry.resume}, {"document", entry.document}});
+        queue.push_back({{"folder", entry.folder.string()},
+                         {"resume", entry.resume},
+                         {"document", entry.document},
+                         {"runs", entry.runs}});
     }
     return {{"version", kVersion},
             {"page", session.page},
@@ -128,7 +131,8 @@ Session sessionFromJson(const ordered_json &document)
     session.recent = pathsOf(document.at("recent"));
     session.hidden = pathsOf(document.at("hidden"));
     for (const ordered_json &entry : document.at("queue")) {
-        session.queue.push_back({entry.at("document"), entry.at("folder").get<std::string>(), entry.at("resume")});
+        session.queue.push_back({entry.at("document"), entry.at("folder").get<std::string>(), entry.at("resume"),
+                                 entry.value("runs", std::vector<std::string>())});
     }
     session.continueOnError = document.at("continue_on_error");
     session.preset = document.at("preset");

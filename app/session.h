@@ -24,6 +24,7 @@ struct Session {
         nlohmann::ordered_json document;
         std::filesystem::path folder;
         bool resume = false;
+        std::vector<std::string> runs; ///< in their order; empty: all
     };
     std::string page = "train";
     QByteArray geometry;

@@ -91,6 +91,9 @@ void TrainingThread::start(ExperimentConfig experiment, RunnerOptions options)
     }
     m_running = true;
     m_control = std::make_shared<RunControl>();
+    if (!options.runs.empty()) {
+        m_control->setWaiting(options.runs); // can be changed from now on
+    }
     {
         std::lock_guard lock(m_channels->mutex);
         m_channels->snapshots.clear();

@@ -53,6 +53,13 @@ public:
     void stop();
     bool pausing() const { return m_control && m_control->paused(); }
     bool stopping() const { return m_control && m_control->stopping(); }
+    /// Of the experiment that trains, those that have not begun; see RunControl.
+    std::vector<std::string> waitingRuns() const
+    {
+        return m_control ? m_control->waiting() : std::vector<std::string>();
+    }
+    bool moveRun(const std::string &run, int place) { return m_control && m_control->moveWaiting(run, place); }
+    bool removeRun(const std::string &run) { return m_control && m_control->removeWaiting(run); }
 
     std::vector<TrainingRecord> drain() { return m_channels->records.drain(); }
     std::vector<std::shared_ptr<const Snapshot>> takeSnapshots();

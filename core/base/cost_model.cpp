@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 namespace sparsescope {
@@ -85,6 +86,19 @@ double feedForwardWeightsPerToken(const ModelConfig &model)
     return withExperts *
                (expert * (model.moe.expertsPerToken + model.moe.nShared) + double(model.dModel) * model.moe.nExperts) +
            (model.nLayers - withExperts) * dense;
+}
+
+/// Tensor operations of a step, forward and backward: so much a layer, more for the selection, the experts, the indexer's loss.
+double stepOperations(const RunConfig &config, const StageConfig &stage)
+{
+    constexpr double kPlain = 150, kSelection = 60, kExperts = 90, kIndexerLoss = 120, kOutside = 80;
+    const ModelConfig &model = config.model;
+    double operations = kPlain + (model.moe.nExperts > 0 ? kExperts : 0);
+    if (stage.attention == StageAttention::Sparse && isSparse(model.family))
+        operations += kSelection;
+    if (stage.kl != KlTarget::None && isSparse(model.family))
+        operations += kIndexerLoss;
+    return operations * model.nLayers + kOutside;
 }
 
 } // namespace
@@ -197,23 +211,40 @@ int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation
 
 DeviceSpeed typicalSpeed(bool isCuda) { return isCuda ? DeviceSpeed{20e12, 6e-6} : DeviceSpeed{30e9, 12e-6}; }
 
+DeviceSpeed speedFrom(const MeasuredStep &small, const MeasuredStep &large)
+{
+    const auto operations = [](const MeasuredStep &step) { return stepOperations(step.config, step.stage); };
+    const auto flops = [](const MeasuredStep &step) {
+        return stepFlops(step.config, step.vocabulary, step.stage).total();
+    };
+    // seconds = operations a + flops b, of both.
+    const double n1 = operations(small), n2 = operations(large), f1 = flops(small), f2 = flops(large);
+    const double share = n1 * f2 - n2 * f1;
+    double a = (small.seconds * f2 - large.seconds * f1) / share, b = (n1 * large.seconds - n2 * small.seconds) / share;
+    // A busy machine may stretch one of the two: then all of the small step is fixed cost, or all of the large one arithmetic.
+    if (!(a > 0)) {
+        a = 0;
+        b = large.seconds / f2;
+    } else if (!(b > 0)) {
+        a = small.seconds / n1;
+        b = 0;
+    }
+    return {b > 0 ? 1 / b : std::numeric_limits<double>::infinity(), a};
+}
+
+double stepSeconds(const RunConfig &config, int vocabulary, const StageConfig &stage, const DeviceSpeed &speed)
+{
+    return stepOperations(config, stage) * speed.secondsPerOperation +
+           stepFlops(config, vocabulary, stage).total() / speed.flopsPerSecond;
+}
+
 double runSeconds(const RunConfig &config, int vocabulary, const DeviceSpeed &speed)
 {
-    // Tensor operations of one layer, forward and backward; the selection, the experts and the indexer's loss add theirs.
-    constexpr double kPlain = 150, kSelection = 60, kExperts = 90, kIndexerLoss = 120, kOutside = 80;
-    const ModelConfig &model = config.model;
     double seconds = 0;
     double lastStep = 0;
     for (const StageConfig &stage : stagesOf(config)) {
-        double operations = kPlain + (model.moe.nExperts > 0 ? kExperts : 0);
-        if (stage.attention == StageAttention::Sparse && isSparse(model.family))
-            operations += kSelection;
-        if (stage.kl != KlTarget::None)
-            operations += kIndexerLoss;
-        const double step = (operations * model.nLayers + kOutside) * speed.secondsPerOperation +
-                            stepFlops(config, vocabulary, stage).total() / speed.flopsPerSecond;
-        seconds += double(stage.steps) * step;
-        lastStep = step;
+        lastStep = stepSeconds(config, vocabulary, stage, speed);
+        seconds += double(stage.steps) * lastStep;
     }
     const double evaluations =
         double(config.training.steps) / double(std::max<std::int64_t>(1, config.training.evalEvery)) + 1;

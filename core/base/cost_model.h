@@ -46,8 +46,22 @@ struct DeviceSpeed {
     double flopsPerSecond = 0;
     double secondsPerOperation = 0; ///< fixed cost of one tensor operation: what small models spend their time on
 };
+/// Where nothing was measured.
 DeviceSpeed typicalSpeed(bool isCuda);
-/// Seconds of the whole run, evaluations included; to about a factor of two.
+
+/// A training step whose time is known.
+struct MeasuredStep {
+    RunConfig config;
+    int vocabulary = 0;
+    StageConfig stage;
+    double seconds = 0;
+};
+/// Of two steps on one device: a small one, which is mostly fixed cost, and one that is mostly arithmetic.
+DeviceSpeed speedFrom(const MeasuredStep &small, const MeasuredStep &large);
+
+/// Seconds of one optimiser step of a stage.
+double stepSeconds(const RunConfig &config, int vocabulary, const StageConfig &stage, const DeviceSpeed &speed);
+/// Seconds of the whole run, evaluations included; to about a factor of two where the speed is not of this machine.
 double runSeconds(const RunConfig &config, int vocabulary, const DeviceSpeed &speed);
 
 /// Token kinds of the run's source, without opening it: exact for generated sources and bytes; for sentencepiece:N it is N.

@@ -1,17 +1,8 @@
 #pragma once
 
-#include "app/main_window.h"
-#include "core/experiment/runner.h"
-#include "core/train/train_run.h"
-#include "core/train/warm_up.h"
 #include "tests/core/tiny_experiment.h"
-#include "widgets/style/theme.h"
+#include "tests/journey/live_window.h"
 
-#include <QApplication>
-#include <QLineEdit>
-#include <QStandardPaths>
-#include <QTemporaryDir>
-#include <QTest>
 #include <QTreeView>
 
 #include <filesystem>
@@ -62,8 +53,8 @@ public:
         return m_window->findChild<T *>(QLatin1String(name));
     }
     void type(const char *edit, const QString &text);
-    /// Clicks the first run of an experiment.
-    void chooseRow(const std::string &experiment);
+    /// Clicks the row of an experiment, or its run in row `run`.
+    void chooseRow(const std::string &experiment, int run = -1);
     QStringList waiting() const; ///< names of the experiments in the queue
     QStringList rows() const;    ///< names of the experiments in the run table
     fs::path file(const char *name) const { return fs::path(m_folder.path().toStdString()) / name; }
@@ -75,9 +66,7 @@ private:
 
 inline void LaunchWindow::prepare()
 {
-    QStandardPaths::setTestModeEnabled(true);
-    QApplication::setOrganizationName(QStringLiteral("sparsescope-test"));
-    applyTheme(*qApp, Theme::Light);
+    LiveWindow::prepare();
     warmUpEngine("cpu");
 }
 
@@ -105,16 +94,16 @@ inline void LaunchWindow::type(const char *edit, const QString &text)
     QTest::keyClicks(field, text);
 }
 
-inline void LaunchWindow::chooseRow(const std::string &experiment)
+inline void LaunchWindow::chooseRow(const std::string &experiment, int run)
 {
     auto *table = child<QTreeView>("runTable");
     const QAbstractItemModel *model = table->model();
     for (int row = 0; row < model->rowCount(); ++row) {
         const QModelIndex group = model->index(row, 0);
         if (group.data().toString().toStdString() == experiment) {
-            table->scrollTo(group);
-            QTest::mouseClick(table->viewport(), Qt::LeftButton, {},
-                              table->visualRect(model->index(0, 0, group)).center());
+            const QModelIndex row = run < 0 ? group : model->index(run, 0, group);
+            table->scrollTo(row);
+            QTest::mouseClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(row).center());
             return;
         }
     }

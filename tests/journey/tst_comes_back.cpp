@@ -94,7 +94,7 @@ void tst_ComesBack::theSessionComesBack()
     QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 10000);
     const QStringList left = window.waiting();
-    window.chooseRow("tiny");
+    window.chooseRow("tiny", 0);
     window->runs().front()->showCurves(false);
     window->viewState().setStep(7);
     window.type("stepsEdit", QStringLiteral("33"));

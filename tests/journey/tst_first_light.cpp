@@ -1,30 +1,13 @@
-#include "app/main_window.h"
 #include "app/train_page.h"
-#include "core/experiment/runner.h"
-#include "core/train/train_run.h"
-#include "core/train/warm_up.h"
-#include "widgets/panels/config_form.h"
+#include "tests/journey/live_window.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/indexer_heatmap.h"
 #include "widgets/plots/loss_plot.h"
 #include "widgets/style/dialogs.h"
-#include "widgets/style/theme.h"
 
-#include <QApplication>
-#include <QComboBox>
-#include <QDialog>
 #include <QElapsedTimer>
-#include <QFile>
 #include <QImage>
-#include <QLabel>
-#include <QLineEdit>
-#include <QPushButton>
-#include <QStandardPaths>
-#include <QTemporaryDir>
-#include <QTest>
 #include <QToolButton>
-
-#include <future>
 
 using namespace sparsescope;
 
@@ -33,59 +16,28 @@ class tst_FirstLight : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase();
+    void initTestCase() { test::LiveWindow::prepare(); }
     void firstLight();
-
-private:
-    void exportAs(const char *format, const QString &folder, QString &written);
 };
-
-void tst_FirstLight::initTestCase()
-{
-    QStandardPaths::setTestModeEnabled(true);
-    QApplication::setOrganizationName(QStringLiteral("sparsescope-test"));
-    applyTheme(*qApp, Theme::Light);
-}
 
 void tst_FirstLight::firstLight()
 {
-    QTemporaryDir out, exports;
-    WindowOptions options;
-    options.out = out.path().toStdString();
-    options.device = "cpu";
-    options.describeDevice = describeDevice;
-    std::promise<void> warm;
-    options.warmUp = [&warm](const std::string &device) {
-        warmUpEngine(device);
-        warm.set_value();
-    };
-    auto window = std::make_unique<MainWindow>(runExperiment, options);
-    window->resize(1600, 1000);
-    window->show();
-    window->activateWindow();
-    QVERIFY(QTest::qWaitForWindowActive(window.get()));
-    const auto child = [&](const char *name) { return window->findChild<QWidget *>(QLatin1String(name)); };
-    const auto button = [&](const char *name) { return window->findChild<QPushButton *>(QLatin1String(name)); };
+    test::LiveWindow window;
+    window.open();
+    const auto child = [&](const char *name) { return window.child<QWidget>(name); };
+    const auto button = [&](const char *name) { return window.child<QPushButton>(name); };
 
     // Nothing yet: three cards, nothing to stop.
     QVERIFY(child("demoCard")->isVisible());
     QVERIFY(!button("startButton")->isEnabled());
     QVERIFY(!button("pauseButton")->isEnabled());
     QVERIFY(!button("stopButton")->isEnabled());
-    QTest::mouseClick(child("presetButton"), Qt::LeftButton);
-    QVERIFY(child("presetCombo")->isVisible());
-
-    // A person reads for some seconds before the first click; in that time the engine has been loaded.
-    QVERIFY(warm.get_future().wait_for(std::chrono::seconds(60)) == std::future_status::ready);
 
     // Choose smoke, start, first points within two seconds.
-    auto *presets = window->findChild<QComboBox *>(QStringLiteral("presetCombo"));
-    QVERIFY(presets->findText(QStringLiteral("smoke")) >= 0);
-    presets->setCurrentText(QStringLiteral("smoke"));
-    QVERIFY(window->form()->experiment().has_value());
+    window.choosePreset("smoke");
     QElapsedTimer clock;
     clock.start();
-    QTest::mouseClick(button("startButton"), Qt::LeftButton);
+    window.click("startButton");
     QCOMPARE(window->runs().size(), std::size_t{4});
     QTRY_VERIFY_WITH_TIMEOUT(!window->runs().front()->series("train.loss").empty(), 2000);
     QTRY_VERIFY_WITH_TIMEOUT(!window->trainPage()->loss()->plot()->content().curves.empty(), 2000);
@@ -96,7 +48,7 @@ void tst_FirstLight::firstLight()
     }
 
     // Pause: within three seconds nothing moves any more.
-    QTest::mouseClick(button("pauseButton"), Qt::LeftButton);
+    window.click("pauseButton");
     QTRY_COMPARE_WITH_TIMEOUT(button("startButton")->text(), QStringLiteral("Resume"), 3000);
     std::vector<std::int64_t> steps;
     for (RunData *run : window->runs()) {
@@ -112,7 +64,7 @@ void tst_FirstLight::firstLight()
     QVERIFY(button("pauseButton")->isEnabled());
 
     // Inspect: scrub back two snapshots, then follow live again.
-    QTest::mouseClick(child("inspectPageButton"), Qt::LeftButton);
+    window.click("inspectPageButton");
     QCOMPARE(window->page(), Page::Inspect);
     RunData *current = window->currentRun();
     QVERIFY(current != nullptr && isSparse(current->config().model.family));
@@ -121,21 +73,21 @@ void tst_FirstLight::firstLight()
     QVERIFY(map != nullptr);
     QTRY_VERIFY_WITH_TIMEOUT(map->picture() != nullptr, 10000);
     QVERIFY(window->viewState().view().followLive);
-    QTest::mouseClick(child("snapshotPrev"), Qt::LeftButton);
+    window.click("snapshotPrev");
     const std::int64_t once = window->viewState().view().step;
-    QTest::mouseClick(child("snapshotPrev"), Qt::LeftButton);
+    window.click("snapshotPrev");
     const std::int64_t twice = window->viewState().view().step;
     QVERIFY(!window->viewState().view().followLive);
     QVERIFY(twice < once);
     QTRY_VERIFY_WITH_TIMEOUT(map->picture() && map->picture()->request.snapshot->step == twice, 10000);
     QTest::qWait(400); // training goes on; the picture stays where the person put it
     QCOMPARE(window->viewState().view().step, twice);
-    QTest::mouseClick(child("followLive"), Qt::LeftButton);
+    window.click("followLive");
     QTRY_VERIFY_WITH_TIMEOUT(window->viewState().view().step > once, 10000);
     QVERIFY(window->viewState().view().followLive);
 
     // Hover a cell of the large map: every view hears which.
-    QTest::mouseClick(child("openFocusButton"), Qt::LeftButton);
+    window.click("openFocusButton");
     QTRY_VERIFY(map->isVisible());
     const int query = 20, key = 7;
     const QPointF cell = cellRect(query, key, map->mapping()).center();
@@ -144,24 +96,22 @@ void tst_FirstLight::firstLight()
     QCOMPARE(window->hoverState().hover().key, key);
 
     // Take it home.
-    QTest::mouseClick(child("trainPageButton"), Qt::LeftButton);
-    QString picture, data;
-    exportAs("PNG", exports.path(), picture);
+    window.click("trainPageButton");
+    const QString picture = window.exported({}, "PNG");
     QVERIFY2(QImage(picture).width() > 800, qPrintable(picture));
-    exportAs("CSV", exports.path(), data);
-    QFile csv(data);
+    QFile csv(window.exported({}, "CSV"));
     QVERIFY(csv.open(QIODevice::ReadOnly));
     QVERIFY(csv.readAll().startsWith("series,quantity,step,"));
 
     // Stop: answered within three seconds, every run has its word.
-    QTest::mouseClick(button("stopButton"), Qt::LeftButton);
+    window.click("stopButton");
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 3000);
     for (RunData *run : window->runs()) {
         QVERIFY(run->state() == RunState::Stopped || run->state() == RunState::Finished);
     }
 
     // Another one takes a free name and does not touch the first.
-    QTest::mouseClick(button("startButton"), Qt::LeftButton);
+    window.click("startButton");
     QTRY_COMPARE_WITH_TIMEOUT(window->runs().size(), std::size_t{8}, 30000);
     QTRY_VERIFY_WITH_TIMEOUT(!window->runs().back()->series("train.loss").empty(), 10000);
     QCOMPARE(window->runs().back()->experiment(), QStringLiteral("smoke-2"));
@@ -175,34 +125,15 @@ void tst_FirstLight::firstLight()
     window->close();
     QTRY_VERIFY_WITH_TIMEOUT(!window->isVisible(), 5000);
     QVERIFY(!window->queue().training());
-    window.reset();
+    window.close();
 
     // What was saved can be opened again.
-    MainWindow again(runExperiment, options);
-    again.openPath(out.path().toStdString());
+    MainWindow again(runExperiment, window.options());
+    again.openPath(window.options().out);
     QTRY_COMPARE_WITH_TIMEOUT(again.runs().size(), std::size_t{8}, 10000);
     for (RunData *run : again.runs()) {
         QVERIFY(run->state() == RunState::Stopped || run->state() == RunState::Finished);
     }
-}
-
-void tst_FirstLight::exportAs(const char *format, const QString &folder, QString &written)
-{
-    QTimer::singleShot(0, this, [&] {
-        auto *dialog = qobject_cast<QDialog *>(QApplication::activeModalWidget());
-        QVERIFY(dialog != nullptr);
-        dialog->findChild<QLineEdit *>(QStringLiteral("exportFolder"))->setText(folder);
-        dialog->findChild<QComboBox *>(QStringLiteral("exportFormat"))->setCurrentText(QLatin1String(format));
-        QTest::mouseClick(dialog->findChild<QPushButton *>(QStringLiteral("exportSave")), Qt::LeftButton);
-        written = dialog->findChild<QLabel *>(QStringLiteral("exportTarget"))->text();
-        dialog->reject();
-    });
-    for (QWidget *top : QApplication::topLevelWidgets()) {
-        if (auto *window = qobject_cast<MainWindow *>(top)) {
-            window->exportFigures();
-        }
-    }
-    QVERIFY(QFile::exists(written));
 }
 
 QTEST_MAIN(tst_FirstLight)

@@ -3,6 +3,7 @@
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/log_panel.h"
 #include "widgets/panels/notice_bar.h"
+#include "widgets/state/run_table_model.h"
 
 #include <QAction>
 #include <QComboBox>
@@ -28,8 +29,10 @@ private Q_SLOTS:
     void cleanup() { m_window.reset(); }
     void aBadFieldStopsTheWay();
     void theQueueIsReorderedTrainedAndGoesOn();
+    void singleRunsMoveAndGo();
     void aFailedRunIsTold();
     void aRunThatHasToWaitIsTold();
+    void noticesLeaveRoomInTheSmallestWindow();
 
 private:
     std::unique_ptr<test::LaunchWindow> m_window;
@@ -111,7 +114,7 @@ void tst_Launch::theQueueIsReorderedTrainedAndGoesOn()
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->runs().front()->series("train.loss").empty(), 20000);
     QCOMPARE(window.waiting(), QStringList({"tiny-3", "tiny-2"}));
-    window.chooseRow("tiny"); // what trains is not to be moved or removed
+    window.chooseRow("tiny", 0); // what trains is not to be moved or removed
     QVERIFY(!window.child<QToolButton>("moveUpButton")->isEnabled() &&
             !window.child<QToolButton>("moveDownButton")->isEnabled());
     QTest::keyClick(table, Qt::Key_Delete);
@@ -185,6 +188,68 @@ void tst_Launch::theQueueIsReorderedTrainedAndGoesOn()
     }
 }
 
+void tst_Launch::singleRunsMoveAndGo()
+{
+    test::LaunchWindow &window = *m_window;
+    window.open();
+    nlohmann::ordered_json document = test::launchExperiment();
+    document["training"]["steps"] = 200;
+    document["sweep"] = {{"seed", {0, 1, 2, 3}}, {"family", {"sparse"}}};
+    window->queue().add(parseExperiment(document, "tiny.json"));
+    const auto waiting = [&] {
+        QStringList seeds;
+        for (const std::string &run : window->queue().waitingRuns(window.file("runs") / "tiny")) {
+            seeds << QString::fromStdString(run).right(1);
+        }
+        return seeds;
+    };
+    auto *table = window.child<QTreeView>("runTable");
+    const auto rows = [&] {
+        QStringList seeds;
+        const QModelIndex group = table->model()->index(0, 0);
+        for (int row = 0; row < table->model()->rowCount(group); ++row) {
+            seeds
+                << table->model()->index(row, 0, group).data(RunTableModel::RunRole).value<RunData *>()->id().right(1);
+        }
+        return seeds;
+    };
+    QCOMPARE(waiting(), QStringList({"0", "1", "2", "3"}));
+
+    // Before it starts: the last one up, the second out.
+    window.chooseRow("tiny", 3);
+    QVERIFY(!window.child<QToolButton>("moveDownButton")->isEnabled());
+    QTest::keyClick(table, Qt::Key_Up, Qt::AltModifier);
+    QCOMPARE(waiting(), QStringList({"0", "1", "3", "2"}));
+    QCOMPARE(rows(), waiting());
+    QCOMPARE(window->currentRun()->config().training.seed, std::uint64_t{3}); // still the chosen one
+    window.chooseRow("tiny", 1);
+    QTest::keyClick(table, Qt::Key_Delete);
+    QCOMPARE(waiting(), QStringList({"0", "3", "2"}));
+    QCOMPARE(rows(), waiting());
+    QCOMPARE(window->runs().size(), std::size_t{3});
+
+    // While the first one trains: the others can still be moved and taken out, and it cannot.
+    QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(!window->runs().front()->series("train.loss").empty(), 20000);
+    QCOMPARE(waiting(), QStringList({"3", "2"}));
+    window.chooseRow("tiny", 0);
+    QVERIFY(!window.child<QToolButton>("moveDownButton")->isEnabled());
+    QTest::keyClick(table, Qt::Key_Delete);
+    window.chooseRow("tiny", 2);
+    QTest::mouseClick(window.child<QToolButton>("moveUpButton"), Qt::LeftButton);
+    QCOMPARE(waiting(), QStringList({"2", "3"}));
+    QCOMPARE(rows(), QStringList({"0", "2", "3"}));
+    window.chooseRow("tiny", 2);
+    QTest::keyClick(table, Qt::Key_Delete);
+    QCOMPARE(waiting(), QStringList({"2"}));
+    QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 60000);
+    for (const RunData *run : window->runs()) {
+        const bool out = run->config().training.seed == 3;
+        QVERIFY2(run->state() == (out ? RunState::Stopped : RunState::Finished), qPrintable(run->id() + run->reason()));
+    }
+    QVERIFY(!fs::exists(window.file("runs") / "tiny" / "seq_24" / "sparse" / "seed_1")); // never queued
+}
+
 void tst_Launch::aFailedRunIsTold()
 {
     test::LaunchWindow &window = *m_window;
@@ -229,7 +294,7 @@ void tst_Launch::aFailedRunIsTold()
 
     // A double click on the run shows its line in the log.
     auto *table = window.child<QTreeView>("runTable");
-    window.chooseRow("tiny");
+    window.chooseRow("tiny", 0);
     QTest::mouseDClick(table->viewport(), Qt::LeftButton, {}, table->visualRect(table->currentIndex()).center());
     QCOMPARE(window->page(), Page::Train);
     QVERIFY(
@@ -272,6 +337,44 @@ void tst_Launch::aRunThatHasToWaitIsTold()
     QTRY_COMPARE(notices->count(), 0); // mended: nothing is left to say
     QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 5000);
+}
+
+void tst_Launch::noticesLeaveRoomInTheSmallestWindow()
+{
+    test::LaunchWindow &window = *m_window;
+    window.open();
+    QTest::mouseClick(window.child<QPushButton>("presetButton"), Qt::LeftButton);
+    window->resize(1100, 700);
+    auto *notices = window.child<NoticeBar>("noticeBar");
+    const QString cause = QStringLiteral("DSA failed at step 4,182");
+    const QString consequence =
+        QStringLiteral("What happened to it takes more words than two lines hold. ").repeated(6);
+    for (const char *id : {"first", "second", "third"}) {
+        notices->post(QLatin1String(id), NoticeBar::Kind::Failed, cause, consequence,
+                      {{QStringLiteral("Halve the learning rate"), [] {}}, {QStringLiteral("Show in the log"), [] {}}});
+    }
+    QTest::qWait(200);
+    QCOMPARE(window->size(), QSize(1100, 700));
+    QVERIFY2(notices->height() < 220, qPrintable(QString::number(notices->height())));
+    auto *plot = window.child<QWidget>("lossPlot");
+    QVERIFY2(plot->height() >= plot->minimumSizeHint().height(), qPrintable(QString::number(plot->height())));
+    int whole = 0;
+    for (const QLabel *label : notices->findChildren<QLabel *>()) {
+        if (label->isVisible() && label->text() != cause) {
+            ++whole;
+            QVERIFY(label->height() >= label->heightForWidth(label->width())); // nothing is cut off
+            QCOMPARE(label->toolTip(), consequence);
+        }
+    }
+    QCOMPARE(whole, 1); // the newest
+    // With room all of it is there.
+    window->resize(1600, 1000);
+    QTest::qWait(200);
+    for (const QLabel *label : notices->findChildren<QLabel *>()) {
+        QVERIFY(label->isVisible());
+        QVERIFY(label->text() == cause || label->text() == consequence);
+    }
+    QCOMPARE(window->size(), QSize(1600, 1000));
 }
 
 QTEST_MAIN(tst_Launch)

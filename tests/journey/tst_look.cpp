@@ -1,7 +1,4 @@
-#include "app/main_window.h"
-#include "core/experiment/runner.h"
-#include "core/train/warm_up.h"
-#include "widgets/panels/config_form.h"
+#include "tests/journey/live_window.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/panels/key_table.h"
 #include "widgets/plots/atlas_view.h"
@@ -10,24 +7,10 @@
 #include "widgets/plots/row_plot.h"
 #include "widgets/plots/snapshot_slider.h"
 #include "widgets/plots/token_strip.h"
-#include "widgets/style/theme.h"
 
-#include <QApplication>
 #include <QCheckBox>
-#include <QComboBox>
-#include <QDialog>
-#include <QFile>
 #include <QImage>
-#include <QLabel>
-#include <QLineEdit>
-#include <QPushButton>
-#include <QStandardPaths>
-#include <QTemporaryDir>
-#include <QTest>
-#include <QTimer>
 #include <QWheelEvent>
-
-#include <future>
 
 using namespace sparsescope;
 
@@ -37,61 +20,28 @@ class tst_Look : public QObject {
     Q_OBJECT
 
 private Q_SLOTS:
-    void initTestCase();
+    void initTestCase() { test::LiveWindow::prepare(); }
     void look();
-
-private:
-    template <class T>
-    T *child(const char *name) const
-    {
-        return m_window->findChild<T *>(QLatin1String(name));
-    }
-    void exportFigure(const QString &figure, const char *format, const QString &folder, QString &written);
-
-    std::unique_ptr<MainWindow> m_window;
 };
-
-void tst_Look::initTestCase()
-{
-    QStandardPaths::setTestModeEnabled(true);
-    QApplication::setOrganizationName(QStringLiteral("sparsescope-test"));
-    applyTheme(*qApp, Theme::Light);
-}
 
 void tst_Look::look()
 {
-    QTemporaryDir out, exports;
-    WindowOptions options;
-    options.out = out.path().toStdString();
-    options.device = "cpu";
-    options.describeDevice = describeDevice;
-    std::promise<void> warm;
-    options.warmUp = [&warm](const std::string &device) {
-        warmUpEngine(device);
-        warm.set_value();
-    };
-    m_window = std::make_unique<MainWindow>(runExperiment, options);
-    m_window->resize(1600, 1000);
-    m_window->show();
-    m_window->activateWindow();
-    QVERIFY(QTest::qWaitForWindowActive(m_window.get()));
-    QVERIFY(warm.get_future().wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+    test::LiveWindow window;
+    window.open();
 
     // A tiny experiment of many snapshots, trained while we look.
-    QTest::mouseClick(child<QWidget>("presetButton"), Qt::LeftButton);
-    child<QComboBox>("presetCombo")->setCurrentText(QStringLiteral("smoke"));
-    QVERIFY(m_window->form()->experiment().has_value());
-    QTest::mouseClick(child<QPushButton>("startButton"), Qt::LeftButton);
-    QTRY_VERIFY_WITH_TIMEOUT(m_window->currentRun() != nullptr, 10000);
-    RunData *run = m_window->currentRun();
+    window.choosePreset("smoke");
+    window.click("startButton");
+    QTRY_VERIFY_WITH_TIMEOUT(window->currentRun() != nullptr, 10000);
+    RunData *run = window->currentRun();
     QVERIFY(isSparse(run->config().model.family));
-    const ViewState &view = m_window->viewState();
-    const HoverState &hover = m_window->hoverState();
+    const ViewState &view = window->viewState();
+    const HoverState &hover = window->hoverState();
 
     // Atlas: all layers, one mask each, both kinds of heads.
-    QTest::mouseClick(child<QWidget>("inspectPageButton"), Qt::LeftButton);
+    window.click("inspectPageButton");
     QTRY_VERIFY_WITH_TIMEOUT(run->snapshotSteps().size() >= 4, 60000);
-    auto *atlas = child<AtlasView>("atlasView");
+    auto *atlas = window.child<AtlasView>("atlasView");
     QTRY_VERIFY_WITH_TIMEOUT(atlas->isVisible() && atlas->picture() && atlas->picture()->complete, 20000);
     QCOMPARE(view.view().inspect, InspectView::Atlas);
     const LayerSnapshot &layer = atlas->picture()->request.snapshot->layers.at(1);
@@ -103,19 +53,19 @@ void tst_Look::look()
     click(1, MapKind::Attention, layer.heads - 1);
     QCOMPARE(view.view().layer, 1);
     QCOMPARE(view.view().map, MapKind::Attention);
-    auto *map = m_window->inspectPage()->findChild<IndexerHeatmap *>();
+    auto *map = window->inspectPage()->findChild<IndexerHeatmap *>();
     QTRY_VERIFY_WITH_TIMEOUT(map->picture() && map->picture()->request.layer == 1 &&
                                  map->picture()->request.kind == MapKind::Attention,
                              10000);
     click(1, MapKind::Mask, -1);
     QCOMPARE(view.view().map, MapKind::Mask);
     // The text below: a click on a token makes it the query.
-    auto *strip = child<TokenStrip>("tokenStrip");
+    auto *strip = window.child<TokenStrip>("tokenStrip");
     QTRY_VERIFY_WITH_TIMEOUT(!strip->tokenRect(20).isEmpty(), 10000);
     QTest::mouseClick(strip, Qt::LeftButton, {}, strip->tokenRect(20).center());
     QCOMPARE(view.view().query, 20);
     // The map beside it links.
-    auto *preview = child<MapPreview>("mapPreview");
+    auto *preview = window.child<MapPreview>("mapPreview");
     const auto whole = [preview] { // the pane has its layout
         const int length = static_cast<int>(std::floor((preview->height() - 1) / preview->mapping().cell));
         return length == 32;
@@ -130,7 +80,7 @@ void tst_Look::look()
     QTest::mouseDClick(atlas->viewport(), Qt::LeftButton, {}, atlas->thumbnailRect(1, MapKind::IndexTerm, 0).center());
     QCOMPARE(view.view().inspect, InspectView::Focus);
     QTRY_VERIFY(map->isVisible());
-    child<QComboBox>("mapCombo")->setCurrentIndex(0);
+    window.child<QComboBox>("mapCombo")->setCurrentIndex(0);
     QTRY_VERIFY_WITH_TIMEOUT(map->picture()->request.kind == MapKind::IndexScore, 10000);
     const QPoint cell = cellCentre(28, 9, map->mapping()).toPoint();
     QTest::mouseMove(map, cell);
@@ -148,17 +98,17 @@ void tst_Look::look()
     QVERIFY(view.view().overlay);
 
     // One row: its keys by rank, in bars, in the table, and hovered there.
-    auto *table = child<KeyTable>("keyTable");
+    auto *table = window.child<KeyTable>("keyTable");
     QTRY_VERIFY_WITH_TIMEOUT(table->keys()->row() && table->keys()->row()->request.query == 28, 10000);
     QCOMPARE(table->keys()->row()->order.size(), std::size_t{29});
-    auto *bars = child<RowPlot>("rowInspectorPlot");
+    auto *bars = window.child<RowPlot>("rowInspectorPlot");
     QTest::mouseMove(bars->childAt(bars->barCentre(14)), bars->barCentre(14));
     QTRY_VERIFY(hover.hover().key == table->keys()->row()->order[13]);
-    QTest::mouseClick(child<QWidget>("queryDown"), Qt::LeftButton);
+    window.click("queryDown");
     QTRY_COMPARE(view.view().query, 29);
 
     // Back in time by the handle and the keys: the picture stays there while training goes on.
-    auto *slider = child<SnapshotSlider>("snapshotSlider");
+    auto *slider = window.child<SnapshotSlider>("snapshotSlider");
     const std::int64_t early = slider->stepAt(1);
     const QPoint at(static_cast<int>(slider->xOf(early)), slider->height() / 2);
     QTest::mousePress(slider, Qt::LeftButton, {}, at);
@@ -178,49 +128,28 @@ void tst_Look::look()
     QTest::keyClick(map, Qt::Key_K);
 
     // Live again.
-    QTest::mouseClick(child<QCheckBox>("followLive"), Qt::LeftButton, {}, QPoint(8, 10));
+    QTest::mouseClick(window.child<QCheckBox>("followLive"), Qt::LeftButton, {}, QPoint(8, 10));
     QVERIFY(view.view().followLive);
     QTRY_VERIFY_WITH_TIMEOUT(map->picture()->request.snapshot->step > later, 60000);
 
     // Every view goes home, as picture and as numbers.
-    QTest::mouseClick(child<QPushButton>("stopButton"), Qt::LeftButton);
-    QTRY_VERIFY_WITH_TIMEOUT(!m_window->queue().training(), 10000);
+    window.click("stopButton");
+    QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 10000);
     QTest::keyClick(map, Qt::Key_Escape);
-    QTRY_VERIFY_WITH_TIMEOUT(m_window->inspectPage()->settled(), 20000);
+    QTRY_VERIFY_WITH_TIMEOUT(window->inspectPage()->settled(), 20000);
     const std::pair<const char *, const char *> figures[] = {{"atlas", "layer,map,head,t,s,value"},
                                                              {"map", "t,s,value"},
                                                              {"mask", "t,s,state"},
                                                              {"row", "rank,key,token,state,score,attention"},
                                                              {"distance", "distance,share_selected,attention"}};
     for (const auto &[figure, header] : figures) {
-        QString picture, data;
-        exportFigure(QLatin1String(figure), "PNG", exports.path(), picture);
+        const QString picture = window.exported(QLatin1String(figure), "PNG");
         QVERIFY2(QImage(picture).width() > 500, qPrintable(picture));
-        exportFigure(QLatin1String(figure), "CSV", exports.path(), data);
-        QFile csv(data);
+        QFile csv(window.exported(QLatin1String(figure), "CSV"));
         QVERIFY(csv.open(QIODevice::ReadOnly));
         QVERIFY2(csv.readLine().startsWith(header), figure);
         QVERIFY2(!csv.readLine().isEmpty(), figure);
     }
-    m_window.reset();
-}
-
-void tst_Look::exportFigure(const QString &figure, const char *format, const QString &folder, QString &written)
-{
-    QTimer::singleShot(0, this, [&] {
-        auto *dialog = qobject_cast<QDialog *>(QApplication::activeModalWidget());
-        QVERIFY(dialog != nullptr);
-        auto *figures = dialog->findChild<QComboBox *>(QStringLiteral("exportFigure"));
-        QVERIFY2(figures->findData(figure) >= 0, qPrintable(figure));
-        figures->setCurrentIndex(figures->findData(figure));
-        dialog->findChild<QLineEdit *>(QStringLiteral("exportFolder"))->setText(folder);
-        dialog->findChild<QComboBox *>(QStringLiteral("exportFormat"))->setCurrentText(QLatin1String(format));
-        QTest::mouseClick(dialog->findChild<QPushButton *>(QStringLiteral("exportSave")), Qt::LeftButton);
-        written = dialog->findChild<QLabel *>(QStringLiteral("exportTarget"))->text();
-        dialog->reject();
-    });
-    m_window->exportFigures();
-    QVERIFY(QFile::exists(written));
 }
 
 QTEST_MAIN(tst_Look)

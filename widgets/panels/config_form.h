@@ -53,6 +53,8 @@ public:
     /// Shows an experiment as if it had been typed over a preset: Reset brings the preset back.
     void restoreDraft(const std::string &preset, const nlohmann::ordered_json &document);
     void setEstimate(EstimateText estimate) { m_estimate = std::move(estimate); }
+    /// What the estimate goes by has changed.
+    void refreshEstimate() { m_estimateTimer.start(); }
 
     /// The document that the form shows now, checked or not.
     nlohmann::ordered_json document() const;

@@ -24,26 +24,12 @@ namespace sparsescope {
 
 void InspectPage::keyPressEvent(QKeyEvent *event)
 {
-    const bool ten = event->modifiers() & Qt::ShiftModifier;
+    // Steps through the snapshots are the window's: they move the cursor on every page.
     if (event->modifiers() & (Qt::ControlModifier | Qt::AltModifier | Qt::MetaModifier)) {
         QWidget::keyPressEvent(event);
         return;
     }
     switch (event->key()) {
-    case Qt::Key_BracketLeft:
-    case Qt::Key_BraceLeft:
-        stepSnapshot(ten ? -10 : -1);
-        break;
-    case Qt::Key_BracketRight:
-    case Qt::Key_BraceRight:
-        stepSnapshot(ten ? 10 : 1);
-        break;
-    case Qt::Key_Home:
-        stepSnapshot(-1000000);
-        break;
-    case Qt::Key_End:
-        m_viewState->setFollowLive(true);
-        break;
     case Qt::Key_PageUp:
         moveLayer(-1);
         break;

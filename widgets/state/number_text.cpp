@@ -87,6 +87,12 @@ QString durationText(double seconds)
     return QStringLiteral("%1 h %2 min").arg(whole / 3600).arg(whole % 3600 / 60, 2, 10, QLatin1Char('0'));
 }
 
+QString roughDurationText(double seconds)
+{
+    const double unit = seconds < 60 ? 5 : seconds < 600 ? 30 : seconds < 3600 ? 60 : 600;
+    return durationText(std::max(unit, unit * std::round(seconds / unit))).remove(QStringLiteral(" 00 s"));
+}
+
 QString parametersText(double count)
 {
     if (count >= 1e6) {

@@ -17,6 +17,7 @@ QString significantText(std::optional<double> value, int digits = 3); ///< "52.9
 QString signedText(std::optional<double> value, int decimals = 3);    ///< "+0.006", "−0.012"
 QString bytesText(std::optional<double> bytes);                       ///< "1.84 GB", "46 MB"
 QString durationText(double seconds);                                 ///< "1 min 18 s", "4 h 40 min"
-QString parametersText(double count);                                 ///< "11.6 M", "41.2 K"
+QString roughDurationText(double seconds); ///< "2 min 30 s", "25 s", "4 h 40 min": what is not known better
+QString parametersText(double count);      ///< "11.6 M", "41.2 K"
 
 } // namespace sparsescope

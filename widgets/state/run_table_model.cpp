@@ -2,16 +2,12 @@
 
 #include "widgets/state/run_data.h"
 
-#include <QMimeData>
-
 #include <algorithm>
 #include <tuple>
 
 namespace sparsescope {
 
 namespace {
-
-constexpr const char *kMimeType = "application/x-sparsescope-experiment";
 
 /// The order of a queue: length, other swept values, seed, family.
 bool before(const RunData *a, const RunData *b)
@@ -128,82 +124,19 @@ void RunTableModel::removeExperiment(const QString &key)
     endRemoveRows();
 }
 
-void RunTableModel::setWaiting(const QStringList &keys)
+void RunTableModel::removeRun(const RunData *run)
 {
-    if (m_waiting == keys) {
+    const QModelIndex at = indexOf(run);
+    if (!at.isValid()) {
         return;
     }
-    m_waiting = keys;
-    // Those that wait share out the places that they have; everything else stays where it is.
-    QStringList order;
-    int next = 0;
-    QStringList present;
-    for (const QString &key : keys) {
-        if (groupOf(key) != m_groups.end()) {
-            present << key;
-        }
-    }
-    for (const Group &group : m_groups) {
-        order << (present.contains(group.key) ? present[next++] : group.key);
-    }
-    for (int place = 0; place < order.size(); ++place) {
-        const int from = static_cast<int>(groupOf(order[place]) - m_groups.begin());
-        if (from != place) { // always below: the places before are settled
-            beginMoveRows({}, from, from, {}, place);
-            std::rotate(m_groups.begin() + place, m_groups.begin() + from, m_groups.begin() + from + 1);
-            findPositions();
-            endMoveRows();
-        }
-    }
-    if (!m_groups.empty()) {
-        Q_EMIT dataChanged(index(0, 0), index(static_cast<int>(m_groups.size()) - 1, ColumnCount - 1));
-    }
-}
-
-Qt::ItemFlags RunTableModel::flags(const QModelIndex &index) const
-{
-    Qt::ItemFlags flags = QAbstractItemModel::flags(index);
-    if (!index.isValid()) {
-        return flags | Qt::ItemIsDropEnabled;
-    }
-    const Group *group = groupAt(index);
-    if (group != nullptr && m_waiting.contains(group->key)) {
-        flags |= Qt::ItemIsDragEnabled | Qt::ItemIsDropEnabled;
-    }
-    return flags;
-}
-
-QStringList RunTableModel::mimeTypes() const { return {QLatin1String(kMimeType)}; }
-
-QMimeData *RunTableModel::mimeData(const QModelIndexList &indexes) const
-{
-    if (indexes.empty()) {
-        return nullptr;
-    }
-    auto *data = new QMimeData;
-    data->setData(QLatin1String(kMimeType), indexes.front().data(ExperimentRole).toString().toUtf8());
-    return data;
-}
-
-bool RunTableModel::dropMimeData(const QMimeData *data, Qt::DropAction action, int row, int, const QModelIndex &parent)
-{
-    const QString key = QString::fromUtf8(data->data(QLatin1String(kMimeType)));
-    if (action != Qt::MoveAction || !m_waiting.contains(key)) {
-        return false;
-    }
-    const auto from = static_cast<int>(groupOf(key) - m_groups.begin());
-    int to = row < 0 ? static_cast<int>(m_groups.size()) : row; // the group that it shall stand before
-    if (const Group *onto = groupAt(parent)) {
-        to = m_positions[onto->id];
-        to += to > from ? 1 : 0;
-    }
-    int place = 0;
-    for (int position = 0; position < to; ++position) {
-        const QString &before = m_groups[static_cast<std::size_t>(position)].key;
-        place += before != key && m_waiting.contains(before) ? 1 : 0;
-    }
-    Q_EMIT placeRequested(key, place);
-    return false; // true would ask the view to take the rows out
+    Group &group = m_groups[static_cast<std::size_t>(m_positions[at.internalId()])];
+    beginRemoveRows(at.parent(), at.row(), at.row());
+    disconnect(run, nullptr, this, nullptr);
+    group.runs.erase(group.runs.begin() + at.row());
+    describe(group);
+    endRemoveRows();
+    Q_EMIT dataChanged(at.parent(), at.parent().siblingAtColumn(ColumnCount - 1));
 }
 
 void RunTableModel::describe(Group &group)

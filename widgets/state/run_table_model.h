@@ -6,6 +6,7 @@
 #include <QPointer>
 #include <QStringList>
 
+#include <map>
 #include <vector>
 
 namespace sparsescope {
@@ -32,9 +33,12 @@ public:
     void addRun(RunData *run);
     /// Takes an experiment out with all its runs.
     void removeExperiment(const QString &key);
+    void removeRun(const RunData *run);
     /// Experiments that wait, in the order in which they will train: they stand in that order, and only they can be dragged.
     void setWaiting(const QStringList &keys);
     const QStringList &waiting() const { return m_waiting; }
+    /// The same for runs inside their experiments, by the experiment's key: ids in the order in which they will train.
+    void setWaitingRuns(std::map<QString, QStringList> runs);
     RunData *runAt(const QModelIndex &index) const;
     QModelIndex indexOf(const RunData *run, int column = Name) const;
     /// The runs of the experiment that `run` belongs to.
@@ -57,6 +61,8 @@ public:
 Q_SIGNALS:
     /// A waiting experiment was dropped: it wants this place among those that wait.
     void placeRequested(const QString &key, int place);
+    /// The same of a run, among those of its experiment that wait.
+    void runPlaceRequested(const QString &key, const QString &run, int place);
 
 private:
     struct Group {
@@ -67,6 +73,9 @@ private:
     };
     Group makeGroup(const RunData &run);
     std::vector<Group>::iterator groupOf(const QString &key);
+    bool waits(const Group &group, const RunData &run) const;
+    void orderRuns(Group &group);
+    bool dropRun(const QString &key, const QString &id, int row, const QModelIndex &parent);
     const Group *groupAt(const QModelIndex &index) const;
     void findPositions();
     QVariant groupData(const Group &group, int column, int role) const;
@@ -78,6 +87,7 @@ private:
     std::vector<Group> m_groups;
     std::vector<int> m_positions{-1}; ///< of a group's id in m_groups; -1: gone
     QStringList m_waiting;
+    std::map<QString, QStringList> m_waitingRuns;
 };
 
 /// What an experiment goes by in the table: its folder, or its name where it has none.

@@ -432,7 +432,7 @@ private Q_SLOTS:
         QTest::keyClick(stage.map(), Qt::Key_K);
         const auto limits = stage.view.view().limitsOf(MapKind::IndexScore);
         QVERIFY(limits.has_value());
-        QTest::keyClick(stage.map(), Qt::Key_BracketLeft);
+        stage.page->stepSnapshot(-1);
         QVERIFY(stage.waitForStep(40));
         QCOMPARE(stage.map()->picture()->scale.high, limits->second);
         QTest::keyClick(stage.map(), Qt::Key_K);

@@ -195,6 +195,10 @@ void tst_RunTableModel::numbersReadAsTheyShould()
     QCOMPARE(signedText(0.006), QStringLiteral("+0.006"));
     QCOMPARE(durationText(78), QStringLiteral("1 min 18 s"));
     QCOMPARE(durationText(16800), QStringLiteral("4 h 40 min"));
+    QCOMPARE(roughDurationText(2), QStringLiteral("5 s"));
+    QCOMPARE(roughDurationText(119), QStringLiteral("2 min"));
+    QCOMPARE(roughDurationText(144), QStringLiteral("2 min 30 s"));
+    QCOMPARE(roughDurationText(17100), QStringLiteral("4 h 50 min"));
     QCOMPARE(bytesText(1.84e9), QStringLiteral("1.84 GB"));
     QCOMPARE(significantText(52.94), QStringLiteral("52.9"));
     QCOMPARE(significantText(0.01312), QStringLiteral("0.0131"));

@@ -1,0 +1,209 @@
+#include "app/main_window.h"
+#include "core/base/presets.h"
+#include "core/experiment/runner.h"
+#include "tests/widgets/random_snapshot.h"
+#include "widgets/panels/inspect_page.h"
+#include "widgets/plots/loss_plot.h"
+#include "widgets/plots/series_plot.h"
+#include "widgets/style/theme.h"
+
+#include <QAbstractEventDispatcher>
+#include <QApplication>
+#include <QElapsedTimer>
+#include <QStandardPaths>
+#include <QTemporaryDir>
+#include <QTest>
+#include <QTimer>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+/// How long the window's thread is busy at a time while 10,000 scalars and 4 snapshots (6 layers x 13 maps, L = 256) arrive
+/// every second and a real training uses the cores: on the Train page, the Atlas and the Focus map, with the pointer moving.
+/// bench_window [SECONDS]: 60 in all by default. A program, not a test: it fails for nothing.
+using namespace sparsescope;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr int kLength = 256, kLayers = 6, kTopK = 32;
+constexpr int kScalarsPerSecond = 10000, kScalarsPerStep = 6, kSnapshotsPerSecond = 4;
+constexpr auto kBeat = 10ms;
+
+/// Counts a frame from the first event after the thread slept until it sleeps again.
+class FrameClock : public QApplication {
+public:
+    FrameClock(int &argc, char **argv)
+        : QApplication(argc, argv)
+    {
+        connect(QAbstractEventDispatcher::instance(), &QAbstractEventDispatcher::aboutToBlock, this, [this] {
+            if (m_busy) {
+                m_frames.push_back(static_cast<double>(m_timer.nsecsElapsed()) / 1e6);
+                m_busy = false;
+            }
+        });
+    }
+    bool notify(QObject *receiver, QEvent *event) override
+    {
+        if (!m_busy) {
+            m_busy = true;
+            m_timer.start();
+        }
+        return QApplication::notify(receiver, event);
+    }
+    std::vector<double> takeFrames() { return std::exchange(m_frames, {}); }
+
+private:
+    QElapsedTimer m_timer;
+    bool m_busy = false;
+    std::vector<double> m_frames;
+};
+
+class Nobody : public TrainingObserver {};
+
+ExperimentConfig experimentOf(const char *name, std::int64_t steps)
+{
+    nlohmann::ordered_json document = nlohmann::ordered_json::parse(R"({
+        "schema": 1, "data": { "source": "needle", "options": { "filler": "constant" } },
+        "model": { "d_model": 256, "n_heads": 8, "indexer": { "n_heads": 4, "head_dim": 64 } },
+        "training": { "batch_size": 8 }, "sweep": { "family": ["classic", "sparse"] } })");
+    document["name"] = name;
+    document["model"]["n_layers"] = kLayers;
+    document["model"]["selection"]["top_k"] = kTopK;
+    document["training"]["sequence_length"] = kLength;
+    document["training"]["steps"] = steps;
+    return parseExperiment(document, name);
+}
+
+/// Stands in for an engine on a fast card; beside it one on the CPU trains in earnest.
+std::vector<RunOutcome> feed(const ExperimentConfig &experiment, const RunnerOptions &, RunControl &control,
+                             TrainingObserver &observer)
+{
+    const QTemporaryDir folder;
+    RunControl other;
+    Nobody nobody;
+    std::thread trainer([&] {
+        runExperiment(experimentOf("load", 1000000), {folder.path().toStdString(), "cpu"}, other, nobody);
+    });
+    const std::vector<RunConfig> runs = expand(experiment);
+    const std::shared_ptr<const Snapshot> model = [] {
+        auto made = randomSnapshot(kLength, kLayers, kTopK);
+        made->words.assign(kLength, "word");
+        return made;
+    }();
+    for (const RunConfig &run : runs) {
+        observer.onState({run.folder(), RunState::Running, {}, 0, run.training.steps});
+        observer.onStage({run.folder(), 0, run.training.steps, 0, "Sparse training", {}});
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    const auto since = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
+    std::int64_t sent = 0, snapshots = 0;
+    while (!control.stopping()) {
+        const auto wanted = static_cast<std::int64_t>(since() * kScalarsPerSecond / kScalarsPerStep);
+        for (; sent < wanted; ++sent) {
+            const RunConfig &run = runs[static_cast<std::size_t>(sent) % runs.size()];
+            const std::int64_t step = 1 + sent / static_cast<std::int64_t>(runs.size());
+            const double loss =
+                5.5 / (1 + 1e-4 * static_cast<double>(step)) + 0.05 * std::sin(static_cast<double>(sent));
+            observer.onStep({run.folder(),
+                             step,
+                             0,
+                             {{"train.loss", loss},
+                              {"indexer.kl", loss / 9},
+                              {"grad.norm", loss},
+                              {"grad.indexer", loss / 2},
+                              {"time.step", 1.2e-3},
+                              {"time.tokens_per_s", 1.7e6}}});
+        }
+        if (static_cast<double>(snapshots) < since() * kSnapshotsPerSecond) {
+            auto snapshot = std::make_shared<Snapshot>(*model);
+            snapshot->run = runs.back().folder();
+            snapshot->step = 1 + sent / static_cast<std::int64_t>(runs.size());
+            observer.onSnapshot(std::move(snapshot));
+            ++snapshots;
+        }
+        std::this_thread::sleep_for(kBeat);
+    }
+    other.stop();
+    trainer.join();
+    std::printf("%lld steps of %d scalars, %lld snapshots in %.1f s\n", static_cast<long long>(sent), kScalarsPerStep,
+                static_cast<long long>(snapshots), since());
+    std::vector<RunOutcome> outcomes;
+    for (const RunConfig &run : runs) {
+        outcomes.push_back({run.folder(), RunState::Stopped, {}, sent / 2});
+    }
+    return outcomes;
+}
+
+void report(const char *what, std::vector<double> frames)
+{
+    if (frames.empty()) {
+        std::printf("%-28s no frame\n", what);
+        return;
+    }
+    std::sort(frames.begin(), frames.end());
+    const auto at = [&](double share) {
+        return frames[static_cast<std::size_t>(share * static_cast<double>(frames.size() - 1) + 0.5)];
+    };
+    std::printf("%-28s n %5zu  p50 %7.2f ms  p99 %7.2f ms  worst %7.2f ms  over 16 ms: %zu  over 50 ms: %zu\n", what,
+                frames.size(), at(0.5), at(0.99), frames.back(),
+                static_cast<std::size_t>(frames.end() - std::upper_bound(frames.begin(), frames.end(), 16.0)),
+                static_cast<std::size_t>(frames.end() - std::upper_bound(frames.begin(), frames.end(), 50.0)));
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    qputenv("QT_QPA_PLATFORM", "offscreen");
+    qputenv("QT_NO_GLIB", "1"); // the other dispatcher does not say when it sleeps
+    QStandardPaths::setTestModeEnabled(true);
+    FrameClock application(argc, argv);
+    applyTheme(application, Theme::Light);
+    const int seconds = argc > 1 ? std::atoi(argv[1]) : 60;
+    const QTemporaryDir folder;
+    WindowOptions options;
+    options.out = folder.path().toStdString();
+    options.device = "cpu";
+    MainWindow window(feed, options);
+    window.resize(1600, 1000);
+    window.show();
+    window.queue().add(experimentOf("bench", 200000));
+    window.queue().start();
+    window.setCurrentRun(window.runs().back());
+
+    QTimer pointer; // goes over what is in sight, thirty times a second
+    int moved = 0;
+    QObject::connect(&pointer, &QTimer::timeout, &window, [&] {
+        QWidget *view = window.page() == Page::Inspect ? window.inspectPage()->mainView()
+                                                       : window.findChild<QWidget *>(QStringLiteral("lossPlot"));
+        ++moved;
+        const QPoint at(40 + moved * 7 % std::max(1, view->width() - 80),
+                        30 + moved * 3 % std::max(1, view->height() - 60));
+        QWidget *under = view->childAt(at) ? view->childAt(at) : view;
+        QTest::mouseMove(under, under->mapFrom(view, at));
+    });
+    const auto watch = [&](const char *what) {
+        QTest::qWait(2000); // what the change of page costs is another number
+        application.takeFrames();
+        pointer.start(33);
+        QTest::qWait(seconds * 1000 / 3);
+        pointer.stop();
+        report(what, application.takeFrames());
+    };
+    watch("Train page");
+    window.showPage(Page::Inspect);
+    window.viewState().setInspect(InspectView::Atlas);
+    watch("Inspect page, Atlas");
+    window.viewState().setInspect(InspectView::Focus);
+    watch("Inspect page, Focus");
+    window.stopTraining();
+    while (window.queue().training()) {
+        QTest::qWait(20);
+    }
+    return 0;
+}
