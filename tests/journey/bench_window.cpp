@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 #include "core/base/presets.h"
 #include "core/experiment/runner.h"
+#include "tests/widgets/frame_times.h"
 #include "tests/widgets/random_snapshot.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/loss_plot.h"
@@ -9,7 +10,6 @@
 
 #include <QAbstractEventDispatcher>
 #include <QApplication>
-#include <QElapsedTimer>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -41,26 +42,24 @@ public:
         : QApplication(argc, argv)
     {
         connect(QAbstractEventDispatcher::instance(), &QAbstractEventDispatcher::aboutToBlock, this, [this] {
-            if (m_busy) {
-                m_frames.push_back(static_cast<double>(m_timer.nsecsElapsed()) / 1e6);
-                m_busy = false;
+            if (m_timer) {
+                m_frames.add(*m_timer);
+                m_timer.reset();
             }
         });
     }
     bool notify(QObject *receiver, QEvent *event) override
     {
-        if (!m_busy) {
-            m_busy = true;
-            m_timer.start();
+        if (!m_timer) {
+            m_timer.emplace();
         }
         return QApplication::notify(receiver, event);
     }
-    std::vector<double> takeFrames() { return std::exchange(m_frames, {}); }
+    FrameTimes takeFrames() { return std::exchange(m_frames, {}); }
 
 private:
-    QElapsedTimer m_timer;
-    bool m_busy = false;
-    std::vector<double> m_frames;
+    std::optional<FrameTimer> m_timer; ///< while it is busy
+    FrameTimes m_frames;
 };
 
 class Nobody : public TrainingObserver {};
@@ -137,22 +136,6 @@ std::vector<RunOutcome> feed(const ExperimentConfig &experiment, const RunnerOpt
         outcomes.push_back({run.folder(), RunState::Stopped, {}, sent / 2});
     }
     return outcomes;
-}
-
-void report(const char *what, std::vector<double> frames)
-{
-    if (frames.empty()) {
-        std::printf("%-28s no frame\n", what);
-        return;
-    }
-    std::sort(frames.begin(), frames.end());
-    const auto at = [&](double share) {
-        return frames[static_cast<std::size_t>(share * static_cast<double>(frames.size() - 1) + 0.5)];
-    };
-    std::printf("%-28s n %5zu  p50 %7.2f ms  p99 %7.2f ms  worst %7.2f ms  over 16 ms: %zu  over 50 ms: %zu\n", what,
-                frames.size(), at(0.5), at(0.99), frames.back(),
-                static_cast<std::size_t>(frames.end() - std::upper_bound(frames.begin(), frames.end(), 16.0)),
-                static_cast<std::size_t>(frames.end() - std::upper_bound(frames.begin(), frames.end(), 50.0)));
 }
 
 } // namespace

@@ -1,10 +1,10 @@
+#include "tests/widgets/frame_times.h"
 #include "tests/widgets/random_snapshot.h"
 #include "widgets/plots/atlas_view.h"
 #include "widgets/plots/indexer_heatmap.h"
 #include "widgets/style/theme.h"
 
 #include <QApplication>
-#include <QElapsedTimer>
 
 #include <algorithm>
 #include <cstdio>
@@ -17,16 +17,6 @@ using namespace sparsescope;
 
 namespace {
 
-void report(const char *what, std::vector<double> milliseconds)
-{
-    std::sort(milliseconds.begin(), milliseconds.end());
-    const auto at = [&](double share) {
-        return milliseconds[static_cast<std::size_t>(share * static_cast<double>(milliseconds.size() - 1) + 0.5)];
-    };
-    std::printf("%-58s  n %3zu  p50 %8.2f ms  p99 %8.2f ms  worst %8.2f ms\n", what, milliseconds.size(), at(0.5),
-                at(0.99), milliseconds.back());
-}
-
 /// Paints as the screen would, into memory.
 void paint(QWidget &widget)
 {
@@ -37,16 +27,15 @@ void paint(QWidget &widget)
     widget.render(&image);
 }
 
-std::vector<double> timed(int times, const std::function<void(int)> &action)
+FrameTimes timed(int times, const std::function<void(int)> &action)
 {
-    std::vector<double> milliseconds;
+    FrameTimes measured;
     for (int i = 0; i < times; ++i) {
-        QElapsedTimer timer;
-        timer.start();
+        const FrameTimer timer;
         action(i);
-        milliseconds.push_back(static_cast<double>(timer.nsecsElapsed()) / 1e6);
+        measured.add(timer);
     }
-    return milliseconds;
+    return measured;
 }
 
 void benchAtlas()

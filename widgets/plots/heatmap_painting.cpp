@@ -3,7 +3,7 @@
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
 
-#include <QList>
+#include <QImage>
 
 #include <algorithm>
 #include <cmath>
@@ -94,6 +94,53 @@ void paintGrid(QPainter &painter, const MapFrame &frame)
         painter.fillRect(QRectF(seen.left(), frame.mapping.origin.y() + t * frame.mapping.cell, seen.width(), 1), grid);
     }
 }
+
+/// Thin boxes, tens of thousands of them: on screen they are written into an image, on paper they are shapes.
+class OutlinePainter {
+public:
+    OutlinePainter(QPainter &painter, const MapFrame &frame)
+        : m_painter(painter)
+        , m_seen(frame.seen())
+        , m_dpr(frame.dpr)
+    {
+        painter.setRenderHint(QPainter::Antialiasing, false);
+        if (frame.onScreen) {
+            m_image = QImage((m_seen.size() * m_dpr).toSize(), QImage::Format_ARGB32_Premultiplied);
+            m_image.fill(Qt::transparent);
+        }
+    }
+    void fill(const QRectF &box, const QColor &colour)
+    {
+        if (m_image.isNull()) {
+            m_painter.fillRect(box, colour);
+            return;
+        }
+        const auto inside = [this](double at, double start, int end) {
+            return std::clamp(static_cast<int>(std::lround((at - start) * m_dpr)), 0, end);
+        };
+        const int left = inside(box.left(), m_seen.left(), m_image.width()),
+                  right = inside(box.right(), m_seen.left(), m_image.width()),
+                  top = inside(box.top(), m_seen.top(), m_image.height()),
+                  bottom = inside(box.bottom(), m_seen.top(), m_image.height());
+        for (int y = top; y < bottom; ++y) {
+            auto *line = reinterpret_cast<QRgb *>(m_image.scanLine(y));
+            std::fill(line + left, line + std::max(left, right), colour.rgb());
+        }
+    }
+    void finish()
+    {
+        if (!m_image.isNull()) {
+            m_image.setDevicePixelRatio(m_dpr);
+            m_painter.drawImage(m_seen.topLeft(), m_image);
+        }
+    }
+
+private:
+    QPainter &m_painter;
+    QRectF m_seen;
+    double m_dpr;
+    QImage m_image;
+};
 
 void paintTicks(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
 {
@@ -214,37 +261,38 @@ void paintMaskOverlay(QPainter &painter, const MapFrame &frame)
         return t >= 0 && s >= 0 && t < mask.rows && s <= t &&
                (mask.at(t, s) == KeyState::SelectedNeeded || mask.at(t, s) == KeyState::SelectedLittle);
     };
-    QList<QLineF> edges;
-    QList<QRectF> missed;
+    OutlinePainter outlines(painter, frame);
     for (int t = cells.top(); t <= cells.bottom(); ++t) {
         for (int s = cells.left(); s <= std::min(t, cells.right()); ++s) {
             const QRectF box = cellRect(t, s, frame.mapping);
             const bool here = chosen(t, s);
             if (here != chosen(t, s - 1)) {
-                edges.emplace_back(box.topLeft(), box.bottomLeft());
+                outlines.fill({box.left(), box.top(), 1, box.height() + 1}, light.selectedNeeded);
             }
             if (here != chosen(t - 1, s)) {
-                edges.emplace_back(box.topLeft(), box.topRight());
+                outlines.fill({box.left(), box.top(), box.width() + 1, 1}, light.selectedNeeded);
             }
             if (here && s == t) {
-                edges.emplace_back(box.topRight(), box.bottomRight());
+                outlines.fill({box.right(), box.top(), 1, box.height() + 1}, light.selectedNeeded);
             }
             if (here && t + 1 == mask.rows) {
-                edges.emplace_back(box.bottomLeft(), box.bottomRight());
-            }
-            if (mask.at(t, s) == KeyState::Missed) {
-                missed.push_back(box.adjusted(1, 1, -1, -1));
+                outlines.fill({box.left(), box.bottom(), box.width() + 1, 1}, light.selectedNeeded);
             }
         }
     }
-    painter.save();
-    painter.setRenderHint(QPainter::Antialiasing, false);
-    painter.setBrush(Qt::NoBrush);
-    painter.setPen(QPen(light.selectedNeeded, 1));
-    painter.drawLines(edges);
-    painter.setPen(QPen(light.missed, 2, Qt::SolidLine, Qt::SquareCap, Qt::MiterJoin));
-    painter.drawRects(missed);
-    painter.restore();
+    constexpr double kWide = 2; // missed cells on top of the others' outlines
+    for (int t = cells.top(); t <= cells.bottom(); ++t) {
+        for (int s = cells.left(); s <= std::min(t, cells.right()); ++s) {
+            if (mask.at(t, s) == KeyState::Missed) {
+                const QRectF box = cellRect(t, s, frame.mapping);
+                outlines.fill({box.left(), box.top(), box.width(), kWide}, light.missed);
+                outlines.fill({box.left(), box.bottom() - kWide, box.width(), kWide}, light.missed);
+                outlines.fill({box.left(), box.top(), kWide, box.height()}, light.missed);
+                outlines.fill({box.right() - kWide, box.top(), kWide, box.height()}, light.missed);
+            }
+        }
+    }
+    outlines.finish();
 }
 
 void paintAxes(QPainter &painter, const MapFrame &frame, const MapMarks &marks)
