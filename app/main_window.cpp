@@ -154,7 +154,9 @@ void MainWindow::showRuns()
 void MainWindow::showView()
 {
     const View &view = m_view.view();
-    m_trainPage->setCursor(view.step >= 0 && m_current ? std::optional(view.step) : std::nullopt);
+    if (m_page == Page::Train) { // the other catches up when it is shown
+        m_trainPage->setCursor(view.step >= 0 && m_current ? std::optional(view.step) : std::nullopt);
+    }
     showCursor();
     if (m_current && view.run != m_current->id()) { // chosen on the Inspect page
         for (RunData *run : shownRuns()) {
@@ -185,7 +187,7 @@ void MainWindow::showPage(Page page)
     m_page = page;
     m_toolbar->setPage(page);
     showFirstRun();
-    showCursor();
+    showView();
 }
 
 void MainWindow::showFirstRun()

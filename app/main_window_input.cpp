@@ -155,6 +155,7 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
     if (shown.empty()) {
         return figures;
     }
+    m_trainPage->loss()->catchUp();
     figures.emplace_back(QStringLiteral("loss"), borrowed(m_trainPage->loss()));
     figures.emplace_back(QStringLiteral("comparison"), std::make_shared<ComparisonFigure>(comparisonOf(shown)));
     for (const auto &[name, view] : m_inspectPage->exportableViews()) { // of the snapshot that the page shows

@@ -25,6 +25,7 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
     , m_choice(new QComboBox(this))
     , m_title(new QLabel(this))
     , m_plot(new SeriesPlot(this))
+    , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })
 {
     setRole(this, "card");
     m_plot->setObjectName(QLatin1String(plotName));
@@ -44,9 +45,6 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
     layout->setSpacing(0);
     layout->addLayout(header);
     layout->addWidget(m_plot, 1);
-    m_refresh.setSingleShot(true);
-    m_refresh.setInterval(kRefreshMilliseconds);
-    connect(&m_refresh, &QTimer::timeout, this, &MetricCard::refresh);
     connect(m_choice, &QComboBox::activated, this, [this](int index) {
         m_metric = m_choice->itemData(index).toString().toStdString();
         m_plot->resetView();
@@ -63,11 +61,7 @@ void MetricCard::setRun(RunData *run, const QString &title)
         }
         m_run = run;
         if (run != nullptr) {
-            connect(run, &RunData::seriesChanged, &m_refresh, [this] {
-                if (!m_refresh.isActive()) {
-                    m_refresh.start();
-                }
-            });
+            connect(run, &RunData::seriesChanged, &m_refresh, &VisibleRefresh::request);
         }
     }
     m_title->setText(title);
@@ -90,7 +84,7 @@ void MetricCard::setOptions(double smoothing, XAxis xAxis)
 
 void MetricCard::refresh()
 {
-    m_refresh.stop();
+    m_refresh.done();
     PlotContent content;
     content.empty = QStringLiteral("No values yet");
     QStringList keys{QString::fromStdString(m_metric)};

@@ -2,10 +2,10 @@
 
 #include "widgets/panels/legend_table.h"
 #include "widgets/plots/loss_plot.h"
+#include "widgets/plots/visible_refresh.h"
 
 #include <QFrame>
 #include <QPointer>
-#include <QTimer>
 
 #include <array>
 #include <string>
@@ -40,7 +40,7 @@ private:
     QComboBox *m_choice;
     QLabel *m_title;
     SeriesPlot *m_plot;
-    QTimer m_refresh;
+    VisibleRefresh m_refresh;
     double m_smoothing = 0.94;
     XAxis m_xAxis = XAxis::Step;
 };

@@ -187,6 +187,9 @@ std::string readTextFile(const std::filesystem::path &file, std::uintmax_t limit
 
 ordered_json parseJson(const std::string &text, const std::string &origin)
 {
+    // The parser takes a zero byte for the end and leaves what follows unread.
+    if (const std::size_t zero = text.find('\0'); zero != std::string::npos)
+        throw Failure({"not valid JSON (a zero byte)", origin + ", " + position(text, zero), "", "", ""});
     checkDepth(text, origin);
     ordered_json document;
     try {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
 
 namespace sparsescope {
 
@@ -65,15 +64,27 @@ Series decimate(const Series &series, double xLow, double xHigh, int columns)
 
 std::vector<BandPoint> meanAndStd(const std::vector<Series> &series)
 {
-    std::map<double, std::vector<double>> values;
-    for (const Series &one : series) {
-        for (const Point &point : one) {
-            if (!std::isnan(point.y))
-                values[point.x].push_back(point.y);
-        }
-    }
+    std::vector<std::size_t> next(series.size(), 0);
+    std::vector<double> ys;
     std::vector<BandPoint> band;
-    for (const auto &[x, ys] : values) {
+    for (;;) {
+        // The series ascend: the smallest x that is left stands at the front of one of them.
+        double x = std::numeric_limits<double>::infinity();
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            if (next[i] < series[i].size())
+                x = std::min(x, series[i][next[i]].x);
+        }
+        if (x == std::numeric_limits<double>::infinity())
+            return band;
+        ys.clear();
+        for (std::size_t i = 0; i < series.size(); ++i) {
+            for (; next[i] < series[i].size() && series[i][next[i]].x == x; ++next[i]) {
+                if (!std::isnan(series[i][next[i]].y))
+                    ys.push_back(series[i][next[i]].y);
+            }
+        }
+        if (ys.empty())
+            continue;
         BandPoint point{x, 0, std::numeric_limits<double>::quiet_NaN(), static_cast<int>(ys.size())};
         for (const double y : ys)
             point.mean += y / static_cast<double>(ys.size());
@@ -85,7 +96,6 @@ std::vector<BandPoint> meanAndStd(const std::vector<Series> &series)
         }
         band.push_back(point);
     }
-    return band;
 }
 
 } // namespace sparsescope

@@ -10,6 +10,7 @@
 
 #include <QAbstractEventDispatcher>
 #include <QApplication>
+#include <QEventLoop>
 #include <QStandardPaths>
 #include <QTemporaryDir>
 #include <QTest>
@@ -35,18 +36,15 @@ constexpr int kLength = 256, kLayers = 6, kTopK = 32;
 constexpr int kScalarsPerSecond = 10000, kScalarsPerStep = 6, kSnapshotsPerSecond = 4;
 constexpr auto kBeat = 10ms;
 
-/// Counts a frame from the first event after the thread slept until it sleeps again.
+/// A frame is one turn of the event loop, in which everything that was due is done: input waits no longer than that.
 class FrameClock : public QApplication {
 public:
     FrameClock(int &argc, char **argv)
         : QApplication(argc, argv)
     {
-        connect(QAbstractEventDispatcher::instance(), &QAbstractEventDispatcher::aboutToBlock, this, [this] {
-            if (m_timer) {
-                m_frames.add(*m_timer);
-                m_timer.reset();
-            }
-        });
+        const auto *dispatcher = QAbstractEventDispatcher::instance();
+        connect(dispatcher, &QAbstractEventDispatcher::awake, this, &FrameClock::endFrame);
+        connect(dispatcher, &QAbstractEventDispatcher::aboutToBlock, this, &FrameClock::endFrame);
     }
     bool notify(QObject *receiver, QEvent *event) override
     {
@@ -58,9 +56,25 @@ public:
     FrameTimes takeFrames() { return std::exchange(m_frames, {}); }
 
 private:
+    void endFrame()
+    {
+        if (m_timer) {
+            m_frames.add(*m_timer);
+            m_timer.reset();
+        }
+    }
+
     std::optional<FrameTimer> m_timer; ///< while it is busy
     FrameTimes m_frames;
 };
+
+/// An event loop that sleeps as the program's does; that of the test library wakes up every 10 ms.
+void wait(int milliseconds)
+{
+    QEventLoop loop;
+    QTimer::singleShot(milliseconds, &loop, &QEventLoop::quit);
+    loop.exec();
+}
 
 class Nobody : public TrainingObserver {};
 
@@ -171,10 +185,10 @@ int main(int argc, char **argv)
         QTest::mouseMove(under, under->mapFrom(view, at));
     });
     const auto watch = [&](const char *what) {
-        QTest::qWait(2000); // what the change of page costs is another number
+        wait(2000); // what the change of page costs is another number
         application.takeFrames();
         pointer.start(33);
-        QTest::qWait(seconds * 1000 / 3);
+        wait(seconds * 1000 / 3);
         pointer.stop();
         report(what, application.takeFrames());
     };
@@ -186,7 +200,7 @@ int main(int argc, char **argv)
     watch("Inspect page, Focus");
     window.stopTraining();
     while (window.queue().training()) {
-        QTest::qWait(20);
+        wait(20);
     }
     return 0;
 }

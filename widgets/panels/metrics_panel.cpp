@@ -16,6 +16,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 24, kTop = 34;
+constexpr int kRefreshMilliseconds = 40;
 
 enum class Form { Nats, Share, Plain, Bytes, Tokens, PerSecond };
 struct MetricWords {
@@ -78,6 +79,7 @@ QString metricText(const std::string &metric)
 
 MetricsPanel::MetricsPanel(QWidget *parent)
     : QWidget(parent)
+    , m_refresh(this, kRefreshMilliseconds, [this] { update(); })
 {
     setObjectName(QStringLiteral("metricsList"));
     setAccessibleName(QStringLiteral("Metrics"));
@@ -88,11 +90,11 @@ MetricsPanel::MetricsPanel(QWidget *parent)
 void MetricsPanel::setRun(RunData *run, const QString &title)
 {
     if (m_run != nullptr && m_run != run) {
-        disconnect(m_run, nullptr, this, nullptr);
+        disconnect(m_run, nullptr, &m_refresh, nullptr);
     }
     if (run != nullptr && m_run != run) {
-        connect(run, &RunData::seriesChanged, this, &MetricsPanel::update);
-        connect(run, &RunData::stateChanged, this, &MetricsPanel::update);
+        connect(run, &RunData::seriesChanged, &m_refresh, &VisibleRefresh::request);
+        connect(run, &RunData::stateChanged, &m_refresh, &VisibleRefresh::request);
     }
     m_run = run;
     m_title = title;
@@ -101,6 +103,7 @@ void MetricsPanel::setRun(RunData *run, const QString &title)
 
 void MetricsPanel::update()
 {
+    m_refresh.done();
     const std::size_t before = m_rows.size();
     m_rows.clear();
     for (const MetricWords &words : kMetrics) {

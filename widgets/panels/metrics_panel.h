@@ -1,5 +1,7 @@
 #pragma once
 
+#include "widgets/plots/visible_refresh.h"
+
 #include <QPointer>
 #include <QWidget>
 
@@ -39,6 +41,7 @@ private:
     int rowAt(QPoint position) const;
 
     QPointer<RunData> m_run;
+    VisibleRefresh m_refresh;
     QString m_title;
     std::vector<Row> m_rows;
     int m_hovered = -1;

@@ -22,6 +22,7 @@ ThroughputView::ThroughputView(QWidget *parent)
     : QWidget(parent)
     , m_title(new QLabel(QStringLiteral("Throughput (thousand tokens/s)"), this))
     , m_plot(new SeriesPlot(this))
+    , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })
 {
     m_plot->setObjectName(QStringLiteral("throughputPlot"));
     m_plot->setAccessibleName(QStringLiteral("Throughput"));
@@ -33,9 +34,6 @@ ThroughputView::ThroughputView(QWidget *parent)
     layout->setSpacing(0);
     layout->addWidget(m_title);
     layout->addWidget(m_plot, 1);
-    m_refresh.setSingleShot(true);
-    m_refresh.setInterval(kRefreshMilliseconds);
-    connect(&m_refresh, &QTimer::timeout, this, &ThroughputView::refresh);
     connect(m_plot, &SeriesPlot::cursorMoved, this, &ThroughputView::cursorMoved);
     refresh();
 }
@@ -50,11 +48,7 @@ void ThroughputView::setRun(RunData *run)
     }
     m_run = run;
     if (run != nullptr) {
-        connect(run, &RunData::seriesChanged, &m_refresh, [this] {
-            if (!m_refresh.isActive()) {
-                m_refresh.start();
-            }
-        });
+        connect(run, &RunData::seriesChanged, &m_refresh, &VisibleRefresh::request);
     }
     m_plot->resetView();
     refresh();
@@ -62,6 +56,7 @@ void ThroughputView::setRun(RunData *run)
 
 void ThroughputView::refresh()
 {
+    m_refresh.done();
     PlotContent content;
     content.empty = QStringLiteral("No speed yet");
     content.xLabel = QStringLiteral("Training time (s)");

@@ -1,7 +1,8 @@
 #pragma once
 
+#include "widgets/plots/visible_refresh.h"
+
 #include <QPointer>
-#include <QTimer>
 #include <QWidget>
 
 #include <cstdint>
@@ -36,7 +37,7 @@ private:
     QPointer<RunData> m_run;
     QLabel *m_title;
     SeriesPlot *m_plot;
-    QTimer m_refresh;
+    VisibleRefresh m_refresh;
 };
 
 } // namespace sparsescope

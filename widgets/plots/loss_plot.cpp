@@ -26,6 +26,7 @@ namespace {
 
 constexpr int kLeast = 440, kWholeHeader = 880; ///< px; a narrower header puts its choices behind "…"
 constexpr int kSliderSteps = 100;
+constexpr int kRefreshMilliseconds = 30;
 
 double smoothingOf(int slider) { return slider == 0 ? 0.0 : 1.0 - std::pow(10.0, -0.03 * slider); }
 
@@ -74,6 +75,7 @@ LossPlot::LossPlot(QWidget *parent)
     , m_raw(toggle(QStringLiteral("raw"), "rawButton", "r", QStringLiteral("Unsmoothed loss of the selected run (R)"),
                    this))
     , m_more(new QToolButton(this))
+    , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })
 {
     auto *title = new QLabel(QStringLiteral("Loss"), this);
     setRole(title, "heading");
@@ -126,9 +128,6 @@ LossPlot::LossPlot(QWidget *parent)
 
     setMinimumWidth(kLeast); // not that of the whole header
 
-    m_refresh.setSingleShot(true);
-    m_refresh.setInterval(30);
-    connect(&m_refresh, &QTimer::timeout, this, &LossPlot::refresh);
     connect(m_slider, &QSlider::valueChanged, this, [this](int value) {
         m_options.smoothing = smoothingOf(value);
         m_smoothingText->setText(QString::number(m_options.smoothing, 'f', 3));
@@ -172,11 +171,7 @@ void LossPlot::watch(RunData *run)
 {
     for (const auto signal :
          {&RunData::seriesChanged, &RunData::stateChanged, &RunData::snapshotsChanged, &RunData::curvesShownChanged}) {
-        connect(run, signal, &m_refresh, [this] {
-            if (!m_refresh.isActive()) { // not restarted: a steady stream must not put the refresh off for ever
-                m_refresh.start();
-            }
-        });
+        connect(run, signal, &m_refresh, &VisibleRefresh::request);
     }
 }
 
@@ -299,7 +294,7 @@ void LossPlot::showMore()
 
 void LossPlot::refresh()
 {
-    m_refresh.stop();
+    m_refresh.done();
     std::vector<RunData *> runs;
     for (const auto &run : m_runs) {
         if (run) {

@@ -3,9 +3,9 @@
 #include "widgets/plots/loss_content.h"
 #include "widgets/plots/series_plot.h"
 #include "widgets/plots/view.h"
+#include "widgets/plots/visible_refresh.h"
 
 #include <QPointer>
-#include <QTimer>
 #include <QWidget>
 
 #include <optional>
@@ -45,6 +45,8 @@ public:
     void restoreState(const nlohmann::ordered_json &state);
     /// Brings curves up to date now instead of within 30 ms.
     void refresh();
+    /// What came in while it was off the screen.
+    void catchUp() { m_refresh.flush(); }
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {900, 520}; }
@@ -75,7 +77,7 @@ private:
     QComboBox *m_kind, *m_seeds, *m_axis, *m_settings;
     QToolButton *m_logX, *m_logY, *m_raw, *m_more;
     bool m_insetWanted = true;
-    QTimer m_refresh;
+    VisibleRefresh m_refresh;
     std::vector<QPointer<RunData>> m_runs;
     QPointer<RunData> m_current;
     QString m_setting;

@@ -17,6 +17,7 @@ namespace sparsescope {
 namespace {
 
 constexpr double kLeft = 12, kRight = 16, kLineY = 38, kSparkTop = 4, kSparkBottom = 32, kLabelTop = 46;
+constexpr int kCurveColumns = 160; ///< of the small loss curve; each column keeps its lowest and highest value
 
 /// Largest of 1, 2, 5 times a power of ten that gives at most `count` steps.
 std::int64_t roundStep(std::int64_t extent, int count)
@@ -44,13 +45,13 @@ SnapshotSlider::SnapshotSlider(QWidget *parent)
     setPageStep(10);
 }
 
-void SnapshotSlider::setRun(std::vector<std::int64_t> snapshotSteps, Series loss, std::vector<StageChange> stages,
-                            std::int64_t lastStep, Family family, bool live)
+void SnapshotSlider::setRun(std::vector<std::int64_t> snapshotSteps, const Series &loss,
+                            std::vector<StageChange> stages, std::int64_t lastStep, Family family, bool live)
 {
     m_steps = std::move(snapshotSteps);
-    m_loss = std::move(loss);
     m_stages = std::move(stages);
     m_lastStep = std::max<std::int64_t>({1, lastStep, m_steps.empty() ? 1 : m_steps.back()});
+    m_loss = decimate(loss, 0, static_cast<double>(m_lastStep), kCurveColumns);
     m_family = family;
     m_live = live;
     setRange(0, std::max(0, static_cast<int>(m_steps.size()) - 1));
@@ -89,15 +90,14 @@ void SnapshotSlider::paintEvent(QPaintEvent *)
         }
     }
 
-    const Series line = decimate(m_loss, 0, static_cast<double>(m_lastStep), std::max(1, width()));
-    if (line.size() > 1) {
-        double low = line.front().y, high = line.front().y;
-        for (const Point &p : line) {
+    if (m_loss.size() > 1) {
+        double low = m_loss.front().y, high = m_loss.front().y;
+        for (const Point &p : m_loss) {
             low = std::min(low, p.y);
             high = std::max(high, p.y);
         }
         QPolygonF polyline;
-        for (const Point &p : line) {
+        for (const Point &p : m_loss) {
             const double share = high > low ? (p.y - low) / (high - low) : 0.5;
             polyline << QPointF(xOf(static_cast<std::int64_t>(p.x)), kSparkBottom - (kSparkBottom - kSparkTop) * share);
         }

@@ -20,7 +20,7 @@ public:
     explicit SnapshotSlider(QWidget *parent = nullptr);
 
     /// `lastStep`: end of the axis (the run's planned steps).
-    void setRun(std::vector<std::int64_t> snapshotSteps, Series loss, std::vector<StageChange> stages,
+    void setRun(std::vector<std::int64_t> snapshotSteps, const Series &loss, std::vector<StageChange> stages,
                 std::int64_t lastStep, Family family, bool live);
 
     std::int64_t stepAt(int index) const;

@@ -19,6 +19,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kPlayMilliseconds = 100;
+constexpr int kRefreshMilliseconds = 250; ///< the small loss curve needs no frame of its own
 
 QToolButton *arrowButton(const char *objectName, const QString &words, Icon icon, QWidget *parent)
 {
@@ -45,6 +46,7 @@ SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
     , m_follow(new QCheckBox(QStringLiteral("Follow live"), this))
     , m_count(new QLabel(this))
     , m_churn(new QLabel(this))
+    , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })
 {
     setProperty("role", "card");
     m_follow->setObjectName(QStringLiteral("followLive"));
@@ -106,12 +108,13 @@ void SnapshotStrip::setRun(RunData *run)
 {
     if (m_run) {
         disconnect(m_run, nullptr, this, nullptr);
+        disconnect(m_run, nullptr, &m_refresh, nullptr);
     }
     m_run = run;
     if (run != nullptr) {
         connect(run, &RunData::snapshotsChanged, this, &SnapshotStrip::refresh);
-        connect(run, &RunData::seriesChanged, this, &SnapshotStrip::refresh);
-        connect(run, &RunData::stateChanged, this, &SnapshotStrip::refresh);
+        connect(run, &RunData::seriesChanged, &m_refresh, &VisibleRefresh::request);
+        connect(run, &RunData::stateChanged, &m_refresh, &VisibleRefresh::request);
     }
     m_churnValue.reset();
     stopPlaying();
@@ -186,6 +189,7 @@ void SnapshotStrip::stepBy(int snapshots)
 
 void SnapshotStrip::refresh()
 {
+    m_refresh.done();
     const QSignalBlocker quiet(m_slider); // new ticks are no wish to move
     if (m_run) {
         const bool live = m_run->state() == RunState::Running || m_run->state() == RunState::Paused;
@@ -203,7 +207,6 @@ void SnapshotStrip::viewChanged()
     const int count = m_run ? static_cast<int>(m_run->snapshotSteps().size()) : 0;
     const int index = indexOf(m_viewState->view().step);
     m_slider->setValue(std::max(0, index));
-    m_slider->update();
     m_slider->setEnabled(count > 0);
     m_previous->setEnabled(index > 0);
     m_playButton->setEnabled(count > 1);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "widgets/plots/snapshot_slider.h"
+#include "widgets/plots/visible_refresh.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/view_state.h"
 
@@ -48,6 +49,7 @@ private:
     QCheckBox *m_follow;
     QLabel *m_count, *m_churn;
     std::optional<double> m_churnValue;
+    VisibleRefresh m_refresh;
 };
 
 } // namespace sparsescope

@@ -61,6 +61,13 @@ private slots:
         QVERIFY2(where.find("exp.json, line 3, column 3: key given twice, got \"a\"") == 0, where.c_str());
         QVERIFY(failureOf("{\"a\": \"a\", \"b\": [\"b\", \"b\", {\"a\": \"\\\"a\\\": 1\"}]}").empty());
     }
+    void nothingHidesBehindAZeroByte()
+    {
+        for (const std::string &text : {std::string("0\0schema\":1", 11), std::string("{}\n\0", 4)}) {
+            const std::string found = failureOf(text);
+            QVERIFY2(found.find("not valid JSON (a zero byte)") != std::string::npos, found.c_str());
+        }
+    }
     void filesThatCannotBeRead()
     {
         QTemporaryDir folder;
