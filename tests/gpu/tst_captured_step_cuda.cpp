@@ -4,7 +4,7 @@
 #include "core/train/stream_scope.h"
 #include "core/train/train_run.h"
 #include "core/train/trainer.h"
-#include "tests/core/tiny_experiment.h"
+#include "tests/gpu/card_run.h"
 
 #include <ATen/Context.h>
 #include <ATen/TensorOperators.h>
@@ -13,7 +13,6 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
-#include <algorithm>
 #include <cmath>
 
 using namespace sparsescope;
@@ -26,34 +25,6 @@ constexpr int kSteps = 20;
 constexpr const char *kFamilies[] = {"classic", "sparse", "mhla", "mhla_sparse"};
 
 const at::Device kCard(at::kCUDA, 0);
-
-/// Wide enough for the kernels, of two layers and with experts.
-RunConfig runOf(const std::string &family, std::vector<Override> changes = {})
-{
-    const std::vector<Override> wide = {
-        {"model.d_model", "64"},
-        {"model.n_heads", "4"},
-        {"model.indexer.head_dim", "16"},
-        {"model.mla.kv_lora_rank", "32"},
-        {"model.mla.q_lora_rank", "32"},
-        {"model.mla.qk_nope_head_dim", "16"},
-        {"model.mla.qk_rope_head_dim", "16"},
-        {"model.mla.v_head_dim", "16"},
-        {"model.moe.n_experts", "4"},
-        {"model.moe.experts_per_token", "2"},
-        {"model.moe.d_expert", "32"},
-        {"model.selection.top_k", "24"},
-        {"training.sequence_length", "96"},
-        {"training.steps", "40"},
-    };
-    changes.insert(changes.begin(), wide.begin(), wide.end());
-    for (const RunConfig &run : expand(tiny(changes))) {
-        if (toString(run.model.family) == family) {
-            return run;
-        }
-    }
-    throw std::logic_error("family is not in the sweep");
-}
 
 struct Trained {
     std::vector<double> losses;
@@ -144,7 +115,6 @@ private Q_SLOTS:
     void wholeRunsAgreeAndResumeExactly_data();
     void wholeRunsAgreeAndResumeExactly();
     void everyStepIsLoggedInOrder();
-    void noStepIsFasterThanTheDevice();
     void aNumberThatIsNoneStopsEveryUpdate();
     void whatCannotBeCapturedRunsAndSaysWhy();
     void twoTrainersTakeTurns();
@@ -309,45 +279,6 @@ void tst_CapturedStepCuda::everyStepIsLoggedInOrder()
         QVERIFY(std::abs(records[i].scalars[0].value - expected[i]) < 0.05 * std::abs(expected[i]));
         QVERIFY(records[i].scalars[2].metric == "grad.norm" && records[i].scalars[3].metric == "grad.indexer");
     }
-}
-
-/// A replay is put out in no time, and after every wait for the device the first ones are put out ahead of it: their time is
-/// still the device's.
-void tst_CapturedStepCuda::noStepIsFasterThanTheDevice()
-{
-    const RunConfig config = runOf("sparse", {{"training.captured", "on"}});
-    const auto data = makeDataSource(config);
-    const StageConfig stage = stagesOf(config).back();
-    const StreamScope stream(kCard);
-    Trainer trainer(config, data->vocabulary(), kCard, true);
-    StepLog log("run", kCard, 1);
-    std::vector<StepRecord> records;
-    double waits = 0;
-    const double first = wallClock();
-    for (int i = 0; i < 60; ++i) {
-        log.begin();
-        const StepTensors step = trainer.step(stage, data->training(i), i);
-        log.add(i + 1, {0, i, i}, step);
-        if (i % 10 == 9) {
-            QVERIFY(!log.drain(records, true));
-            const double before = wallClock();
-            trainer.model().forward(toDevice(data->validation(0), kCard).inputs).logits.sum().item<double>();
-            waits += wallClock() - before;
-        }
-    }
-    const double inside = wallClock() - first - waits;
-    std::vector<double> seconds;
-    double sum = 0;
-    for (const StepRecord &record : records) {
-        seconds.push_back(record.scalars[4].value);
-        sum += seconds.back();
-    }
-    QVERIFY2(sum <= inside * 1.001, qPrintable(QStringLiteral("%1 s of %2 s").arg(sum).arg(inside)));
-    seconds.erase(seconds.begin(), seconds.begin() + 10); // until the graph is recorded
-    std::sort(seconds.begin(), seconds.end());
-    const double median = seconds[seconds.size() / 2];
-    QVERIFY2(seconds.front() > median / 2,
-             qPrintable(QStringLiteral("%1 s, median %2 s").arg(seconds.front()).arg(median)));
 }
 
 void tst_CapturedStepCuda::aNumberThatIsNoneStopsEveryUpdate()

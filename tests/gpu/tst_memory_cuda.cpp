@@ -1,5 +1,5 @@
 #include "core/train/train_run.h"
-#include "tests/core/tiny_experiment.h"
+#include "tests/gpu/card_run.h"
 
 #include <ATen/Context.h>
 #include <ATen/ops/empty.h>
@@ -16,13 +16,7 @@ namespace fs = std::filesystem;
 
 class Nobody : public TrainingObserver {};
 
-RunConfig runOf(int batch)
-{
-    return tinyRun(Family::Sparse, {{"model.d_model", "64"},
-                                    {"model.selection.top_k", "24"},
-                                    {"training.sequence_length", "96"},
-                                    {"training.batch_size", std::to_string(batch)}});
-}
+RunConfig runWith(int batch) { return runOf("sparse", {{"training.batch_size", std::to_string(batch)}}); }
 
 /// Takes the card's memory but for a part of a block.
 std::vector<at::Tensor> fill()
@@ -62,13 +56,13 @@ void tst_MemoryCuda::aFullCardIsToldWithLayerAndStep()
     const fs::path root = folder.path().toStdString();
     Nobody observer;
     { // libraries take theirs
-        TrainRun run(runOf(4), root / "before", {"cuda"}, observer);
+        TrainRun run(runWith(4), root / "before", {"cuda"}, observer);
         run.advance();
     }
     releaseCachedMemory();
     std::string reason;
     {
-        TrainRun run(runOf(4096), root / "full", {"cuda"}, observer);
+        TrainRun run(runWith(4096), root / "full", {"cuda"}, observer);
         const std::vector<at::Tensor> blocks = fill();
         QVERIFY(!blocks.empty());
         try {
@@ -85,7 +79,7 @@ void tst_MemoryCuda::aFullCardIsToldWithLayerAndStep()
     QVERIFY2(text.contains("Set training.batch_size to 2048 (now 4096) or training.sequence_length to less than 96"),
              qPrintable(text));
     releaseCachedMemory();
-    TrainRun run(runOf(4), root / "after", {"cuda"}, observer);
+    TrainRun run(runWith(4), root / "after", {"cuda"}, observer);
     run.advance();
     QCOMPARE(run.step(), std::int64_t(1));
 }

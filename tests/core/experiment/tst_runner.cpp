@@ -109,62 +109,10 @@ private Q_SLOTS:
     void skippingEndsTheWaitWithTheReason();
     void aRunKilledJustBeforeItsEndIsEnded();
     void aLossThatIsNoNumberEndsItsRunOnly();
-    void runsThatWaitCanBeMovedAndTakenOut();
-    void onlyTheRunsThatAreWanted();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
     void resumeRefusesWhatAnotherProcessTrains();
 };
-
-void tst_Runner::runsThatWaitCanBeMovedAndTakenOut()
-{
-    QTemporaryDir folder;
-    RunControl control;
-    Recorder recorder;
-    const ExperimentConfig experiment = tiny({{"run.order", "\"sequential\""}, {"training.steps", "3"}});
-    const std::vector<RunConfig> runs = expand(experiment);
-    const auto name = [&](int i) { return runs[static_cast<std::size_t>(i)].folder(); };
-    bool asked = false;
-    recorder.atStep = [&](const StepRecord &record) {
-        if (record.run != name(0) || asked) {
-            return;
-        }
-        asked = true;
-        QCOMPARE(control.waiting(), std::vector<std::string>({name(1), name(2), name(3)}));
-        QVERIFY(control.moveWaiting(name(3), 0));
-        QVERIFY(control.removeWaiting(name(1)));
-        QVERIFY(!control.removeWaiting(name(0)) && !control.moveWaiting(name(0), 1)); // it trains
-        QCOMPARE(control.waiting(), std::vector<std::string>({name(3), name(2)}));
-    };
-    const auto outcomes = runExperiment(experiment, into(folder), control, recorder);
-    QVERIFY(asked);
-    std::vector<std::string> trained;
-    for (const auto &[run, step] : recorder.order) {
-        if (trained.empty() || trained.back() != run) {
-            trained.push_back(run);
-        }
-    }
-    QCOMPARE(trained, std::vector<std::string>({name(0), name(3), name(2)}));
-    QVERIFY(outcomes[1].state == RunState::Queued && outcomes[3].state == RunState::Finished);
-    QVERIFY(control.waiting().empty());
-}
-
-void tst_Runner::onlyTheRunsThatAreWanted()
-{
-    QTemporaryDir folder;
-    RunControl control;
-    Recorder recorder;
-    RunnerOptions options = into(folder);
-    const std::vector<RunConfig> runs = expand(tiny());
-    options.runs = {runs[2].folder(), runs[0].folder()};
-    const auto outcomes = runExperiment(tiny({{"training.steps", "2"}}), options, control, recorder);
-    QCOMPARE(outcomes.size(), std::size_t(2));
-    QCOMPARE(recorder.order.front().first, runs[2].folder()); // first in the queue, first in the lockstep
-    QVERIFY(!fs::exists(runFolder(folder, "sparse")));
-    options.runs = {"seq_24/unknown/seed_0"};
-    options.resume = true;
-    QVERIFY_EXCEPTION_THROWN(runExperiment(tiny(), options, control, recorder), Failure);
-}
 
 void tst_Runner::familiesAdvanceTogether()
 {
