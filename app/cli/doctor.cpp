@@ -27,7 +27,8 @@ Finding deviceFinding()
     const DeviceInfo best = describeDevice("auto");
     if (best.isCuda)
         return {"CUDA device", true, best.description + (best.note.empty() ? "" : "; " + best.note), ""};
-    return {"CUDA device", true, "none, training runs on the CPU" + (best.note.empty() ? "" : " (" + best.note + ")"), ""};
+    return {"CUDA device", true, "none, training runs on the CPU" + (best.note.empty() ? "" : " (" + best.note + ")"),
+            ""};
 }
 
 Finding cpuFinding()

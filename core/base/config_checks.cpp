@@ -77,7 +77,8 @@ void checkData(Checker &check, const DataConfig &data)
                   "the path of a text file when data.source is text",
                   "Set data.path, or take data.source = stories, which needs no file.");
     check.require(data.path.empty() || wantsText, {"data.source", "data.path"},
-                  quoted(data.source) + " beside data.path", "text", "Set data.source to text, or leave out data.path.");
+                  quoted(data.source) + " beside data.path", "text",
+                  "Set data.source to text, or leave out data.path.");
     check.require(!data.separator.empty(), {"data.separator"}, "\"\"", "at least one character");
     check.require(isTokenizer(data.tokenizer), {"data.tokenizer"}, quoted(data.tokenizer),
                   fmt::format("bytes, sentencepiece:N with N from {} to {}, or the path of a .model file",

@@ -109,14 +109,14 @@ private:
         const double wide = (width() - 2 * kEdge - (columns - 1) * kGap) / columns, high = narrow ? 58 : 90;
         const double top = narrow ? 12 : 30;
         for (int index = 0; index < 4; ++index) {
-            const QRectF box(kEdge + index % columns * (wide + kGap), top + index / columns * (high + kGap), wide, high);
+            const QRectF box(kEdge + index % columns * (wide + kGap), top + index / columns * (high + kGap), wide,
+                             high);
             painter.setPen(t.border);
             painter.setBrush(t.panel);
             painter.drawRoundedRect(box, 4, 4);
             const QString words = QString::fromStdString(displayName(kAll[index]));
             const QSizeF chip = chipSize(words);
-            paintChip(painter,
-                      QRectF(QPointF(box.center().x() - chip.width() / 2, box.top() + 9), chip), words, t,
+            paintChip(painter, QRectF(QPointF(box.center().x() - chip.width() / 2, box.top() + 9), chip), words, t,
                       kAll[index]);
             painter.setPen(Qt::NoPen);
             painter.setBrush(t.grid);
@@ -274,7 +274,7 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     keys->setSpacing(4);
     constexpr std::pair<const char *, const char *> kKeys[] = {
         {"Ctrl+1, 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
-        {"F6", "pause or resume"},     {"[  and  ]", "snapshots"},   {"F1", "all shortcuts"}};
+        {"F6", "pause or resume"},    {"[  and  ]", "snapshots"},   {"F1", "all shortcuts"}};
     for (const auto &[cap, words] : kKeys) {
         keys->addWidget(keyHint(QString::fromUtf8(cap), QString::fromUtf8(words), this));
     }

@@ -86,7 +86,7 @@ void tst_CliExitCodes::everythingInTheWayAtOnceAndBeforeThePlan()
                                "data.source=text", "--set", "data.path=no.txt", "--set", "data.options={}"},
                               folder.path());
     QCOMPARE(result.code, 2);
-    for (const char *part : {"folder is not empty", "got \"gpu\"", "smoke.json: data.path: file not found"})
+    for (const char *part : {"folder is not empty", "got \"gpu\"", "--set: data.path: file not found"})
         QVERIFY2(result.err.contains(part), result.err.constData());
     QCOMPARE(result.err.count('\n'), 3);
 }

@@ -359,7 +359,8 @@ void tst_Runner::resumeRefusesWhatAnotherProcessTrains()
     QTemporaryDir folder;
     RunControl control;
     Recorder recorder;
-    const ExperimentConfig experiment = tiny({{"training.steps", "2"}, {"sweep", R"({"family": ["classic", "mhla"]})"}});
+    const ExperimentConfig experiment =
+        tiny({{"training.steps", "2"}, {"sweep", R"({"family": ["classic", "mhla"]})"}});
     runExperiment(experiment, into(folder), control, recorder);
     {
         const auto holder = RunWriter::open(runFolder(folder, "mhla"));
