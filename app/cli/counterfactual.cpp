@@ -42,7 +42,7 @@ std::vector<Frozen> frozenRuns(const fs::path &subject)
         result.push_back({RunReader(run).config(), run, subject});
         return result;
     }
-    for (const fs::path &folder : findRuns(subject)) {
+    for (const fs::path &folder : fs::is_directory(subject) ? findRuns(subject) : std::vector<fs::path>()) {
         const RunReader reader(folder);
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         if (!checkpoints.empty())
@@ -115,10 +115,10 @@ void print(const Counterfactual &table, Output &output)
 void printSeeds(const std::vector<Frozen> &runs, const std::vector<Counterfactual> &tables, Output &output)
 {
     std::map<std::string, std::vector<const Counterfactual *>> groups;
+    std::map<const Counterfactual *, std::uint64_t> seeds;
     for (std::size_t i = 0; i < runs.size(); ++i) {
-        RunConfig config = runs[i].config;
-        config.training.seed = 0;
-        const std::string folder = config.folder();
+        const std::string folder = tables[i].run;
+        seeds[&tables[i]] = runs[i].config.training.seed;
         groups[folder.substr(0, folder.rfind("seed_"))].push_back(&tables[i]);
     }
     for (const auto &[name, group] : groups) {
@@ -127,8 +127,8 @@ void printSeeds(const std::vector<Frozen> &runs, const std::vector<Counterfactua
         output.line(fmt::format("{} over {} seeds: loss over dense, and {} of every seed", name, group.size(),
                                 group[0]->denseExact ? "exact answers" : "accuracy"));
         std::vector<std::vector<std::string>> rows{{"selector", "k", "over dense", "sd"}};
-        for (std::size_t i = 0; i < group.size(); ++i)
-            rows[0].push_back(fmt::format("seed {}", i + 1));
+        for (const Counterfactual *table : group)
+            rows[0].push_back(fmt::format("seed {}", seeds[table]));
         const auto share = [](const std::optional<double> &exact, double accuracy) {
             return fmt::format("{:.3f}", exact.value_or(accuracy));
         };
@@ -207,10 +207,12 @@ Action declareCounterfactual(CLI::App &command)
         ->type_name("DIR");
     command.add_option("--k", request->topK, "Keys a query, such as 4,8,L/4; left out: L/16, L/8, L/4, L/2")
         ->type_name("K,...")
-        ->delimiter(',');
+        ->delimiter(',')
+        ->allow_extra_args(false);
     command.add_option("--selectors", request->selectors, "Only these; left out: all that take k keys")
         ->type_name("NAME,...")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->check(CLI::IsMember(counterfactualSelectors()));
     command.add_option("--batches", request->batches, "Validation batches; left out: training.eval_batches")
         ->check(CLI::Range(1, 100000));

@@ -21,8 +21,8 @@ const std::vector<SelectorKind> &selectorKinds()
         {"random", false, false, makeRandomSelector, "Random"},
         {"untrained", true, false, makeTopKSelector, "Untrained", IndexerSource::Fresh},
         {"other-layer", true, false, makeTopKSelector, "Other layer", IndexerSource::OtherLayer, false},
-        {"top-p", true, false, makeTopPSelector, "Learned, top-p", IndexerSource::Own, false, true},
-        {"top-p-oracle", false, false, makeTopPOracleSelector, "Oracle, top-p", IndexerSource::None, false, true},
+        {"top-p", true, false, makeTopPSelector, "Learned top-p", IndexerSource::Own, false, true},
+        {"top-p-oracle", false, false, makeTopPOracleSelector, "Oracle top-p", IndexerSource::None, false, true},
     };
     return kinds;
 }

@@ -7,6 +7,7 @@
 #include "core/train/autocast.h"
 #include "core/train/device.h"
 #include "core/train/label_losses.h"
+#include "core/train/stream_scope.h"
 #include "core/train/task_score.h"
 #include "core/train/trainer.h"
 
@@ -325,6 +326,7 @@ Counterfactual measureCounterfactual(const RunConfig &config, const Counterfactu
 {
     const std::vector<const SelectorKind *> kinds = kindsOf(options);
     const std::unique_ptr<DataSource> data = makeDataSource(config);
+    const StreamScope stream(resolveDevice(options.device)); // as the trainer's, so that nothing has to wait
     Subject subject(config, options, *data);
     const int batches = options.batches > 0 ? options.batches : config.training.evalBatches;
 

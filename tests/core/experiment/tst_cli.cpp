@@ -142,7 +142,7 @@ void tst_cli::metricsAreListed()
     bool found = false;
     for (const QJsonValue &metric : metrics) {
         QVERIFY(!metric["formula"].toString().isEmpty());
-        found = found || (metric["key"] == "indexer.captured" && metric["unit"] == "share");
+        found = found || (metric["key"].toString() == "indexer.captured" && metric["unit"].toString() == "share");
     }
     QVERIFY(found);
     QVERIFY(run({"metrics"}).out.contains("selection.mass_kept"));
