@@ -117,9 +117,11 @@ void printSeeds(const std::vector<Frozen> &runs, const std::vector<Counterfactua
     std::map<std::string, std::vector<const Counterfactual *>> groups;
     std::map<const Counterfactual *, std::uint64_t> seeds;
     for (std::size_t i = 0; i < runs.size(); ++i) {
-        const std::string folder = tables[i].run;
+        const std::string seed = fmt::format("/seed_{}", runs[i].config.training.seed);
+        std::string group = tables[i].run;
+        group.erase(group.find(seed), seed.size());
         seeds[&tables[i]] = runs[i].config.training.seed;
-        groups[folder.substr(0, folder.rfind("seed_"))].push_back(&tables[i]);
+        groups[group].push_back(&tables[i]);
     }
     for (const auto &[name, group] : groups) {
         if (group.size() < 2)
