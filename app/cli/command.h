@@ -21,6 +21,8 @@ struct Command {
 
 Action declareTrain(CLI::App &command);
 Action declareCheck(CLI::App &command);
+Action declareCounterfactual(CLI::App &command);
+Action declareMetrics(CLI::App &command);
 Action declareForward(CLI::App &command);
 Action declareReport(CLI::App &command);
 Action declarePresets(CLI::App &command);

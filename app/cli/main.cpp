@@ -14,10 +14,12 @@ using namespace sparsescope;
 constexpr Command kCommands[] = {
     {"train", "Train an experiment", declareTrain},
     {"check", "Say whether what an experiment or a run computes may be believed", declareCheck},
+    {"counterfactual", "Let other selectors choose the keys of trained runs", declareCounterfactual},
     {"forward", "Run a checkpoint over given tokens", declareForward},
     {"report", "Write the tables and figures of an experiment again", declareReport},
     {"bench", "Time kernels against the library's operations, and training steps", declareBench},
     {"presets", "List the experiments that come with the program", declarePresets},
+    {"metrics", "List what is measured: formula, unit and chance baseline", declareMetrics},
     {"schema", "Print the JSON Schema of an experiment", declareSchema},
     {"doctor", "Say what this machine has and what is missing", declareDoctor},
 };

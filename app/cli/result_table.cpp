@@ -2,6 +2,7 @@
 
 #include "app/cli/figures.h"
 #include "app/cli/output.h"
+#include "app/cli/text_table.h"
 #include "core/base/run_store.h"
 #include "core/experiment/report.h"
 
@@ -36,6 +37,7 @@ const std::vector<Table> &tables()
          {{"val loss", {"val.loss"}, 4},
           {"accuracy", {"val.accuracy"}, 3},
           {"chance", {"val.accuracy.chance"}, 3},
+          {"exact", {"val.exact"}, 3},
           {"captured", {"indexer.captured"}, 3},
           {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
           {"with recency", {"counterfactual.accuracy.recency"}, 3}}},
@@ -60,27 +62,6 @@ std::optional<double> lastOf(const RunReader &run, const Column &column)
             return value;
     }
     return std::nullopt;
-}
-
-std::string padded(const std::string &text, std::size_t width, bool right)
-{
-    const std::string blanks(width > text.size() ? width - text.size() : 0, ' ');
-    return right ? blanks + text : text + blanks;
-}
-
-void printTable(const std::vector<std::vector<std::string>> &rows, Output &output)
-{
-    std::vector<std::size_t> widths(rows[0].size(), 0);
-    for (const auto &row : rows) {
-        for (std::size_t i = 0; i < row.size(); ++i)
-            widths[i] = std::max(widths[i], row[i].size());
-    }
-    for (const auto &row : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < row.size(); ++i)
-            line += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i > 2);
-        output.line(line);
-    }
 }
 
 /// A run as a row of every table.
@@ -128,7 +109,7 @@ void printRuns(std::size_t index, const std::vector<RunRow> &runs, Output &outpu
     }
     if (table.title)
         output.line(std::string("\n") + table.title);
-    printTable(rows, output);
+    printRows(rows, 3, output);
 }
 
 /// The tables of all runs; `damaged` are those that the summary could not read.

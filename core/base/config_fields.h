@@ -135,7 +135,7 @@ void describeData(Visitor &visit, DataConfig &data)
     using namespace field;
     visit(choice("data.source", "Source",
                  {"stories", "text", "needle", "mqar", "noisy-recall", "selective-copy", "forgetting", "brackets",
-                  "noise"},
+                  "document-questions", "noise"},
                  "Where the tokens come from; every kind but text is generated and needs no file"),
           data.source);
     visit(derived(text("data.path", "Text file", "Source text; given alone it implies data.source = text"), "none"),

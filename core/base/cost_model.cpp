@@ -131,14 +131,15 @@ double selectedPairs(std::int64_t sequenceLength, std::int64_t topK)
     return densePairs(topK) + double(sequenceLength - topK) * double(topK);
 }
 
-StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage)
+StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage, FlopsCounted counted)
 {
     const ModelConfig &model = config.model;
     const std::int64_t length = config.training.sequenceLength;
     const Shape shape = shapeOf(model);
     const double tokens = tokensOf(config), batch = config.training.batchSize, layers = model.nLayers;
     const bool sparse = stage.attention == StageAttention::Sparse && isSparse(model.family);
-    const double visible = densePairs(length), attended = sparse ? selectedPairs(length, config.topK()) : visible;
+    const double visible = densePairs(length), chosen = sparse ? selectedPairs(length, config.topK()) : visible;
+    const double attended = counted == FlopsCounted::Executed ? visible : chosen;
     const double mainFactor = stage.trains == StageTrains::Indexer ? 1 : kForwardAndBackward;
 
     StepFlops flops;
@@ -170,6 +171,28 @@ double runFlops(const RunConfig &config, int vocabulary)
     for (const StageConfig &stage : stagesOf(config))
         total += double(stage.steps) * stepFlops(config, vocabulary, stage).total();
     return total;
+}
+
+FlopsSoFar flopsSoFar(const RunConfig &config, int vocabulary, int stage, std::int64_t stepInStage)
+{
+    FlopsSoFar result;
+    const std::vector<StageConfig> stages = stagesOf(config);
+    for (int i = 0; i <= stage && i < static_cast<int>(stages.size()); ++i) {
+        const StageConfig &one = stages[static_cast<std::size_t>(i)];
+        const double steps = double(i < stage ? one.steps : stepInStage);
+        result.model += steps * stepFlops(config, vocabulary, one).total();
+        result.executed += steps * stepFlops(config, vocabulary, one, FlopsCounted::Executed).total();
+    }
+    return result;
+}
+
+KvCache kvCachePerToken(const ModelConfig &model)
+{
+    constexpr double kBytes = 2; // a number in bf16
+    const double layers = model.nLayers, mha = 2.0 * model.nHeads * double(model.headDim);
+    const double own = model.attention == AttentionKind::Mla ? double(model.mla.kvLoraRank + model.mla.qkRopeHeadDim)
+                                                             : 2.0 * model.nKvHeads * double(model.headDim);
+    return {kBytes * (layers * own + double(indexerLayers(model)) * model.indexer.headDim), kBytes * layers * mha};
 }
 
 double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActivation)
@@ -259,10 +282,21 @@ int expectedVocabulary(const RunConfig &config)
         return found != options.end() && found->is_number_integer() ? found->get<int>() : otherwise;
     };
     const std::string training = "sentencepiece:";
-    if (config.data.source == "needle")
+    const std::string &source = config.data.source;
+    if (source == "needle")
         return 256 + option("keys", 16);
-    if (config.data.source == "noise")
-        return 256;
+    if (source == "mqar")
+        return 1 + 2 * option("keys", 32);
+    if (source == "noisy-recall")
+        return 1 + 2 * option("keys", 16) + option("distractors", 16);
+    if (source == "forgetting")
+        return 1 + 2 * option("keys", 16);
+    if (source == "selective-copy")
+        return 2 + option("symbols", 16);
+    if (source == "brackets")
+        return 2 * option("types", 8);
+    if (source == "noise")
+        return option("vocabulary", 256);
     if (config.data.tokenizer.rfind(training, 0) == 0)
         return std::stoi(config.data.tokenizer.substr(training.size()));
     return kBytesVocabulary;

@@ -26,10 +26,28 @@ struct StepFlops {
     double head = 0;        ///< logits
     double total() const { return projections + attention + indexer + indexerLoss + feedForward + head; }
 };
-StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage);
+/// Needed: by the mathematics, over the selected keys. Executed: by the operations here, whose sparse attention and loss over
+/// the selected keys visit every visible key and mask (the kernels skip tiles of 64 x 64 without a selected key, which a
+/// spread selection hardly leaves; these are not taken off).
+enum class FlopsCounted { Needed, Executed };
+StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &stage,
+                    FlopsCounted counted = FlopsCounted::Needed);
 
 /// All stages of the run, evaluations and snapshots left out.
 double runFlops(const RunConfig &config, int vocabulary);
+
+/// Operations of the stages before `stage` and of `stepInStage` steps of that one.
+struct FlopsSoFar {
+    double model = 0, executed = 0;
+};
+FlopsSoFar flopsSoFar(const RunConfig &config, int vocabulary, int stage, std::int64_t stepInStage);
+
+/// Bytes that one token leaves behind for later ones, all layers, in bf16: keys and values (MHA: 2 KV dh numbers a layer; MLA:
+/// c + dr), and the key of each indexer; beside it the 2 H dh of multi-head attention with the same heads.
+struct KvCache {
+    double bytes = 0, mhaBytes = 0;
+};
+KvCache kvCachePerToken(const ModelConfig &model);
 
 /// Pairs (query, key) that attention looks at in one sequence: over every visible key, or over min(k, t+1) of them.
 double densePairs(std::int64_t sequenceLength);

@@ -91,7 +91,7 @@ protected:
         for (std::size_t i = 0; i < valueAt.size(); ++i) {
             const int query = m_firstPlace + 2 * places[i];
             row.input(query) = 1 + keys[i];
-            row.ask(query, row.input(valueAt[i]), {valueAt[i]});
+            row.ask(query, row.input(valueAt[i]), {valueAt[i]}, static_cast<int>(i));
         }
         return row;
     }

@@ -41,6 +41,7 @@ protected:
     Row makeRow(RandomStream &stream, Split) const override
     {
         Row row(length());
+        int answers = 0;
         std::vector<int> open; // positions of the brackets that wait for their partner
         for (int t = 0; t < length(); ++t) {
             const int left = length() - t;
@@ -55,7 +56,7 @@ protected:
             const int partner = open.back();
             open.pop_back();
             row.input(t) = row.input(partner) + m_types;
-            row.ask(t - 1, row.input(t), {partner});
+            row.ask(t - 1, row.input(t), {partner}, answers++);
         }
         return row;
     }

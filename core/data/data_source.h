@@ -17,6 +17,7 @@ struct NeededKeys {
     int row = 0;
     int query = 0;
     std::vector<int> keys;
+    int answer = 0; ///< which answer of the row the target is part of: it is right when all of its targets are
 };
 
 /// B rows of L tokens. targets[b,t] is what position t predicts (the next token), -1 where there is no loss.

@@ -13,6 +13,7 @@ DataSourceKind noisyRecallKind();
 DataSourceKind selectiveCopyKind();
 DataSourceKind forgettingKind();
 DataSourceKind bracketsKind();
+DataSourceKind documentQuestionsKind();
 DataSourceKind noiseKind();
 
 } // namespace sparsescope

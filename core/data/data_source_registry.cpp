@@ -10,7 +10,8 @@ const std::vector<DataSourceKind> &dataSourceKinds()
 {
     static const std::vector<DataSourceKind> kinds = {storiesKind(),    textKind(),        needleKind(),
                                                       mqarKind(),       noisyRecallKind(), selectiveCopyKind(),
-                                                      forgettingKind(), bracketsKind(),    noiseKind()};
+                                                      forgettingKind(), bracketsKind(),    documentQuestionsKind(),
+                                                      noiseKind()};
     return kinds;
 }
 

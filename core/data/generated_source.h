@@ -13,11 +13,11 @@ struct Row {
     {}
     std::int64_t &input(int position) { return inputs[static_cast<std::size_t>(position)]; }
     std::int64_t &target(int position) { return targets[static_cast<std::size_t>(position)]; }
-    /// The loss at `query` is on `token`, which stands at (or follows from) `keys`.
-    void ask(int query, std::int64_t token, std::vector<int> keys)
+    /// The loss at `query` is on `token`, which stands at (or follows from) `keys` and is one token of answer `answer`.
+    void ask(int query, std::int64_t token, std::vector<int> keys, int answer)
     {
         target(query) = token;
-        needed.push_back({0, query, std::move(keys)});
+        needed.push_back({0, query, std::move(keys), answer});
     }
 
     std::vector<std::int64_t> inputs;

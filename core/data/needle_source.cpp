@@ -74,7 +74,7 @@ protected:
             row.input(begin) = row.input(source);
             for (int d = 1; d <= m_options.digits; ++d) {
                 row.input(begin + d) = row.input(source + d);
-                row.ask(begin + d - 1, row.input(source + d), {source + d});
+                row.ask(begin + d - 1, row.input(source + d), {source + d}, q);
             }
         }
         return row;

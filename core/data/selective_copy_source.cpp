@@ -51,7 +51,7 @@ protected:
         for (int i = 0; i < m_copies; ++i) {
             const int place = places[static_cast<std::size_t>(i)];
             row.input(place) = 2 + static_cast<std::int64_t>(stream.below(static_cast<std::uint64_t>(m_symbols)));
-            row.ask(body + i, row.input(place), {place});
+            row.ask(body + i, row.input(place), {place}, 0); // the whole repetition is one answer
             if (i + 1 < m_copies) {
                 row.input(body + i + 1) = row.input(place);
             }

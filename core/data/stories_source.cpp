@@ -79,12 +79,14 @@ private:
 
     void addNeeded(Row &row, const Story &story, int begin) const
     {
+        int answer = row.needed.empty() ? -1 : row.needed.back().answer;
         for (const Callback &callback : story.callbacks) {
+            ++answer;
             for (int i = 0; i < callback.size; ++i) {
                 const int key = begin + callback.source + i;
                 const int query = begin + callback.answer + i - 1;
                 if (key >= 0 && query < length()) {
-                    row.needed.push_back({0, query, {key}});
+                    row.needed.push_back({0, query, {key}, answer});
                 }
             }
         }

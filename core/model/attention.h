@@ -30,6 +30,7 @@ struct AttentionContext {
     KlTarget kl = KlTarget::None;       ///< compute the indexer's loss over these keys
     const Selector *override = nullptr; ///< counterfactual: select with this instead of the configured selector
     std::int64_t topK = 0;              ///< keys per query (the configured k unless a caller sweeps it)
+    double topP = 0;                    ///< of an adaptive override
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;       ///< MLA: attend in the latent space (SPEC section 4)
     bool indexerGradient = true; ///< the indexer's part of the graph is recorded (also where the main model's is not)

@@ -134,6 +134,9 @@ void readSelection(HfReader &top, ModelOptions &options)
     std::vector<std::string> known;
     const SelectorKind *kind = nullptr;
     for (const SelectorKind &candidate : selectorKinds()) {
+        if (!candidate.trainable) {
+            continue;
+        }
         known.push_back(candidate.name);
         kind = candidate.name == options.selector ? &candidate : kind;
     }

@@ -1,18 +1,28 @@
 #include "core/base/error.h"
 #include "core/base/nearest_name.h"
-#include "core/model/fixed_selectors.h"
+#include "core/model/oracle_selector.h"
+#include "core/model/random_selector.h"
+#include "core/model/recency_selector.h"
 #include "core/model/selector.h"
+#include "core/model/sink_window_selector.h"
 #include "core/model/top_k_selector.h"
+#include "core/model/top_p_selector.h"
 
 namespace sparsescope {
 
 const std::vector<SelectorKind> &selectorKinds()
 {
-    // name, needs an indexer, trains it
+    // name, needs an indexer, trains it; in the counterfactual table: title, whose indexer; may be trained with; adaptive
     static const std::vector<SelectorKind> kinds = {
-        {"lightning", true, true, makeTopKSelector},    {"untrained", true, false, makeTopKSelector},
-        {"oracle", false, false, makeOracleSelector},   {"random", false, false, makeRandomSelector},
-        {"recency", false, false, makeRecencySelector}, {"sink-window", false, false, makeSinkWindowSelector},
+        {"lightning", true, true, makeTopKSelector, "Learned", IndexerSource::Own},
+        {"oracle", false, false, makeOracleSelector, "Oracle"},
+        {"recency", false, false, makeRecencySelector, "Recency"},
+        {"sink-window", false, false, makeSinkWindowSelector, "Sink + window"},
+        {"random", false, false, makeRandomSelector, "Random"},
+        {"untrained", true, false, makeTopKSelector, "Untrained", IndexerSource::Fresh},
+        {"other-layer", true, false, makeTopKSelector, "Other layer", IndexerSource::OtherLayer, false},
+        {"top-p", true, false, makeTopPSelector, "Learned top-p", IndexerSource::Own, false, true},
+        {"top-p-oracle", false, false, makeTopPOracleSelector, "Oracle top-p", IndexerSource::None, false, true},
     };
     return kinds;
 }

@@ -99,6 +99,7 @@ private:
         input.scale = m_scale;
         input.index = detached(m_index);
         input.topK = m_context.topK > 0 ? m_context.topK : m_layer.m_options.topK;
+        input.topP = m_context.topP;
         input.layer = m_layer.m_layer;
         input.seed = m_context.selectorSeed;
         m_chosen = m_selector->select(input);

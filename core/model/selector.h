@@ -26,6 +26,7 @@ struct SelectorInput {
     double scale = 1.0;
     IndexFactors index; ///< of this layer's indexer; undefined when it has none
     std::int64_t topK = 1;
+    double topP = 0; ///< of adaptive ones: the share of the weight that the keys of a query have to hold
     std::int64_t offset = 0;
     int layer = 0;
     std::uint64_t seed = 0; ///< for random ones; equal seeds draw equal sets
@@ -45,12 +46,24 @@ public:
     virtual SelectorOutput select(const SelectorInput &input) const = 0;
 };
 
+/// Whose indexer a selection is made from.
+enum class IndexerSource {
+    None,      ///< it needs none
+    Own,       ///< the layer's, as trained
+    Fresh,     ///< the layer's, as it was before the first step
+    OtherLayer ///< the weights of the next layer that owns one (the last takes the first's), on this layer's input
+};
+
 /// One registered kind. `needsIndexer`: the layer gets a lightning indexer. `trainsIndexer`: and KL trains it.
 struct SelectorKind {
     std::string name;
     bool needsIndexer = false;
     bool trainsIndexer = false;
     std::unique_ptr<Selector> (*make)();
+    std::string title = {};                             ///< as a row of the counterfactual table: "Learned"
+    IndexerSource counterfactual = IndexerSource::None; ///< whose indexer it takes on a frozen checkpoint
+    bool trainable = true;                              ///< a value of model.selection.kind
+    bool adaptive = false;                              ///< a number of keys of its own for every query, by topP
 };
 /// The table, written by hand in registry.cpp: a new selector is one file and one line there. "none" is not in it (dense).
 const std::vector<SelectorKind> &selectorKinds();

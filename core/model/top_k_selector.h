@@ -4,7 +4,8 @@
 
 namespace sparsescope {
 
-/// The k keys of highest index score; the lower key wins a tie (SPEC section 3). Serves the trained and the untrained indexer.
+/// The k keys of highest index score; the lower key wins a tie (SPEC section 3). Serves the trained
+/// indexer, the untrained one, and that of another layer.
 class TopKSelector : public Selector {
 public:
     SelectorOutput select(const SelectorInput &input) const override;

@@ -119,6 +119,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     context.kl = options.kl;
     context.override = options.selector;
     context.topK = options.topK > 0 ? options.topK : m_options.topK;
+    context.topP = options.topP;
     context.selectorSeed = m_options.seed + options.selectorSeed;
     context.absorbed = options.absorbed;
     context.indexerGradient = c10::GradMode::is_enabled();

@@ -28,6 +28,7 @@ struct ForwardOptions {
     bool needLogits = true;             ///< false: the output head is skipped (indexer-only stages)
     const Selector *selector = nullptr; ///< counterfactual selector
     std::int64_t topK = 0;              ///< 0: the configured k
+    double topP = 0;                    ///< of an adaptive counterfactual selector
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;
     std::vector<AttentionTrace> *trace = nullptr;

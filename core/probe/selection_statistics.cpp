@@ -125,6 +125,7 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         const at::Tensor both = at::logical_and(sparseMask, m_previousMask).sum(2).to(at::kDouble);
         const at::Tensor either = at::logical_or(sparseMask, m_previousMask).sum(2).to(at::kDouble);
         sum("selection.agreement").add(both.div_(either).mean().item<double>(), rows);
+        sum("selection.agreement.chance").add(meanOf(chance / (2 - chance)), rows);
     }
     m_previousMask = sparseMask;
 
@@ -154,7 +155,7 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         sum("selection.recall.chance").add(chanceHere, weight);
         m_kept[layer].push_back(kept.flatten().cpu());
         m_keptRandom[layer].push_back(keptRandom.flatten().cpu());
-        if (trace.index.defined()) {
+        if (trace.index.defined() && trace.tau.defined()) {
             const at::Tensor scores = dsa::index_scores(trace.index.q.slice(1, from, to), trace.index.k,
                                                         trace.index.w.slice(1, from, to), from);
             const at::Tensor tied =
@@ -231,6 +232,9 @@ std::vector<Scalar> SelectionStatistics::scalars() const
         const bool isAgreement = metric == "selection.agreement";
         for (const auto &[layer, value] : layers) {
             total += value;
+            if (metric == "selection.agreement.chance") {
+                continue; // the same in every layer
+            }
             result.push_back({metric + (isAgreement ? "." : "/") + std::to_string(layer), value});
         }
         if (!isAgreement) {

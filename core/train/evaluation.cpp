@@ -2,11 +2,12 @@
 
 #include "core/probe/selection_statistics.h"
 #include "core/train/autocast.h"
+#include "core/train/label_losses.h"
 #include "core/train/step_inputs.h"
+#include "core/train/task_score.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cross_entropy_loss.h>
 
 #include <algorithm>
 #include <array>
@@ -35,25 +36,17 @@ struct LossByPosition {
 };
 
 /// Adds every labelled position of one batch.
-void accumulate(LossByPosition &totals, const at::Tensor &logits, const DeviceBatch &batch, std::int64_t topK)
+void accumulate(LossByPosition &totals, const LabelLosses &losses, std::int64_t topK)
 {
-    const std::int64_t vocabulary = logits.size(-1), length = batch.targets.size(1);
-    const at::Tensor flat = logits.reshape({-1, vocabulary}).to(at::kFloat), targets = batch.targets.reshape({-1});
-    const at::Tensor nll =
-        at::cross_entropy_loss(flat, targets, {}, /*reduction=*/0, /*ignore_index=*/-1).to(at::kCPU, at::kDouble);
-    const at::Tensor right = flat.argmax(1).eq(targets).to(at::kCPU, at::kByte);
-    const at::Tensor labels = targets.cpu();
-    const auto *n = nll.const_data_ptr<double>();
-    const auto *r = right.const_data_ptr<std::uint8_t>();
-    const auto *l = labels.const_data_ptr<std::int64_t>();
-    for (std::int64_t i = 0; i < labels.numel(); ++i) {
-        if (l[i] < 0) {
+    for (std::size_t i = 0; i < losses.labels.size(); ++i) {
+        if (!losses.labelled(i)) {
             continue;
         }
-        const std::int64_t t = i % length;
-        totals.all.add(n[i], r[i] != 0);
-        (t < topK ? totals.densePart : totals.sparsePart).add(n[i], r[i] != 0);
-        totals.buckets[t * kBuckets / length].add(n[i], r[i] != 0);
+        const std::int64_t t = static_cast<std::int64_t>(i) % losses.length;
+        const bool right = losses.right[i] != 0;
+        totals.all.add(losses.nll[i], right);
+        (t < topK ? totals.densePart : totals.sparsePart).add(losses.nll[i], right);
+        totals.buckets[static_cast<std::size_t>(t * kBuckets / losses.length)].add(losses.nll[i], right);
     }
 }
 
@@ -65,8 +58,10 @@ std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const E
     at::NoGradGuard noGrad;
     model.setTraining(false);
     const ModelOptions &shape = model.options();
-    const std::int64_t topK = shape.topK > 0 ? shape.topK : std::numeric_limits<std::int64_t>::max();
+    const std::int64_t ownSplit = shape.topK > 0 ? shape.topK : std::numeric_limits<std::int64_t>::max();
+    const std::int64_t split = options.split > 0 ? options.split : ownSplit;
     LossByPosition totals;
+    TaskScore answers;
     SelectionStatistics statistics(shape.topK, shape.attentionScale(), /*seed=*/0);
     for (int index = 0; index < options.batches; ++index) {
         const Batch batch = data.validation(index);
@@ -79,7 +74,11 @@ std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const E
         forward.trace = index < options.observedBatches && shape.selector != "none" ? &trace : nullptr;
         AutocastScope autocast(options.bf16);
         const ForwardOutput output = model.forward(onDevice.inputs, forward);
-        accumulate(totals, output.logits, onDevice, topK);
+        const LabelLosses losses = labelLosses(output.logits, onDevice);
+        accumulate(totals, losses, split);
+        if (data.isTask()) {
+            answers.add(losses, batch);
+        }
         if (forward.trace) {
             statistics.add(trace, batch);
         }
@@ -108,6 +107,9 @@ std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const E
             put("val.loss.position/" + std::to_string(bucket), totals.buckets[bucket].mean());
         }
     }
+    for (Scalar &scalar : answers.scalars(data.chanceAccuracy())) {
+        scalars.push_back(std::move(scalar));
+    }
     for (Scalar &scalar : statistics.scalars()) {
         scalars.push_back(std::move(scalar));
     }
@@ -124,7 +126,7 @@ std::vector<Scalar> evaluateCounterfactual(Transformer &model, const DataSource 
     counterfactual.observedBatches = 0;
     std::vector<Scalar> result;
     for (const Scalar &scalar : evaluate(model, data, counterfactual, device)) {
-        if (scalar.metric == "val.loss" || scalar.metric == "val.accuracy") {
+        if (scalar.metric == "val.loss" || scalar.metric == "val.accuracy" || scalar.metric == "val.exact") {
             result.push_back({"counterfactual." + scalar.metric.substr(4) + "." + selector, scalar.value});
         }
     }

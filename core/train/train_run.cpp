@@ -2,6 +2,7 @@
 
 #include "core/train/train_run.h"
 
+#include "core/base/cost_model.h"
 #include "core/base/selection_metrics.h"
 #include "core/probe/attention_probe.h"
 #include "core/train/checkpoint.h"
@@ -224,6 +225,7 @@ struct TrainRun::Impl {
         evaluation.observedBatches = std::min(observed, evaluation.batches);
         evaluation.sparse = sparseNow();
         evaluation.bf16 = trainer->bf16();
+        evaluation.split = config.topK(); // also of a dense run, so that it can be laid beside a sparse one
         return evaluation;
     }
 
@@ -231,6 +233,14 @@ struct TrainRun::Impl {
     {
         std::vector<Scalar> scalars = evaluate(trainer->model(), *data, evaluationOptions(observed), trainer->device());
         scalars.insert(scalars.end(), more.begin(), more.end());
+        const StageMachine::Position at = stages.position();
+        const FlopsSoFar flops = flopsSoFar(config, data->vocabulary(), at.stage, at.stepInStage);
+        const KvCache cache = kvCachePerToken(config.model);
+        for (const Scalar &cost :
+             {Scalar{"flops.model", flops.model}, Scalar{"flops.executed", flops.executed},
+              Scalar{"memory.kv_cache", cache.bytes}, Scalar{"memory.kv_cache.mha", cache.mhaBytes}}) {
+            scalars.push_back(cost);
+        }
         scalars.push_back({"memory.device", deviceMemory(trainer->device())});
         scalars.push_back({"memory.host", hostMemory()});
         // Unknown before the first step, and in a run that was cut off just before its end: what was written then stands.
@@ -261,6 +271,9 @@ struct TrainRun::Impl {
             }
             if (layers > 0) {
                 scalars.push_back({"selection.churn", total / layers});
+            }
+            if (const auto chance = churnChance(snapshot->length(), snapshot->topK); chance && layers > 0) {
+                scalars.push_back({"selection.churn.chance", *chance});
             }
         }
         if (!scalars.empty()) {

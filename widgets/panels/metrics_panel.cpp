@@ -1,5 +1,6 @@
 #include "widgets/panels/metrics_panel.h"
 
+#include "core/base/metric_table.h"
 #include "widgets/panels/sparkline.h"
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
@@ -18,41 +19,72 @@ namespace {
 constexpr int kRowHeight = 24, kTop = 34;
 constexpr int kRefreshMilliseconds = 40;
 
-enum class Form { Nats, Share, Plain, Bytes, Tokens, PerSecond };
-struct MetricWords {
-    const char *metric, *label, *unit;
+enum class Form { Decimal, Share, Plain, Bytes, Tokens, PerSecond };
+struct ShownMetric {
+    const char *metric;
     Form form;
     bool ruleAbove = false;
 };
-/// In the order of the panel.
-constexpr MetricWords kMetrics[] = {
-    {"train.loss", "Train loss", "nats", Form::Nats},
-    {"val.loss", "Validation loss", "nats", Form::Nats},
-    {"val.perplexity", "Perplexity", "", Form::Plain},
-    {"val.accuracy", "Accuracy", "%", Form::Share},
-    {"val.bits_per_byte", "Bits per byte", "bits", Form::Nats},
-    {"indexer.kl", "Indexer KL", "nats", Form::Nats},
-    {"indexer.captured", "Mass captured", "", Form::Nats},
-    {"grad.norm", "Gradient norm", "", Form::Plain},
-    {"grad.indexer", "Indexer gradient", "", Form::Plain},
-    {"selection.mass_kept", "Attention mass kept", "", Form::Nats},
-    {"selection.recall", "Needed keys found", "%", Form::Share},
-    {"oracle.recall", "Answer place found", "%", Form::Share},
-    {"selection.sink_kept", "First token kept", "%", Form::Share},
-    {"selection.look_back", "Look-back", "tokens", Form::Plain},
-    {"selection.churn", "Selection churn", "", Form::Plain},
-    {"selection.pairs_kept", "Key pairs kept", "%", Form::Share},
-    {"moe.load_max", "Largest expert load", "×", Form::Plain},
-    {"time.step", "Speed", "steps/s", Form::PerSecond, true},
-    {"time.tokens_per_s", "Throughput", "k tok/s", Form::Tokens},
-    {"memory.device", "Device memory", "GB", Form::Bytes},
-    {"memory.host", "Memory", "GB", Form::Bytes},
+/// In the order of the panel; what each is called stands in core/base/metric_table.
+constexpr ShownMetric kShown[] = {
+    {"train.loss", Form::Decimal},
+    {"val.loss", Form::Decimal},
+    {"val.perplexity", Form::Plain},
+    {"val.accuracy", Form::Share},
+    {"val.exact", Form::Share},
+    {"val.bits_per_byte", Form::Decimal},
+    {"indexer.kl", Form::Decimal},
+    {"indexer.kl_uniform", Form::Decimal},
+    {"indexer.captured", Form::Decimal},
+    {"grad.norm", Form::Plain},
+    {"grad.indexer", Form::Plain},
+    {"selection.mass_kept", Form::Decimal},
+    {"selection.mass_kept.worst", Form::Decimal},
+    {"selection.recall", Form::Share},
+    {"oracle.recall", Form::Share},
+    {"selection.sink_kept", Form::Share},
+    {"selection.look_back", Form::Plain},
+    {"selection.churn", Form::Plain},
+    {"selection.pairs_kept", Form::Share},
+    {"moe.load_max", Form::Plain},
+    {"time.step", Form::PerSecond, true},
+    {"time.tokens_per_s", Form::Tokens},
+    {"memory.device", Form::Bytes},
+    {"memory.host", Form::Bytes},
 };
+
+/// The unit of the value as the panel writes it.
+QString unitText(const MetricInfo &metric, Form form)
+{
+    switch (form) {
+    case Form::Share:
+        return QStringLiteral("%");
+    case Form::Bytes:
+        return QStringLiteral("GB");
+    case Form::Tokens:
+        return QStringLiteral("k tok/s");
+    case Form::PerSecond:
+        return QStringLiteral("steps/s");
+    case Form::Decimal:
+    case Form::Plain:
+        break;
+    }
+    return metric.unit == "share" ? QString() : QString::fromStdString(metric.unit);
+}
+
+QString explanation(const MetricInfo &metric)
+{
+    QString text = QString::fromStdString(metric.key + " = " + metric.formula);
+    if (!metric.chance.empty()) {
+        text += QStringLiteral("\nby chance: ") + QString::fromStdString(metric.chance);
+    }
+    return text;
+}
 
 QString valueText(double value, Form form)
 {
     switch (form) {
-    case Form::Nats:
+    case Form::Decimal:
         return lossText(value);
     case Form::Share:
         return lossText(100 * value).chopped(2);
@@ -72,9 +104,8 @@ QString valueText(double value, Form form)
 
 QString metricText(const std::string &metric)
 {
-    const auto found = std::find_if(std::begin(kMetrics), std::end(kMetrics),
-                                    [&](const MetricWords &m) { return metric == m.metric; });
-    return found == std::end(kMetrics) ? QString::fromStdString(metric) : QString::fromUtf8(found->label);
+    const MetricInfo *info = metricInfo(metric);
+    return QString::fromStdString(info && info->key == metric ? info->label : metric);
 }
 
 MetricsPanel::MetricsPanel(QWidget *parent)
@@ -106,11 +137,12 @@ void MetricsPanel::update()
     m_refresh.done();
     const std::size_t before = m_rows.size();
     m_rows.clear();
-    for (const MetricWords &words : kMetrics) {
-        const auto value = m_run ? m_run->last(words.metric) : std::nullopt;
-        if (value) {
-            m_rows.push_back({words.metric, QString::fromUtf8(words.label), valueText(*value, words.form),
-                              QString::fromUtf8(words.unit), words.ruleAbove});
+    for (const ShownMetric &shown : kShown) {
+        const auto value = m_run ? m_run->last(shown.metric) : std::nullopt;
+        const MetricInfo *info = metricInfo(shown.metric);
+        if (value && info) {
+            m_rows.push_back({shown.metric, QString::fromStdString(info->label), valueText(*value, shown.form),
+                              unitText(*info, shown.form), shown.ruleAbove});
         }
     }
     if (before != m_rows.size()) {
@@ -189,6 +221,8 @@ void MetricsPanel::mousePressEvent(QMouseEvent *event)
 void MetricsPanel::mouseMoveEvent(QMouseEvent *event)
 {
     m_hovered = rowAt(event->pos());
+    const MetricInfo *info = m_hovered < 0 ? nullptr : metricInfo(m_rows[static_cast<std::size_t>(m_hovered)].metric);
+    setToolTip(info ? explanation(*info) : QString());
     QWidget::update();
 }
 

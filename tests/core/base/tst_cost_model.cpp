@@ -75,6 +75,41 @@ private slots:
         QCOMPARE(warmup.head, 0.0);
         QVERIFY(warmup.indexerLoss > last.indexerLoss); // all visible keys, not k
     }
+    void executedVisitsEveryVisiblePair()
+    {
+        const RunConfig sparse = runOf(R"({"training": {"recipe": "warmup", "steps": 10, "warmup_indexer_steps": 4}})");
+        const auto stages = stagesOf(sparse);
+        for (int i = 0; i < 2; ++i) // dense attention: nothing is masked away
+            QCOMPARE(stepFlops(sparse, 257, stages[i], FlopsCounted::Executed).total(),
+                     stepFlops(sparse, 257, stages[i]).total());
+        const StepFlops needed = stepFlops(sparse, 257, stages[2]),
+                        executed = stepFlops(sparse, 257, stages[2], FlopsCounted::Executed);
+        QCOMPARE(executed.attention / needed.attention, densePairs(128) / selectedPairs(128, 16));
+        QCOMPARE(executed.indexer, needed.indexer); // it scores every visible key in any case
+        QVERIFY(executed.indexerLoss > needed.indexerLoss);
+
+        QCOMPARE(flopsSoFar(sparse, 257, 0, 0).model, 0.0);
+        QCOMPARE(flopsSoFar(sparse, 257, 1, 3).model,
+                 7 * stepFlops(sparse, 257, stages[0]).total() + 3 * stepFlops(sparse, 257, stages[1]).total());
+        QCOMPARE(flopsSoFar(sparse, 257, 3, 0).model, runFlops(sparse, 257)); // past the last stage
+    }
+    void cacheByHand()
+    {
+        const auto cache = [](const char *model) {
+            return kvCachePerToken(runOf((std::string(R"({"model": )") + model + "}").c_str()).model);
+        };
+        // 2 layers, 4 heads of 8; two bytes a number
+        const char *const kSizes = R"("d_model": 32, "n_layers": 2, "n_heads": 4)";
+        const auto with = [&](const std::string &more) { return "{" + std::string(kSizes) + ", " + more + "}"; };
+        QCOMPARE(cache(with(R"("family": "classic")").c_str()).bytes, 2.0 * 2 * 64);
+        QCOMPARE(cache(with(R"("family": "classic", "n_kv_heads": 1)").c_str()).bytes, 2.0 * 2 * 16);
+        QCOMPARE(cache(with(R"("family": "classic", "n_kv_heads": 1)").c_str()).mhaBytes, 2.0 * 2 * 64);
+        const std::string latent = R"("mla": {"kv_lora_rank": 12, "qk_rope_head_dim": 4}, "indexer": {"head_dim": 8})";
+        QCOMPARE(cache(with(R"("family": "mhla", )" + latent).c_str()).bytes, 2.0 * 2 * 16);
+        QCOMPARE(cache(with(R"("family": "mhla_sparse", )" + latent).c_str()).bytes, 2.0 * 2 * (16 + 8));
+        QCOMPARE(cache(with(R"("family": "mhla_sparse", "share_pattern": "FS", )" + latent).c_str()).bytes,
+                 2.0 * (2 * 16 + 8));
+    }
     void memoryGrowsWithTheBatchAndBoundsIt()
     {
         RunConfig run = runOf("{}");
@@ -94,6 +129,7 @@ private slots:
         QCOMPARE(expectedVocabulary(runOf(R"({"data": {"source": "needle"}})")), 272);
         QCOMPARE(expectedVocabulary(runOf(R"({"data": {"source": "needle", "options": {"keys": 4}}})")), 260);
         QCOMPARE(expectedVocabulary(runOf(R"({"data": {"source": "noise"}})")), 256);
+        QCOMPARE(expectedVocabulary(runOf(R"({"data": {"source": "mqar", "options": {"keys": 5}}})")), 11);
     }
 };
 

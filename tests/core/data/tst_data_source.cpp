@@ -1,9 +1,11 @@
 // Longer than 400 lines: all that one source promises is tested by one program.
 
+#include "core/base/cost_model.h"
 #include "core/data/random_stream.h"
 #include "tests/core/data/fixtures.h"
 
 #include <QElapsedTimer>
+#include <QRegularExpression>
 #include <QtTest>
 
 #include <cmath>
@@ -52,6 +54,10 @@ private slots:
     void recallStructure();
     void selectiveCopyStructure();
     void bracketsStructure();
+    void documentQuestionsStructure();
+    void passkeyAtAnyLength();
+    void answersGroupTheirTargets();
+    void vocabularyIsKnownBeforehand();
     void noiseIsUniform();
     void badInput_data();
     void badInput();
@@ -68,7 +74,7 @@ void tst_DataSource::theTableNamesEverySourceOfTheContract()
         names.insert(kind.name);
     }
     QCOMPARE(names, (std::set<std::string>{"stories", "text", "needle", "mqar", "noisy-recall", "selective-copy",
-                                           "forgetting", "brackets", "noise"}));
+                                           "forgetting", "brackets", "document-questions", "noise"}));
 }
 
 void tst_DataSource::batchesArePure()
@@ -369,6 +375,126 @@ void tst_DataSource::bracketsStructure()
     }
 }
 
+// Reads the documents back from the tokens alone: facts, questions, answers and their places.
+void tst_DataSource::documentQuestionsStructure()
+{
+    struct Case {
+        int length, facts, questions, documents;
+    };
+    for (const Case &one : {Case{127, 4, 2, 2}, {200, 1, 1, 1}, {512, 6, 3, 4}, {1000, 20, 20, 20}}) {
+        const nlohmann::json options = {
+            {"facts", one.facts}, {"questions", one.questions}, {"documents", one.documents}};
+        const auto source = makeDataSource(runOf("document-questions", one.length, 8, 2, options));
+        for (const Batch &batch : {source->training(3), source->validation(1)}) {
+            std::map<std::pair<int, int>, int> keyOf, answerOf;
+            for (const NeededKeys &needed : batch.needed) {
+                QCOMPARE(needed.keys.size(), std::size_t{1});
+                keyOf[{needed.row, needed.query}] = needed.keys[0];
+                answerOf[{needed.row, needed.query}] = needed.answer;
+            }
+            for (int b = 0; b < batch.rows; ++b) {
+                std::string text;
+                int separators = 0;
+                for (int t = 0; t < one.length; ++t) {
+                    const std::int64_t token = batch.inputs[static_cast<std::size_t>(b * one.length + t)];
+                    separators += token == 256;
+                    text += token == 256 ? '\n' : static_cast<char>(token);
+                }
+                QCOMPARE(separators, one.documents);
+                const std::size_t tail = text.rfind('\n') + 1;
+                const QString documents = QString::fromStdString(text.substr(0, tail));
+                static const QRegularExpression fact("([A-Z][a-z]+'s [a-z]+) is ([a-z]{3})\\. ");
+                std::map<std::string, std::pair<std::string, int>> told; // subject -> value and its place
+                for (auto match = fact.globalMatch(documents); match.hasNext();) {
+                    const auto found = match.next();
+                    QVERIFY(told.emplace(found.captured(1).toStdString(),
+                                         std::pair(found.captured(2).toStdString(), found.capturedStart(2)))
+                                .second);
+                }
+                QCOMPARE(static_cast<int>(told.size()), one.facts);
+                static const QRegularExpression question("([A-Z][a-z]+'s [a-z]+)\\? ([a-z]{3})\\.");
+                std::set<std::string> asked;
+                std::set<int> labelled;
+                for (auto match = question.globalMatch(QString::fromStdString(text.substr(tail))); match.hasNext();) {
+                    const auto found = match.next();
+                    const std::string subject = found.captured(1).toStdString();
+                    QVERIFY(told.count(subject));
+                    QCOMPARE(found.captured(2).toStdString(), told[subject].first);
+                    for (int letter = 0; letter < 3; ++letter) {
+                        const int query = static_cast<int>(tail + found.capturedStart(2)) + letter - 1;
+                        QCOMPARE(batch.targets[static_cast<std::size_t>(b * one.length + query)],
+                                 std::int64_t{told[subject].first[static_cast<std::size_t>(letter)]});
+                        QCOMPARE(keyOf.at({b, query}), told[subject].second + letter);
+                        QCOMPARE(answerOf.at({b, query}), static_cast<int>(asked.size()));
+                        labelled.insert(query);
+                    }
+                    QVERIFY(asked.insert(subject).second);
+                }
+                QCOMPARE(static_cast<int>(asked.size()), one.questions);
+                for (int t = 0; t < one.length; ++t) {
+                    QCOMPARE(batch.targets[static_cast<std::size_t>(b * one.length + t)] >= 0, labelled.count(t) > 0);
+                }
+            }
+        }
+    }
+}
+
+// One number under one key in a haystack of any length: the passkey test.
+void tst_DataSource::passkeyAtAnyLength()
+{
+    const nlohmann::json options = {{"pairs", 1}, {"queries", 1}, {"digits", 5}, {"keys", 1}, {"filler", "random"}};
+    for (const int length : {12, 4096, 131072}) {
+        const auto source = makeDataSource(runOf("needle", length, 1, 0, options));
+        std::set<int> quarters;
+        for (int index = 0; index < 12; ++index) {
+            const Batch batch = source->validation(index);
+            QCOMPARE(batch.needed.size(), std::size_t{5});
+            const auto place = std::find(batch.inputs.begin(), batch.inputs.end(), 256) - batch.inputs.begin();
+            for (int d = 0; d < 5; ++d) {
+                const NeededKeys &needed = batch.needed[static_cast<std::size_t>(d)];
+                QCOMPARE(needed.query, length - 6 + d);
+                QCOMPARE(needed.keys[0], static_cast<int>(place) + 1 + d);
+                QCOMPARE(batch.targets[static_cast<std::size_t>(needed.query)],
+                         batch.inputs[static_cast<std::size_t>(needed.keys[0])]);
+            }
+            quarters.insert(static_cast<int>(4 * place / length));
+        }
+        QVERIFY(length < 100 || quarters.size() >= 3); // not always in the same place
+    }
+}
+
+void tst_DataSource::answersGroupTheirTargets()
+{
+    const auto answers = [](const char *source, const nlohmann::json &options = nlohmann::json::object()) {
+        const Batch batch = makeDataSource(runOf(source, 128, 1, 0, options))->training(0);
+        std::map<int, int> sizes; // answer -> targets
+        for (const NeededKeys &needed : batch.needed) {
+            ++sizes[needed.answer];
+        }
+        std::vector<int> result;
+        for (const auto &[answer, size] : sizes) {
+            result.push_back(size);
+        }
+        return result;
+    };
+    QCOMPARE(answers("needle"), (std::vector<int>{3, 3, 3, 3}));
+    QCOMPARE(answers("mqar"), std::vector<int>(8, 1));
+    QCOMPARE(answers("forgetting"), std::vector<int>(4, 1));
+    QCOMPARE(answers("selective-copy"), std::vector<int>{8});
+    QCOMPARE(answers("document-questions"), (std::vector<int>{3, 3}));
+    const std::vector<int> brackets = answers("brackets");
+    QCOMPARE(brackets, std::vector<int>(64, 1)); // half of an even length closes
+}
+
+void tst_DataSource::vocabularyIsKnownBeforehand()
+{
+    for (const std::string &kind : generatedKinds()) {
+        QCOMPARE(expectedVocabulary(runOf(kind, 128)), makeDataSource(runOf(kind, 128))->vocabulary());
+    }
+    const RunConfig run = runOf("noisy-recall", 128, 4, 0, {{"keys", 20}, {"distractors", 3}});
+    QCOMPARE(expectedVocabulary(run), makeDataSource(run)->vocabulary());
+}
+
 void tst_DataSource::noiseIsUniform()
 {
     const auto source = makeDataSource(runOf("noise", 256, 64, 0, {{"vocabulary", 16}}));
@@ -449,6 +575,12 @@ void tst_DataSource::badInput_data()
     QTest::newRow("brackets") << "brackets"
                               << R"({"types": 0})" << 64 << "data.options.types"
                               << "1 to 1024";
+    QTest::newRow("more questions than facts") << "document-questions"
+                                               << R"({"questions": 5})" << 128 << "data.options.questions"
+                                               << "1 to 4";
+    QTest::newRow("documents too short") << "document-questions"
+                                         << "{}" << 117 << "training.sequence_length"
+                                         << "118 or more";
     QTest::newRow("noise vocabulary") << "noise"
                                       << R"({"vocabulary": 1})" << 64 << "data.options.vocabulary"
                                       << "2 to 65536";

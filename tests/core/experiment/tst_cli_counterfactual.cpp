@@ -1,0 +1,109 @@
+#include "core/base/counterfactual_table.h"
+#include "core/base/run_store.h"
+#include "tests/core/experiment/command_line.h"
+
+#include <QtTest>
+
+#include <QJsonArray>
+
+using namespace sparsescope;
+using sparsescope::testing::Result;
+using sparsescope::testing::run;
+
+/// Trains two seeds of the smallest preset and lets every selector choose their keys.
+class tst_cli_counterfactual : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase();
+    void aWholeExperiment();
+    void oneRunAndOneSelector();
+    void badUsageIsTwo_data();
+    void badUsageIsTwo();
+
+private:
+    QString experiment() const { return m_folder.filePath("smoke"); }
+    QString runFolder() const { return experiment() + "/seq_32/sparse/seed_0"; }
+    QTemporaryDir m_folder;
+};
+
+void tst_cli_counterfactual::initTestCase()
+{
+    const Result result = run({"train", "smoke", "--device", "cpu", "--threads", "1", "--out", m_folder.path(), "--set",
+                               "training.steps=8", "--set", "training.warmup_indexer_steps=4", "--set",
+                               R"(sweep.family=["classic","sparse"])", "--set", "sweep.seed=[0,1]"});
+    QVERIFY2(result.code == 0, result.err.constData());
+}
+
+void tst_cli_counterfactual::aWholeExperiment()
+{
+    const Result result =
+        run({"counterfactual", experiment(), "--k", "L/8,8", "--indexer-steps", "5", "--device", "cpu", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonArray tables = result.json()["tables"].toArray();
+    QCOMPARE(tables.size(), 4);
+    for (const QJsonValue &table : tables) {
+        QCOMPARE(table["rows"].toArray().size(), 2 * 7);
+        QCOMPARE(table["rows"][0]["top_k"].toInt(), 4);
+        QVERIFY(table["dense"]["exact"].isDouble());
+    }
+    QFile file(experiment() + "/counterfactual.csv");
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    QCOMPARE(file.readAll().count('\n'), 1 + 4 * 14);
+
+    // The run holds its own table, for the window.
+    const RunReader reader(runFolder().toStdString());
+    const auto stored = reader.value(kCounterfactualKey);
+    QVERIFY(stored.has_value());
+    const Counterfactual table = counterfactualFromJson(nlohmann::ordered_json::parse(*stored), "run.sqlite");
+    QCOMPARE(table.run, std::string("seq_32/sparse/seed_0"));
+    QCOMPARE(table.step, std::int64_t{8});
+    QCOMPARE(table.indexer, std::string("of the run"));
+    QVERIFY(reader.state() == RunState::Finished);
+    QVERIFY(QFile::exists(runFolder() + "/counterfactual_windows.csv"));
+
+    const Result words = run({"counterfactual", experiment(), "--k", "4", "--indexer-steps", "5", "--device", "cpu"});
+    QVERIFY(words.out.contains("over 2 seeds"));
+    QVERIFY(words.out.contains("Sink + window"));
+}
+
+/// The numbers of the table follow from the exported windows.
+void tst_cli_counterfactual::oneRunAndOneSelector()
+{
+    const Result result =
+        run({"counterfactual", runFolder(), "--k", "8", "--selectors", "lightning", "--device", "cpu", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonArray rows = result.json()["tables"][0]["rows"].toArray();
+    QCOMPARE(rows.size(), 1);
+    QFile file(runFolder() + "/counterfactual_windows.csv");
+    QVERIFY(file.open(QIODevice::ReadOnly));
+    double difference = 0, labels = 0;
+    for (const QByteArray &line : file.readAll().split('\n').mid(1)) {
+        const QList<QByteArray> cells = line.split(',');
+        if (cells.size() == 8) {
+            difference += cells[4].toDouble() - cells[6].toDouble();
+            labels += cells[3].toDouble();
+        }
+    }
+    QVERIFY(std::abs(difference / labels - rows[0]["increase"].toDouble()) < 1e-9);
+}
+
+void tst_cli_counterfactual::badUsageIsTwo_data()
+{
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("part");
+    QTest::newRow("nothing there") << QStringList{"/nowhere/at/all"} << "no trained run here";
+    QTest::newRow("no number of keys") << QStringList{runFolder(), "--k", "4,many"} << "such as 4,8,L/4";
+    QTest::newRow("unknown selector") << QStringList{runFolder(), "--selectors", "lightening"} << "lightening";
+}
+
+void tst_cli_counterfactual::badUsageIsTwo()
+{
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, part);
+    const Result result = run(QStringList{"counterfactual"} + arguments);
+    QCOMPARE(result.code, 2);
+    QVERIFY2(result.err.contains(part.toUtf8()), result.err.constData());
+}
+
+QTEST_GUILESS_MAIN(tst_cli_counterfactual)
+#include "tst_cli_counterfactual.moc"
