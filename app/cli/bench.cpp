@@ -136,9 +136,9 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, step")
+    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, loss, step")
         ->required()
-        ->check(CLI::IsMember({"topk", "indexer", "attention", "step"}))
+        ->check(CLI::IsMember({"topk", "indexer", "attention", "loss", "step"}))
         ->type_name("SUBJECT");
     command
         .add_option(

@@ -17,7 +17,7 @@ ordered_json orNull(double value) { return value > 0 ? ordered_json(value) : ord
 /// What has heads, and of what; empty for a selection alone.
 std::string headsOf(const Row &row)
 {
-    return row.op == "topk_select" ? "" : row.op.starts_with("index") ? "indexer" : "attention";
+    return row.op == "topk_select" ? "" : row.op.starts_with("index_s") ? "indexer" : "attention";
 }
 
 } // namespace

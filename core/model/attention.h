@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/config.h"
+#include "core/model/layer_parts.h"
 #include "core/model/rotary.h"
 #include "core/model/selector.h"
 
@@ -43,11 +44,12 @@ struct AttentionContext {
         klLosses; ///< one [] tensor a layer that owns an indexer, differentiable in the indexer only
 };
 
-/// Attention of one layer: input x [B,S,D] already normed, output [B,S,D] after the output projection.
+/// Attention of one layer: input x [B,S,D] already normed (in full where the layer has an indexer), output [B,S,D] after the
+/// output projection.
 class Attention {
 public:
     virtual ~Attention() = default;
-    virtual at::Tensor forward(const at::Tensor &x, AttentionContext &context) = 0;
+    virtual at::Tensor forward(const NormedRows &x, AttentionContext &context) = 0;
 };
 
 } // namespace sparsescope

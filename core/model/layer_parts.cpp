@@ -1,5 +1,8 @@
 #include "core/model/layer_parts.h"
 
+#include "kernels/ops/experts.h"
+#include "kernels/ops/rms_norm.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/ops/linear.h>
@@ -28,6 +31,19 @@ at::Tensor rmsNorm(const at::Tensor &x, const at::Tensor &weight, double eps)
     return at::rms_norm_symint(x.to(weight.scalar_type()), width, weight, eps).to(x.scalar_type());
 }
 
+NormedSum addAndNorm(const at::Tensor &h, const at::Tensor &branch, const at::Tensor &weight, double eps,
+                     bool needsFull)
+{
+    const bool lower = h.is_cuda() && at::autocast::is_autocast_enabled(at::kCUDA) &&
+                       at::autocast::get_autocast_dtype(at::kCUDA) == at::kBFloat16;
+    if (lower && !dsa::addedRmsNormRefusal(h, branch, weight)) {
+        const dsa::AddedRmsNorm result = dsa::addedRmsNorm(h, branch, weight, eps, needsFull);
+        return {result.sum, {result.full, result.low}};
+    }
+    const at::Tensor sum = branch.defined() ? h + branch : h;
+    return {sum, rmsNorm(sum, weight, eps)};
+}
+
 Initialisation projectionStart(std::int64_t fanIn, int residualLayers)
 {
     const double shrink = residualLayers > 0 ? std::sqrt(2.0 * residualLayers) : 1.0;
@@ -42,8 +58,8 @@ GatedMlp::GatedMlp(Parameters &parameters, const std::string &prefix, int width,
 
 at::Tensor GatedMlp::forward(const at::Tensor &x) const
 {
-    const at::Tensor input = forProducts(x);
-    return at::linear(at::silu(at::linear(input, m_gate)) * at::linear(input, m_up), m_down);
+    const at::Tensor input = forProducts(x), gate = at::linear(input, m_gate), up = at::linear(input, m_up);
+    return at::linear(dsa::gatedRefusal(gate) ? at::silu(gate) * up : dsa::gated(gate, up), m_down);
 }
 
 } // namespace sparsescope

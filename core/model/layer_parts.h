@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 // D model width, F inner width
 namespace sparsescope {
@@ -27,6 +28,28 @@ inline std::optional<at::Tensor> given(const at::Tensor &tensor)
 {
     return tensor.defined() ? std::optional<at::Tensor>(tensor) : std::nullopt;
 }
+
+/// Normed rows, as they are and as products take them.
+struct NormedRows {
+    NormedRows(const at::Tensor &x) // NOLINT(google-explicit-constructor): rows are rows
+        : full(x)
+        , low(forProducts(x))
+    {}
+    NormedRows(at::Tensor fullRows, at::Tensor lowRows)
+        : full(std::move(fullRows))
+        , low(std::move(lowRows))
+    {}
+    at::Tensor full; ///< undefined where nobody needs it
+    at::Tensor low;
+};
+
+/// h + branch (h where the branch is undefined) and the norm of it.
+struct NormedSum {
+    at::Tensor sum;
+    NormedRows rows;
+};
+NormedSum addAndNorm(const at::Tensor &h, const at::Tensor &branch, const at::Tensor &weight, double eps,
+                     bool needsFull);
 
 /// w x / sqrt(mean(x^2) + eps) over the last dimension, statistics in fp32, output in x's type (SPEC section 1).
 at::Tensor rmsNorm(const at::Tensor &x, const at::Tensor &weight, double eps);

@@ -1,6 +1,7 @@
 #include "core/model/mixture_of_experts.h"
 
 #include "core/model/transformer.h"
+#include "kernels/ops/experts.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/autocast_mode.h>
@@ -74,11 +75,26 @@ MixtureOfExperts::MixtureOfExperts(const ModelOptions &options, Parameters &para
     }
 }
 
-MixtureOfExperts::Routing MixtureOfExperts::route(const at::Tensor &tokens) const
+MixtureOfExperts::Routing MixtureOfExperts::route(const at::Tensor &tokens, const at::Tensor &input) const
 {
     const NoAutocast noAutocast;
     Routing routing;
     routing.logits = at::linear(inFullPrecision(tokens), inFullPrecision(m_gate));
+    if (m_moe.nGroups == 1 && !dsa::expertsRefusal(routing.logits, input, m_moe.expertsPerToken, m_moe.dExpert)) {
+        const dsa::ExpertChoice choice =
+            dsa::chooseExperts(routing.logits, m_bias, m_moe.expertsPerToken, m_moe.normaliseTopK, m_moe.scale);
+        routing.experts = choice.experts;
+        routing.weights = choice.weights;
+        routing.slots = choice.slots;
+        routing.loads = choice.loads;
+    } else {
+        choose(routing);
+    }
+    return routing;
+}
+
+void MixtureOfExperts::choose(Routing &routing) const
+{
     const at::Tensor scores = routing.logits.sigmoid();
     {
         const c10::NoGradGuard noGrad;
@@ -101,20 +117,24 @@ MixtureOfExperts::Routing MixtureOfExperts::route(const at::Tensor &tokens) cons
     if (m_moe.scale != 1.0) {
         routing.weights = routing.weights * m_moe.scale;
     }
-    return routing;
 }
 
 /// Two matrix products for all experts together, unchosen ones with weight 0: nothing to sort, nothing to gather.
 at::Tensor MixtureOfExperts::runEveryExpert(const at::Tensor &tokens, const Routing &routing) const
 {
     const std::int64_t count = tokens.size(0), width = tokens.size(1), experts = m_moe.nExperts, inner = m_moe.dExpert;
-    const at::Tensor weights = at::zeros({count, experts}, routing.weights.options().requires_grad(false))
-                                   .scatter(1, routing.experts, routing.weights);
     const at::Tensor up = at::linear(tokens, m_gateUp.view({experts * 2 * inner, width}));
-    const at::Tensor active = gated(up.view({count, experts, 2 * inner}));
-    const at::Tensor weighted =
-        (active * weights.to(active.scalar_type()).unsqueeze(-1)).view({count, experts * inner});
-    return at::matmul(weighted, m_down.transpose(1, 2).reshape({experts * inner, width}));
+    at::Tensor weighted;
+    if (routing.byKernels()) {
+        weighted = dsa::gatedPairs(up.view({count * experts, 2 * inner}), routing.weights, routing.slots.view({-1}));
+    } else {
+        const at::Tensor weights = at::zeros({count, experts}, routing.weights.options().requires_grad(false))
+                                       .scatter(1, routing.experts, routing.weights);
+        const at::Tensor active = gated(up.view({count, experts, 2 * inner}));
+        weighted = active * weights.to(active.scalar_type()).unsqueeze(-1);
+    }
+    return at::matmul(weighted.view({count, experts * inner}),
+                      m_down.transpose(1, 2).reshape({experts * inner, width}));
 }
 
 /// Token-expert pairs sorted by expert; each expert runs on its own pairs only.
@@ -122,6 +142,14 @@ at::Tensor MixtureOfExperts::runChosenExperts(const at::Tensor &tokens, const Ro
 {
     const std::int64_t count = tokens.size(0), width = tokens.size(1), chosen = m_moe.expertsPerToken;
     const std::int64_t experts = m_moe.nExperts;
+    if (routing.byKernels()) {
+        const NoAutocast noAutocast;
+        const dsa::ExpertOrder sorted = dsa::sortPairs(routing.experts, experts);
+        const at::Tensor up = dsa::groupedProduct(dsa::spreadRows(tokens, sorted.places), m_gateUp, sorted);
+        // Weighted before the second product, so that a token's rows need only be added.
+        const at::Tensor active = dsa::gatedPairs(up, routing.weights, sorted.order);
+        return dsa::sumRows(dsa::groupedProduct(active, m_down, sorted), sorted.places, count);
+    }
     const at::Tensor flat = routing.experts.reshape({-1});
     const at::Tensor order = at::argsort(flat, /*stable=*/true, 0, false);
     const at::Tensor places = at::empty_like(order).scatter_(0, order, at::arange(order.numel(), order.options()));
@@ -168,10 +196,11 @@ bool MixtureOfExperts::runsChosenOnly(const at::Tensor &x) const
     return half && x.size(-1) % 8 == 0 && m_moe.dExpert % 8 == 0 && groupsOnDevice(x.device());
 }
 
-at::Tensor MixtureOfExperts::forward(const at::Tensor &x, bool count, RouterTrace *trace)
+at::Tensor MixtureOfExperts::forward(const NormedRows &x, bool count, RouterTrace *trace)
 {
-    const at::Tensor tokens = x.reshape({-1, x.size(-1)});
-    const Routing routing = route(tokens);
+    const std::int64_t width = x.low.size(-1);
+    const at::Tensor tokens = x.full.reshape({-1, width}), input = x.low.reshape({-1, width});
+    const Routing routing = route(tokens, input);
     if (trace) {
         trace->logits = routing.logits.detach();
         trace->experts = routing.experts;
@@ -179,12 +208,12 @@ at::Tensor MixtureOfExperts::forward(const at::Tensor &x, bool count, RouterTrac
     }
     if (count) {
         const c10::NoGradGuard noGrad;
-        const at::Tensor load = membership(routing.experts, m_moe.nExperts, m_bias.options()).sum(0);
+        const at::Tensor load =
+            routing.byKernels() ? routing.loads : membership(routing.experts, m_moe.nExperts, m_bias.options()).sum(0);
         m_loads = m_loads.defined() ? m_loads + load : load;
     }
-    const at::Tensor input = forProducts(tokens);
-    const at::Tensor y = runsChosenOnly(x) ? runChosenExperts(input, routing) : runEveryExpert(input, routing);
-    return (m_shared ? y + m_shared->forward(input) : y).view(x.sizes());
+    const at::Tensor y = runsChosenOnly(x.low) ? runChosenExperts(input, routing) : runEveryExpert(input, routing);
+    return (m_shared ? y + m_shared->forward(input) : y).view(x.low.sizes());
 }
 
 void MixtureOfExperts::updateBias(double rate, const at::Tensor &apply)

@@ -20,7 +20,7 @@ class MixtureOfExperts {
 public:
     MixtureOfExperts(const ModelOptions &options, Parameters &parameters, const std::string &prefix);
     /// x [B,S,D]. `count`: add this batch to the loads. Fills `trace` when given.
-    at::Tensor forward(const at::Tensor &x, bool count, RouterTrace *trace);
+    at::Tensor forward(const NormedRows &x, bool count, RouterTrace *trace);
     /// b_e += apply * rate * sign(mean load - load_e); clears the loads. Keeps max load / mean load in `imbalance`. `apply` []
     /// fp32 on the device, 0 or 1; undefined: 1.
     void updateBias(double rate, const at::Tensor &apply = {});
@@ -33,8 +33,13 @@ private:
         at::Tensor logits;  ///< [N,E]
         at::Tensor experts; ///< [N,R] int64
         at::Tensor weights; ///< [N,R], differentiable
+        at::Tensor slots;   ///< [N,E] and what follows where kernels work between the products (kernels/ops/experts.h)
+        at::Tensor loads;   ///< [E] fp32
+        bool byKernels() const { return slots.defined(); }
     };
-    Routing route(const at::Tensor &tokens) const;
+    /// tokens as they came, input as it is multiplied.
+    Routing route(const at::Tensor &tokens, const at::Tensor &input) const;
+    void choose(Routing &routing) const;
     bool runsChosenOnly(const at::Tensor &x) const;
     at::Tensor runEveryExpert(const at::Tensor &tokens, const Routing &routing) const;
     at::Tensor runChosenExperts(const at::Tensor &tokens, const Routing &routing) const;

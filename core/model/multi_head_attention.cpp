@@ -29,10 +29,10 @@ MultiHeadAttention::MultiHeadAttention(const ModelOptions &options, int layer, P
         parameters.add(prefix + "o_proj.weight", {width, heads * dim}, projectionStart(heads * dim, options.nLayers));
 }
 
-at::Tensor MultiHeadAttention::forward(const at::Tensor &x, AttentionContext &context)
+at::Tensor MultiHeadAttention::forward(const NormedRows &x, AttentionContext &context)
 {
-    const std::int64_t batch = x.size(0), tokens = x.size(1), dim = m_options.headDim;
-    const at::Tensor input = forProducts(x);
+    const std::int64_t batch = x.low.size(0), tokens = x.low.size(1), dim = m_options.headDim;
+    const at::Tensor &input = x.low;
     const auto heads = [&](const at::Tensor &weight, const at::Tensor &bias, std::int64_t count) {
         return at::linear(input, weight, given(bias)).view({batch, tokens, count, dim});
     };
@@ -46,7 +46,7 @@ at::Tensor MultiHeadAttention::forward(const at::Tensor &x, AttentionContext &co
     const RotaryTables &rotary = context.rotary;
     q = dsa::apply_rope(q.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
     k = dsa::apply_rope(k.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
-    const at::Tensor out = attend({q, k, v, x, input, {}, {}}, context);
+    const at::Tensor out = attend({q, k, v, x.full, input, {}, {}}, context);
     return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_options.nHeads * dim}), m_output);
 }
 

@@ -9,7 +9,7 @@ namespace sparsescope {
 class MultiHeadAttention : public SelectedAttention {
 public:
     MultiHeadAttention(const ModelOptions &options, int layer, Parameters &parameters, const std::string &prefix);
-    at::Tensor forward(const at::Tensor &x, AttentionContext &context) override;
+    at::Tensor forward(const NormedRows &x, AttentionContext &context) override;
 
 private:
     at::Tensor m_queries, m_keys, m_values;         ///< [H dh, D], [KV dh, D], [KV dh, D]

@@ -47,12 +47,13 @@ at::Tensor MultiHeadLatentAttention::rotated(const at::Tensor &x, const Attentio
     return dsa::apply_rope(x, context.rotary.cos, context.rotary.sin, style);
 }
 
-at::Tensor MultiHeadLatentAttention::forward(const at::Tensor &x, AttentionContext &context)
+at::Tensor MultiHeadLatentAttention::forward(const NormedRows &x, AttentionContext &context)
 {
-    const std::int64_t batch = x.size(0), tokens = x.size(1), heads = m_options.nHeads, latent = m_options.kvLoraRank;
+    const std::int64_t batch = x.low.size(0), tokens = x.low.size(1), heads = m_options.nHeads,
+                       latent = m_options.kvLoraRank;
     const std::int64_t plain = m_options.qkNopeHeadDim, rotary = m_options.qkRopeHeadDim, valueDim = m_options.vHeadDim;
 
-    const at::Tensor input = forProducts(x);
+    const at::Tensor &input = x.low;
     at::Tensor source = input, projected;
     if (m_queryDown.defined()) {
         source = rmsNorm(at::linear(input, m_queryDown, given(m_queryDownBias)), m_queryNorm, kLatentNormEps);
@@ -69,7 +70,7 @@ at::Tensor MultiHeadLatentAttention::forward(const at::Tensor &x, AttentionConte
     const at::Tensor rotaryKey = rotated(down.narrow(-1, latent, rotary).unsqueeze(1), context);       // [B,1,S,dr]
 
     Request request;
-    request.x = x;
+    request.x = x.full;
     request.u = source;
     const auto expand = [&](at::Tensor &q, at::Tensor &k, at::Tensor &v) {
         const at::Tensor up =

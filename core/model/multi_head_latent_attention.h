@@ -15,7 +15,7 @@ public:
     static constexpr double kLatentNormEps = 1e-6;
 
     MultiHeadLatentAttention(const ModelOptions &options, int layer, Parameters &parameters, const std::string &prefix);
-    at::Tensor forward(const at::Tensor &x, AttentionContext &context) override;
+    at::Tensor forward(const NormedRows &x, AttentionContext &context) override;
 
 private:
     at::Tensor rotated(const at::Tensor &x, const AttentionContext &context) const;

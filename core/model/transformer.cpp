@@ -5,10 +5,10 @@
 #include "core/model/mixture_of_experts.h"
 #include "core/model/multi_head_attention.h"
 #include "core/model/multi_head_latent_attention.h"
+#include "kernels/ops/embedding.h"
 #include "kernels/ops/token_loss.h"
 
 #include <ATen/TensorOperators.h>
-#include <ATen/ops/embedding.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/stack.h>
 #include <c10/core/GradMode.h>
@@ -128,44 +128,54 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
 
     // Without the head nothing but the indexer can learn: the main model's graph would only take memory.
     const c10::AutoGradMode gradient(options.needLogits && c10::GradMode::is_enabled());
-    at::Tensor h = at::embedding(m_layers->embedding, ids);
+    at::Tensor h = dsa::embedding(m_layers->embedding, ids);
     const auto keepHidden = [&](const at::Tensor &tensor) {
         if (options.hidden) {
             options.hidden->push_back(tensor);
         }
     };
+    // What a layer adds waits for the norm behind it: both are one step.
+    at::Tensor branch;
+    const auto addAndNormed = [&](const at::Tensor &weight, bool needsFull) {
+        NormedSum result = addAndNorm(h, branch, weight, m_options.normEps, needsFull);
+        h = result.sum;
+        branch = at::Tensor();
+        return result.rows;
+    };
+    const bool indexed = m_options.selector != "none";
     for (std::size_t i = 0; i < m_layers->blocks.size(); ++i) {
         Layers::Block &block = m_layers->blocks[i];
         m_place->forwardTo(static_cast<int>(i));
+        const NormedRows input = addAndNormed(block.inputNorm, indexed);
         keepHidden(h);
-        h = h + block.attention->forward(rmsNorm(h, block.inputNorm, m_options.normEps), context);
+        branch = block.attention->forward(input, context);
         const bool unused =
             i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
         if (unused) {
             break;
         }
-        const at::Tensor x = rmsNorm(h, block.outputNorm, m_options.normEps);
+        const NormedRows x = addAndNormed(block.outputNorm, block.experts != nullptr);
         if (block.dense) {
-            h = h + block.dense->forward(x);
+            branch = block.dense->forward(x.low);
         } else {
             RouterTrace trace;
             trace.layer = static_cast<int>(i);
-            h = h + block.experts->forward(x, m_layers->training, options.routers ? &trace : nullptr);
+            branch = block.experts->forward(x, m_layers->training, options.routers ? &trace : nullptr);
             if (options.routers) {
                 options.routers->push_back(std::move(trace));
             }
         }
-        Place::watch(m_place, h, static_cast<int>(i));
+        Place::watch(m_place, branch, static_cast<int>(i));
     }
     m_place->forwardTo(m_options.nLayers);
     ForwardOutput output;
     output.klLosses = std::move(context.klLosses);
     if (options.needLogits || options.hidden) {
-        h = rmsNorm(h, m_layers->norm, m_options.normEps);
-        keepHidden(h);
-    }
-    if (options.needLogits) {
-        output.logits = at::linear(h, m_layers->head);
+        const NormedRows last = addAndNormed(m_layers->norm, options.hidden != nullptr);
+        keepHidden(last.full);
+        if (options.needLogits) {
+            output.logits = at::linear(last.low, m_layers->head);
+        }
     }
     return output;
 }

@@ -113,7 +113,10 @@ std::tuple<Tensor, Tensor> attentionForward(const Tensor &q, const Tensor &k, co
     const c10::cuda::CUDAGuard device(q.device());
     checks::reportValues();
     Inputs inputs(q, k, v, mask, scale);
-    Tensor o = at::empty({q.size(0), q.size(1), q.size(2), v.size(3)}, q.options());
+    // Laid out like q, tokens before heads or behind, so that the views behind it need no copy.
+    const bool tokensFirst = q.stride(1) < q.stride(2);
+    const Tensor o = tokensFirst ? at::empty({q.size(0), q.size(2), q.size(1), v.size(3)}, q.options()).transpose(1, 2)
+                                 : at::empty({q.size(0), q.size(1), q.size(2), v.size(3)}, q.options());
     Tensor lse = at::empty({q.size(0), q.size(1), q.size(2)}, q.options().dtype(at::kFloat));
     inputs.params.o = o.mutable_data_ptr();
     inputs.params.lse = lse.mutable_data_ptr<float>();
@@ -171,6 +174,12 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, co
     return {gradQ, gradK, gradV};
 }
 
+bool ordersGradients(const Tensor &q, const Tensor &k, const Tensor &v)
+{
+    constexpr std::int64_t kKeysInOrder = 512, kWidest = 64;
+    return k.size(2) > kKeysInOrder && std::max(q.size(3), v.size(3)) <= kWidest && !attentionRefusal(q, k, v, 1);
+}
+
 namespace dispatch::kernel {
 
 std::tuple<Tensor, Tensor> masked_attention(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &bits,
@@ -213,6 +222,8 @@ KernelReport attentionGradientKernel(const Tensor &q, const Tensor &, const Tens
 {
     return {false, kernelRefusal(q)};
 }
+
+bool ordersGradients(const Tensor &, const Tensor &, const Tensor &) { return false; }
 
 std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, const Tensor &k, const Tensor &v,
                                         const Tensor &o, const Tensor &lse, const AttentionMask &mask, double scale)

@@ -3,20 +3,18 @@
 #include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/index_keys.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/rotary.h"
-#include "kernels/ops/token_loss.h"
 
-#include <ATen/core/Reduction.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/cross_entropy_loss.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
-// The gradients of the operations. The only file that includes custom_function.h: it is slow to compile.
+// The gradients of the operations. Only this file and autograd_layers.cpp include custom_function.h: it is slow to compile.
 namespace dsa::dispatch {
 
 namespace {
@@ -100,7 +98,7 @@ struct DenseAttention : Function<DenseAttention> {
             std::tie(result.o, result.lse) = dense_attention(q, k, v, scale, offset);
             result.rawLse = result.lse;
         }
-        ctx->save_for_backward({q, k, v, result.o, result.rawLse, result.seed, result.offset});
+        ctx->save_for_backward({q, k, v, result.o, result.rawLse, result.seed, result.offset, result.lse});
         ctx->saved_data["kind"] = result.kind;
         ctx->saved_data["sizes"] = std::vector<std::int64_t>{result.maxQueries, result.maxKeys};
         ctx->saved_data["scale"] = factor;
@@ -118,13 +116,13 @@ struct DenseAttention : Function<DenseAttention> {
         }
         const double scale = ctx->saved_data["scale"].toDouble();
         const std::int64_t kind = ctx->saved_data["kind"].toInt();
-        if (kind != 0) {
+        if (kind != 0 && !ordersGradients(saved[0], saved[1], saved[2])) {
             const auto sizes = ctx->saved_data["sizes"].toIntVector();
             const FusedDense fused{kind, saved[3], {}, saved[4], saved[5], saved[6], sizes[0], sizes[1]};
             const auto [q, k, v] = fusedDenseBackward(fused, grads[0], saved[0], saved[1], saved[2], scale);
             return padded({q, k, v}, 5);
         }
-        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[4],
+        const auto [q, k, v] = attentionBackward(grads[0], saved[0], saved[1], saved[2], saved[3], saved[7],
                                                  {{}, {}, ctx->saved_data["offset"].toInt()}, scale);
         return padded({q, k, v}, 5);
     }
@@ -224,11 +222,11 @@ struct IndexPrepare : Function<IndexPrepare> {
                               positions.sinQueries, style, true);
         }
         if (grads[1].defined()) {
-            const Tensor wide = grads[1].to(reference::accumulateType(grads[1].scalar_type()));
-            const Tensor grad = rotated(hadamard ? reference::hadamard(wide) : wide, cos, sin, style, true);
-            const KeyLayerNorm norm = keyLayerNorm(kiRaw, saved[2], saved[3]);
-            const auto [k, weight, bias] =
-                keyLayerNormBackward(grad, kiRaw, norm.mean, norm.inverseDeviation, saved[2], saved[3]);
+            // As the keys came: only before the Hadamard product are they wide.
+            const Tensor grad =
+                hadamard ? reference::hadamard(grads[1].to(reference::accumulateType(grads[1].scalar_type())))
+                         : grads[1];
+            const auto [k, weight, bias] = preparedKeysBackward(grad, kiRaw, saved[2], saved[3], cos, sin, style);
             list[1] = k;
             list[2] = weight;
             list[3] = bias;
@@ -253,24 +251,6 @@ struct ApplyRope : Function<ApplyRope> {
         const auto saved = ctx->get_saved_variables();
         const auto style = static_cast<RopeStyle>(ctx->saved_data["style"].toInt());
         return padded({rotated(grads[0], saved[0], saved[1], style, true)}, 4);
-    }
-};
-
-struct TokenLoss : Function<TokenLoss> {
-    static Tensor forward(AutogradContext *ctx, const Tensor &logits, const Tensor &targets)
-    {
-        const BelowAutograd guard;
-        const Tensor rows = logits.stride(1) == 1 ? logits : logits.contiguous(), places = targets.contiguous();
-        const TokenLossRows result = tokenLossForward(rows, places);
-        ctx->save_for_backward({rows, places, result.lse, result.share});
-        return result.mean;
-    }
-    static variable_list backward(AutogradContext *ctx, const variable_list &grads)
-    {
-        refuseSecondDerivative("token_loss");
-        const BelowAutograd guard;
-        const auto saved = ctx->get_saved_variables();
-        return {tokenLossBackward(grads[0], saved[0], saved[1], saved[2], saved[3]), Tensor()};
     }
 };
 
@@ -369,19 +349,6 @@ Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, con
 void keepAutograd() {}
 
 } // namespace dsa::dispatch
-
-dsa::Tensor dsa::token_loss(const Tensor &logits, const Tensor &targets)
-{
-    TORCH_CHECK(logits.dim() == 2 && targets.dim() == 1 && logits.size(0) == targets.size(0) &&
-                    targets.scalar_type() == at::kLong,
-                "token_loss: logits must be [N,V] and targets int64 [N], got ", logits.sizes(), " and ",
-                targets.sizes());
-    if (!tokenLossRefusal(logits)) {
-        return dispatch::TokenLoss::apply(logits, targets);
-    }
-    return at::cross_entropy_loss(logits.to(reference::accumulateType(logits.scalar_type())), targets, {},
-                                  at::Reduction::Mean, -1);
-}
 
 TORCH_LIBRARY_IMPL(dsa, Autograd, m)
 {

@@ -3,6 +3,7 @@
 #include "kernels/ops/attention_kernel.h"
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/index_kl_kernel.h"
+#include "kernels/ops/index_kl_tiles.h"
 #include "kernels/ops/kernel_path.h"
 #include "kernels/ops/packing.h"
 #include "kernels/ops/rotary.h"
@@ -57,6 +58,9 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         return backendOf(attentionKernel(inputs[0], inputs[1], inputs[2]));
     }
     if (op == "index_kl" && inputs.size() >= 4) {
+        if (const KernelReport tiles = indexKlTilesKernel(inputs[0], inputs[1], inputs[3]); tiles.runs) {
+            return backendOf(tiles);
+        }
         const char *why = indexKlRefusal(inputs[0], inputs[1], inputs[3]);
         return {why ? "aten" : "sm80", why ? why : "the library's products, one kernel between them"};
     }

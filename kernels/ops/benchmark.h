@@ -12,9 +12,11 @@ namespace dsa::benchmark {
 
 struct Shape {
     std::int64_t batch = 1, queries = 1, keys = 1, k = 1;
-    std::int64_t heads = 4, width = 64; ///< of the indexer, or of the attention; the subject topk has none
-    std::string type = "bfloat16";      ///< of q, k and v: float32, bfloat16, float16
-    std::string scores = "random";      ///< what topk selects from: random, or plateau (half of them exactly 0)
+    std::int64_t heads = 4,
+                 width = 64; ///< of the indexer, or of the attention; the subject topk has none; the indexer of the
+                             ///< subject loss has 4 heads of 64
+    std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16
+    std::string scores = "random"; ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
 
 /// Where it was measured.
@@ -40,7 +42,8 @@ struct Timing {
 };
 
 struct Row {
-    std::string op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward
+    std::string
+        op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward, index_kl with its gradients
     Shape shape;
     std::string wrong = {};           ///< empty when the sampled rows equal the reference
     std::vector<Timing> timings = {}; ///< ours first
@@ -56,7 +59,7 @@ struct Options {
     int launches = 20;
 };
 
-/// Subjects: "topk", "indexer", "attention".
+/// Subjects: "topk", "indexer", "attention", "loss".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
 std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine,

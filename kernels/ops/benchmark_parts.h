@@ -21,5 +21,7 @@ void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<voi
 
 /// masked_attention and its backward.
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options);
+/// index_kl over the selected keys, with the gradients that come with it.
+Row measureLoss(const Shape &shape, const Machine &machine, const Options &options);
 
 } // namespace dsa::benchmark

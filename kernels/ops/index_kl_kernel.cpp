@@ -1,6 +1,7 @@
 #include "kernels/ops/index_kl_kernel.h"
 
 #include "kernels/ops/dispatch.h"
+#include "kernels/ops/index_kl_tiles.h"
 #include "kernels/ops/kernel_support.h"
 
 #ifdef SPARSESCOPE_HAS_KERNELS
@@ -41,15 +42,8 @@ launcher::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
     return params;
 }
 
-struct Inputs {
-    Tensor qi, ki, w, q, k, lse;
-    Tensor bits, lseSelected, phase; ///< undefined where there are none
-    double scale;
-    std::int64_t rowStride;
-};
-
 /// The products by the library, all between and behind them by one kernel a chunk of rows.
-reference::KlResult klByKernel(const Inputs &in, bool wantGradients)
+reference::KlResult klByKernel(const IndexKlInputs &in, bool wantGradients)
 {
     const c10::cuda::CUDAGuard device(in.q.device());
     const std::int64_t batch = in.qi.size(0), rows = in.qi.size(1), indexHeads = in.qi.size(2), width = in.qi.size(3),
@@ -152,7 +146,9 @@ std::optional<reference::KlResult> checkedKl(const Tensor &qi, const Tensor &ki,
     checks::indexer("index_kl", qi, ki, w);
     checks::kl("index_kl", qi, ki, q, k, lse, target, rowStride);
     const bool selected = target == static_cast<std::int64_t>(KlTarget::Selected);
-    if (indexKlRefusal(qi, ki, q) || qi.numel() == 0 || ki.numel() == 0 || (selected && !bits.has_value())) {
+    const bool byTiles = !indexKlTilesRefusal(qi, ki, q);
+    if ((!byTiles && indexKlRefusal(qi, ki, q)) || qi.numel() == 0 || ki.numel() == 0 || q.numel() == 0 ||
+        (selected && !bits.has_value())) {
         return std::nullopt;
     }
     if (selected) {
@@ -160,10 +156,18 @@ std::optional<reference::KlResult> checkedKl(const Tensor &qi, const Tensor &ki,
     }
     const BelowAutograd guard;
     // The normaliser over the selected keys is none of the dense target.
-    return klByKernel({qi, ki, w, q, k, lse, selected ? *bits : Tensor(),
-                       selected ? lseSelected.value_or(Tensor()) : Tensor(), phase.value_or(Tensor()),
-                       dispatch::plain::scaleOr(scale, q.size(3)), rowStride},
-                      wantGradients);
+    const IndexKlInputs inputs{qi,
+                               ki,
+                               w,
+                               q,
+                               k,
+                               lse,
+                               selected ? *bits : Tensor(),
+                               selected ? lseSelected.value_or(Tensor()) : Tensor(),
+                               phase.value_or(Tensor()),
+                               dispatch::plain::scaleOr(scale, q.size(3)),
+                               rowStride};
+    return byTiles ? indexKlByTiles(inputs, wantGradients) : klByKernel(inputs, wantGradients);
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/index_keys.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/packing.h"
 #include "kernels/ops/reference.h"
@@ -158,13 +159,12 @@ std::tuple<Tensor, Tensor> index_prepare(const Tensor &qiRaw, const Tensor &kiRa
     const BelowAutograd guard;
     const auto rope = static_cast<RopeStyle>(style);
     const PreparePositions positions(qiRaw, kiRaw, cos, sin);
-    Tensor q = rotated(qiRaw, positions.cosQueries, positions.sinQueries, rope, false);
-    Tensor k = rotated(keyLayerNorm(kiRaw, lnWeight, lnBias).out, cos, sin, rope, false);
-    if (hadamard) {
-        q = reference::hadamard(q);
-        k = reference::hadamard(k);
+    const Tensor q = rotated(qiRaw, positions.cosQueries, positions.sinQueries, rope, false);
+    if (!hadamard) {
+        return {q, preparedKeys(kiRaw, lnWeight, lnBias, cos, sin, rope)};
     }
-    return {q, k.to(kiRaw.scalar_type())};
+    const Tensor k = rotated(keyLayerNorm(kiRaw, lnWeight, lnBias).out, cos, sin, rope, false);
+    return {reference::hadamard(q), reference::hadamard(k).to(kiRaw.scalar_type())};
 }
 
 Tensor apply_rope(const Tensor &x, const Tensor &cos, const Tensor &sin, std::int64_t style)

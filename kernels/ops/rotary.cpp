@@ -64,8 +64,9 @@ Tensor rotated(const Tensor &source, const Tensor &cos, const Tensor &sin, RopeS
     const c10::cuda::CUDAGuard device(source.device());
     const Tensor x = source.stride(-1) == 1 ? source : source.contiguous();
     const Tensor c = cos.to(at::kFloat).contiguous(), s = sin.to(at::kFloat).contiguous();
-    Tensor out = at::empty_like(x, at::MemoryFormat::Contiguous);
+    Tensor out = at::empty_like(x); // laid out like x, so that the views before and behind it need no copy
     launcher::Params params = sizesOf(x, cos);
+    std::copy_n(out.strides().begin(), x.dim() - 1, params.outStrides + 4 - x.dim());
     params.x = x.const_data_ptr();
     params.cos = c.const_data_ptr<float>();
     params.sin = s.const_data_ptr<float>();

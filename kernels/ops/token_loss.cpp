@@ -8,7 +8,6 @@
 #include "kernels/launch/token_loss/token_loss.h"
 
 #include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 #endif
@@ -48,49 +47,48 @@ const char *tokenLossRefusal(const Tensor &logits)
     return why;
 }
 
-TokenLossRows tokenLossForward(const Tensor &logits, const Tensor &targets)
+TokenLossRows tokenLossRows(const Tensor &logits, const Tensor &targets, bool wantGradient)
 {
     const c10::cuda::CUDAGuard device(logits.device());
-    const Tensor lse = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat)), loss = at::empty_like(lse);
+    const Tensor loss = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
+    const Tensor share = targets.ge(0).sum().to(at::kFloat).reciprocal_();
+    TokenLossRows result;
     launcher::Params params = sizesOf(logits);
     params.logits = logits.const_data_ptr();
     params.targets = targets.const_data_ptr<std::int64_t>();
-    params.lse = lse.mutable_data_ptr<float>();
     params.loss = loss.mutable_data_ptr<float>();
-    C10_CUDA_CHECK(launcher::launchForward(params, c10::cuda::getCurrentCUDAStream()));
-    const Tensor share = targets.ge(0).sum().to(at::kFloat).reciprocal_();
-    return {lse, loss.sum().mul_(share), share};
+    params.factor = share.const_data_ptr<float>();
+    if (wantGradient) {
+        result.gradient = at::empty(logits.sizes(), logits.options());
+        params.gradient = result.gradient.mutable_data_ptr();
+    }
+    C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+    result.mean = loss.sum().mul_(share);
+    return result;
 }
 
-Tensor tokenLossBackward(const Tensor &gradient, const Tensor &logits, const Tensor &targets, const Tensor &lse,
-                         const Tensor &share)
+void scaleTokenLossGradient(const Tensor &gradient, const Tensor &factor)
 {
-    const c10::cuda::CUDAGuard device(logits.device());
-    Tensor result = at::empty(logits.sizes(), logits.options());
-    const Tensor factor = gradient.to(at::kFloat).mul(share);
-    launcher::Params params = sizesOf(logits);
-    params.logits = logits.const_data_ptr();
-    params.targets = targets.const_data_ptr<std::int64_t>();
-    // Read only here; the forward writes it.
-    params.lse = const_cast<float *>(lse.const_data_ptr<float>());
-    params.factor = factor.const_data_ptr<float>();
-    params.gradient = result.mutable_data_ptr();
-    C10_CUDA_CHECK(launcher::launchBackward(params, c10::cuda::getCurrentCUDAStream()));
-    return result;
+    const c10::cuda::CUDAGuard device(gradient.device());
+    const Tensor wide = factor.to(at::kFloat);
+    launcher::Params params = sizesOf(gradient);
+    params.gradient = gradient.mutable_data_ptr();
+    params.factor = wide.const_data_ptr<float>();
+    C10_CUDA_CHECK(launcher::launchScale(params, c10::cuda::getCurrentCUDAStream()));
 }
 
 #else
 
 const char *tokenLossRefusal(const Tensor &logits) { return kernelRefusal(logits); }
 
-TokenLossRows tokenLossForward(const Tensor &logits, const Tensor &)
+TokenLossRows tokenLossRows(const Tensor &logits, const Tensor &, bool)
 {
     TORCH_CHECK(false, "token_loss: no kernel here, ", kernelRefusal(logits));
 }
 
-Tensor tokenLossBackward(const Tensor &, const Tensor &logits, const Tensor &, const Tensor &, const Tensor &)
+void scaleTokenLossGradient(const Tensor &gradient, const Tensor &)
 {
-    TORCH_CHECK(false, "token_loss: no kernel here, ", kernelRefusal(logits));
+    TORCH_CHECK(false, "token_loss: no kernel here, ", kernelRefusal(gradient));
 }
 
 #endif

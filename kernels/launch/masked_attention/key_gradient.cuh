@@ -74,8 +74,8 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
         if (ahead >= 0) {
             const int h = block.keyHead * group + aheadHead, firstQuery = ahead * kTile;
             const std::uint32_t to = base + stage * kStageBytes;
-            fetchRows<T, kWidth>(to, q + h * p.qStrides[1], static_cast<int>(p.qStrides[2]), firstQuery, queryCount, width);
-            fetchRows<T, kWidth>(to + kTileBytes, gradO + h * p.gradOStrides[1], static_cast<int>(p.gradOStrides[2]), firstQuery, queryCount, valueWidth);
+            fetchRows<T, kWidth>(to, q + h * p.qStrides[1], static_cast<int>(p.qStrides[2]), firstQuery, queryCount, width, threadIdx.x);
+            fetchRows<T, kWidth>(to + kTileBytes, gradO + h * p.gradOStrides[1], static_cast<int>(p.gradOStrides[2]), firstQuery, queryCount, valueWidth, threadIdx.x);
             const float *from = (threadIdx.x < kTile ? p.lse : p.delta) + (block.b * p.heads + h) * p.queries;
             const int t = firstQuery + threadIdx.x % kTile;
             ptx::copyAsync4(to + 2 * kTileBytes + threadIdx.x * 4, t < queryCount ? from + t : from, t < queryCount);
@@ -91,8 +91,8 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
         readOperands<T, kWidth>(keys, lane, k, static_cast<int>(p.kStrides[2]), first, keyCount, width);
         readOperands<T, kWidth>(values, lane, v, static_cast<int>(p.vStrides[2]), first, keyCount, valueWidth);
     } else {
-        fetchRows<T, kWidth>(held, k, static_cast<int>(p.kStrides[2]), block.first, keyCount, width);
-        fetchRows<T, kWidth>(held + kTileBytes, v, static_cast<int>(p.vStrides[2]), block.first, keyCount, valueWidth);
+        fetchRows<T, kWidth>(held, k, static_cast<int>(p.kStrides[2]), block.first, keyCount, width, threadIdx.x);
+        fetchRows<T, kWidth>(held + kTileBytes, v, static_cast<int>(p.vStrides[2]), block.first, keyCount, valueWidth, threadIdx.x);
     }
     fetch(0);
 

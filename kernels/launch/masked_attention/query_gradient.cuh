@@ -29,8 +29,8 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
     const auto fetch = [&](int stage) {
         if (ahead >= 0) {
             const std::uint32_t to = base + stage * 2 * kTileBytes;
-            fetchRows<T, kWidth>(to, k, static_cast<int>(p.kStrides[2]), ahead * kTile, keyCount, width);
-            fetchRows<T, kWidth>(to + kTileBytes, v, static_cast<int>(p.vStrides[2]), ahead * kTile, keyCount, valueWidth);
+            fetchRows<T, kWidth>(to, k, static_cast<int>(p.kStrides[2]), ahead * kTile, keyCount, width, threadIdx.x);
+            fetchRows<T, kWidth>(to + kTileBytes, v, static_cast<int>(p.vStrides[2]), ahead * kTile, keyCount, valueWidth, threadIdx.x);
             ahead = tiles.from(ahead + 1);
         }
         ptx::commitCopies();

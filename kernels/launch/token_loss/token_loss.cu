@@ -3,6 +3,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <limits>
@@ -11,7 +12,9 @@ namespace dsa::launch::token_loss {
 
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / 32;
+/// Long rows take so many threads that the rows under way stay in the L2 until their gradient is written.
+constexpr int kFewThreads = 256, kManyThreads = 1024;
+constexpr std::int64_t kLongRow = 8192;
 
 __device__ float wide(float x) { return x; }
 __device__ float wide(__nv_bfloat16 x) { return __bfloat162float(x); }
@@ -24,14 +27,19 @@ __device__ void store(__half *to, float value) { *to = __float2half(value); }
 struct Sum {
     float top = -FLT_MAX, total = 0;
 
-    __device__ void add(float x)
+    /// All at once: their largest first, so that what was there is brought to the new scale but once.
+    template <class T, int kCount>
+    __device__ void add(const T (&values)[kCount])
     {
-        if (x > top) {
-            total = total * __expf(top - x) + 1;
-            top = x;
-        } else {
-            total += __expf(x - top); // NaN comes here and stays
+        float higher = top;
+        for (int i = 0; i < kCount; ++i) {
+            higher = fmaxf(higher, wide(values[i]));
         }
+        total *= __expf(top - higher);
+        for (int i = 0; i < kCount; ++i) {
+            total += __expf(wide(values[i]) - higher); // NaN stays
+        }
+        top = higher;
     }
     __device__ void join(float otherTop, float otherTotal)
     {
@@ -47,32 +55,31 @@ struct alignas(16) Pack {
     T values[16 / sizeof(T)];
 };
 
-/// Calls visit(index, value) for this thread's share of a row; `whole`: rows start on 16 bytes.
+/// Calls visit(index, values), an array each, for this thread's share of a row; `whole`: rows start on 16 bytes.
 template <class T, class Visit>
 __device__ void eachOf(const T *row, std::int64_t count, bool whole, Visit visit)
 {
     constexpr int kWide = 16 / sizeof(T);
     const std::int64_t packs = whole ? count / kWide : 0;
-    for (std::int64_t i = threadIdx.x; i < packs; i += kThreads) {
+    for (std::int64_t i = threadIdx.x; i < packs; i += blockDim.x) {
         const Pack<T> pack = reinterpret_cast<const Pack<T> *>(row)[i];
-        visit(i * kWide, pack.values, kWide);
+        visit(i * kWide, pack.values);
     }
-    for (std::int64_t i = packs * kWide + threadIdx.x; i < count; i += kThreads) {
-        visit(i, row + i, 1);
+    for (std::int64_t i = packs * kWide + threadIdx.x; i < count; i += blockDim.x) {
+        const T one[1] = {row[i]};
+        visit(i, one);
     }
 }
 
-template <class T>
+template <class T, int kThreads>
 __global__ void __launch_bounds__(kThreads) rowLoss(Params p, bool whole)
 {
-    __shared__ float tops[kWarps], totals[kWarps];
+    constexpr int kWarps = kThreads / 32;
+    __shared__ float tops[kWarps], totals[kWarps], logSum;
     const T *row = static_cast<const T *>(p.logits) + blockIdx.x * p.stride;
+    const std::int64_t target = p.targets[blockIdx.x];
     Sum sum;
-    eachOf(row, p.kinds, whole, [&](std::int64_t, const T *values, int count) {
-        for (int i = 0; i < count; ++i) {
-            sum.add(wide(values[i]));
-        }
-    });
+    eachOf(row, p.kinds, whole, [&]<int kCount>(std::int64_t, const T(&values)[kCount]) { sum.add(values); });
     for (int step = 16; step > 0; step /= 2) {
         const float top = __shfl_xor_sync(0xffffffffu, sum.top, step), total = __shfl_xor_sync(0xffffffffu, sum.total, step);
         sum.join(top, total);
@@ -86,31 +93,52 @@ __global__ void __launch_bounds__(kThreads) rowLoss(Params p, bool whole)
         for (int warp = 1; warp < kWarps; ++warp) {
             sum.join(tops[warp], totals[warp]);
         }
-        const float lse = sum.top + logf(sum.total);
-        const std::int64_t target = p.targets[blockIdx.x];
-        p.lse[blockIdx.x] = lse;
-        p.loss[blockIdx.x] = target < 0 ? 0.f : target < p.kinds ? lse - wide(row[target]) : NAN;
+        logSum = sum.top + logf(sum.total);
+        p.loss[blockIdx.x] = target < 0 ? 0.f : target < p.kinds ? logSum - wide(row[target]) : NAN;
+    }
+    if (!p.gradient) {
+        return;
+    }
+    __syncthreads();
+    T *gradient = static_cast<T *>(p.gradient) + blockIdx.x * p.kinds;
+    const float lse = logSum, factor = target < 0 ? 0.f : *p.factor;
+    eachOf(row, p.kinds, whole, [&]<int kCount>(std::int64_t first, const T(&values)[kCount]) {
+        alignas(16) T out[kCount];
+        for (int i = 0; i < kCount; ++i) {
+            store(out + i, factor == 0 ? 0.f : (__expf(wide(values[i]) - lse) - (first + i == target)) * factor);
+        }
+        if constexpr (kCount == 1) {
+            gradient[first] = out[0];
+        } else {
+            *reinterpret_cast<uint4 *>(gradient + first) = *reinterpret_cast<const uint4 *>(out);
+        }
+    });
+}
+
+template <class T>
+__global__ void __launch_bounds__(kFewThreads) scale(Params p)
+{
+    const float factor = *p.factor;
+    if (factor == 1) {
+        return;
+    }
+    T *gradient = static_cast<T *>(p.gradient);
+    const std::int64_t count = p.rows * p.kinds;
+    for (std::int64_t i = blockIdx.x * static_cast<std::int64_t>(kFewThreads) + threadIdx.x; i < count; i += static_cast<std::int64_t>(gridDim.x) * kFewThreads) {
+        store(gradient + i, wide(gradient[i]) * factor);
     }
 }
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) rowGradient(Params p, bool whole)
+cudaError_t launchRows(const Params &p, bool whole, cudaStream_t stream)
 {
-    const T *row = static_cast<const T *>(p.logits) + blockIdx.x * p.stride;
-    T *gradient = static_cast<T *>(p.gradient) + blockIdx.x * p.kinds;
-    const std::int64_t target = p.targets[blockIdx.x];
-    const float lse = p.lse[blockIdx.x], factor = target < 0 ? 0.f : *p.factor;
-    eachOf(row, p.kinds, whole, [&](std::int64_t first, const T *values, int count) {
-        if (count == 1) {
-            store(gradient + first, factor == 0 ? 0.f : (__expf(wide(*values) - lse) - (first == target)) * factor);
-            return;
-        }
-        Pack<T> pack;
-        for (int i = 0; i < 16 / static_cast<int>(sizeof(T)); ++i) {
-            store(pack.values + i, factor == 0 ? 0.f : (__expf(wide(values[i]) - lse) - (first + i == target)) * factor);
-        }
-        *reinterpret_cast<Pack<T> *>(gradient + first) = pack;
-    });
+    const unsigned rows = static_cast<unsigned>(p.rows);
+    if (p.kinds >= kLongRow) {
+        rowLoss<T, kManyThreads><<<rows, kManyThreads, 0, stream>>>(p, whole);
+    } else {
+        rowLoss<T, kFewThreads><<<rows, kFewThreads, 0, stream>>>(p, whole);
+    }
+    return cudaGetLastError();
 }
 
 std::int64_t bytesOf(Type type)
@@ -118,12 +146,12 @@ std::int64_t bytesOf(Type type)
     return type == Type::Float ? 4 : 2;
 }
 
-bool wholeRows(const Params &p, const void *also)
+bool wholeRows(const Params &p)
 {
     const auto fits = [&](const void *start, std::int64_t stride) {
         return reinterpret_cast<std::uintptr_t>(start) % 16 == 0 && stride * bytesOf(p.type) % 16 == 0;
     };
-    return fits(p.logits, p.stride) && (!also || fits(also, p.kinds));
+    return fits(p.logits, p.stride) && (!p.gradient || fits(p.gradient, p.kinds));
 }
 
 } // namespace
@@ -142,7 +170,7 @@ bool supported(const Params &p, const char **why)
     return reason == nullptr;
 }
 
-cudaError_t launchForward(const Params &p, cudaStream_t stream)
+cudaError_t launch(const Params &p, cudaStream_t stream)
 {
     if (!supported(p)) {
         return cudaErrorInvalidValue;
@@ -150,12 +178,11 @@ cudaError_t launchForward(const Params &p, cudaStream_t stream)
     if (p.rows == 0) {
         return cudaSuccess;
     }
-    const auto kernel = p.type == Type::BFloat16 ? rowLoss<__nv_bfloat16> : p.type == Type::Half ? rowLoss<__half> : rowLoss<float>;
-    kernel<<<static_cast<unsigned>(p.rows), kThreads, 0, stream>>>(p, wholeRows(p, nullptr));
-    return cudaGetLastError();
+    const auto rows = p.type == Type::BFloat16 ? launchRows<__nv_bfloat16> : p.type == Type::Half ? launchRows<__half> : launchRows<float>;
+    return rows(p, wholeRows(p), stream);
 }
 
-cudaError_t launchBackward(const Params &p, cudaStream_t stream)
+cudaError_t launchScale(const Params &p, cudaStream_t stream)
 {
     if (!supported(p)) {
         return cudaErrorInvalidValue;
@@ -163,9 +190,10 @@ cudaError_t launchBackward(const Params &p, cudaStream_t stream)
     if (p.rows == 0) {
         return cudaSuccess;
     }
-    const auto kernel =
-        p.type == Type::BFloat16 ? rowGradient<__nv_bfloat16> : p.type == Type::Half ? rowGradient<__half> : rowGradient<float>;
-    kernel<<<static_cast<unsigned>(p.rows), kThreads, 0, stream>>>(p, wholeRows(p, p.gradient));
+    constexpr std::int64_t kMostBlocks = 2048;
+    const std::int64_t blocks = std::min(kMostBlocks, (p.rows * p.kinds + kFewThreads - 1) / kFewThreads);
+    const auto kernel = p.type == Type::BFloat16 ? scale<__nv_bfloat16> : p.type == Type::Half ? scale<__half> : scale<float>;
+    kernel<<<static_cast<unsigned>(blocks), kFewThreads, 0, stream>>>(p);
     return cudaGetLastError();
 }
 

@@ -38,6 +38,7 @@ void tst_cliBench::timesTheCpuPathAndSaysSo_data()
     QTest::addColumn<QStringList>("ops");
     QTest::newRow("topk") << "topk" << QStringList{"topk_select"};
     QTest::newRow("indexer") << "indexer" << QStringList{"index_scores", "index_select"};
+    QTest::newRow("loss") << "loss" << QStringList{"index_kl with its gradients"};
     QTest::newRow("attention") << "attention" << QStringList{"masked_attention", "masked_attention backward"};
 }
 

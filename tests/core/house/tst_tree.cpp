@@ -91,7 +91,7 @@ private slots:
         row("torch.h", 3, "core/model/bad.cpp", "#include <torch/torch.h>\n", "torch/torch.h costs");
         row("nn", 3, "core/model/bad.cpp", "#include <torch/nn/modules/linear.h>\n", "include narrow headers");
         row("autograd elsewhere", 3, "core/model/bad.cpp", "#include <torch/csrc/autograd/custom_function.h>\n",
-            "share one .cpp");
+            "functions live in");
         row("torch in a door", 4, "core/train/train_run.h", "#include <ATen/core/Tensor.h>\n",
             "core/train/train_run.h: shows ATen/core/Tensor.h");
         row("torch behind a door", 4, "core/base/records.h", "#include <ATen/core/Tensor.h>\n",

@@ -23,8 +23,8 @@ private Q_SLOTS:
         params.kinds = 0;
         QVERIFY(!launcher::supported(params, &why));
         QCOMPARE(std::string(why), std::string("a size is negative, or there are no token kinds"));
-        QCOMPARE(launcher::launchForward(params, nullptr), cudaErrorInvalidValue);
-        QCOMPARE(launcher::launchBackward(params, nullptr), cudaErrorInvalidValue);
+        QCOMPARE(launcher::launch(params, nullptr), cudaErrorInvalidValue);
+        QCOMPARE(launcher::launchScale(params, nullptr), cudaErrorInvalidValue);
         params.kinds = 1;
         params.rows = std::int64_t{1} << 31;
         QVERIFY(!launcher::supported(params, &why));
@@ -39,8 +39,8 @@ private Q_SLOTS:
 #ifdef SPARSESCOPE_HAS_KERNELS
         dsa::launch::token_loss::Params params;
         params.kinds = 257;
-        QCOMPARE(dsa::launch::token_loss::launchForward(params, nullptr), cudaSuccess);
-        QCOMPARE(dsa::launch::token_loss::launchBackward(params, nullptr), cudaSuccess);
+        QCOMPARE(dsa::launch::token_loss::launch(params, nullptr), cudaSuccess);
+        QCOMPARE(dsa::launch::token_loss::launchScale(params, nullptr), cudaSuccess);
 #else
         QSKIP("built without CUDA kernels");
 #endif
