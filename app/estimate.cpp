@@ -1,9 +1,11 @@
 #include "app/estimate.h"
 
+#include "core/base/statistics.h"
 #include "widgets/state/number_text.h"
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <unistd.h>
 
 namespace sparsescope {
@@ -55,6 +57,13 @@ QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &devic
             .arg(runs.size())
             .arg(runs.size() == 1 ? "run" : "runs")
             .arg(parametersText(largest), roughDurationText(estimatedSeconds(runs, speed)), bytesText(memory));
+    std::set<std::uint64_t> seeds;
+    for (const RunConfig &run : runs) {
+        seeds.insert(run.training.seed);
+    }
+    if (runs.size() > seeds.size()) { // there is something to compare
+        text += QStringLiteral(" · ") + QString::fromStdString(resolutionText(static_cast<int>(seeds.size())));
+    }
     if (memory > has) {
         text += QStringLiteral(". More than the %1 that the %2 has; %3")
                     .arg(bytesText(has), device.isCuda ? QStringLiteral("card") : QStringLiteral("computer"),

@@ -6,6 +6,7 @@
 #include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
 #include "core/experiment/runner.h"
+#include "core/train/soundness.h"
 #include "core/train/warm_up.h"
 #include "widgets/style/theme.h"
 
@@ -166,6 +167,7 @@ int main(int argc, char **argv)
     options.device = given.device;
     options.describeDevice = describeDevice;
     options.warmUp = warmUpEngine;
+    options.checkRun = checkRun;
     if (!given.demo) { // the demonstration is the same for everyone
         options.session = sessionPath();
     }

@@ -10,6 +10,7 @@
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
+#include "widgets/panels/soundness_panel.h"
 #include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
@@ -19,6 +20,7 @@
 #include <QCloseEvent>
 #include <QDateTime>
 #include <QLabel>
+#include <QPushButton>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -45,6 +47,7 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
     m_queue.setDevice(m_options.device);
+    m_checks = std::make_unique<SoundnessChecks>(m_options.checkRun, m_options.device);
     m_frame.setInterval(kFrameMilliseconds);
     buildPages();
     buildDocks();
@@ -148,7 +151,16 @@ void MainWindow::showRuns()
     }
     m_throughput->setRun(m_current);
     m_metrics->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
+    m_soundness->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
+    showChecks();
     m_toolbar->setExportable(!m_runs.empty());
+}
+
+void MainWindow::showChecks()
+{
+    m_soundness->setMeasuring(m_current && m_checks->measuring() == m_current);
+    m_runChecks->setEnabled(m_checks->canCheck(m_current));
+    m_runChecksAction->setEnabled(m_runChecks->isEnabled());
 }
 
 void MainWindow::showView()

@@ -5,6 +5,7 @@
 #include "app/run_notices.h"
 #include "app/run_queue.h"
 #include "app/session.h"
+#include "app/soundness_checks.h"
 #include "app/window_frame.h"
 #include "core/base/cost_model.h"
 #include "core/train/train_run.h"
@@ -26,6 +27,7 @@
 #include <vector>
 
 class QLabel;
+class QPushButton;
 class QStackedWidget;
 
 namespace sparsescope {
@@ -39,8 +41,12 @@ class MetricsPanel;
 class NoticeBar;
 class RunActions;
 class RunTable;
+class SoundnessPanel;
 class ThroughputView;
 class TrainPage;
+
+/// Counts up when docks come or go: a layout of other docks is not restored.
+constexpr int kDockLayout = 1;
 
 struct WindowOptions {
     std::filesystem::path out = "runs"; ///< where new experiments are written
@@ -54,6 +60,8 @@ struct WindowOptions {
     /// Runs on the training thread after the window is visible, so that the first experiment does not pay for loading; returns
     /// the speed that the estimates go by.
     std::function<DeviceSpeed(const std::string &device)> warmUp;
+    /// Measures the gates of a run when somebody asks; called on a thread of its own. Empty: they cannot be asked for.
+    SoundnessChecks::Measure checkRun;
 };
 
 /// The program's window: toolbar, pages, docks, status bar, and everything between them and the runs.
@@ -137,6 +145,7 @@ private:
     void leaveRun();
     void duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes = {});
     void showInLog(const RunData *run);
+    void showChecks();
     void experimentFinished(const QueuedExperiment &experiment, const ExperimentOutcome &outcome);
     /// `first`: everything of the run; else what is new since the last time.
     void runFound(const FoundRun &found, bool first);
@@ -172,9 +181,13 @@ private:
     RunNotices *m_runNotices = nullptr;
     ConfigForm *m_form = nullptr;
     MetricsPanel *m_metrics = nullptr;
+    SoundnessPanel *m_soundness = nullptr;
+    QPushButton *m_runChecks = nullptr;
+    QAction *m_runChecksAction = nullptr;
     LogPanel *m_log = nullptr;
     ThroughputView *m_throughput = nullptr;
-    PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_logDock = nullptr;
+    PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_soundnessDock = nullptr,
+              *m_logDock = nullptr;
     QLabel *m_statusRun = nullptr, *m_statusQueue = nullptr, *m_statusCursor = nullptr, *m_statusReducer = nullptr,
            *m_statusSaved = nullptr;
     QTimer m_frame; ///< the one coalescing timer
@@ -199,7 +212,8 @@ private:
     double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
-    RunQueue m_queue; // last: its thread stops before anything it feeds goes
+    std::unique_ptr<SoundnessChecks> m_checks; ///< its thread ends before the runs that it feeds go
+    RunQueue m_queue;                          // last: its thread stops before anything it feeds goes
 };
 
 } // namespace sparsescope

@@ -11,6 +11,7 @@
 #include "widgets/panels/metrics_panel.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
+#include "widgets/panels/soundness_panel.h"
 #include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/theme.h"
@@ -21,6 +22,7 @@
 #include <QLabel>
 #include <QMenuBar>
 #include <QPromise>
+#include <QPushButton>
 #include <QScrollArea>
 #include <QSplitter>
 #include <QStackedWidget>
@@ -80,6 +82,14 @@ void MainWindow::buildDocks()
     m_runsDock = new PanelDock(QStringLiteral("Runs"), "runsDock", m_runTable, this);
     m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
     m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
+    m_soundness = new SoundnessPanel;
+    m_soundnessDock = new PanelDock(QStringLiteral("Soundness"), "soundnessDock", m_soundness, this);
+    m_runChecks = new QPushButton(QStringLiteral("Run checks"));
+    m_runChecks->setObjectName(QStringLiteral("runChecksButton"));
+    m_runChecks->setAccessibleName(m_runChecks->text());
+    m_runChecks->setToolTip(QStringLiteral("Measure every gate of this run again, on its newest checkpoint"));
+    setRole(m_runChecks, "flat");
+    m_soundnessDock->addTitleWidget(m_runChecks);
     m_throughput = new ThroughputView;
     auto *logRow = new QSplitter(Qt::Horizontal);
     logRow->addWidget(m_log);
@@ -100,6 +110,7 @@ void MainWindow::buildDocks()
     m_runTable->setMinimumWidth(290);
     m_form->setMinimumWidth(290);
     metricsScroll->setMinimumWidth(260);
+    m_soundness->setMinimumSize(260, 90);
     m_log->setMinimumHeight(38); // one line
     setTabPosition(Qt::AllDockWidgetAreas, QTabWidget::North);
     arrangeDocks();
@@ -180,6 +191,7 @@ void MainWindow::buildActions()
         view->addAction(dock->toggleViewAction());
     }
     view->addAction(m_experimentDock->toggleViewAction());
+    view->addAction(m_soundnessDock->toggleViewAction());
     action(view, QStringLiteral("Reset layout"), {}, &MainWindow::resetLayout);
     view->addSeparator();
     action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
@@ -191,6 +203,7 @@ void MainWindow::buildActions()
     action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
     action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
 
+    m_runChecksAction = action(run, QStringLiteral("Run checks"), {}, [this] { m_checks->start(m_current); });
     run->addSeparator();
     for (QAction *entry : m_runActions->actions()) {
         run->addAction(entry);
@@ -234,6 +247,12 @@ void MainWindow::connectParts()
                 m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
                                 QStringLiteral("The run cannot be resumed"), why);
             });
+    connect(m_runChecks, &QPushButton::clicked, this, [this] { m_checks->start(m_current); });
+    connect(m_checks.get(), &SoundnessChecks::measuringChanged, this, &MainWindow::showChecks);
+    connect(m_checks.get(), &SoundnessChecks::failed, this, [this](const QString &run, const QString &reason) {
+        m_notices->post(QStringLiteral("checks ") + run, NoticeBar::Kind::Failed,
+                        QStringLiteral("The checks of %1 could not be made").arg(run), reason);
+    });
     connect(m_metrics, &MetricsPanel::metricChosen, m_trainPage, &TrainPage::plotMetric);
     connect(m_throughput, &ThroughputView::cursorMoved, &m_view, &ViewState::setStep);
     connect(m_trainPage, &TrainPage::cursorMoved, &m_view, &ViewState::setStep);

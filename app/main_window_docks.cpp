@@ -24,11 +24,11 @@ void MainWindow::updateDocks()
         return;
     }
     if (m_layout && !m_layout->empty() && isVisible()) {
-        m_layouts[*m_layout] = saveState();
+        m_layouts[*m_layout] = saveState(kDockLayout);
     }
     m_layout = page;
     const auto kept = m_layouts.find(page);
-    if (page.empty() || kept == m_layouts.end() || !restoreState(kept->second)) {
+    if (page.empty() || kept == m_layouts.end() || !restoreState(kept->second, kDockLayout)) {
         arrangeDocks();
     } else {
         m_low = height() < kLow;
@@ -52,15 +52,20 @@ void MainWindow::arrangeDocks()
     addDockWidget(Qt::LeftDockWidgetArea, m_runsDock);
     addDockWidget(Qt::LeftDockWidgetArea, m_experimentDock);
     addDockWidget(Qt::RightDockWidgetArea, m_metricsDock);
+    addDockWidget(Qt::RightDockWidgetArea, m_soundnessDock);
     addDockWidget(Qt::BottomDockWidgetArea, m_logDock);
+    if (m_narrow || m_low) {
+        tabifyDockWidget(m_metricsDock, m_soundnessDock);
+    }
     if (m_low) { // two tabs instead of two halves that show nothing whole
         tabifyDockWidget(m_runsDock, m_experimentDock);
     }
-    for (PanelDock *dock : {m_runsDock, m_experimentDock, m_metricsDock, m_logDock}) {
+    for (PanelDock *dock : {m_runsDock, m_experimentDock, m_metricsDock, m_soundnessDock, m_logDock}) {
         dock->setVisible(docks);
     }
     if (docks && isVisible()) {
         m_runsDock->raise();
+        m_metricsDock->raise();
         QTimer::singleShot(0, this, [this] { // their layout has run by then
             for (QTabBar *tabs : findChildren<QTabBar *>(QString(), Qt::FindDirectChildrenOnly)) {
                 tabs->setDrawBase(false); // its line knows no theme
@@ -68,6 +73,7 @@ void MainWindow::arrangeDocks()
             resizeDocks({m_runsDock, m_metricsDock}, {m_narrow ? 290 : 352, m_narrow ? 262 : 312}, Qt::Horizontal);
             if (!m_low) {
                 resizeDocks({m_runsDock, m_experimentDock}, {430, 420}, Qt::Vertical);
+                resizeDocks({m_metricsDock, m_soundnessDock}, {480, 370}, Qt::Vertical);
             }
             resizeDocks({m_logDock}, {m_low ? 1 : 170}, Qt::Vertical); // 1: as low as it goes, one line
         });

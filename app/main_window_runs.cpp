@@ -23,6 +23,7 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
     connect(added, &RunData::stateChanged, this, [this, added] {
         m_runNotices->look(*added);
         showStatus();
+        showChecks();
     });
     m_composing = false;
     if (!m_current) {
@@ -182,6 +183,8 @@ void MainWindow::takeRecords(const std::filesystem::path &experimentFolder)
                 }
                 if constexpr (std::is_same_v<Value, SnapshotNotice>) {
                     run->addSnapshotStep(value.step);
+                } else if constexpr (std::is_same_v<Value, CheckNotice>) {
+                    run->apply(value.result);
                 } else {
                     run->apply(value);
                 }

@@ -28,7 +28,7 @@ Session MainWindow::session() const
     session.geometry = saveGeometry();
     session.layouts = m_layouts;
     if (m_layout && !m_layout->empty()) {
-        session.layouts[*m_layout] = saveState();
+        session.layouts[*m_layout] = saveState(kDockLayout);
     }
     session.view = m_view.view();
     session.folders = m_folders;

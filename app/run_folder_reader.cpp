@@ -1,6 +1,7 @@
 #include "app/run_folder_reader.h"
 
 #include "core/base/error.h"
+#include "core/base/stored_checks.h"
 
 namespace sparsescope {
 
@@ -63,6 +64,7 @@ RunUpdate read(Known &known)
         }
     }
     known.state = known.reader.state();
+    update.checks = readChecks(known.reader); // after the state: a finished run has written them all
     if (known.state == RunState::Interrupted) {
         const std::vector<CheckpointInfo> checkpoints = known.reader.checkpoints();
         update.values["checkpoint"] = std::to_string(checkpoints.empty() ? -1 : checkpoints.back().step);

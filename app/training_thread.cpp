@@ -30,6 +30,10 @@ public:
     void onStep(const StepRecord &record) override { m_channels->records.push(record); }
     void onEvaluation(const EvalRecord &record) override { m_channels->records.push(record); }
     void onLog(const LogRecord &record) override { m_channels->records.push(record); }
+    void onCheck(const std::string &run, const CheckResult &result) override
+    {
+        m_channels->records.push(CheckNotice{run, result});
+    }
     void onSnapshot(std::shared_ptr<const Snapshot> snapshot) override
     {
         m_channels->records.push(SnapshotNotice{snapshot->run, snapshot->step});

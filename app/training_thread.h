@@ -25,7 +25,13 @@ struct SnapshotNotice {
     std::string run;
     std::int64_t step = 0;
 };
-using TrainingRecord = std::variant<StateChange, StageChange, StepRecord, EvalRecord, LogRecord, SnapshotNotice>;
+/// What a gate found; `run` is the one it was told to, also for a gate between runs.
+struct CheckNotice {
+    std::string run;
+    CheckResult result;
+};
+using TrainingRecord =
+    std::variant<StateChange, StageChange, StepRecord, EvalRecord, LogRecord, SnapshotNotice, CheckNotice>;
 
 /// How a whole experiment ended. Exactly one a start(), whatever happened.
 struct ExperimentOutcome {

@@ -1,7 +1,7 @@
 #include "app/cli/command.h"
 #include "app/cli/experiment_file.h"
 #include "core/base/gates.h"
-#include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 #include "core/train/soundness.h"
 
 #include <fmt/format.h>
@@ -71,9 +71,7 @@ void store(const Judged &run, const std::vector<CheckResult> &results, Output &o
         return;
     try {
         const std::unique_ptr<RunWriter> writer = RunWriter::open(run.folder);
-        for (const CheckResult &result : results)
-            writer->value(storedKey(gate(result.gate)), toJson(result).dump());
-        writer->flush();
+        storeChecks(*writer, results);
     } catch (const Failure &failure) {
         output.note(fmt::format("{}: not stored beside the run: {}", run.config.folder(), failure.what()));
     }

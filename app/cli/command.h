@@ -21,6 +21,7 @@ struct Command {
 
 Action declareTrain(CLI::App &command);
 Action declareCheck(CLI::App &command);
+Action declareCompare(CLI::App &command);
 Action declareCounterfactual(CLI::App &command);
 Action declareMetrics(CLI::App &command);
 Action declareForward(CLI::App &command);

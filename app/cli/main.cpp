@@ -14,6 +14,7 @@ using namespace sparsescope;
 constexpr Command kCommands[] = {
     {"train", "Train an experiment", declareTrain},
     {"check", "Say whether what an experiment or a run computes may be believed", declareCheck},
+    {"compare", "Put the sides of an experiment beside each other: differences, intervals, verdicts", declareCompare},
     {"counterfactual", "Let other selectors choose the keys of trained runs", declareCounterfactual},
     {"forward", "Run a checkpoint over given tokens", declareForward},
     {"report", "Write the tables and figures of an experiment again", declareReport},

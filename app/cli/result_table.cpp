@@ -4,6 +4,7 @@
 #include "app/cli/output.h"
 #include "app/cli/text_table.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 #include "core/experiment/report.h"
 
 #include <fmt/format.h>
@@ -74,6 +75,11 @@ RunRow readRow(const fs::path &folder, const std::string &name)
 {
     const RunReader run(folder);
     RunRow row{name, displayName(run.config().model.family), displayName(run.state()), {}};
+    const std::vector<CheckResult> checks = readChecks(run);
+    const auto failed = std::count_if(checks.begin(), checks.end(),
+                                      [](const CheckResult &result) { return result.outcome == CheckOutcome::Failed; });
+    if (failed > 0)
+        row.state += fmt::format(", {} check{} failed", failed, failed == 1 ? "" : "s");
     for (const Table &table : tables()) {
         row.cells.emplace_back();
         for (const Column &column : table.columns)
@@ -148,6 +154,8 @@ bool writeResults(const fs::path &experimentFolder, Output &output)
     output.data()["summary"] = summary;
     const std::set<std::string> damaged = reportDamage(summary, output);
     printRuns(experimentFolder, damaged, output);
+    output.line(summary["soundness"].get<std::string>());
+    printGates(gateTable(summary["gates"]), output);
     const Figures figures = drawFigures(experimentFolder);
     output.data()["figures"] = nlohmann::ordered_json::array();
     output.line("Summary:    " + (experimentFolder / "RESULTS_SUMMARY.md").string());

@@ -2,6 +2,8 @@
 
 #include "app/cli/output.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sparsescope {
@@ -28,6 +30,27 @@ void printRows(const std::vector<std::vector<std::string>> &rows, std::size_t wo
             line += (i == 0 ? "" : "  ") + padded(row[i], widths[i], i >= words);
         output.line(line);
     }
+}
+
+void printTable(const TextTable &table, Output &output)
+{
+    std::vector<std::vector<std::string>> rows{table.columns};
+    rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+    output.line(table.title);
+    printRows(rows, 3, output);
+    output.line("");
+}
+
+void printGates(const TextTable &gates, Output &output)
+{
+    if (gates.rows.empty())
+        return;
+    output.line(gates.title);
+    for (const auto &row : gates.rows) {
+        output.line(fmt::format("  {:<8} {:<29} {}: {}", row[0], row[1], row[2], row[3]));
+        output.line(fmt::format("  {:<8} {:<29} {}", "", "", row[4]));
+    }
+    output.line("");
 }
 
 } // namespace sparsescope

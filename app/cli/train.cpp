@@ -5,12 +5,14 @@
 #include "app/cli/progress.h"
 #include "app/cli/result_table.h"
 #include "core/base/cost_model.h"
+#include "core/base/statistics.h"
 #include "core/experiment/runner.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <memory>
+#include <set>
 
 namespace sparsescope {
 namespace {
@@ -77,6 +79,11 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
             output.note(fmt::format("  and {} more", runs.size() - kMostPlanLines));
     }
     output.note("About " + duration(seconds) + " by estimate");
+    std::set<std::uint64_t> seeds;
+    for (const RunConfig &run : runs)
+        seeds.insert(run.training.seed);
+    if (runs.size() > seeds.size()) // there is something to compare
+        output.note("Seeds: " + resolutionText(static_cast<int>(seeds.size())));
     output.data()["notices"] = plan.notices;
     for (const std::string &notice : plan.notices)
         output.note("Notice: " + notice);

@@ -164,10 +164,12 @@ void describeModel(Visitor &visit, ModelConfig &model)
                                         "Multi-head attention, or multi-head latent attention"),
                   "by family"),
           model.attention);
-    visit(only(derived(choice("model.selection.kind", "Selection",
-                              {"none", "lightning", "oracle", "random", "recency", "sink-window", "untrained"},
-                              "Who selects the keys of a query"),
-                       "by family"),
+    visit(only(derived(
+                   choice(
+                       "model.selection.kind", "Selection",
+                       {"none", "lightning", "oracle", "random", "recency", "sink-window", "untrained", "planted-leak"},
+                       "Who selects the keys of a query; planted-leak looks ahead on purpose, to show what that does"),
+                   "by family"),
                sparse),
           model.selection.kind);
     visit(only(in(expression("model.selection.top_k", "Top-k", 1, 131072,

@@ -249,9 +249,9 @@ void resolve(ReadConfig &read)
     const bool latent = model.family == Family::Mhla || model.family == Family::MhlaSparse;
     if (!given("model.attention.kind"))
         model.attention = latent ? AttentionKind::Mla : AttentionKind::Mha;
-    // A selection kind beside swept families is meant for the sparse ones among them.
-    const bool leftToFamily =
-        !isSparse(model.family) && read.swept.count("model.family") && !read.swept.count("model.selection.kind");
+    // A selection kind beside swept families is meant for the sparse ones among them; where it is swept as well, a dense family
+    // stands beside each kind.
+    const bool leftToFamily = !isSparse(model.family) && read.swept.count("model.family");
     if (!given("model.selection.kind") || leftToFamily)
         model.selection.kind = isSparse(model.family) ? "lightning" : "none";
 

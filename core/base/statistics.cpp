@@ -1,10 +1,12 @@
 #include "core/base/statistics.h"
 
 #include <boost/math/distributions/students_t.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <random>
 
 namespace sparsescope {
 
@@ -20,6 +22,8 @@ std::string toString(Verdict verdict)
     switch (verdict) {
     case Verdict::NotMeasured:
         return "not measured";
+    case Verdict::NotComparable:
+        return "not comparable";
     case Verdict::OneSeed:
         return "one seed: no interval";
     case Verdict::NotClear:
@@ -66,7 +70,7 @@ std::optional<double> medianOf(std::vector<double> values)
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
-PairedDifference pairedDifference(const std::vector<double> &differences, double margin)
+PairedDifference pairedDifference(const std::vector<double> &differences, double margin, BetterIs betterIs)
 {
     PairedDifference result;
     result.n = static_cast<int>(differences.size());
@@ -77,7 +81,7 @@ PairedDifference pairedDifference(const std::vector<double> &differences, double
         return result;
     }
     const double error = *result.sd / std::sqrt(static_cast<double>(result.n));
-    const double half = tQuantile(kConfidence, result.n - 1) * error;
+    const double half = *resolvableHalfWidth(result.n, *result.sd);
     const Interval interval{*result.mean - half, *result.mean + half};
     result.ci95 = interval;
     if (error > 0)
@@ -88,12 +92,56 @@ PairedDifference pairedDifference(const std::vector<double> &differences, double
 
     const bool excludesZero = interval.low > 0 || interval.high < 0;
     if (result.n >= kSmallestForAClaim && excludesZero && std::abs(*result.mean) >= margin)
-        result.verdict = *result.mean < 0 ? Verdict::Better : Verdict::Worse;
+        result.verdict = (*result.mean < 0) == (betterIs == BetterIs::Less) ? Verdict::Better : Verdict::Worse;
     else if (interval.low >= -margin && interval.high <= margin)
         result.verdict = Verdict::NoDifference;
     else
         result.verdict = Verdict::NotClear;
     return result;
+}
+
+std::optional<Interval> bootstrapInterval(const std::vector<double> &values, int resamples, std::uint64_t seed)
+{
+    if (values.size() < 2 || resamples < 1)
+        return std::nullopt;
+    std::mt19937_64 generator(seed);
+    // Not a distribution of the library: those give other numbers with another library.
+    const auto draw = [&] {
+        return static_cast<std::size_t>(static_cast<double>(generator() >> 11) * 0x1p-53 *
+                                        static_cast<double>(values.size()));
+    };
+    std::vector<double> means(static_cast<std::size_t>(resamples));
+    for (double &mean : means) {
+        mean = 0;
+        for (std::size_t i = 0; i < values.size(); ++i)
+            mean += values[draw()];
+        mean /= static_cast<double>(values.size());
+    }
+    std::sort(means.begin(), means.end());
+    const auto percentile = [&](double share) {
+        const double place = share * static_cast<double>(means.size() - 1);
+        const auto below = static_cast<std::size_t>(place);
+        const std::size_t above = std::min(below + 1, means.size() - 1);
+        return means[below] + (place - static_cast<double>(below)) * (means[above] - means[below]);
+    };
+    return Interval{percentile((1 - kConfidence) / 2), percentile((1 + kConfidence) / 2)};
+}
+
+std::optional<double> resolvableHalfWidth(int n, double sd)
+{
+    if (n < 2)
+        return std::nullopt;
+    return tQuantile(kConfidence, n - 1) * sd / std::sqrt(static_cast<double>(n));
+}
+
+std::string resolutionText(int seeds)
+{
+    const std::optional<double> half = resolvableHalfWidth(seeds, kUsualSd);
+    if (!half)
+        return toString(Verdict::OneSeed);
+    const std::string text =
+        fmt::format("{} seeds tell differences of {:.3f} nats from none (at an sd of {:g})", seeds, *half, kUsualSd);
+    return seeds < kSmallestForAClaim ? text + "; better and worse need three" : text;
 }
 
 void applyHolm(std::vector<PairedDifference> &table)

@@ -1,19 +1,20 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 /// Paired differences over seeds and what may be said about them (EXPERIMENTS.md 3).
 namespace sparsescope {
 
 enum class Verdict {
-    NotMeasured, ///< no seed has both runs
-    OneSeed,     ///< n = 1: there is no interval
+    NotMeasured,   ///< no seed has both runs
+    NotComparable, ///< a check does not hold: whatever the numbers say, they say nothing
+    OneSeed,       ///< n = 1: there is no interval
     NotClear,
     NoDifference, ///< the interval lies inside +-margin
-    Better,       ///< of b against a, for a quantity of which less is better
+    Better,       ///< of b against a
     Worse
 };
 std::string toString(Verdict); ///< "one seed: no interval", "no difference within the margin", ...
@@ -34,8 +35,27 @@ struct PairedDifference {
 /// The two-sided t quantile: P(|T| < t) = confidence.
 double tQuantile(double confidence, int degreesOfFreedom);
 
+/// Of a loss less is better, of an accuracy more.
+enum class BetterIs { Less, More };
+
 /// Mean, interval and verdict of one comparison on its own. `differences` are b - a, one a seed, all finite.
-PairedDifference pairedDifference(const std::vector<double> &differences, double margin);
+PairedDifference pairedDifference(const std::vector<double> &differences, double margin,
+                                  BetterIs betterIs = BetterIs::Less);
+
+/// The cross-check of the t-interval, which does not lean on a normal distribution: the 2.5th and 97.5th percentile of the mean
+/// over resamples with replacement. The same values give the same interval. Over few seeds it is too narrow (three have ten
+/// different means at most), so that no verdict comes from it. Absent for n < 2.
+std::optional<Interval> bootstrapInterval(const std::vector<double> &values, int resamples = 2000,
+                                          std::uint64_t seed = 0);
+
+/// Half of the width of the 95 % interval of n seeds: smaller effects are not told from none. Absent for n < 2.
+std::optional<double> resolvableHalfWidth(int n, double sd);
+/// Between seeds, of a difference in nats at the sizes of the presets (EXPERIMENTS.md 3).
+constexpr double kUsualSd = 0.015;
+/// What a number of seeds can say before anything has run: "3 seeds tell differences of 0.037 nats from none (at an sd of 0.015)".
+std::string resolutionText(int seeds);
+/// Differences that are smaller do not matter: nats of a loss, and share of an accuracy (1 point).
+constexpr double kLossMargin = 0.02, kAccuracyMargin = 0.01;
 
 /// Several comparisons in one table: better and worse stand only where Holm's procedure at 5 % rejects "no difference"
 /// over all of them; else they become "not clear". Intervals stay as they are.

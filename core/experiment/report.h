@@ -1,20 +1,24 @@
 #pragma once
 
-#include "core/base/records.h"
+#include "core/base/pair_comparison.h"
 
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 namespace sparsescope {
 
 /// The run folders of an experiment, sorted. Throws Failure where there is no such folder, no run in it, or it is a run itself.
 std::vector<std::filesystem::path> experimentRuns(const std::filesystem::path &experimentFolder);
-/// Reads every run below an experiment folder and writes summary.json, summary.csv, RESULTS_SUMMARY.md and
+/// Reads every run below an experiment folder and writes summary.json, summary.csv, comparisons.csv, RESULTS_SUMMARY.md and
 /// seq_<L>/<family>_results.json (CONTRACTS.md 3, 6), atomically. Returns the summary; a run that cannot
 /// be read is a row with "error" there, and the others go on. Pure of torch.
 nlohmann::ordered_json writeReport(const std::filesystem::path &experimentFolder);
+/// The finished runs of an experiment, for comparePairs(). What cannot be read is left out and told in `problems`.
+std::vector<ComparedRun> comparedRuns(const std::filesystem::path &experimentFolder,
+                                      std::vector<std::string> &problems);
 /// The same summary without writing anything.
 nlohmann::ordered_json summarise(const std::filesystem::path &experimentFolder);
 

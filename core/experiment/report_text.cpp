@@ -1,9 +1,12 @@
 #include "core/experiment/report_text.h"
 
+#include "core/base/comparison_text.h"
 #include "core/base/records.h"
+#include "core/base/statistics.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -75,6 +78,7 @@ struct Column {
 constexpr Column kColumns[] = {{"Run", "run", -1},
                                {"Family", "family", -1},
                                {"State", "state", -1},
+                               {"Checks", "soundness", -1},
                                {"Recipe", "recipe", -1},
                                {"k", "top_k", -1},
                                {"Steps", "steps", -1},
@@ -134,21 +138,42 @@ std::string runTable(const Json &runs)
     return table(titles, rows);
 }
 
-std::string comparisonTable(const Json &comparisons)
+std::string markdown(const TextTable &shown)
 {
-    std::vector<std::vector<std::string>> rows;
-    for (const Json &row : comparisons) {
-        const Json &interval = at(row, "ci95");
-        std::string place = plain(at(row, "sequence_length"));
-        for (const auto &[axis, value] : at(row, "axes").items())
-            place += ", " + axis + " " + plain(value);
-        rows.push_back(
-            {cell(plain(at(row, "a"))), cell(plain(at(row, "b"))), cell(place), plain(at(row, "n")),
-             decimals(at(row, "mean_difference"), 4, "+"),
-             interval.is_array() ? decimals(interval[0], 4, "+") + " to " + decimals(interval[1], 4, "+") : "-",
-             cell(plain(at(row, "verdict")))});
-    }
-    return table({"a", "b", "Length", "Seeds", "Mean difference", "95 % interval", "Verdict"}, rows);
+    std::vector<std::vector<std::string>> rows = shown.rows;
+    for (auto &row : rows)
+        std::transform(row.begin(), row.end(), row.begin(), cell);
+    return "**" + shown.title + "**\n\n" + table(shown.columns, rows) + "\n";
+}
+
+/// Stands before every number that could be read as a verdict.
+std::string soundnessText(const Json &summary)
+{
+    std::string text = fmt::format("## Soundness\n\n**{}.**", cell(plain(summary["soundness"])));
+    const TextTable gates = gateTable(summary["gates"]);
+    text += " A comparison has a verdict only where every check of its runs, and between them, holds.\n\n";
+    return gates.rows.empty() ? text : text + markdown(gates);
+}
+
+std::string comparisonText(const Json &comparisons)
+{
+    if (comparisons.empty())
+        return "## Comparisons\n\nNo two families of equal length and settings are done.\n\n";
+    std::string text =
+        "## Comparisons\n\n"
+        "The difference b - a, one pair a seed. Only runs that are done and have equal steps are paired; their "
+        "numbers, seed by seed, are in comparisons.csv.\n\n";
+    for (const TextTable &shown : comparisonTables(comparisons))
+        text += markdown(shown);
+    text += fmt::format(
+        "The interval is a t-interval over the seeds; the bootstrap beside it is its cross-check. Better and worse, of "
+        "b "
+        "against a, need three seeds, an interval without zero, a mean of at least the margin ({} nats of loss, {} "
+        "point of accuracy), and Holm's procedure over the table. At equal operations or seconds the dearer run is "
+        "read "
+        "before its end, where its rate has not come down yet.\n\n",
+        kLossMargin, 100 * kAccuracyMargin);
+    return text;
 }
 
 } // namespace
@@ -180,22 +205,9 @@ std::string summaryMarkdown(const Json &summary)
     std::string text = fmt::format("# {}\n\n", cell(plain(summary["experiment"])));
     if (const std::string question = plain(summary["question"]); !question.empty())
         text += cell(question) + "\n\n";
-    if (summary["gates"].empty())
-        text += "**The soundness checks were not run. No verdict below may be trusted until they hold.**\n\n";
-
+    text += soundnessText(summary);
     text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
-    if (summary["comparisons"].empty()) {
-        text += "## Comparisons\n\nNo two families of equal length and settings are done.\n\n";
-    } else {
-        text += "## Comparisons\n\n"
-                "The difference b - a of the final validation loss in nats, one pair a seed; below zero b is better. "
-                "Only runs that are done and have equal steps are paired.\n\n" +
-                comparisonTable(summary["comparisons"]) + "\n" +
-                fmt::format("The interval is a t-interval over the seeds. Better and worse need three seeds, an "
-                            "interval without zero, a mean of at "
-                            "least the margin ({} nats), and Holm's procedure over this table.\n\n",
-                            plain(summary["comparisons"][0]["margin"]));
-    }
+    text += comparisonText(summary["comparisons"]);
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
         const Json &state = at(run, "state");

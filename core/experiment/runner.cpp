@@ -2,6 +2,7 @@
 
 #include "core/base/atomic_file.h"
 #include "core/base/safetensors.h"
+#include "core/base/stored_checks.h"
 
 #include <algorithm>
 #include <chrono>
@@ -33,6 +34,12 @@ public:
             recordFailureWithoutRun(i, config, folder, describe(error), observer);
             releaseCachedMemory();
         }
+    }
+
+    /// What gates between these runs found is written beside each.
+    void record(const std::vector<CheckResult> &results)
+    {
+        forEach([&](TrainRun &run) { run.recordChecks(results); });
     }
 
     /// Advances until every run has ended or was told to.
@@ -160,6 +167,30 @@ private:
 
 } // namespace
 
+namespace {
+
+/// The gates between the runs that share data order and initialisation with these, as far as they have begun.
+std::vector<CheckResult> compareBegun(const std::vector<RunConfig> &runs, const std::string &group,
+                                      const fs::path &folder)
+{
+    std::vector<StartedRun> begun;
+    for (const RunConfig &run : runs) {
+        if (run.lockstepGroup() != group) {
+            continue;
+        }
+        try {
+            if (auto fingerprint = readFingerprint(RunReader(folder / run.folder()))) {
+                begun.push_back({run, std::move(fingerprint)});
+            }
+        } catch (const Failure &) {
+            // A damaged run is told of where it is opened.
+        }
+    }
+    return compareStarts(group, begun);
+}
+
+} // namespace
+
 std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartPlan &plan, const RunnerOptions &options,
                                 RunControl &control, TrainingObserver &observer)
 {
@@ -217,6 +248,7 @@ std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartP
             const RunConfig &run = runs[indices[i]];
             group.start(i, run, folder / run.folder(), training, observer);
         }
+        group.record(compareBegun(runs, runs[indices.front()].lockstepGroup(), folder));
         group.run();
     }
     return outcomes;

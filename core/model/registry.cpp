@@ -1,6 +1,7 @@
 #include "core/base/error.h"
 #include "core/base/nearest_name.h"
 #include "core/model/oracle_selector.h"
+#include "core/model/planted_leak_selector.h"
 #include "core/model/random_selector.h"
 #include "core/model/recency_selector.h"
 #include "core/model/selector.h"
@@ -12,7 +13,7 @@ namespace sparsescope {
 
 const std::vector<SelectorKind> &selectorKinds()
 {
-    // name, needs an indexer, trains it; in the counterfactual table: title, whose indexer; may be trained with; adaptive
+    // name, needs an indexer, trains it; in the counterfactual table: title, whose indexer; may be trained with; adaptive; causal
     static const std::vector<SelectorKind> kinds = {
         {"lightning", true, true, makeTopKSelector, "Learned", IndexerSource::Own},
         {"oracle", false, false, makeOracleSelector, "Oracle"},
@@ -23,6 +24,7 @@ const std::vector<SelectorKind> &selectorKinds()
         {"other-layer", true, false, makeTopKSelector, "Other layer", IndexerSource::OtherLayer, false},
         {"top-p", true, false, makeTopPSelector, "Learned top-p", IndexerSource::Own, false, true},
         {"top-p-oracle", false, false, makeTopPOracleSelector, "Oracle top-p", IndexerSource::None, false, true},
+        {"planted-leak", false, false, makePlantedLeakSelector, "Planted leak", IndexerSource::None, true, false, false},
     };
     return kinds;
 }

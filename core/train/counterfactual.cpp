@@ -290,7 +290,7 @@ std::vector<const SelectorKind *> kindsOf(const CounterfactualOptions &options)
     std::vector<const SelectorKind *> kinds;
     for (const SelectorKind &kind : selectorKinds()) {
         const bool asked = options.selectors.empty()
-                               ? !kind.adaptive
+                               ? !kind.adaptive && kind.causal
                                : std::count(options.selectors.begin(), options.selectors.end(), kind.name) > 0;
         if (asked) {
             kinds.push_back(&kind);

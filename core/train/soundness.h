@@ -16,12 +16,13 @@ struct SoundnessOptions {
     /// A checkpoint of the run: its weights are judged, and the gates that need a trained model are measured too. Empty: the
     /// weights of step 0.
     std::filesystem::path checkpoint;
+    bool cheapOnly = false;                            ///< those that a run is not delayed by before its first step
     std::function<void(const CheckResult &)> onResult; ///< each as it comes
     std::function<bool()> cancelled;                   ///< asked between gates
 };
 
 /// Every gate of one run, those that do not apply to its family left out, in the order of gates(). Changes nothing: the model
-/// is its own. Throws Failure where data or checkpoint cannot be read.
+/// is its own. A gate that breaks off, without memory perhaps, is "not run" and says why. Throws Failure where data or checkpoint cannot be read.
 std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options = {});
 
 /// The gates between runs: each lockstep group of families, and the lengths among one another.

@@ -86,6 +86,7 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
             pending.copied->synchronize();
             seconds = pending.began->elapsedTime(*pending.copied) * 1e-3;
         }
+        m_trained += seconds;
         StepRecord record{m_run, pending.step, wallClock(), {}};
         const float *values = pending.values.const_data_ptr<float>();
         for (int i = 0; i < 4; ++i) {

@@ -45,6 +45,10 @@ public:
     /// that step has no record.
     std::optional<Broken> drain(std::vector<StepRecord> &records, bool wait);
 
+    /// Seconds spent on all steps that were drained, indexer-only ones too; a resumed run goes on from what it had.
+    double trained() const { return m_trained; }
+    void resumeAt(double seconds) { m_trained = seconds; }
+
     /// The host prepares the next step while one runs, and no more, so that a command takes effect at once.
     static constexpr std::size_t kStepsAhead = 2;
 
@@ -62,7 +66,7 @@ private:
     std::string m_run;
     at::Device m_device;
     std::int64_t m_tokensPerStep;
-    double m_lastDrain;
+    double m_lastDrain, m_trained = 0;
     double m_began = 0;               ///< wall clock
     std::optional<c10::Event> m_mark; ///< the same place in the device's work
     at::Tensor m_rows;                ///< [n,4] fp32, pinned on a GPU; each step writes the next row

@@ -1,22 +1,27 @@
-// Longer than 400 lines: the life of one run, whose every part reads and moves the same position, writer and model.
+// Longer than 400 lines: the life of one run, whose every part reads and moves the same position, trainer and journal.
 
 #include "core/train/train_run.h"
 
 #include "core/base/cost_model.h"
-#include "core/base/selection_metrics.h"
+#include "core/base/stored_checks.h"
 #include "core/probe/attention_probe.h"
 #include "core/train/checkpoint.h"
 #include "core/train/device.h"
 #include "core/train/evaluation.h"
+#include "core/train/fingerprint.h"
+#include "core/train/run_checks.h"
+#include "core/train/run_journal.h"
+#include "core/train/run_scalars.h"
 #include "core/train/stage_machine.h"
 #include "core/train/step_log.h"
-#include "core/train/storage_wait.h"
 #include "core/train/stream_scope.h"
 #include "core/train/trainer.h"
 
 #include <ATen/Parallel.h>
 
 #include <fmt/format.h>
+
+#include <cstdlib>
 
 namespace sparsescope {
 namespace {
@@ -26,6 +31,7 @@ namespace {
 constexpr std::int64_t kUncountedBatches = std::int64_t{1} << 40;
 constexpr int kObservedBatches = 2; ///< validation batches that are traced at an evaluation
 constexpr int kObservedAtTheEnd = 4;
+constexpr const char *kTrainedSeconds = "trained_seconds"; ///< at the last checkpoint
 
 } // namespace
 
@@ -33,41 +39,33 @@ struct TrainRun::Impl {
     RunConfig config;
     std::filesystem::path folder;
     TrainRunOptions options;
-    TrainingObserver &observer;
-    std::string name;
     std::unique_ptr<DataSource> data;
-    StorageWait storage; ///< every write goes through it
-    std::unique_ptr<RunWriter> writer;
+    RunJournal journal;
     std::unique_ptr<Trainer> trainer;
     StageMachine stages;
     StepLog steps;
     Probe probe;
-    RunState state = RunState::Queued, stateBeforeWait = RunState::Queued;
-    std::optional<Snapshot> lastSnapshot;
+    std::shared_ptr<const Snapshot> lastSnapshot;
     std::string stepPath; ///< how steps run, as last logged
     bool inStep = false;  ///< of training; not in an evaluation or a snapshot
     double lastCheckpoint = wallClock();
     std::int64_t lastEvaluation = -1;
+    std::optional<double> lossAtStart, lastLoss; ///< of the first and of the last evaluation
 
     Impl(RunConfig runConfig, const std::filesystem::path &runFolder, TrainRunOptions runOptions,
          TrainingObserver &runObserver, const at::Device &device)
         : config(std::move(runConfig))
         , folder(runFolder)
         , options(std::move(runOptions))
-        , observer(runObserver)
-        , name(config.folder())
         , data(makeDataSource(config))
-        , storage({options.keepTrying, [this](const std::string &reason) { beginWait(reason); }, [this] { endWait(); }})
+        , journal(config, runObserver, options.keepTrying, [this] { return step(); })
         , stages(stagesOf(config))
-        , steps(name, device, config.training.sequenceLength * config.training.batchSize)
+        , steps(config.folder(), device, config.training.sequenceLength * config.training.batchSize)
     {
         if (options.threads > 0) {
             at::set_num_threads(options.threads);
         }
-        storage.write([this] {
-            writer = std::filesystem::exists(folder / "run.json") ? RunWriter::open(folder)
-                                                                  : RunWriter::create(folder, config);
-        });
+        journal.open(folder, config);
         const bool bf16 = config.training.precision == Precision::Bf16 ||
                           (config.training.precision == Precision::Auto && device.is_cuda());
         if (bf16 && !device.is_cuda()) {
@@ -104,55 +102,9 @@ struct TrainRun::Impl {
         return Failure(
             {fmt::format("not enough {} memory at step {}, in {}: {}", trainer->device().is_cuda() ? "GPU" : "host",
                          inStep ? step() + 1 : step(), trainer->model().place(), memoryText(error)),
-             name, "", "",
+             journal.run(), "", "",
              fmt::format("{} training.sequence_length to less than {}, or make the model smaller.", smaller,
                          training.sequenceLength)});
-    }
-
-    void log(LogLevel level, const std::string &text)
-    {
-        const double now = wallClock();
-        writer->event(step(), level, text, now);
-        observer.onLog({name, now, step(), level, text});
-    }
-
-    void changeState(RunState next, const std::string &reason = {})
-    {
-        state = next;
-        storage.write([&] { writer->state(next, reason); });
-        observer.onState({name, next, reason, step(), config.training.steps});
-    }
-
-    /// The state as far as the disk takes it now; what it does not take stays buffered.
-    void tellState(const std::string &reason)
-    {
-        try {
-            if (writer) {
-                writer->state(state, reason);
-            }
-        } catch (const StorageFailure &) {
-            // The next write that waits brings it along.
-        }
-        observer.onState({name, state, reason, step(), config.training.steps});
-    }
-
-    void beginWait(const std::string &reason)
-    {
-        stateBeforeWait = state;
-        state = RunState::Paused;
-        if (writer) {
-            log(LogLevel::Error, "Paused: " + reason + " Training goes on by itself when it can be written again.");
-        }
-        tellState(reason);
-    }
-
-    void endWait()
-    {
-        state = stateBeforeWait;
-        if (writer) {
-            log(LogLevel::Info, "It can be written again: going on");
-        }
-        tellState({});
     }
 
     /// Throws away what came after the checkpoint to go on from, or everything when there is none.
@@ -160,38 +112,52 @@ struct TrainRun::Impl {
     {
         const std::vector<CheckpointInfo> checkpoints = RunReader(folder).checkpoints();
         if (checkpoints.empty()) {
-            storage.write([&] { writer->truncateAfter(-1); });
+            journal.write([](RunWriter &writer) { writer.truncateAfter(-1); });
             return;
         }
         const CheckpointInfo &last = checkpoints.back();
         stages.restore(readCheckpoint(last.folder, trainer->model(), trainer->optimizer()));
-        storage.write([&] { writer->truncateAfter(last.step); });
+        journal.write([&](RunWriter &writer) { writer.truncateAfter(last.step); });
         lastEvaluation = last.step;
+        lastLoss = RunReader(folder).last("val.loss");
+        if (const Series losses = RunReader(folder).series("val.loss"); !losses.empty() && losses.front().x == 0) {
+            lossAtStart = losses.front().y;
+        }
+        steps.resumeAt(std::strtod(RunReader(folder).value(kTrainedSeconds).value_or("0").c_str(), nullptr));
         const std::vector<SnapshotInfo> snapshots = RunReader(folder).snapshots();
         if (!snapshots.empty()) {
-            lastSnapshot = readSnapshot(snapshots.back().file); // churn goes on as if nothing had happened
+            lastSnapshot = std::make_shared<const Snapshot>(
+                readSnapshot(snapshots.back().file)); // churn goes on as if nothing had happened
         }
-        log(LogLevel::Info, fmt::format("Going on from the checkpoint of step {}", last.step));
+        journal.log(LogLevel::Info, fmt::format("Going on from the checkpoint of step {}", last.step));
+    }
+
+    /// Once: what the run begins with, so that it can be compared with others later.
+    void rememberTheStart()
+    {
+        if (stages.position() == StageMachine::Position{} && !readFingerprint(RunReader(folder))) {
+            const RunFingerprint fingerprint = fingerprintOf(trainer->model().parameters(), *data);
+            journal.write([&](RunWriter &writer) { storeFingerprint(writer, fingerprint); });
+        }
     }
 
     void describeRun(const DeviceInfo &device)
     {
-        storage.write([&] {
-            writer->value("device", device.description);
-            writer->value("parameters", std::to_string(trainer->model().parameters().count()));
-            writer->value("vocabulary", std::to_string(data->vocabulary()));
-            writer->value("precision", trainer->bf16() ? "bf16" : "fp32");
-        });
-        log(LogLevel::Info,
-            fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
-                        trainer->model().parameters().count(), device.description, trainer->bf16() ? "bf16" : "fp32"));
+        journal.value("device", device.description);
+        journal.value("parameters", std::to_string(trainer->model().parameters().count()));
+        journal.value("vocabulary", std::to_string(data->vocabulary()));
+        journal.value("task", data->isTask() ? "yes" : "no");
+        journal.value("precision", trainer->bf16() ? "bf16" : "fp32");
+        journal.log(LogLevel::Info, fmt::format("{}: {} parameters on {}, {}", displayName(config.model.family),
+                                                trainer->model().parameters().count(), device.description,
+                                                trainer->bf16() ? "bf16" : "fp32"));
         for (const std::string &notice : noticesOf(config, *data)) {
-            log(LogLevel::Info, notice);
+            journal.log(LogLevel::Info, notice);
         }
         for (std::size_t i = 0; i < stages.stages().size(); ++i) {
             const StageConfig &stage = stages.stages()[i];
-            log(LogLevel::Info,
-                fmt::format("Stage {} \"{}\", {} steps: {}", i + 1, stage.name, stage.steps, trainer->audit(stage)));
+            journal.log(LogLevel::Info, fmt::format("Stage {} \"{}\", {} steps: {}", i + 1, stage.name, stage.steps,
+                                                    trainer->audit(stage)));
         }
     }
 
@@ -199,11 +165,7 @@ struct TrainRun::Impl {
     {
         for (int i = 0; i < static_cast<int>(stages.stages().size()); ++i) {
             const StageConfig &stage = stages.stages()[i];
-            const StageChange change{name, stages.beginOf(i), stages.endOf(i), i, stage.name, trainer->audit(stage)};
-            const nlohmann::json row{
-                {"name", change.name}, {"begin", change.step}, {"end", change.endStep}, {"audit", change.audit}};
-            storage.write([&] { writer->value(fmt::format("stage/{}", i), row.dump()); });
-            observer.onStage(change);
+            journal.stage({journal.run(), stages.beginOf(i), stages.endOf(i), i, stage.name, trainer->audit(stage)});
         }
     }
 
@@ -247,54 +209,38 @@ struct TrainRun::Impl {
         if (const double load = trainer->model().maxExpertLoad(); load > 0) {
             scalars.push_back({"moe.load_max", load});
         }
-        const double now = wallClock();
-        writer->scalars(step(), now, scalars);
-        observer.onEvaluation({name, step(), now, std::move(scalars)});
+        scalars.push_back({"time.trained", steps.trained()});
         lastEvaluation = step();
+        lastLoss = findScalar(scalars, "val.loss");
+        journal.evaluation(std::move(scalars));
     }
 
     void takeSnapshotNow()
     {
-        const ProbeMoment moment{name, step(), stageName(), sparseNow(), trainer->model().options().selector};
-        auto snapshot = std::make_shared<Snapshot>(takeSnapshot(trainer->model(), probe, moment, trainer->device()));
-        storage.write([&] { writer->snapshot(*snapshot); });
-        std::vector<Scalar> scalars;
+        const ProbeMoment moment{journal.run(), step(), stageName(), sparseNow(), trainer->model().options().selector};
+        auto snapshot =
+            std::make_shared<const Snapshot>(takeSnapshot(trainer->model(), probe, moment, trainer->device()));
+        journal.snapshot(snapshot);
         if (lastSnapshot) {
-            double total = 0;
-            int layers = 0;
-            for (std::size_t layer = 0; layer < snapshot->layers.size(); ++layer) {
-                if (const auto value = churn(*snapshot, *lastSnapshot, layer)) {
-                    scalars.push_back({fmt::format("selection.churn/{}", layer), *value});
-                    total += *value;
-                    ++layers;
-                }
-            }
-            if (layers > 0) {
-                scalars.push_back({"selection.churn", total / layers});
-            }
-            if (const auto chance = churnChance(snapshot->length(), snapshot->topK); chance && layers > 0) {
-                scalars.push_back({"selection.churn.chance", *chance});
+            std::vector<Scalar> scalars = churnScalars(*snapshot, *lastSnapshot);
+            if (!scalars.empty()) {
+                journal.evaluation(std::move(scalars));
             }
         }
-        if (!scalars.empty()) {
-            const double now = wallClock();
-            writer->scalars(step(), now, scalars);
-            observer.onEvaluation({name, step(), now, std::move(scalars)});
-        }
-        lastSnapshot = *snapshot;
-        observer.onSnapshot(std::move(snapshot));
+        lastSnapshot = std::move(snapshot);
     }
 
     void writeCheckpointNow()
     {
         drainSteps(true);
-        storage.write([&] {
-            writer->checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
+        journal.value(kTrainedSeconds, fmt::format("{}", steps.trained()));
+        journal.write([&](RunWriter &writer) {
+            writer.checkpoint(step(), config.training.keepCheckpoints, [&](const std::filesystem::path &target) {
                 writeCheckpoint(target, config, trainer->model(), trainer->optimizer(), stages.position());
             });
         });
         lastCheckpoint = wallClock();
-        log(LogLevel::Saved, fmt::format("Checkpoint at step {}", step()));
+        journal.log(LogLevel::Saved, fmt::format("Checkpoint at step {}", step()));
     }
 
     /// Throws Failure at a number that is not finite; what came before is published all the same.
@@ -302,13 +248,12 @@ struct TrainRun::Impl {
     {
         std::vector<StepRecord> records;
         const std::optional<StepLog::Broken> broken = steps.drain(records, wait);
-        for (StepRecord &record : records) {
-            writer->scalars(record.step, record.wall, record.scalars);
-            observer.onStep(record);
+        for (const StepRecord &record : records) {
+            journal.step(record);
         }
         if (broken) {
-            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)), name,
-                           "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
+            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)),
+                           journal.run(), "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
         }
     }
 
@@ -331,21 +276,30 @@ struct TrainRun::Impl {
             return; // on the CPU there is but one way
         }
         stepPath = trainer->path();
-        storage.write([&] { writer->value("step_path", stepPath); });
-        log(LogLevel::Info, "Each training step runs " + stepPath);
+        journal.value("step_path", stepPath);
+        journal.log(LogLevel::Info, "Each training step runs " + stepPath);
     }
 
     void start()
     {
-        changeState(RunState::Running);
+        journal.changeState(RunState::Running);
         if (lastEvaluation < 0) {
             evaluateNow(kObservedBatches);
+            lossAtStart = lastLoss;
+            journal.checks(checkAtStart(config, *data, *trainer, lossAtStart, soundness()));
         }
+    }
+
+    SoundnessOptions soundness() const
+    {
+        SoundnessOptions soundness;
+        soundness.cancelled = [this] { return options.keepTrying && !options.keepTrying(); };
+        return soundness;
     }
 
     void advance()
     {
-        if (state != RunState::Running) {
+        if (journal.state() != RunState::Running) {
             start();
         }
         const StageMachine::Position before = stages.position();
@@ -378,27 +332,20 @@ struct TrainRun::Impl {
             writeCheckpointNow();
         }
         if (stageEnded && !stages.finished()) {
-            log(LogLevel::Info,
-                fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(), stages.current().name));
+            journal.log(LogLevel::Info, fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(),
+                                                    stages.current().name));
         }
-        storage.write([&] { writer->tick(); });
+        journal.write([](RunWriter &writer) { writer.tick(); });
     }
 
     void finish()
     {
         drainSteps(true);
-        std::vector<Scalar> more;
-        if (trainer->model().options().selector != "none") {
-            for (const char *selector : {"random", "recency"}) {
-                for (Scalar &scalar : evaluateCounterfactual(trainer->model(), *data, evaluationOptions(0), selector,
-                                                             trainer->device())) {
-                    more.push_back(std::move(scalar));
-                }
-            }
-        }
-        evaluateNow(kObservedAtTheEnd, std::move(more));
+        evaluateNow(kObservedAtTheEnd,
+                    otherSelectorScalars(trainer->model(), *data, evaluationOptions(0), trainer->device()));
         writeCheckpointNow();
-        changeState(RunState::Finished);
+        journal.checks(checkAtEnd(config, *data, *trainer, lossAtStart, lastLoss, soundness()));
+        journal.changeState(RunState::Finished);
     }
 };
 
@@ -413,6 +360,7 @@ TrainRun::TrainRun(RunConfig config, const std::filesystem::path &folder, TrainR
     if (resume) {
         m_impl->restore();
     }
+    m_impl->rememberTheStart();
     m_impl->describeRun(info);
     m_impl->announceStages();
 }
@@ -442,21 +390,23 @@ void TrainRun::checkpointNow()
 
 void TrainRun::keepAlive()
 {
-    m_impl->storage.write([this] { m_impl->writer->tick(); });
+    m_impl->journal.write([](RunWriter &writer) { writer.tick(); });
 }
+
+void TrainRun::recordChecks(const std::vector<CheckResult> &results) { m_impl->journal.checks(results); }
 
 void TrainRun::pause()
 {
-    if (m_impl->state == RunState::Running) {
+    if (m_impl->journal.state() == RunState::Running) {
         m_impl->drainSteps(true);
-        m_impl->changeState(RunState::Paused);
+        m_impl->journal.changeState(RunState::Paused);
     }
 }
 
 void TrainRun::resume()
 {
-    if (m_impl->state == RunState::Paused) {
-        m_impl->changeState(RunState::Running);
+    if (m_impl->journal.state() == RunState::Paused) {
+        m_impl->journal.changeState(RunState::Running);
     }
 }
 
@@ -468,14 +418,9 @@ void TrainRun::finish()
 void TrainRun::stop()
 {
     m_impl->onStream([](Impl &impl) { impl.writeCheckpointNow(); });
-    m_impl->changeState(RunState::Stopped);
+    m_impl->journal.changeState(RunState::Stopped);
 }
 
-void TrainRun::fail(const std::string &reason)
-{
-    m_impl->log(LogLevel::Error, reason);
-    m_impl->state = RunState::Failed;
-    m_impl->tellState(reason);
-}
+void TrainRun::fail(const std::string &reason) { m_impl->journal.fail(reason); }
 
 } // namespace sparsescope

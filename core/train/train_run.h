@@ -25,6 +25,8 @@ public:
     virtual void onEvaluation(const EvalRecord &) {}
     virtual void onLog(const LogRecord &) {}
     virtual void onSnapshot(std::shared_ptr<const Snapshot>) {}
+    /// A gate of a run, or one between it and the runs beside it.
+    virtual void onCheck(const std::string & /*run*/, const CheckResult &) {}
 };
 
 struct TrainRunOptions {
@@ -53,14 +55,16 @@ public:
     bool finished() const;
     /// True while the current stage does not count on the axis (indexer warm-up): families of one group wait for it.
     bool inUncountedStage() const;
-    /// One optimiser step; evaluates, takes a snapshot and writes a checkpoint where they are due.
+    /// One optimiser step; before the first the cheap gates; evaluates, takes a snapshot and writes a checkpoint where they are due.
     void advance();
     void snapshotNow();
     void checkpointNow();
+    /// What gates between this run and others found: stored and told.
+    void recordChecks(const std::vector<CheckResult> &results);
     void keepAlive(); ///< renews the heartbeat while the run waits for others or is paused
     void pause();     ///< records the state and flushes; advance() resumes
     void resume();
-    void finish();                        ///< final evaluation and checkpoint, state finished
+    void finish();                        ///< final evaluation, checkpoint and gates, state finished
     void stop();                          ///< checkpoint, state stopped
     void fail(const std::string &reason); ///< writes what can be written, waits for nothing
 

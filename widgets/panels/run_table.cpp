@@ -98,6 +98,10 @@ private:
                                ? colour
                                : t.text);
             painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
+            if (run.unsound()) {
+                paintIcon(painter, QRectF(rect.right() - 17, rect.center().y() - 5.5, 13, 13), Icon::Failed, t.failed,
+                          selected ? t.selection : t.panel);
+            }
             const QVariant progress = index.data(RunTableModel::ProgressRole);
             if (progress.isValid()) {
                 const QRectF bar(rect.left() + 4, rect.bottom() - 4, rect.width() - 12, 3);

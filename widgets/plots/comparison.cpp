@@ -79,6 +79,9 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         add(result.accuracyRandom, *run, "counterfactual.accuracy.random");
         add(result.captured, *run, "indexer.captured");
         comparison.task = comparison.task || !run->series("oracle.recall").empty();
+        for (CheckResult &check : run->checks()) {
+            comparison.checks.push_back(std::move(check));
+        }
         if (!run->series("val.loss").empty()) {
             curves.push_back(run->series("val.loss"));
         }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/records.h"
 #include "core/base/series.h"
 #include "core/base/snapshot.h"
 #include "widgets/plots/series_plot.h"
@@ -41,6 +42,7 @@ struct Comparison {
     std::int64_t steps = 0;
     int seeds = 0;
     std::optional<double> chanceLoss, chanceAccuracy;
+    std::vector<CheckResult> checks;          ///< what the gates of all its runs found
     bool task = false;                        ///< the answers are known: accuracy and needed keys mean something
     std::shared_ptr<const Snapshot> snapshot; ///< of a sparse run, its newest
     Family snapshotFamily = Family::Sparse;

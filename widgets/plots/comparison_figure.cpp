@@ -1,8 +1,10 @@
 #include "widgets/plots/comparison_figure.h"
 
+#include "core/base/gates.h"
 #include "widgets/plots/figure_parts.h"
 #include "widgets/plots/selection_figure.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/check_look.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/marks.h"
@@ -135,6 +137,29 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
     if (m_selection) {
         m_selection->paint(painter, QRectF(results.right() + gap, top, maskWidth, bottom - top), t);
     }
+    paintSoundness(painter, QRectF(28, size.height() - 20, width, 16), t);
+}
+
+/// Whether what the figure shows may be believed goes wherever the figure goes.
+void ComparisonFigure::paintSoundness(QPainter &painter, const QRectF &box, const Tokens &t) const
+{
+    const CheckSummary summary = checkSummary(m_comparison.checks);
+    const CheckLook look = checkLook(summary.worst, t);
+    QStringList failed;
+    for (const CheckResult &check : m_comparison.checks) {
+        const QString title = QString::fromStdString(gate(check.gate).title);
+        if (check.outcome == CheckOutcome::Failed && !failed.contains(title)) {
+            failed << title;
+        }
+    }
+    const QString words = failed.isEmpty()
+                              ? summary.words
+                              : summary.words + QStringLiteral(" (%1)").arg(failed.join(QStringLiteral(", ")));
+    paintIcon(painter, QRectF(box.left(), box.top() + 1, 13, 13), look.icon, look.colour, t.panel);
+    painter.setFont(uiFont(12, failed.isEmpty() ? QFont::Normal : QFont::DemiBold));
+    painter.setPen(look.colour);
+    painter.drawText(box.adjusted(20, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter,
+                     painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(box.width()) - 20));
 }
 
 void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const Tokens &t) const
@@ -301,6 +326,11 @@ nlohmann::ordered_json ComparisonFigure::exportContext() const
     context["question"] = m_comparison.question;
     context["steps"] = m_comparison.steps;
     context["seeds"] = m_comparison.seeds;
+    context["soundness"] = soundnessHeadline(m_comparison.checks);
+    context["checks"] = nlohmann::ordered_json::array();
+    for (const CheckResult &check : m_comparison.checks) {
+        context["checks"].push_back(toJson(check));
+    }
     if (m_comparison.snapshot) {
         context["snapshot"] = {{"run", m_comparison.snapshotRun.toStdString()}, {"step", m_comparison.snapshot->step}};
     }

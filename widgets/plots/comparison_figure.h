@@ -24,6 +24,7 @@ public:
     nlohmann::ordered_json exportContext() const override;
 
 private:
+    void paintSoundness(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
     void paintCurves(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
     void paintResults(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
     bool byLength() const { return m_comparison.lengths.size() > 1; }

@@ -1,5 +1,7 @@
 #include "widgets/state/run_data.h"
 
+#include "core/base/gates.h"
+
 #include <QFuture>
 #include <QPromise>
 #include <QThreadPool>
@@ -113,6 +115,10 @@ std::optional<std::string> RunData::value(const std::string &key) const
     const auto found = m_values.find(key);
     return found == m_values.end() ? std::nullopt : std::optional(found->second);
 }
+
+std::vector<CheckResult> RunData::checks() const { return completed(m_config, m_checks); }
+
+bool RunData::unsound() const { return anyFailed(m_checks); }
 
 void RunData::showCurves(bool shown)
 {
@@ -263,6 +269,20 @@ void RunData::apply(const LogRecord &record)
     m_logDirty = true;
 }
 
+void RunData::apply(const CheckResult &result)
+{
+    const auto known = std::find_if(m_checks.begin(), m_checks.end(),
+                                    [&](const CheckResult &check) { return check.gate == result.gate; });
+    if (known == m_checks.end()) {
+        m_checks.push_back(result);
+    } else if (equal(*known, result)) {
+        return;
+    } else {
+        *known = result;
+    }
+    m_checksDirty = true;
+}
+
 void RunData::addSnapshotStep(std::int64_t step)
 {
     const auto at = std::lower_bound(m_snapshotSteps.begin(), m_snapshotSteps.end(), step);
@@ -293,6 +313,9 @@ void RunData::apply(const RunUpdate &update)
     for (const LogRecord &record : update.log) {
         apply(record);
     }
+    for (const CheckResult &result : update.checks) {
+        apply(result);
+    }
     for (const auto &[key, value] : update.values) {
         m_values[key] = value;
     }
@@ -315,6 +338,9 @@ void RunData::flush()
     }
     if (std::exchange(m_logDirty, false)) {
         Q_EMIT logChanged();
+    }
+    if (std::exchange(m_checksDirty, false)) {
+        Q_EMIT checksChanged();
     }
 }
 

@@ -25,6 +25,7 @@ struct RunUpdate {
     std::vector<std::int64_t> snapshotSteps;   ///< all of them
     std::vector<LogRecord> log;                ///< new lines only
     std::map<std::string, std::string> values; ///< "device", "parameters", ...
+    std::vector<CheckResult> checks;           ///< all that are stored
     StateChange state;
 };
 
@@ -57,6 +58,10 @@ public:
     std::optional<std::string> value(const std::string &key) const;
     const std::vector<StageChange> &stages() const { return m_stages; }
     const std::vector<LogRecord> &log() const { return m_log; }
+    /// What the gates found so far, in their order; those that apply and were not made are "not run".
+    std::vector<CheckResult> checks() const;
+    /// A gate failed: what the run measured may not be compared.
+    bool unsound() const;
     /// Whether plots show its curves; a choice of the person, nothing of the run itself.
     bool curvesShown() const { return m_curvesShown; }
     void showCurves(bool shown);
@@ -72,6 +77,7 @@ public:
     void apply(const StageChange &change);
     void apply(const StateChange &change);
     void apply(const LogRecord &record);
+    void apply(const CheckResult &result);
     void addSnapshot(std::shared_ptr<const Snapshot> snapshot);
     /// One that is on disk, not in memory.
     void addSnapshotStep(std::int64_t step);
@@ -85,6 +91,7 @@ Q_SIGNALS:
     void snapshotsChanged();
     void stateChanged();
     void logChanged();
+    void checksChanged();
     void curvesShownChanged();
     void snapshotLoaded(std::int64_t step);
     void snapshotFailed(std::int64_t step, QString reason);
@@ -107,11 +114,13 @@ private:
     std::map<std::string, std::string> m_values;
     std::vector<StageChange> m_stages;
     std::vector<LogRecord> m_log;
+    std::vector<CheckResult> m_checks;
     std::vector<std::int64_t> m_snapshotSteps;
     mutable std::list<std::shared_ptr<const Snapshot>> m_cache; ///< most recently used first
     std::optional<std::int64_t> m_wanted;                       ///< requested while another is being read
     bool m_loading = false, m_curvesShown = true;
-    bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false;
+    bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false,
+         m_checksDirty = false;
 };
 
 /// <folder>/snapshots/<step, 8 digits>.safetensors

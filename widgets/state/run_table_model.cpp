@@ -149,7 +149,8 @@ void RunTableModel::describe(Group &group)
 
 void RunTableModel::watch(RunData *run)
 {
-    for (const auto signal : {&RunData::seriesChanged, &RunData::stateChanged, &RunData::curvesShownChanged}) {
+    for (const auto signal :
+         {&RunData::seriesChanged, &RunData::stateChanged, &RunData::curvesShownChanged, &RunData::checksChanged}) {
         connect(run, signal, this, [this, run] { changed(run); });
     }
 }

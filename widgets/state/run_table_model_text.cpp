@@ -1,3 +1,4 @@
+#include "core/base/gates.h"
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
@@ -73,6 +74,8 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
 {
     const RunData &run = *group.runs[row];
     const QString state = QString::fromStdString(displayName(run.state()));
+    const QString soundness =
+        run.unsound() ? QStringLiteral(". ") + QString::fromStdString(soundnessHeadline(run.checks())) : QString();
     const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
     const double progress =
         run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0)
@@ -93,16 +96,17 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
             return {};
         }
     case Qt::AccessibleTextRole:
-        return column == State   ? state
+        return column == State   ? state + soundness
                : column == Trend ? QStringLiteral("Trend of the training loss")
                                  : runData(group, row, column, Qt::DisplayRole);
     case Qt::ToolTipRole:
         if (!run.reason().isEmpty()) {
-            return state + QStringLiteral(": ") + run.reason();
+            return state + QStringLiteral(": ") + run.reason() + soundness;
         }
         return QStringLiteral("%1, step %2 of %3%4")
-            .arg(run.id(), countText(run.step()), countText(run.steps()),
-                 run.curvesShown() ? QString() : QStringLiteral("; its curves are hidden (Space)"));
+                   .arg(run.id(), countText(run.step()), countText(run.steps()),
+                        run.curvesShown() ? QString() : QStringLiteral("; its curves are hidden (Space)")) +
+               soundness;
     case Qt::TextAlignmentRole:
         return column == ValidationLoss ? QVariant(Qt::AlignRight | Qt::AlignVCenter) : QVariant();
     case SortRole:

@@ -137,6 +137,10 @@ void paintShape(QPainter &p, Icon icon, const QColor &colour, const QColor &grou
         line(p, 8, 6.2, 8, 9.6);
         p.drawPoint(QPointF(8, 12));
         break;
+    case Icon::NotChecked: // hollow: nothing is known
+        p.drawEllipse(QRectF(1.8, 1.8, 12.4, 12.4));
+        line(p, 5, 8, 11, 8);
+        break;
     case Icon::Info:
         p.setBrush(colour);
         p.drawEllipse(QRectF(1.2, 1.2, 13.6, 13.6));

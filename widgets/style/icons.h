@@ -29,6 +29,7 @@ enum class Icon {
     Passed,
     Failed,
     Check,
+    NotChecked,
     Info,
     Clock,
     Running,

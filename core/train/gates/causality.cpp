@@ -18,7 +18,8 @@
 namespace sparsescope {
 namespace {
 
-constexpr int kWindows = 4, kPositions = 16;
+constexpr int kPositions = 16;
+constexpr std::int64_t kMostTokens = std::int64_t{1} << 22; // of a pass; longer contexts are looked at in fewer windows
 constexpr double kLimitFloat = 1e-4, kLimitBfloat16 = 2e-2; // EXPERIMENTS.md section 4
 constexpr std::int64_t kMostLogits = std::int64_t{1} << 26; // numbers held at once, per copy
 
@@ -60,7 +61,9 @@ struct Probes {
 
 Probes probesOf(const GateSubject &subject)
 {
-    const at::Tensor windows = toDevice(subject.data.validation(0), at::kCPU).inputs.slice(0, 0, kWindows);
+    const std::int64_t fitting = std::max<std::int64_t>(1, kMostTokens / (kPositions * subject.length()));
+    const at::Tensor windows = toDevice(subject.data.validation(0), at::kCPU)
+                                   .inputs.slice(0, 0, std::min<std::int64_t>(subject.windows, fitting));
     const std::int64_t length = windows.size(1), vocabulary = subject.model.options().vocabulary;
     const std::int64_t positions = std::min<std::int64_t>(kPositions, length - 1);
     at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);

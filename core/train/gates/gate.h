@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/gates.h"
 #include "core/base/records.h"
 #include "core/data/data_source.h"
 #include "core/model/transformer.h"
@@ -15,10 +16,13 @@ struct GateSubject {
     const RunConfig &config;
     const DataSource &data;
     Transformer &model;           ///< the weights that are judged, fp32 on `device`
-    Transformer *fresh = nullptr; ///< the same model at step 0; null where `model` is that itself
+    bool trained = false;         ///< those after the last step, not those of step 0
+    Transformer *fresh = nullptr; ///< the same model at step 0, beside trained weights where a gate compares the two
     at::Device device = at::kCPU;
-    bool bf16 = false;                  ///< the run trains under bf16 autocast
-    const Selector *selector = nullptr; ///< in place of the model's own, for planted faults
+    bool bf16 = false;                                 ///< the run trains under bf16 autocast
+    std::optional<double> lossAtStart = {}, loss = {}; ///< validation loss where it is known: not measured again
+    int windows = 4;                                   ///< of validation, in which the future is changed
+    const Selector *selector = nullptr;                ///< in place of the model's own, for planted faults
 
     bool isSparse() const { return model.options().selector != "none"; }
     std::int64_t topK() const { return model.options().topK; }
@@ -43,9 +47,5 @@ std::optional<CheckResult> checkChance(GateSubject &subject);
 struct SoundnessOptions;
 /// All of them, in the order of the table. `checkRun` (soundness.h) makes the subject of a run.
 std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptions &options);
-
-/// Passed or failed (`otherwise`) by `value <= limit`; NaN never passes.
-CheckResult judged(double value, double limit, std::string measured, CheckOutcome otherwise = CheckOutcome::Failed);
-CheckResult notRun(std::string why);
 
 } // namespace sparsescope

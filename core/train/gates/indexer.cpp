@@ -166,7 +166,7 @@ std::optional<CheckResult> checkIndexerMoves(GateSubject &subject)
     if (!trainsIndexer(subject)) {
         return std::nullopt;
     }
-    if (subject.fresh == nullptr) {
+    if (!subject.trained || subject.fresh == nullptr) {
         return notRun("needs a trained model");
     }
     bool changed = false;

@@ -32,18 +32,22 @@ double validationLoss(GateSubject &subject, Transformer &model)
 std::optional<CheckResult> checkStart(GateSubject &subject)
 {
     const double chance = std::log(static_cast<double>(subject.model.options().vocabulary));
-    const double loss = validationLoss(subject, subject.fresh != nullptr ? *subject.fresh : subject.model);
+    if (!subject.lossAtStart && subject.trained && subject.fresh == nullptr) {
+        return notRun("the loss at step 0 is not known");
+    }
+    const double loss = subject.lossAtStart ? *subject.lossAtStart
+                                            : validationLoss(subject, subject.trained ? *subject.fresh : subject.model);
     const double away = std::abs(loss - chance) / chance;
     return judged(away, kStartShare, fmt::format("validation loss {:.3f} at step 0, ln V {:.3f}", loss, chance));
 }
 
 std::optional<CheckResult> checkChance(GateSubject &subject)
 {
-    if (subject.fresh == nullptr) {
+    if (!subject.trained) {
         return notRun("needs a trained model");
     }
     const double chance = std::log(static_cast<double>(subject.model.options().vocabulary));
-    const double loss = validationLoss(subject, subject.model);
+    const double loss = subject.loss ? *subject.loss : validationLoss(subject, subject.model);
     const std::optional<double> floor = subject.data.floor();
     if (floor && !(loss >= *floor - kFloorSlack)) {
         CheckResult result;

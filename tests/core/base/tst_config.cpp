@@ -408,6 +408,14 @@ void tst_config::familyIsAPresetOfTheKinds()
         patched(R"({"model": {"selection": {"kind": "recency"}}, "sweep": {"family": ["classic", "sparse"]}})"), ""));
     QCOMPARE(runs[0].model.selection.kind, std::string("none"));
     QCOMPARE(runs[1].model.selection.kind, std::string("recency"));
+    // Swept as well, each kind has a dense run beside it.
+    std::vector<std::string> kinds;
+    for (const RunConfig &run : expand(parseExperiment(
+             patched(R"({"sweep": {"model.selection.kind": ["lightning", "recency"], "family": ["classic", "sparse"]}})"),
+             "")))
+        kinds.push_back(run.extraAxes[0].second + ": " + run.model.selection.kind);
+    QCOMPARE(kinds, (std::vector<std::string>{"lightning: none", "lightning: lightning", "recency: none",
+                                              "recency: recency"}));
 }
 
 void tst_config::dataPathAloneImpliesText()
@@ -550,9 +558,10 @@ void tst_config::roundTripOfEveryPreset()
     for (const PresetInfo &preset : all)
         names.push_back(preset.name);
     QCOMPARE(names.front(), std::string("demo"));
-    for (const char *name : {"adaptive-k", "demo-text", "exp1-sparse-vs-classic", "exp2-mhla-vs-sparse",
-                             "frozen-warmup", "rate-grid", "recall-length", "recall-mqar", "recall-recipes",
-                             "recall-selectors", "recall-trained-selectors", "selectors-text", "smoke"})
+    for (const char *name : {"adaptive-k", "demo-text", "exp1-binding", "exp1-sparse-vs-classic",
+                             "exp2-mhla-vs-sparse", "frozen-warmup", "noise-floor", "rate-grid", "recall-length",
+                             "recall-mqar", "recall-recipes", "recall-selectors", "recall-trained-selectors",
+                             "selectors-text", "smoke", "the-302-percent"})
         QVERIFY2(std::count(names.begin(), names.end(), name) == 1, name);
     for (const PresetInfo &preset : all) {
         QVERIFY(!preset.question.empty());

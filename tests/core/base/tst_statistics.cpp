@@ -30,6 +30,10 @@ private slots:
     void fewSeedsNeverClaim();
     void equalDifferences();
     void holmTakesClaimsBack();
+    void moreMayBeBetter();
+    void bootstrapOfThreeValues();
+    void bootstrapAgreesWithTheNormalInterval();
+    void seedsResolveWhatTheStudySays();
     void means();
 };
 
@@ -116,6 +120,57 @@ void tst_Statistics::holmTakesClaimsBack()
     applyHolm(table);
     QVERIFY(table[0].verdict == Verdict::NoDifference);
     QVERIFY(table[1].verdict == Verdict::NotClear); // 0.04 > 0.05/2; a comparison without p counts for nothing
+}
+
+void tst_Statistics::moreMayBeBetter()
+{
+    const auto verdict = [](const std::vector<double> &differences, BetterIs betterIs) {
+        return toString(pairedDifference(differences, 0.01, betterIs).verdict);
+    };
+    QCOMPARE(verdict({0.10, 0.11, 0.12}, BetterIs::More), std::string("better"));
+    QCOMPARE(verdict({-0.10, -0.11, -0.12}, BetterIs::More), std::string("worse"));
+    QCOMPARE(verdict({0.001, -0.001, 0.0}, BetterIs::More), std::string("no difference within the margin"));
+}
+
+void tst_Statistics::bootstrapOfThreeValues()
+{
+    // Of {0, 0, 3} a resample's mean is the number of threes: 0 to 3 with 8, 12, 6 and 1 chances of 27. So 2.5 % lies
+    // within the zeros and 97.5 % beyond the twos (26 of 27 is 96.3 %).
+    const auto interval = bootstrapInterval({0, 0, 3});
+    QCOMPARE(interval->low, 0.0);
+    QCOMPARE(interval->high, 3.0);
+    // Of four values, two of them 4: a mean is a quarter of 4 times a count with 1, 4, 6, 4 and 1 chances of 16; both
+    // ends lie within the outermost.
+    const auto even = bootstrapInterval({0, 4, 0, 4});
+    QCOMPARE(even->low, 0.0);
+    QCOMPARE(even->high, 4.0);
+    const auto again = bootstrapInterval({0.1, 0.2, 0.7, 0.4}), first = bootstrapInterval({0.1, 0.2, 0.7, 0.4});
+    QCOMPARE(again->low, first->low);
+    QCOMPARE(again->high, first->high);
+    QCOMPARE(bootstrapInterval({0.5, 0.5, 0.5})->low, 0.5);
+    QVERIFY(!bootstrapInterval({0.5}) && !bootstrapInterval({}));
+}
+
+void tst_Statistics::bootstrapAgreesWithTheNormalInterval()
+{
+    // 0, 1, .. 399 times 0.01: mean 1.995, and the mean of a resample has the sd 0.01 sqrt((400^2 - 1) / 12 / 400).
+    std::vector<double> values;
+    for (int i = 0; i < 400; ++i)
+        values.push_back(0.01 * i);
+    const double half = 1.959964 * 0.01 * std::sqrt((400.0 * 400 - 1) / 12 / 400);
+    const auto interval = bootstrapInterval(values);
+    QVERIFY(std::abs(interval->low - (1.995 - half)) < 0.08 * half);
+    QVERIFY(std::abs(interval->high - (1.995 + half)) < 0.08 * half);
+}
+
+void tst_Statistics::seedsResolveWhatTheStudySays()
+{
+    QVERIFY(!resolvableHalfWidth(1, 0.015));
+    for (const auto &[n, half] : {std::pair(3, 0.037), std::pair(5, 0.019), std::pair(8, 0.013)})
+        QVERIFY(std::abs(*resolvableHalfWidth(n, kUsualSd) - half) < 0.0005);
+    QCOMPARE(resolutionText(5), std::string("5 seeds tell differences of 0.019 nats from none (at an sd of 0.015)"));
+    QCOMPARE(resolutionText(1), std::string("one seed: no interval"));
+    QVERIFY(resolutionText(2).find("need three") != std::string::npos);
 }
 
 void tst_Statistics::means()

@@ -1,7 +1,9 @@
 #include "core/base/config.h"
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 #include "core/experiment/report.h"
+#include "tests/core/base/sample_runs.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -10,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 using namespace sparsescope;
 using Json = nlohmann::ordered_json;
@@ -48,13 +51,16 @@ private Q_SLOTS:
     void unknownIsNull();
     void aDamagedRunIsListedAndTheRestGoesOn();
     void textsSayThatChecksWereNotRun();
+    void aFailedGateStandsBesideTheComparison();
+    void everySeedIsInTheTable();
     void textsAreQuoted();
     void summariseWritesNothing();
     void foldersWithoutRunsAreRefused();
 
 private:
-    /// Runs of an experiment with families, lengths and seeds; `loss` by run folder, else 2.0.
-    void make(const Json &sweep, const std::map<std::string, double> &losses, RunState state = RunState::Finished)
+    /// Runs of an experiment with families, lengths and seeds; `loss` by run folder, else 2.0. `checked`: all gates passed.
+    void make(const Json &sweep, const std::map<std::string, double> &losses, RunState state = RunState::Finished,
+              bool checked = true)
     {
         Json document = {{"schema", 1}, {"name", "exp"}, {"question", "Does | it \"matter\"?"}, {"sweep", sweep}};
         fs::create_directories(m_path);
@@ -64,6 +70,10 @@ private:
             const auto known = losses.find(run.folder());
             writer->value("parameters", "41216");
             writer->value("device", "cpu");
+            if (checked) {
+                storeChecks(*writer, testing::passedChecks(run));
+                storeFingerprint(*writer, testing::sampleFingerprint(run));
+            }
             writer->scalars(5, 1, {{"train.loss", 3}, {"val.loss", 1.0}, {"time.step", 0.2}});
             writer->scalars(10, 2,
                             {{"train.loss", 2},
@@ -107,7 +117,15 @@ void tst_Report::theSummaryHasEveryKey()
     QVERIFY(summary["experiment"] == Json("exp"));
     QVERIFY(summary["question"] == Json("Does | it \"matter\"?"));
     QCOMPARE(summary["runs"].size(), std::size_t{4});
-    QVERIFY(summary["gates"] == Json::array());
+    QVERIFY(!summary["gates"].empty());
+    for (const Json &gate : summary["gates"]) {
+        for (const char *key : {"gate", "run", "passed", "value", "limit", "outcome", "measured"})
+            QVERIFY2(gate.contains(key), key);
+        QVERIFY(gate["passed"] == Json(true) || gate["gate"] == "learning-rates");
+    }
+    QVERIFY(contains(summary["soundness"].get<std::string>(), "checks passed"));
+    QVERIFY(contains(row(summary["runs"], "run", "seq_128/sparse/seed_0")["soundness"].get<std::string>(),
+                     "All 10 checks passed"));
     QVERIFY(summary["versions"].is_object());
     QVERIFY(summary["chance"]["val_loss"] == Json(std::log(257.0)));
     const Json &run = row(summary["runs"], "run", "seq_128/sparse/seed_0");
@@ -240,15 +258,60 @@ void tst_Report::aDamagedRunIsListedAndTheRestGoesOn()
 
 void tst_Report::textsSayThatChecksWereNotRun()
 {
-    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1, 2}}}, {});
-    writeReport(m_path);
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1, 2}}}, {}, RunState::Finished, false);
+    const Json summary = writeReport(m_path);
+    QVERIFY(summary["soundness"] == "Checks not run");
+    QVERIFY(summary["comparisons"][0]["comparable"] == Json(false));
+    QVERIFY(contains(summary["comparisons"][0]["verdict"].get<std::string>(),
+                     "not comparable: Future cannot leak not made (seq_128/classic/seed_0) and"));
     const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
-    QVERIFY(contains(text, "checks were not run"));
-    QVERIFY(contains(text, "No verdict below may be trusted"));
-    QVERIFY(contains(text, "no difference within the margin"));
-    const std::size_t table = text.find("## Runs");
-    QVERIFY(text.find("checks were not run") < table);
+    QVERIFY(contains(text, "**Checks not run.**"));
+    QVERIFY(!contains(text, "no difference within the margin"));
+    QVERIFY(text.find("Checks not run") < text.find("## Runs"));
     QCOMPARE(text.find("% of"), std::string::npos); // a loss is never given in per cent
+}
+
+void tst_Report::aFailedGateStandsBesideTheComparison()
+{
+    make({{"family", {"classic", "sparse", "mhla", "mhla_sparse"}}, {"seed", {0, 1, 2}}},
+         {{"seq_128/sparse/seed_0", 0.5}, {"seq_128/sparse/seed_1", 0.5}, {"seq_128/sparse/seed_2", 0.5}});
+    storeChecks(*RunWriter::open(m_path / "seq_128/sparse/seed_1"),
+                {{"causality", "seq_128/sparse/seed_1", CheckOutcome::Failed, 3.5, 1e-4,
+                  "sparse, eval mode, fp32: 60 of 64 probes change the past"}});
+    const Json summary = writeReport(m_path);
+    QVERIFY(summary["soundness"] == "Do not compare yet: 1 check failed");
+    QVERIFY(row(summary["runs"], "run", "seq_128/sparse/seed_1")["checks_failed"] == Json::array({"causality"}));
+    for (const Json &one : summary["comparisons"]) {
+        const bool leaks = one["a"] == "sparse" || one["b"] == "sparse";
+        QCOMPARE(one["comparable"].get<bool>(), !leaks);
+        QCOMPARE(contains(one["verdict"].get<std::string>(), "not comparable: Future cannot leak"), leaks);
+        QCOMPARE(one["against"].size(), leaks ? std::size_t{1} : std::size_t{0});
+    }
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "**Do not compare yet: 1 check failed.**"));
+    QVERIFY(contains(text, "60 of 64 probes change the past | Mask the future after the keys are selected, too. |"));
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) { // at equal operations and seconds, too
+        const bool leaks = line.starts_with("| DSA against Classic |") || line.starts_with("| MHLA+DSA against DSA |");
+        QVERIFY2(!leaks || !contains(line, "better"), line.c_str());
+    }
+    // Neither a verdict nor an interval that could be read as one; that of the sound pair stands.
+    QVERIFY(contains(
+        text, "| DSA against Classic | 128 | joint | 5.5491 | 3 | 2.0000 | 0.5000 | -1.5000 | - | - | not comparable"));
+    QVERIFY(contains(
+        text, "| MHLA+DSA against MHLA | 128 | joint | 5.5491 | 3 | 2.0000 | 2.0000 | +0.0000 | [+0.0000, +0.0000]"));
+}
+
+void tst_Report::everySeedIsInTheTable()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {{"seq_128/sparse/seed_1", 1.0 / 3}});
+    writeReport(m_path);
+    const std::string csv = textOf(m_path / "comparisons.csv");
+    QVERIFY(contains(csv, "a,b,sequence_length,axes,metric,view,seed,at,value_a,value_b,difference\r\n"));
+    QVERIFY(contains(csv, "classic,sparse,128,\"\",val_loss,steps,0,10.0,2.0,2.0,0.0\r\n"));
+    QVERIFY(
+        contains(csv, "classic,sparse,128,\"\",val_loss,steps,1,10.0,2.0,0.3333333333333333,-1.6666666666666667\r\n"));
+    QVERIFY(contains(csv, ",val_loss,flops,1,"));
 }
 
 void tst_Report::textsAreQuoted()

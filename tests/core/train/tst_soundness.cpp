@@ -1,3 +1,5 @@
+// Longer than 400 lines: a fault for every gate, and that no other gate falls to it.
+
 #include "core/base/gates.h"
 #include "core/model/hf_weights.h"
 #include "core/train/gates/gate.h"
@@ -52,6 +54,7 @@ struct Subject {
     GateSubject trained()
     {
         GateSubject subject{config, *data, *model};
+        subject.trained = true;
         subject.fresh = fresh.get();
         return subject;
     }
@@ -152,6 +155,8 @@ private Q_SLOTS:
     void repeatedDocumentsAreFound();
     void trainedRunIsMeasured();
     void unequalFamiliesAreFound();
+    void cheapGatesAreThoseOfTheStart();
+    void aGateThatBreaksOffIsNotRun();
 };
 
 void tst_Soundness::honestModelsPass_data()
@@ -172,6 +177,9 @@ void tst_Soundness::honestModelsPass()
     QVERIFY(results.at("start").outcome == CheckOutcome::Passed);
     QVERIFY(results.at("split-overlap").outcome == CheckOutcome::Passed);
     const bool sparse = isSparse(static_cast<Family>(family));
+    for (const GateInfo &info : gates()) { // the table says which gates a run has; the procedures must agree
+        QCOMPARE(results.count(info.name), applies(info, subject.config) ? 1u : 0u);
+    }
     for (const char *gate : {"indexer-gradient", "dense-limit", "effective-k"}) {
         QCOMPARE(results.count(gate), sparse ? 1u : 0u);
         QVERIFY2(!sparse || results.at(gate).outcome == CheckOutcome::Passed, textOf(results));
@@ -276,6 +284,7 @@ void tst_Soundness::belowTheFloorIsFound()
     Subject subject(tinyRun(Family::Classic));
     const HighFloor data(*subject.data);
     GateSubject judged{subject.config, data, *subject.model};
+    judged.trained = true;
     judged.fresh = subject.fresh.get();
     const auto results = checked(judged);
     QCOMPARE(failing(results), std::set<std::string>{"chance"});
@@ -379,6 +388,41 @@ void tst_Soundness::unequalFamiliesAreFound()
     const std::vector<CheckResult> results = checkFairness(changed);
     QCOMPARE(results.back().gate, std::string("learning-rates"));
     QVERIFY(results.back().outcome == CheckOutcome::Warning);
+}
+
+void tst_Soundness::cheapGatesAreThoseOfTheStart()
+{
+    Subject subject(tinyRun(Family::Sparse));
+    SoundnessOptions options;
+    options.cheapOnly = true;
+    GateSubject judged = subject.untrained();
+    judged.windows = 1;
+    judged.lossAtStart = 3.0; // known: not measured again
+    std::map<std::string, CheckResult> results;
+    for (CheckResult &result : checkSubject(judged, options)) {
+        results[result.gate] = std::move(result);
+    }
+    QCOMPARE(results.size(), std::size_t{3});
+    QVERIFY2(results.at("causality").measured.find("of 16 probes") != std::string::npos, textOf(results));
+    QVERIFY(results.at("effective-k").outcome == CheckOutcome::Passed);
+    QVERIFY2(results.at("start").measured.find("3.000") != std::string::npos, textOf(results));
+}
+
+void tst_Soundness::aGateThatBreaksOffIsNotRun()
+{
+    class NoKeys : public Selector {
+    public:
+        SelectorOutput select(const SelectorInput &) const override { throw std::runtime_error("no keys today"); }
+    };
+    Subject subject(tinyRun(Family::Sparse));
+    const NoKeys fault;
+    GateSubject broken = subject.untrained();
+    broken.selector = &fault;
+    const auto results = checked(broken);
+    QVERIFY(results.at("effective-k").outcome == CheckOutcome::NotRun);
+    QCOMPARE(results.at("effective-k").measured, std::string("no keys today"));
+    QVERIFY(withholds(results.at("effective-k")));
+    QVERIFY(results.at("split-overlap").outcome == CheckOutcome::Passed); // the others go on
 }
 
 QTEST_GUILESS_MAIN(tst_Soundness)

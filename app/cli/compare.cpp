@@ -1,0 +1,72 @@
+#include "app/cli/command.h"
+#include "app/cli/out_file.h"
+#include "app/cli/text_table.h"
+#include "core/base/comparison_text.h"
+#include "core/base/safetensors.h"
+#include "core/experiment/report.h"
+
+#include <algorithm>
+#include <memory>
+
+namespace sparsescope {
+namespace {
+
+struct CompareOptions {
+    std::string folder;
+    std::string by = "family";
+    std::string out;
+};
+
+int compare(const CompareOptions &options, Output &output)
+{
+    asked([&] { return experimentRuns(options.folder); });
+    if (!options.out.empty())
+        checkOutFile(options.out);
+    std::vector<std::string> problems;
+    const std::vector<ComparedRun> runs = comparedRuns(options.folder, problems);
+    for (const std::string &problem : problems)
+        output.error({"run is damaged and left out: " + problem, "", "", "", ""});
+    const std::vector<PairComparison> table = comparePairs(runs, options.by);
+    const nlohmann::ordered_json comparisons = comparisonsJson(table);
+    output.data()["comparisons"] = comparisons;
+
+    nlohmann::ordered_json open = nlohmann::ordered_json::array(); // gates that do not pass, each once
+    for (const auto &row : comparisons) {
+        for (const char *list : {"against", "care"}) {
+            for (const auto &result : row[list]) {
+                if (std::find(open.begin(), open.end(), result) == open.end())
+                    open.push_back(result);
+            }
+        }
+    }
+    output.data()["gates"] = open;
+    if (comparisons.empty())
+        output.line("Nothing to compare: no two sides of equal length and settings are done.");
+    for (const TextTable &shown : comparisonTables(comparisons))
+        printTable(shown, output);
+    printGates(gateTable(open), output);
+    if (!options.out.empty()) {
+        writeFileAtomically(options.out, comparisonsCsv(comparisons));
+        output.line("Seed by seed: " + options.out);
+    }
+    if (!problems.empty())
+        return kFailed;
+    const bool holds = std::all_of(table.begin(), table.end(), [](const PairComparison &c) { return c.comparable(); });
+    return holds ? kDone : kDoesNotHold;
+}
+
+} // namespace
+
+Action declareCompare(CLI::App &command)
+{
+    const auto options = std::make_shared<CompareOptions>();
+    command.add_option("folder", options->folder, "Folder of an experiment, such as runs/demo")
+        ->required()
+        ->type_name("DIR");
+    command.add_option("--by", options->by, "family, or the name of a swept value: its values against the first")
+        ->capture_default_str();
+    command.add_option("--out", options->out, "Write the numbers of every seed")->type_name("FILE.csv");
+    return [options](Output &output) { return compare(*options, output); };
+}
+
+} // namespace sparsescope

@@ -1,0 +1,116 @@
+#include "app/soundness_checks.h"
+
+#include "app/run_collection.h"
+#include "core/base/stored_checks.h"
+#include "widgets/state/run_data.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace sparsescope {
+
+namespace {
+
+constexpr int kNice = 10; ///< as the training thread: the window stays smooth
+
+/// The newest weights of the run; empty for one that has none.
+std::filesystem::path newestCheckpoint(const std::filesystem::path &folder)
+{
+    std::error_code ignored;
+    if (!std::filesystem::exists(folder / "run.json", ignored)) {
+        return {};
+    }
+    const std::vector<CheckpointInfo> checkpoints = RunReader(folder).checkpoints();
+    return checkpoints.empty() ? std::filesystem::path() : checkpoints.back().folder;
+}
+
+void store(const std::filesystem::path &folder, const std::vector<CheckResult> &results)
+{
+    std::error_code ignored;
+    if (std::filesystem::exists(folder / "run.json", ignored)) {
+        storeChecks(*RunWriter::open(folder), results);
+    }
+}
+
+} // namespace
+
+SoundnessChecks::SoundnessChecks(Measure measure, std::string device, QObject *parent)
+    : QObject(parent)
+    , m_measure(std::move(measure))
+    , m_device(std::move(device))
+{}
+
+SoundnessChecks::~SoundnessChecks()
+{
+    if (m_cancelled) {
+        *m_cancelled = true;
+    }
+}
+
+bool SoundnessChecks::canCheck(const RunData *run) const
+{
+    return m_measure && run != nullptr && !isBusy(run->state());
+}
+
+void SoundnessChecks::start(RunData *run)
+{
+    if (!canCheck(run)) {
+        return;
+    }
+    if (m_cancelled) {
+        *m_cancelled = true;
+    }
+    m_cancelled = std::make_shared<std::atomic<bool>>(false);
+    m_run = run;
+    const quint64 question = ++m_question;
+    // The new thread waits for the one before it, which stops at its next gate.
+    m_thread =
+        std::jthread([this, question, earlier = std::move(m_thread), cancelled = m_cancelled, measure = m_measure,
+                      device = m_device, config = run->config(), folder = run->folder()]() mutable {
+            if (earlier.joinable()) {
+                earlier.join();
+            }
+            setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
+            QString failure;
+            try {
+                SoundnessOptions options;
+                options.device = device;
+                options.checkpoint = newestCheckpoint(folder);
+                options.cancelled = [cancelled] { return cancelled->load(); };
+                options.onResult = [this, question](const CheckResult &result) {
+                    QMetaObject::invokeMethod(
+                        this,
+                        [this, question, result] {
+                            if (question == m_question && m_run) {
+                                m_run->apply(result);
+                                m_run->flush();
+                            }
+                        },
+                        Qt::QueuedConnection);
+                };
+                const std::vector<CheckResult> results = measure(config, options);
+                store(folder, results);
+            } catch (const std::exception &error) {
+                failure = QString::fromUtf8(error.what());
+            }
+            QMetaObject::invokeMethod(
+                this, [this, question, failure] { finished(question, failure); }, Qt::QueuedConnection);
+        });
+    Q_EMIT measuringChanged();
+}
+
+void SoundnessChecks::finished(quint64 question, const QString &failure)
+{
+    if (question != m_question) {
+        return;
+    }
+    const QString run = m_run ? m_run->id() : QString();
+    m_run = nullptr;
+    Q_EMIT measuringChanged();
+    if (!failure.isEmpty()) {
+        Q_EMIT failed(run, failure);
+    }
+}
+
+} // namespace sparsescope

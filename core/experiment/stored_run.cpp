@@ -1,0 +1,170 @@
+#include "core/experiment/stored_run.h"
+
+#include "core/base/comparison_text.h"
+#include "core/base/gates.h"
+#include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fs = std::filesystem;
+
+namespace sparsescope {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Column {
+    const char *key;
+    const char *metric;
+};
+/// Last values of metrics, under their names in the summary.
+constexpr Column kColumns[] = {{"val_loss", "val.loss"},
+                               {"val_loss_chance", "val.loss.chance"},
+                               {"val_accuracy", "val.accuracy"},
+                               {"val_accuracy_chance", "val.accuracy.chance"},
+                               {"val_loss_dense_part", "val.loss.dense_part"},
+                               {"val_loss_sparse_part", "val.loss.sparse_part"},
+                               {"mass_kept", "selection.mass_kept"},
+                               {"mass_kept_chance", "selection.mass_kept.chance"},
+                               {"captured", "indexer.captured"},
+                               {"recall", "selection.recall"},
+                               {"recall_chance", "selection.recall.chance"},
+                               {"recall_random", "selection.recall.random"},
+                               {"recall_recency", "selection.recall.recency"},
+                               {"oracle_recall", "oracle.recall"},
+                               {"oracle_recall_best_layer", "oracle.recall.best_layer"},
+                               {"oracle_recall_chance", "oracle.recall.chance"},
+                               {"oracle_recall_random", "oracle.recall.random"},
+                               {"oracle_recall_recency", "oracle.recall.recency"},
+                               {"accuracy_random_selector", "counterfactual.accuracy.random"},
+                               {"accuracy_recency_selector", "counterfactual.accuracy.recency"},
+                               {"loss_random_selector", "counterfactual.loss.random"},
+                               {"loss_recency_selector", "counterfactual.loss.recency"}};
+
+Json wholeNumber(const std::optional<std::string> &text)
+{
+    if (!text || text->empty() || text->size() > 18 || text->find_first_not_of("0123456789") != std::string::npos)
+        return Json();
+    return Json(std::stoll(*text));
+}
+
+Json valueOrNull(const std::optional<std::string> &text) { return text ? Json(*text) : Json(); }
+
+Series finite(Series series)
+{
+    series.erase(
+        std::remove_if(series.begin(), series.end(), [](const Point &point) { return !std::isfinite(point.y); }),
+        series.end());
+    return series;
+}
+
+std::vector<double> valuesOf(const RunReader &run, const std::string &metric)
+{
+    std::vector<double> values;
+    for (const Point &point : finite(run.series(metric)))
+        values.push_back(point.y);
+    return values;
+}
+
+std::optional<double> finite(std::optional<double> value)
+{
+    return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+/// Device memory where the run had a device; the process otherwise.
+std::optional<double> peakMemory(const RunReader &run)
+{
+    for (const char *metric : {"memory.device", "memory.host"}) {
+        const std::vector<double> values = valuesOf(run, metric);
+        const auto largest = std::max_element(values.begin(), values.end());
+        if (largest != values.end() && *largest > 0)
+            return *largest;
+    }
+    return std::nullopt;
+}
+
+ComparedRun comparedRun(const RunReader &reader)
+{
+    ComparedRun run;
+    run.started = {reader.config(), readFingerprint(reader)};
+    run.checks = readChecks(reader);
+    run.steps = reader.lastStep();
+    // A loss that became no number at the end has no final value, and an earlier one must not stand for it.
+    if (const auto last = reader.last("val.loss"); last && std::isfinite(*last))
+        run.validation = finite(reader.series("val.loss"));
+    run.seconds = finite(reader.series("time.trained"));
+    run.secondsPerStep = medianOf(valuesOf(reader, "time.step"));
+    run.accuracy = finite(reader.last("val.accuracy"));
+    run.chanceLoss = finite(reader.last("val.loss.chance"));
+    run.chanceAccuracy = finite(reader.last("val.accuracy.chance"));
+    run.task = reader.value("task") == "yes";
+    return run;
+}
+
+/// What the gates found, in one line and by name.
+void addSoundness(Json &row, const StoredRun &run)
+{
+    std::vector<CheckResult> results;
+    if (!run.compared.checks.empty())
+        results = completed(run.config(), run.compared.checks);
+    row["soundness"] = soundnessHeadline(results);
+    row["checks_failed"] = Json::array();
+    for (const CheckResult &result : results) {
+        if (result.outcome == CheckOutcome::Failed)
+            row["checks_failed"].push_back(result.gate);
+    }
+}
+
+} // namespace
+
+const std::vector<std::string> &measuredKeys()
+{
+    static const std::vector<std::string> keys = [] {
+        std::vector<std::string> all;
+        for (const Column &column : kColumns)
+            all.emplace_back(column.key);
+        for (const char *key : {"best_val_loss", "seconds_per_step", "peak_memory_bytes"})
+            all.emplace_back(key);
+        return all;
+    }();
+    return keys;
+}
+
+StoredRun readStoredRun(const fs::path &folder, const std::string &name)
+{
+    const RunReader reader(folder);
+    StoredRun run;
+    run.state = reader.state();
+    run.compared = comparedRun(reader);
+    const RunConfig &config = run.config();
+    run.row = {{"run", name},
+               {"family", toString(config.model.family)},
+               {"sequence_length", config.training.sequenceLength},
+               {"seed", config.training.seed},
+               {"top_k", isSparse(config.model.family) ? Json(config.topK()) : Json()}};
+    Json axes = Json::object();
+    for (const auto &[axis, value] : config.extraAxes)
+        axes[axis] = value;
+    run.row["axes"] = axes;
+    run.row["state"] = toString(run.state);
+    const std::string reason = reader.stateReason();
+    run.row["reason"] = reason.empty() ? Json() : Json(reason);
+    run.row["error"] = nullptr;
+    run.row["steps"] = run.compared.steps < 0 ? Json() : Json(run.compared.steps);
+    run.row["steps_planned"] = config.training.steps;
+    run.row["recipe"] = toString(config.training.recipe);
+    run.row["parameters"] = wholeNumber(reader.value("parameters"));
+    for (const Column &column : kColumns)
+        run.row[column.key] = numberOrNull(reader.last(column.metric));
+    run.row["best_val_loss"] = numberOrNull(reader.best("val.loss"));
+    run.row["seconds_per_step"] = numberOrNull(run.compared.secondsPerStep);
+    run.row["peak_memory_bytes"] = numberOrNull(peakMemory(reader));
+    run.row["device"] = valueOrNull(reader.value("device"));
+    run.row["precision"] = valueOrNull(reader.value("precision"));
+    addSoundness(run.row, run);
+    return run;
+}
+
+} // namespace sparsescope
