@@ -6,6 +6,7 @@
 #include "core/base/exit_code.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/comparison_figure.h"
+#include "widgets/plots/counterfactual_figure.h"
 #include "widgets/plots/loss_plot.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
@@ -34,6 +35,7 @@ namespace {
 
 constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
                                                               {"comparison", "Comparison"},
+                                                              {"selectors", "Selectors"},
                                                               {"atlas", "Atlas"},
                                                               {"map", "Map of the layer"},
                                                               {"mask", "Selection mask"},
@@ -200,7 +202,7 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
         throw Failure({"unknown figure", "--export", figure.toStdString(),
-                       "loss, comparison, atlas, map, mask, row or distance", ""});
+                       "loss, comparison, selectors, atlas, map, mask, row or distance", ""});
     }
     if (figure == QLatin1String("comparison") && !request.run.isEmpty()) {
         throw Failure({"the comparison draws every run of its experiment", "--run", request.run.toStdString(),
@@ -222,6 +224,10 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     const QString &out = request.out;
     if (figure == QLatin1String("comparison")) {
         exportFigure(ComparisonFigure(comparisonOf(runs, true)), out, options);
+        return;
+    }
+    if (figure == QLatin1String("selectors")) {
+        exportFigure(counterfactualFigureOf(runs, *current), out, options);
         return;
     }
     if (figure == QLatin1String("loss")) {

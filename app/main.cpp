@@ -102,7 +102,8 @@ int main(int argc, char **argv)
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot, "Write a picture of a view: first-run, train, atlas or focus");
-    parser.add_option("--export", given.figure, "Write a figure: loss, comparison, atlas, map, mask, row or distance");
+    parser.add_option("--export", given.figure,
+                      "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance");
     parser.add_option("--runs", given.runs, "Folder of the runs to draw");
     parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
     parser.add_option("--out", given.out, "File to write");

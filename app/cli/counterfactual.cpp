@@ -1,6 +1,7 @@
 #include "core/train/counterfactual.h"
 
 #include "app/cli/command.h"
+#include "app/cli/figures.h"
 #include "app/cli/text_table.h"
 #include "core/base/length_expression.h"
 #include "core/base/run_store.h"
@@ -195,6 +196,11 @@ int counterfactual(const Request &request, Output &output)
     if (subject != runs[0].folder && subject != runs[0].checkpoint) { // the folder of an experiment
         writeFileAtomically(subject / kCounterfactualFile, counterfactualCsv(tables));
         output.line("All rows: " + (subject / kCounterfactualFile).string());
+        const Figures figures = drawSelectors(subject);
+        for (const fs::path &file : figures.files)
+            output.line("Figure:   " + file.string());
+        if (!figures.note.empty())
+            output.note(figures.note);
     }
     return kDone;
 }

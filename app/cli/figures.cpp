@@ -24,7 +24,6 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto kLongestDrawing = 120s;
-constexpr const char *kFigure = "sequence_length_comparison";
 
 /// Did the program end by itself, done or with a complaint (0 or 1)? Else `why` says what happened. Its standard output goes to
 /// our standard error, so that --json stays one document.
@@ -84,7 +83,10 @@ fs::path windowProgram()
     return access(program.c_str(), X_OK) == 0 ? program : fs::path();
 }
 
-Figures drawFigures(const fs::path &experimentFolder)
+namespace {
+
+/// `figure` as the window program calls it, into `name`.png and .svg.
+Figures draw(const char *figure, const char *name, const fs::path &experimentFolder)
 {
     Figures figures;
     const fs::path program = windowProgram();
@@ -93,14 +95,14 @@ Figures drawFigures(const fs::path &experimentFolder)
         return figures;
     }
     for (const char *ending : {".png", ".svg"}) {
-        const fs::path file = experimentFolder / (std::string(kFigure) + ending);
+        const fs::path file = experimentFolder / (std::string(name) + ending);
         std::string why;
         std::error_code code;
         const fs::file_time_type before = fs::last_write_time(file, code);
         // A damaged run is left out of the figure and makes the program end with 1: what counts is the file.
-        if (runQuietly({program.string(), "--export", "comparison", "--runs", experimentFolder.string(), "--out",
-                        file.string()},
-                       why) &&
+        if (runQuietly(
+                {program.string(), "--export", figure, "--runs", experimentFolder.string(), "--out", file.string()},
+                why) &&
             fs::last_write_time(file, code) != before && !code)
             figures.files.push_back(file);
         else
@@ -108,5 +110,14 @@ Figures drawFigures(const fs::path &experimentFolder)
     }
     return figures;
 }
+
+} // namespace
+
+Figures drawFigures(const fs::path &experimentFolder)
+{
+    return draw("comparison", "sequence_length_comparison", experimentFolder);
+}
+
+Figures drawSelectors(const fs::path &experimentFolder) { return draw("selectors", "selectors", experimentFolder); }
 
 } // namespace sparsescope

@@ -15,6 +15,8 @@ struct Figures {
 /// Has the sibling program `sparsescope` draw sequence_length_comparison.png and .svg into the experiment's folder,
 /// without a display. Never throws for what that program does.
 Figures drawFigures(const std::filesystem::path &experimentFolder);
+/// Likewise selectors.png and .svg, from the tables that `counterfactual` stored.
+Figures drawSelectors(const std::filesystem::path &experimentFolder);
 
 /// The sibling program beside this one; empty when it is not installed.
 std::filesystem::path windowProgram();

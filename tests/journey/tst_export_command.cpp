@@ -45,6 +45,7 @@ private Q_SLOTS:
     void drawsTheRunThatIsNamed();
     void refuses_data();
     void refuses();
+    void saysWhatIsNotMeasured();
 
 private:
     QTemporaryDir m_folder;
@@ -114,6 +115,16 @@ void tst_ExportCommand::refuses()
     for (const QString &word : words) {
         QVERIFY2(result.err.contains(word), qPrintable(result.err));
     }
+    QVERIFY(!QFile::exists(out));
+}
+
+void tst_ExportCommand::saysWhatIsNotMeasured()
+{
+    const QString out = m_folder.filePath("selectors.png");
+    const Result result = exported({"--export", "selectors", "--runs", m_folder.path(), "--out", out});
+    QCOMPARE(result.code, 1);
+    QVERIFY2(result.err.contains("sparsescope-cli counterfactual"), qPrintable(result.err));
+    QVERIFY2(result.err.contains("two/seq_128/sparse"), qPrintable(result.err));
     QVERIFY(!QFile::exists(out));
 }
 

@@ -64,6 +64,8 @@ void tst_cli_counterfactual::aWholeExperiment()
     const Result words = run({"counterfactual", experiment(), "--k", "4", "--indexer-steps", "5", "--device", "cpu"});
     QVERIFY(words.out.contains("over 2 seeds"));
     QVERIFY(words.out.contains("Sink + window"));
+    for (const char *ending : {"png", "svg"})
+        QVERIFY2(QFileInfo::exists(experiment() + "/selectors." + ending), words.err.constData());
 }
 
 /// The numbers of the table follow from the exported windows.

@@ -1,0 +1,246 @@
+#include "widgets/plots/counterfactual_figure.h"
+
+#include "core/base/error.h"
+#include "core/base/run_store.h"
+#include "widgets/state/number_text.h"
+#include "widgets/state/run_data.h"
+#include "widgets/style/figure_export.h"
+#include "widgets/style/fonts.h"
+
+#include <QPainter>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace sparsescope {
+namespace {
+
+constexpr double kSide = 28, kTop = 112, kTitles = 118, kColumn = 236, kGap = 20, kRow = 28, kAxis = 44, kWords = 52;
+constexpr double kDot = 3.5;
+
+QString valueText(double value, bool exact) { return exact ? shareText(value) : signedText(value); }
+
+/// "seq_64/sparse": what the seeds of one group share.
+std::string withoutSeed(const RunConfig &config)
+{
+    std::string folder = config.folder();
+    const std::string seed = "/seed_" + std::to_string(config.training.seed);
+    return folder.erase(folder.find(seed), seed.size());
+}
+
+QColor colourOf(const std::string &selector, const Tokens &t)
+{
+    if (selector.empty()) {
+        return t.classic;
+    }
+    return selector == "lightning" || selector == "top-p" ? t.dsa : t.text2;
+}
+
+} // namespace
+
+CounterfactualFigure::CounterfactualFigure(std::vector<Counterfactual> tables, std::string experiment,
+                                           std::string group, std::string question)
+    : m_tables(std::move(tables))
+    , m_experiment(std::move(experiment))
+    , m_group(std::move(group))
+    , m_question(std::move(question))
+    , m_exact(m_tables.front().denseExact.has_value())
+    , m_lines{{"", QStringLiteral("Dense attention")}}
+{
+    std::set<std::int64_t> topK;
+    std::set<std::string> seen;
+    double largest = 0;
+    for (const Counterfactual &table : m_tables) {
+        for (const CounterfactualRow &row : table.rows) {
+            topK.insert(row.topK);
+            largest = std::max(largest, row.increase);
+            if (seen.insert(row.selector).second) {
+                m_lines.push_back({row.selector, QString::fromStdString(row.title)});
+            }
+        }
+    }
+    m_topK.assign(topK.begin(), topK.end());
+    if (!m_exact && largest > 0) {
+        const double digit = std::pow(10, std::floor(std::log10(largest)));
+        m_full = std::ceil(largest / digit) * digit;
+    }
+}
+
+std::optional<double> CounterfactualFigure::valueOf(const Counterfactual &table, const Line &line,
+                                                    std::int64_t topK) const
+{
+    if (line.selector.empty()) {
+        return m_exact ? table.denseExact : std::optional(0.0);
+    }
+    const CounterfactualRow *row = table.at(line.selector, topK);
+    if (!row) {
+        return std::nullopt;
+    }
+    return m_exact ? row->exact : std::optional(row->increase);
+}
+
+std::vector<double> CounterfactualFigure::valuesOf(const Line &line, std::int64_t topK) const
+{
+    std::vector<double> values;
+    for (const Counterfactual &table : m_tables) {
+        if (const auto value = valueOf(table, line, topK)) {
+            values.push_back(*value);
+        }
+    }
+    return values;
+}
+
+QString CounterfactualFigure::figureTitle() const
+{
+    return QStringLiteral("Selectors, ") + QString::fromStdString(m_experiment);
+}
+
+QSizeF CounterfactualFigure::figureSize() const
+{
+    const double columns = static_cast<double>(m_topK.size());
+    return {std::max(720.0, 2 * kSide + kTitles + columns * kColumn + (columns - 1) * kGap),
+            kTop + kRow * static_cast<double>(m_lines.size()) + kAxis + 20};
+}
+
+QString CounterfactualFigure::axisText() const
+{
+    return m_exact ? QStringLiteral("Share of the answers with every token right")
+                   : QStringLiteral("Loss over the dense attention of the same weights (nats per token)");
+}
+
+void CounterfactualFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
+{
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.fillRect(QRectF(QPointF(0, 0), size), t.panel);
+    const int room = static_cast<int>(size.width() - 2 * kSide);
+    const QString question = QString::fromStdString(m_question.empty() ? m_experiment : m_question);
+    painter.setFont(uiFont(20, QFont::DemiBold));
+    painter.setPen(t.text);
+    painter.drawText(
+        QRectF(kSide, 18, room, 28), Qt::AlignLeft | Qt::AlignVCenter,
+        painter.fontMetrics().elidedText(question.left(question.indexOf(QLatin1Char('?')) + 1), Qt::ElideRight, room));
+    painter.setFont(uiFont(12));
+    painter.setPen(t.text2);
+    const QString runs =
+        m_tables.size() == 1
+            ? QStringLiteral("one run, a dot")
+            : QStringLiteral("%1 runs, a dot each; the bar and the number are their mean").arg(m_tables.size());
+    painter.drawText(QRectF(kSide, 48, room, 18), Qt::AlignLeft | Qt::AlignVCenter,
+                     QString::fromStdString(m_experiment) + QStringLiteral("  ·  ") + QString::fromStdString(m_group) +
+                         QStringLiteral("  ·  frozen weights, only the selection is swapped  ·  ") + runs);
+    QString axis = axisText();
+    if (m_exact && m_tables.front().exactChance) {
+        axis += QStringLiteral(". Dashed: guessing, ") + significantText(m_tables.front().exactChance, 2);
+    }
+    painter.drawText(QRectF(kSide, 66, room, 18), Qt::AlignLeft | Qt::AlignVCenter, axis);
+
+    for (std::size_t i = 0; i < m_lines.size(); ++i) {
+        painter.setPen(t.text);
+        painter.drawText(QRectF(kSide, kTop + kRow * static_cast<double>(i), kTitles - 8, kRow),
+                         Qt::AlignLeft | Qt::AlignVCenter, m_lines[i].title);
+    }
+    for (std::size_t i = 0; i < m_topK.size(); ++i) {
+        const double left = kSide + kTitles + static_cast<double>(i) * (kColumn + kGap);
+        paintColumn(painter, QRectF(left, kTop, kColumn, kRow * static_cast<double>(m_lines.size())), m_topK[i], t);
+    }
+}
+
+void CounterfactualFigure::paintColumn(QPainter &painter, const QRectF &box, std::int64_t topK, const Tokens &t) const
+{
+    const double width = box.width() - kWords;
+    const auto x = [&](double value) { return box.left() + width * std::clamp(value / m_full, 0.0, 1.0); };
+    painter.setFont(uiFont(13, QFont::DemiBold));
+    painter.setPen(t.text);
+    painter.drawText(QRectF(box.left(), box.top() - 22, box.width(), 18), Qt::AlignLeft | Qt::AlignVCenter,
+                     QStringLiteral("k = %1").arg(topK));
+    painter.setFont(uiFont(11));
+    for (const double share : {0.0, 0.5, 1.0}) {
+        const double at = x(share * m_full);
+        painter.setPen(QPen(t.grid, 1));
+        painter.drawLine(QPointF(at, box.top()), QPointF(at, box.bottom()));
+        painter.setPen(t.text2);
+        painter.drawText(QRectF(at - 30, box.bottom() + 4, 60, 16), Qt::AlignHCenter | Qt::AlignVCenter,
+                         QString::number(share * m_full, 'g', 3));
+    }
+    if (m_exact && m_tables.front().exactChance) {
+        painter.setPen(QPen(t.chance, 1.3, Qt::DashLine));
+        painter.drawLine(QPointF(x(*m_tables.front().exactChance), box.top()),
+                         QPointF(x(*m_tables.front().exactChance), box.bottom()));
+    }
+    painter.setFont(monoFont(11));
+    for (std::size_t i = 0; i < m_lines.size(); ++i) {
+        const std::vector<double> values = valuesOf(m_lines[i], topK);
+        const auto mean = meanOf(values);
+        if (!mean) {
+            continue;
+        }
+        const double middle = box.top() + kRow * (static_cast<double>(i) + 0.5);
+        const QColor colour = colourOf(m_lines[i].selector, t);
+        QColor faint = colour;
+        faint.setAlphaF(0.25f);
+        painter.fillRect(QRectF(box.left(), middle - 5, x(*mean) - box.left(), 10), faint);
+        painter.setPen(QPen(t.panel, 1));
+        painter.setBrush(colour);
+        for (const double value : values) {
+            painter.drawEllipse(QPointF(x(value), middle), kDot, kDot);
+        }
+        painter.setPen(t.text);
+        painter.drawText(QRectF(box.left() + width + 8, middle - kRow / 2, kWords - 8, kRow),
+                         Qt::AlignLeft | Qt::AlignVCenter, valueText(*mean, m_exact));
+    }
+}
+
+QString CounterfactualFigure::csv() const
+{
+    QString text =
+        QStringLiteral("run,selector,top_k,%1\n").arg(QLatin1String(m_exact ? "exact_answers" : "loss_over_dense"));
+    for (const std::int64_t k : m_topK) {
+        for (const Line &line : m_lines) {
+            for (const Counterfactual &table : m_tables) {
+                if (const auto value = valueOf(table, line, k)) {
+                    text += QStringLiteral("%1,%2,%3,%4\n")
+                                .arg(QString::fromStdString(table.run),
+                                     QString::fromStdString(line.selector.empty() ? "dense" : line.selector))
+                                .arg(k)
+                                .arg(csvNumber(*value));
+                }
+            }
+        }
+    }
+    return text;
+}
+
+nlohmann::ordered_json CounterfactualFigure::exportContext() const
+{
+    nlohmann::ordered_json context;
+    context["figure"] = "selectors";
+    context["experiment"] = m_experiment;
+    context["group"] = m_group;
+    context["question"] = m_question;
+    context["runs"] = nlohmann::ordered_json::array();
+    for (const Counterfactual &table : m_tables) {
+        context["runs"].push_back({{"run", table.run}, {"step", table.step}, {"indexer", table.indexer}});
+    }
+    return context;
+}
+
+CounterfactualFigure counterfactualFigureOf(const std::vector<RunData *> &runs, const RunData &like)
+{
+    const std::string group = withoutSeed(like.config());
+    std::vector<Counterfactual> tables;
+    for (const RunData *run : runs) {
+        const auto stored = RunReader(run->folder()).value(kCounterfactualKey);
+        if (stored && withoutSeed(run->config()) == group) {
+            const auto document = nlohmann::ordered_json::parse(*stored, nullptr, false);
+            tables.push_back(counterfactualFromJson(document, (run->folder() / "run.sqlite").string()));
+        }
+    }
+    if (tables.empty()) {
+        throw Failure({"not asked with the keys of other selectors", (like.experimentFolder() / group).string(), "", "",
+                       "Run sparsescope-cli counterfactual on the folder of the experiment first."});
+    }
+    return {std::move(tables), like.config().experiment, group, like.config().question};
+}
+
+} // namespace sparsescope
