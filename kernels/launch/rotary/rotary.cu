@@ -124,10 +124,11 @@ cudaError_t launchRows(const Params &p, cudaStream_t stream)
     const bool packs = wholePacks<T>(p);
     const std::int64_t size = packs ? Pack<T>::kSize : 1, turned = packs && p.interleaved ? 0 : p.pairs;
     const std::int64_t items = (p.width - turned) / size, total = p.sizes[0] * p.sizes[1] * p.sizes[2] * items;
-    if (total > 0) {
-        const auto kernel = packs ? rotatePacks<T> : rotate<T>;
-        kernel<<<static_cast<unsigned>((total + kThreads - 1) / kThreads), kThreads, 0, stream>>>(p, static_cast<unsigned>(items), static_cast<unsigned>(total));
+    if (total == 0) {
+        return cudaSuccess;
     }
+    const auto kernel = packs ? rotatePacks<T> : rotate<T>;
+    kernel<<<static_cast<unsigned>((total + kThreads - 1) / kThreads), kThreads, 0, stream>>>(p, static_cast<unsigned>(items), static_cast<unsigned>(total));
     return cudaGetLastError();
 }
 
