@@ -1,5 +1,6 @@
 #include "app/cli/command.h"
 #include "app/cli/out_file.h"
+#include "core/base/checkpoint_folder.h"
 #include "core/base/safetensors.h"
 #include "core/model/forward_door.h"
 
@@ -12,12 +13,9 @@ namespace sparsescope {
 namespace {
 
 /// What is missing or of another kind is said before the weights are read.
-void check(const ForwardRequest &request)
+void check(ForwardRequest &request)
 {
-    std::error_code code;
-    if (!std::filesystem::is_regular_file(request.checkpoint / "config.json", code))
-        throw ConfigFailure({{"no checkpoint here", request.checkpoint.string(), "",
-                              "a folder with config.json and model.safetensors", ""}});
+    request.checkpoint = checkpointFolder(request.checkpoint);
     asked([&] { return SafetensorsFile(request.ids).at("input_ids").shape; });
     checkOutFile(request.out);
 }
@@ -27,7 +25,7 @@ void check(const ForwardRequest &request)
 Action declareForward(CLI::App &command)
 {
     const auto request = std::make_shared<ForwardRequest>();
-    command.add_option("checkpoint", request->checkpoint, "Folder with config.json and model.safetensors")
+    command.add_option("checkpoint", request->checkpoint, "Folder with config.json and weights, or a run")
         ->required()
         ->type_name("CHECKPOINT");
     command.add_option("--ids", request->ids, "Tokens: safetensors file with int64 input_ids [B,S]")

@@ -167,6 +167,13 @@ const TensorView &SafetensorsFile::at(const std::string &name) const
                    nearest.empty() ? "" : "The nearest name in the file is " + nearest + "."});
 }
 
+void SafetensorsFile::demandUncut(const std::string &name) const
+{
+    std::error_code code;
+    if (std::filesystem::file_size(m_path, code) < m_size && !code)
+        throw Failure({"file has shrunk since it was opened", m_path.string() + ": " + name, {}, {}, "Open it again."});
+}
+
 template <class T>
 std::vector<T> SafetensorsFile::read(const std::string &name, const std::vector<std::int64_t> &shape) const
 {
@@ -184,10 +191,7 @@ std::vector<T> SafetensorsFile::read(const std::string &name, const std::vector<
         throw Failure({"wrong dtype", where, view.dtype, allowed, {}});
     if (!shape.empty() && shape != view.shape)
         throw Failure({"wrong shape", where, shapeText(view.shape), shapeText(shape), {}});
-    // A file that was cut since it was mapped would end the program with a signal at the first touch.
-    std::error_code code;
-    if (std::filesystem::file_size(m_path, code) < m_size && !code)
-        throw Failure({"file has shrunk since it was opened", where, {}, {}, "Open it again."});
+    demandUncut(name);
     std::vector<T> values(view.bytes / sizeof(T));
     if (!values.empty())
         std::memcpy(values.data(), view.data, view.bytes); // copied: the data may lie at any address
@@ -203,7 +207,7 @@ template std::vector<std::uint16_t> SafetensorsFile::read(const std::string &, c
 template std::vector<std::uint8_t> SafetensorsFile::read(const std::string &, const std::vector<std::int64_t> &) const;
 
 void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWrite> tensors,
-                      const std::map<std::string, std::string> &metadata)
+                      const std::map<std::string, std::string> &metadata, const BringTensor &bring)
 {
     std::sort(tensors.begin(), tensors.end(), [](const auto &a, const auto &b) { return a.name < b.name; });
     // Wide types first, so that every tensor begins at a multiple of its element size.
@@ -249,7 +253,7 @@ void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWri
     output.write(&length, kLengthBytes);
     output.write(text.data(), text.size());
     for (const std::size_t i : order)
-        output.write(tensors[i].data, bytes[i]);
+        output.write(!tensors[i].data && bytes[i] > 0 && bring ? bring(tensors[i]) : tensors[i].data, bytes[i]);
     output.commit();
 }
 

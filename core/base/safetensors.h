@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -37,6 +38,8 @@ public:
     /// Copies out with a check of dtype ("F32" for float, ...) and, when given, of shape.
     template <class T>
     std::vector<T> read(const std::string &name, const std::vector<std::int64_t> &shape = {}) const;
+    /// Throws Failure where the file was cut since it was mapped: the first touch would end the program with a signal.
+    void demandUncut(const std::string &name) const;
 
 private:
     std::filesystem::path m_path;
@@ -52,9 +55,12 @@ struct TensorToWrite {
     std::vector<std::int64_t> shape;
     const void *data = nullptr; ///< row-major, little endian; must live until writeSafetensors returns
 };
+/// Brings the bytes of a tensor when its turn comes; they must live until the next call. So a file may be larger than memory.
+using BringTensor = std::function<const void *(const TensorToWrite &)>;
 /// Sorted names, header padded to 8; atomic: temporary file in the same folder, fsync, rename, fsync of the folder.
+/// `bring` is asked for every tensor whose data is null.
 void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWrite> tensors,
-                      const std::map<std::string, std::string> &metadata = {});
+                      const std::map<std::string, std::string> &metadata = {}, const BringTensor &bring = {});
 
 /// Atomic replacement of a whole file by the same steps. Throws Failure (disk full, folder gone) and leaves the old file.
 void writeFileAtomically(const std::filesystem::path &file, const std::string &content);

@@ -3,34 +3,17 @@
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
 #include "core/base/safetensors.h"
-#include "core/model/hf_weights.h"
+#include "core/model/forward_results.h"
+#include "core/model/paged_model.h"
 #include "core/model/weight_files.h"
-#include "kernels/ops/dsa.h"
 
-#include <ATen/TensorOperators.h>
-#include <c10/core/GradMode.h>
+#include <ATen/core/Tensor.h>
 
 #include <fmt/format.h>
-
-#include <vector>
 
 namespace sparsescope {
 
 namespace {
-
-at::ScalarType requestedType(const std::string &name)
-{
-    if (name == "float32") {
-        return at::kFloat;
-    }
-    if (name == "float64") {
-        return at::kDouble;
-    }
-    if (name == "bfloat16") {
-        return at::kBFloat16;
-    }
-    throw Failure({"unknown type", "--dtype", name, "float32, float64 or bfloat16", ""});
-}
 
 at::Tensor readIds(const std::filesystem::path &path, std::int64_t vocabulary)
 {
@@ -52,63 +35,17 @@ at::Tensor readIds(const std::filesystem::path &path, std::int64_t vocabulary)
     return ids;
 }
 
-class Output {
-public:
-    void add(const std::string &name, const at::Tensor &tensor)
-    {
-        const bool half = tensor.scalar_type() == at::kBFloat16;
-        m_kept.push_back((half ? tensor.to(at::kFloat) : tensor).contiguous());
-        const at::Tensor &kept = m_kept.back();
-        m_tensors.push_back({name, dtypeOf(kept.scalar_type()), kept.sizes().vec(), kept.const_data_ptr()});
-    }
-
-    void write(const std::filesystem::path &path, const std::string &modelType) const
-    {
-        writeSafetensors(path, m_tensors, {{"format", "pt"}, {"model_type", modelType}});
-    }
-
-private:
-    std::vector<at::Tensor> m_kept;
-    std::vector<TensorToWrite> m_tensors;
-};
-
 } // namespace
 
 ForwardSummary forwardToFile(const ForwardRequest &request)
 {
-    const at::ScalarType type = requestedType(request.dtype);
-    const std::shared_ptr<Transformer> model = loadCheckpoint(request.checkpoint, type);
-    const ModelOptions &options = model->options();
+    PagedModel paged(request.checkpoint, typeOfName(request.dtype, "--dtype"));
+    const ModelOptions &options = paged.options();
     const at::Tensor ids = asked([&] { return readIds(request.ids, options.vocabulary); });
-
-    const c10::NoGradGuard noGrad;
-    std::vector<at::Tensor> hidden;
-    std::vector<AttentionTrace> traces;
-    ForwardOptions forward;
-    forward.sparse = true;
-    forward.hidden = &hidden;
-    forward.trace = &traces;
-    const ForwardOutput result = model->forward(ids, forward);
-
-    Output output;
-    output.add("logits", result.logits);
-    for (std::size_t i = 0; i < hidden.size(); ++i) {
-        output.add(fmt::format("hidden.{}", i), hidden[i]);
-    }
-    for (std::size_t i = 0; i < traces.size(); ++i) {
-        const AttentionTrace &trace = traces[i];
-        if (trace.index.defined() && options.ownsIndexer.at(i)) {
-            const at::Tensor scores = dsa::index_scores(trace.index.q, trace.index.k, trace.index.w);
-            output.add(fmt::format("layer{}.index_scores", i), scores.tril());
-        }
-        if (trace.selection.count.defined()) {
-            output.add(fmt::format("layer{}.selected", i),
-                       dsa::unpack_mask(trace.selection, ids.size(1)).to(at::kByte));
-        }
-    }
-    output.write(request.out, options.modelType);
+    writeTensors(request.out, forwardResults(paged.model(), ids, &paged),
+                 {{"format", "pt"}, {"model_type", options.modelType}});
     return {options.modelType,  ids.size(0),     ids.size(1),
-            options.vocabulary, options.nLayers, model->parameters().count()};
+            options.vocabulary, options.nLayers, paged.model().parameters().count()};
 }
 
 } // namespace sparsescope

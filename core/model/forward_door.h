@@ -20,10 +20,12 @@ struct ForwardSummary {
     std::int64_t parameters = 0;
 };
 
-/// Runs a checkpoint on given tokens, attention restricted to the selection where the model has one, and writes
+/// Runs a checkpoint on given tokens, one block in memory at a time, attention restricted to the selection where the model
+/// has one, and writes
 /// `logits` [B,S,V], `hidden.N` [B,S,D] (0 the embedding, N after block N-1, the last after the final norm), per layer with
 /// an indexer `layerN.index_scores` [B,T,S] (0 beyond causality) and per layer with a selection `layerN.selected` uint8 [B,T,S].
-/// bfloat16 results are stored as F32. Throws Failure, and ConfigFailure for ids that the model cannot take; an existing output file is then left as it was.
+/// bfloat16 results are stored as F32. Throws Failure, and ConfigFailure for ids that the model cannot take; an existing
+/// output file is then left as it was.
 ForwardSummary forwardToFile(const ForwardRequest &request);
 
 } // namespace sparsescope

@@ -35,7 +35,7 @@ void readRope(HfReader &top, ModelOptions &options)
     HfReader &base = renewed ? rope : top;
     options.ropeTheta = base.number("rope_theta", 1.0);
     if (options.attention == AttentionKind::Mha) {
-        const double share = base.number("partial_rotary_factor", 0.0, 0.5);
+        const double share = base.number("partial_rotary_factor", 0.0, 0.5, 1.0);
         options.rotaryDim = static_cast<int>(options.headDim * share);
     }
     if (!given) {
@@ -56,6 +56,13 @@ void readRope(HfReader &top, ModelOptions &options)
         if (std::abs(asked - own) > 1e-9 * own) {
             rope.fail("not supported", "attention_factor", fmt::format("{}", asked),
                       fmt::format("{}, which follows from factor, mscale and mscale_all_dim", own));
+        }
+        if (options.ropeTheta <= 1.0) {
+            base.fail("wrong value", "rope_theta", fmt::format("{}", options.ropeTheta), "above 1 with yarn");
+        }
+        if (yarn.betaSlow > yarn.betaFast) {
+            rope.fail("contradiction", "beta_slow", fmt::format("{}", yarn.betaSlow),
+                      fmt::format("at most beta_fast {}", yarn.betaFast));
         }
         options.yarn = yarn;
     } else if (type != "default" && !type.empty()) {
@@ -125,6 +132,14 @@ void readShare(HfReader &top, ModelOptions &options)
     }
 }
 
+/// Where it stands it can only say what every layer of these models is, in the old or the new word.
+void readLayerTypes(HfReader &top, const ModelOptions &options)
+{
+    if (top.has("layer_types")) {
+        top.layerWords("layer_types", options.nLayers, "indexed_attention", "deepseek_sparse_attention");
+    }
+}
+
 void readSelection(HfReader &top, ModelOptions &options)
 {
     if (options.modelType == "deepseek_v3" || options.modelType == "glm4_moe") {
@@ -151,6 +166,11 @@ void readSelection(HfReader &top, ModelOptions &options)
         readShare(top, options);
         const bool own = options.modelType.starts_with("sparsescope_");
         const bool interleaved = own ? top.flag("indexer_rope_interleave") : options.modelType == "glm_moe_dsa";
+        if (!own) {
+            // transformers ignores the key: a file that says otherwise would be another model there than it says.
+            top.only("indexer_rope_interleave", interleaved);
+            readLayerTypes(top, options);
+        }
         options.indexRope = interleaved ? RopeStyle::Interleaved : RopeStyle::HalfSplit;
     }
     if (top.has("selector_seed")) {
@@ -181,7 +201,11 @@ void readAttention(HfReader &top, ModelOptions &options)
     if (top.has("q_lora_rank") || !mayLack || !top.node().contains("q_lora_rank")) {
         options.qLoraRank = top.integer("q_lora_rank", 1);
     }
-    const bool interleaved = options.modelType != "deepseek_v3" || top.flag("rope_interleave", true);
+    const bool mayChoose = options.modelType == "deepseek_v3";
+    const bool interleaved = !mayChoose || top.flag("rope_interleave", true);
+    if (!mayChoose) {
+        top.only("rope_interleave", true);
+    }
     options.rope = interleaved ? RopeStyle::Interleaved : RopeStyle::HalfSplit;
 }
 
@@ -226,6 +250,7 @@ ModelOptions modelOptionsFromHf(const nlohmann::json &config, const std::string 
         } else {
             HfReader reader(quantised, origin, "quantization_config.", errors);
             reader.only("quant_method", "fp8");
+            reader.only("fmt", "e4m3");
             reader.only("weight_block_size", nlohmann::json::array({128, 128}));
         }
     }

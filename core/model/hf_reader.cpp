@@ -34,14 +34,17 @@ int HfReader::integer(const std::string &key, int low, std::optional<int> otherw
     return value.get<int>();
 }
 
-double HfReader::number(const std::string &key, double low, std::optional<double> otherwise)
+double HfReader::number(const std::string &key, double low, std::optional<double> otherwise, double high)
 {
     if (!present(key, otherwise.has_value())) {
         return otherwise.value_or(low);
     }
     const nlohmann::json &value = m_node.at(key);
-    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < low) {
-        fail("wrong value", key, brief(value), fmt::format("a number, at least {}", low));
+    if (!value.is_number() || !std::isfinite(value.get<double>()) || value.get<double>() < low ||
+        value.get<double>() > high) {
+        const bool bounded = high < std::numeric_limits<double>::max();
+        fail("wrong value", key, brief(value),
+             bounded ? fmt::format("a number, {} to {}", low, high) : fmt::format("a number, at least {}", low));
         return low;
     }
     return value.get<double>();

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -28,7 +29,8 @@ public:
               const std::string &remedy = {});
 
     int integer(const std::string &key, int low, std::optional<int> otherwise = std::nullopt);
-    double number(const std::string &key, double low, std::optional<double> otherwise = std::nullopt);
+    double number(const std::string &key, double low, std::optional<double> otherwise = std::nullopt,
+                  double high = std::numeric_limits<double>::max());
     bool flag(const std::string &key, std::optional<bool> otherwise = std::nullopt);
     std::string text(const std::string &key, std::optional<std::string> otherwise = std::nullopt);
 

@@ -33,6 +33,12 @@ void replaceData(at::Tensor &tensor, const at::Tensor &data)
     }
 }
 
+/// A tensor of this shape that takes the memory of one number.
+at::Tensor hollow(at::IntArrayRef shape, at::ScalarType type)
+{
+    return at::zeros({}, at::TensorOptions().dtype(type)).expand(shape).detach();
+}
+
 } // namespace
 
 at::Tensor Parameters::add(const std::string &name, std::vector<std::int64_t> shape, Initialisation initialisation,
@@ -41,7 +47,7 @@ at::Tensor Parameters::add(const std::string &name, std::vector<std::int64_t> sh
     if (find(name)) {
         throw Failure({"two parameters of one name", name, "", "", ""});
     }
-    at::Tensor tensor = at::zeros(shape, at::TensorOptions().dtype(at::kFloat));
+    at::Tensor tensor = m_reserve ? at::zeros(shape, at::TensorOptions().dtype(at::kFloat)) : hollow(shape, at::kFloat);
     tensor.set_requires_grad(trainable);
     m_entries.push_back({name, tensor, initialisation, trainable, keepFloat32});
     return tensor;
@@ -51,6 +57,18 @@ const Parameters::Entry *Parameters::find(const std::string &name) const
 {
     const auto it = std::find_if(m_entries.begin(), m_entries.end(), [&](const Entry &e) { return e.name == name; });
     return it == m_entries.end() ? nullptr : &*it;
+}
+
+void Parameters::set(const Entry &entry, const at::Tensor &numbers)
+{
+    at::Tensor handle = entry.tensor; // another handle of the same parameter
+    replaceData(handle, numbers);
+}
+
+void Parameters::release(const Entry &entry)
+{
+    at::Tensor handle = entry.tensor;
+    handle.set_data(hollow(handle.sizes(), handle.scalar_type()));
 }
 
 void Parameters::initialise(std::uint64_t seed)

@@ -20,6 +20,12 @@ struct Initialisation {
 /// including file twenty seconds.
 class Parameters {
 public:
+    /// `reserve` false: parameters have their shapes but no memory (one number stands for all) until set() gives them numbers;
+    /// for what a model of some options looks like, and for one whose layers come and go.
+    explicit Parameters(bool reserve = true)
+        : m_reserve(reserve)
+    {}
+
     struct Entry {
         std::string name; ///< published checkpoint name
         at::Tensor tensor;
@@ -33,6 +39,10 @@ public:
                    bool trainable = true, bool keepFloat32 = false);
     const std::vector<Entry> &entries() const { return m_entries; }
     const Entry *find(const std::string &name) const;
+    /// Gives a parameter these numbers (no copy); every handle of it sees them.
+    static void set(const Entry &entry, const at::Tensor &numbers);
+    /// Takes the numbers of a parameter away again: shape and type stay.
+    static void release(const Entry &entry);
     /// Fills every entry; the generator of a parameter depends on (seed, name) only.
     void initialise(std::uint64_t seed);
     void moveTo(const at::Device &device);
@@ -40,6 +50,7 @@ public:
     std::int64_t count() const; ///< trainable numbers
 
 private:
+    bool m_reserve;
     std::vector<Entry> m_entries;
 };
 

@@ -32,6 +32,31 @@ std::unique_ptr<Attention> makeAttention(const ModelOptions &options, int layer,
     return std::make_unique<MultiHeadAttention>(options, layer, parameters, prefix);
 }
 
+/// The weights of a part are there while this lives.
+class Brought {
+public:
+    Brought(WeightPager *pager, int part)
+        : m_pager(pager)
+        , m_part(part)
+    {
+        if (m_pager) {
+            m_pager->bring(m_part);
+        }
+    }
+    ~Brought()
+    {
+        if (m_pager) {
+            m_pager->release(m_part);
+        }
+    }
+    Brought(const Brought &) = delete;
+    Brought &operator=(const Brought &) = delete;
+
+private:
+    WeightPager *m_pager;
+    int m_part;
+};
+
 } // namespace
 
 struct Transformer::Layers {
@@ -79,8 +104,9 @@ struct Transformer::Place {
     }
 };
 
-Transformer::Transformer(ModelOptions options, bool initialise)
+Transformer::Transformer(ModelOptions options, Start start)
     : m_options(std::move(options))
+    , m_parameters(start == Start::Drawn)
     , m_layers(std::make_unique<Layers>())
     , m_place(std::make_shared<Place>())
 {
@@ -105,7 +131,7 @@ Transformer::Transformer(ModelOptions options, bool initialise)
     m_layers->norm = m_parameters.add("model.norm.weight", {width}, ones());
     m_layers->head = m_options.tieEmbeddings ? m_layers->embedding
                                              : m_parameters.add("lm_head.weight", {m_options.vocabulary, width}, wide);
-    if (initialise) {
+    if (start == Start::Drawn) {
         m_parameters.initialise(m_options.seed);
     }
 }
@@ -124,11 +150,15 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     context.absorbed = options.absorbed;
     context.indexerGradient = c10::GradMode::is_enabled();
     context.trace = options.trace;
-    context.rotary = m_layers->rotaryFor(m_options, ids.size(1));
 
     // Without the head nothing but the indexer can learn: the main model's graph would only take memory.
     const c10::AutoGradMode gradient(options.needLogits && c10::GradMode::is_enabled());
-    at::Tensor h = at::embedding(m_layers->embedding, ids);
+    at::Tensor h;
+    {
+        const Brought brought(options.pager, -1);
+        context.rotary = m_layers->rotaryFor(m_options, ids.size(1));
+        h = at::embedding(m_layers->embedding, ids);
+    }
     const auto keepHidden = [&](const at::Tensor &tensor) {
         if (options.hidden) {
             options.hidden->push_back(tensor);
@@ -138,6 +168,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         Layers::Block &block = m_layers->blocks[i];
         m_place->forwardTo(static_cast<int>(i));
         keepHidden(h);
+        const Brought brought(options.pager, static_cast<int>(i));
         h = h + block.attention->forward(rmsNorm(h, block.inputNorm, m_options.normEps), context);
         const bool unused =
             i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
@@ -160,10 +191,12 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     m_place->forwardTo(m_options.nLayers);
     ForwardOutput output;
     output.klLosses = std::move(context.klLosses);
-    if (options.needLogits || options.hidden) {
-        h = rmsNorm(h, m_layers->norm, m_options.normEps);
-        keepHidden(h);
+    if (!options.needLogits && !options.hidden) {
+        return output;
     }
+    const Brought brought(options.pager, m_options.nLayers);
+    h = rmsNorm(h, m_layers->norm, m_options.normEps);
+    keepHidden(h);
     if (options.needLogits) {
         output.logits = at::linear(h, m_layers->head);
     }

@@ -22,6 +22,15 @@ struct RouterTrace {
     at::Tensor weights; ///< [B*S,top]
 };
 
+/// Brings the weights of one part of a model when it is about to run and takes them away after: for models larger than memory.
+/// Parts: -1 the embedding, 0 and up the blocks, the number of blocks the last norm and the head.
+class WeightPager {
+public:
+    virtual ~WeightPager() = default;
+    virtual void bring(int part) = 0;
+    virtual void release(int part) = 0;
+};
+
 struct ForwardOptions {
     bool sparse = false;
     KlTarget kl = KlTarget::None;
@@ -35,6 +44,7 @@ struct ForwardOptions {
     std::vector<at::Tensor> *hidden =
         nullptr; ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm
     std::vector<RouterTrace> *routers = nullptr;
+    WeightPager *pager = nullptr; ///< of a hollow model; without gradient only
 };
 
 struct ForwardOutput {
@@ -46,8 +56,11 @@ struct ForwardOutput {
 /// (mlp.experts.gate_up_proj [E,2M,D], mlp.experts.down_proj [E,D,M]) and split on disk.
 class Transformer {
 public:
-    /// Throws ConfigFailure for impossible options. `initialise`: fill the weights (a reader of a checkpoint need not).
-    explicit Transformer(ModelOptions options, bool initialise = true);
+    /// What the weights of a new model are: drawn from the seed, or shapes without memory for who brings the numbers.
+    enum class Start { Drawn, Hollow };
+
+    /// Throws ConfigFailure for impossible options.
+    explicit Transformer(ModelOptions options, Start start = Start::Drawn);
     ~Transformer();
 
     ForwardOutput forward(const at::Tensor &ids /* int64 [B,S] */, const ForwardOptions &options = {});

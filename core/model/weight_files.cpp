@@ -4,11 +4,14 @@
 #include "core/base/json_reader.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/aminmax.h>
 #include <ATen/ops/empty.h>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace sparsescope {
@@ -27,6 +30,13 @@ constexpr TypeName kTypeNames[] = {{"F32", at::kFloat},
                                    {"I64", at::kLong},
                                    {"I32", at::kInt},
                                    {"U8", at::kByte}};
+
+struct ModelType {
+    const char *name;
+    at::ScalarType type;
+};
+constexpr ModelType kModelTypes[] = {
+    {"float32", at::kFloat}, {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
 
 /// A shard is a plain file of the folder itself.
 bool isPlainName(const std::string &name)
@@ -57,6 +67,26 @@ std::string dtypeOf(at::ScalarType type)
     throw Failure({"a tensor type that safetensors files do not have", at::toString(type), "", "", ""});
 }
 
+std::string typeName(at::ScalarType type)
+{
+    for (const ModelType &entry : kModelTypes) {
+        if (type == entry.type) {
+            return entry.name;
+        }
+    }
+    throw Failure({"a type of numbers that no model has", at::toString(type), "", "", ""});
+}
+
+at::ScalarType typeOfName(const std::string &name, const std::string &where)
+{
+    for (const ModelType &entry : kModelTypes) {
+        if (name == entry.name) {
+            return entry.type;
+        }
+    }
+    throw Failure({"unknown type", where, name, "float32, float64, bfloat16 or float16", ""});
+}
+
 at::Tensor toTensor(const TensorView &view, const std::string &where)
 {
     at::Tensor tensor = at::empty(view.shape, at::TensorOptions().dtype(scalarTypeOf(view.dtype, where)));
@@ -68,10 +98,50 @@ at::Tensor toTensor(const TensorView &view, const std::string &where)
 
 std::string shapeText(const std::vector<std::int64_t> &shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
+void demandFinite(const at::Tensor &numbers, const std::string &where)
+{
+    if (numbers.numel() == 0) {
+        return;
+    }
+    const auto [low, high] = at::aminmax(numbers);
+    if (!std::isfinite(low.item<double>()) || !std::isfinite(high.item<double>())) {
+        throw Failure({"numbers that are not finite", where, "NaN or infinity", "finite numbers",
+                       "The weights are damaged, or their training went astray: use an earlier checkpoint."});
+    }
+}
+
+std::vector<std::int64_t> scaleShape(const std::vector<std::int64_t> &weight)
+{
+    std::vector<std::int64_t> shape;
+    for (const std::int64_t size : weight) {
+        shape.push_back((size + kFp8Block - 1) / kFp8Block);
+    }
+    return shape;
+}
+
+std::filesystem::path checkpointFile(const std::filesystem::path &folder, const std::string &name)
+{
+    namespace fs = std::filesystem;
+    const fs::path file = folder / name;
+    std::error_code code;
+    if (!fs::is_symlink(file, code)) {
+        return file;
+    }
+    const fs::path home = fs::weakly_canonical(folder, code), target = fs::weakly_canonical(file, code).parent_path();
+    const bool cache =
+        home.parent_path().filename() == "snapshots" && target == home.parent_path().parent_path() / "blobs";
+    if (code || (target != home && !cache)) {
+        throw Failure({"a link that leads out of the checkpoint folder", file.string(),
+                       fs::read_symlink(file, code).string(), "a file of the folder itself",
+                       "Copy the file into the folder if you trust it."});
+    }
+    return file;
+}
+
 WeightFiles::WeightFiles(const std::filesystem::path &folder)
 {
-    const std::filesystem::path single = folder / "model.safetensors";
-    const std::filesystem::path index = folder / "model.safetensors.index.json";
+    const std::filesystem::path single = checkpointFile(folder, "model.safetensors");
+    const std::filesystem::path index = checkpointFile(folder, "model.safetensors.index.json");
     if (std::filesystem::exists(single)) {
         m_root = single;
         m_files.push_back(std::make_unique<SafetensorsFile>(single));
@@ -102,7 +172,7 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
         }
         const std::string file = value.get<std::string>();
         if (!opened.count(file)) {
-            m_files.push_back(std::make_unique<SafetensorsFile>(folder / file));
+            m_files.push_back(std::make_unique<SafetensorsFile>(checkpointFile(folder, file)));
             opened[file] = m_files.back().get();
             add(*m_files.back());
         }
@@ -130,38 +200,28 @@ std::string WeightFiles::where(const std::string &name) const
     return (it == m_tensors.end() ? m_root : it->second.file->path()).string() + ": " + name;
 }
 
-at::Tensor WeightFiles::read(const std::string &name)
+at::Tensor WeightFiles::read(const std::string &name) const
 {
-    at::Tensor tensor = toTensor(*m_tensors.at(name).view, where(name));
-    m_used.insert(name);
-    if (tensor.scalar_type() != at::kFloat8_e4m3fn) {
-        return tensor;
-    }
-    const std::string scaleName = name + "_scale_inv";
-    if (!contains(scaleName)) {
-        throw Failure(
-            {"fp8 weights without their scales", where(name), "no " + scaleName, "one scale a block of 128 x 128", ""});
-    }
-    const at::Tensor scale = read(scaleName).to(at::kFloat);
-    const std::int64_t rows = tensor.dim() == 2 ? tensor.size(0) : 0, columns = tensor.dim() == 2 ? tensor.size(1) : 0;
-    const std::vector<std::int64_t> expected = {(rows + kFp8Block - 1) / kFp8Block,
-                                                (columns + kFp8Block - 1) / kFp8Block};
-    if (tensor.dim() != 2 || scale.sizes() != at::IntArrayRef(expected)) {
-        throw Failure({"wrong shape", where(scaleName), shapeText(scale.sizes().vec()), shapeText(expected), ""});
-    }
-    const at::Tensor spread = scale.repeat_interleave(kFp8Block, 0).repeat_interleave(kFp8Block, 1);
-    return tensor.to(at::kFloat) * spread.narrow(0, 0, rows).narrow(1, 0, columns);
-}
-
-std::vector<std::string> WeightFiles::unused() const
-{
-    std::vector<std::string> names;
-    for (const auto &[name, place] : m_tensors) {
-        if (!m_used.count(name)) {
-            names.push_back(name);
+    const Place &place = m_tensors.at(name);
+    place.file->demandUncut(name);
+    at::Tensor tensor = toTensor(*place.view, where(name));
+    if (tensor.scalar_type() == at::kFloat8_e4m3fn) {
+        const std::string scales = scaleName(name);
+        const std::int64_t rows = tensor.size(0), columns = tensor.size(1);
+        const at::Tensor scale = read(scales).to(at::kFloat);
+        // A strip of rows at a time shares the scales of one row of blocks.
+        at::Tensor numbers = tensor.to(at::kFloat);
+        for (std::int64_t block = 0; block * kFp8Block < rows; ++block) {
+            const std::int64_t first = block * kFp8Block, count = std::min(kFp8Block, rows - first);
+            numbers.narrow(0, first, count)
+                .mul_(scale.select(0, block).repeat_interleave(kFp8Block).narrow(0, 0, columns));
         }
+        tensor = numbers;
     }
-    return names;
+    if (tensor.is_floating_point()) {
+        demandFinite(tensor, where(name));
+    }
+    return tensor;
 }
 
 } // namespace sparsescope

@@ -46,7 +46,8 @@ LayerSnapshot layerSnapshot(int index, const AttentionTrace &trace)
 
 } // namespace
 
-Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device)
+Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device,
+                      WeightPager *pager)
 {
     at::NoGradGuard noGrad;
     model.setTraining(false);
@@ -60,6 +61,7 @@ Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment 
     options.sparse = moment.sparse;
     options.needLogits = false;
     options.trace = &traces;
+    options.pager = pager;
     model.forward(input, options);
     model.setTraining(true);
 

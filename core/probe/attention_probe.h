@@ -18,7 +18,8 @@ struct ProbeMoment {
 };
 
 /// Runs the model on the probe text once and factors what every layer saw into a snapshot (CONTRACTS.md 5), in fp32.
-/// Trains nothing and counts no router load. `model` must be on `device`.
-Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device);
+/// Trains nothing and counts no router load. `model` must be on `device`; `pager` brings the weights of a hollow one.
+Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device,
+                      WeightPager *pager = nullptr);
 
 } // namespace sparsescope

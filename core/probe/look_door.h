@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// A stored checkpoint looks at a text: what every layer scored, selected and attended to.
+struct LookRequest {
+    std::filesystem::path checkpoint; ///< folder with config.json and weights
+    std::string text;                 ///< read as bytes; or else
+    std::vector<std::int32_t> tokens; ///< ids of the model's own vocabulary
+    std::filesystem::path out;        ///< snapshot file to write (CONTRACTS.md 5); may be empty
+    std::filesystem::path run;        ///< run folder to make, which the window opens; may be empty
+    std::string dtype = "float32";    ///< float32, float64, bfloat16
+};
+
+/// Absent without a selection, and where every query has at most k visible keys.
+struct LookedLayer {
+    int layer = 0;
+    std::optional<double> massKept, massKeptChance, recall, recallChance;
+};
+
+struct LookSummary {
+    std::string modelType, selector;
+    int tokens = 0;
+    std::int64_t topK = 0;
+    std::vector<LookedLayer> layers;
+};
+
+/// Runs the checkpoint on the text, one block in memory at a time, and writes the snapshot, alone or as the only one of a run
+/// that has ended. Throws ConfigFailure for tokens outside of the vocabulary and where the folder of the run is not empty,
+/// Failure for damaged weights.
+LookSummary lookAtText(const LookRequest &request);
+
+} // namespace sparsescope
