@@ -102,7 +102,7 @@ std::vector<GoldenKind> goldenKinds()
     tied.topK = 64;
     kinds.push_back({"mla-lightning-all", "k above the length: equal to dense; tied head, biases", tied});
     for (const SelectorKind &kind : selectorKinds()) {
-        if (kind.trainable && kind.name != "lightning") {
+        if (kind.trainable && kind.causal && kind.name != "lightning") {
             kinds.push_back({"mha-" + kind.name, "keys chosen by \"" + kind.name + "\"",
                              selecting(classic(), "sparsescope_mha_dsa", kind.name)});
         }

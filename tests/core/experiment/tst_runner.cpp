@@ -108,7 +108,7 @@ private Q_SLOTS:
     void aFullDiskPausesAndNothingIsLost();
     void skippingEndsTheWaitWithTheReason();
     void aRunKilledJustBeforeItsEndIsEnded();
-    void aLossThatIsNoNumberEndsItsRunOnly();
+    void weightsThatAreNoNumbersEndTheirRunOnly();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
     void resumeRefusesWhatAnotherProcessTrains();
@@ -295,7 +295,7 @@ void tst_Runner::aRunKilledJustBeforeItsEndIsEnded()
 }
 
 /// One weight of the sparse run's checkpoint becomes NaN, as a broken update would leave it.
-void tst_Runner::aLossThatIsNoNumberEndsItsRunOnly()
+void tst_Runner::weightsThatAreNoNumbersEndTheirRunOnly()
 {
     QTemporaryDir folder;
     RunControl stopping, control;
@@ -312,9 +312,8 @@ void tst_Runner::aLossThatIsNoNumberEndsItsRunOnly()
     QCOMPARE(outcomes.size(), std::size_t(2));
     QCOMPARE(toString(outcomes[0].state), std::string("finished"));
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
-    QVERIFY2(outcomes[1].reason.find("loss became NaN at step ") != std::string::npos, outcomes[1].reason.c_str());
-    QVERIFY2(outcomes[1].reason.find(", first in ") != std::string::npos, outcomes[1].reason.c_str());
-    QVERIFY2(outcomes[1].reason.find("learning_rate") != std::string::npos, outcomes[1].reason.c_str());
+    for (const char *part : {"model.safetensors: model.norm.weight", "not finite", "use an earlier checkpoint"})
+        QVERIFY2(outcomes[1].reason.find(part) != std::string::npos, outcomes[1].reason.c_str());
     const RunReader reader(runFolder(folder, "sparse"));
     QCOMPARE(toString(reader.state()), std::string("failed"));
     QVERIFY(!reader.checkpoints().empty()); // the good state stays
