@@ -1,7 +1,7 @@
 #include "core/base/bootstrap.h"
 
 #include <algorithm>
-#include <cstdint>
+#include <cstddef>
 #include <random>
 #include <stdexcept>
 
@@ -25,14 +25,17 @@ std::optional<Interval> pairedBootstrap(const std::vector<double> &differences, 
     const std::size_t windows = differences.size();
     if (windows < 2)
         return std::nullopt;
-    // The remainder and not <random>'s distribution: that one differs between libraries.
     std::mt19937_64 random(0);
+    // Not a distribution of <random>: those differ between libraries.
+    const auto draw = [&] {
+        return static_cast<std::size_t>(static_cast<double>(random() >> 11) * 0x1p-53 * static_cast<double>(windows));
+    };
     std::vector<double> estimates;
     estimates.reserve(kResamples);
     for (int resample = 0; resample < kResamples; ++resample) {
         double sum = 0, count = 0;
         for (std::size_t i = 0; i < windows; ++i) {
-            const auto window = static_cast<std::size_t>(random() % static_cast<std::uint64_t>(windows));
+            const std::size_t window = draw();
             sum += differences[window];
             count += labels[window];
         }
@@ -43,6 +46,11 @@ std::optional<Interval> pairedBootstrap(const std::vector<double> &differences, 
         return std::nullopt;
     std::sort(estimates.begin(), estimates.end());
     return Interval{percentile(estimates, 0.025), percentile(estimates, 0.975)};
+}
+
+std::optional<Interval> bootstrapInterval(const std::vector<double> &values)
+{
+    return pairedBootstrap(values, std::vector<double>(values.size(), 1));
 }
 
 } // namespace sparsescope

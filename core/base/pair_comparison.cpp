@@ -1,5 +1,6 @@
 #include "core/base/pair_comparison.h"
 
+#include "core/base/bootstrap.h"
 #include "core/base/cost_model.h"
 #include "core/base/error.h"
 #include "core/base/gates.h"

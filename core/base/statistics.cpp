@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <random>
 
 namespace sparsescope {
 
@@ -98,33 +97,6 @@ PairedDifference pairedDifference(const std::vector<double> &differences, double
     else
         result.verdict = Verdict::NotClear;
     return result;
-}
-
-std::optional<Interval> bootstrapInterval(const std::vector<double> &values, int resamples, std::uint64_t seed)
-{
-    if (values.size() < 2 || resamples < 1)
-        return std::nullopt;
-    std::mt19937_64 generator(seed);
-    // Not a distribution of the library: those give other numbers with another library.
-    const auto draw = [&] {
-        return static_cast<std::size_t>(static_cast<double>(generator() >> 11) * 0x1p-53 *
-                                        static_cast<double>(values.size()));
-    };
-    std::vector<double> means(static_cast<std::size_t>(resamples));
-    for (double &mean : means) {
-        mean = 0;
-        for (std::size_t i = 0; i < values.size(); ++i)
-            mean += values[draw()];
-        mean /= static_cast<double>(values.size());
-    }
-    std::sort(means.begin(), means.end());
-    const auto percentile = [&](double share) {
-        const double place = share * static_cast<double>(means.size() - 1);
-        const auto below = static_cast<std::size_t>(place);
-        const std::size_t above = std::min(below + 1, means.size() - 1);
-        return means[below] + (place - static_cast<double>(below)) * (means[above] - means[below]);
-    };
-    return Interval{percentile((1 - kConfidence) / 2), percentile((1 + kConfidence) / 2)};
 }
 
 std::optional<double> resolvableHalfWidth(int n, double sd)

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,12 +40,6 @@ enum class BetterIs { Less, More };
 /// Mean, interval and verdict of one comparison on its own. `differences` are b - a, one a seed, all finite.
 PairedDifference pairedDifference(const std::vector<double> &differences, double margin,
                                   BetterIs betterIs = BetterIs::Less);
-
-/// The cross-check of the t-interval, which does not lean on a normal distribution: the 2.5th and 97.5th percentile of the mean
-/// over resamples with replacement. The same values give the same interval. Over few seeds it is too narrow (three have ten
-/// different means at most), so that no verdict comes from it. Absent for n < 2.
-std::optional<Interval> bootstrapInterval(const std::vector<double> &values, int resamples = 2000,
-                                          std::uint64_t seed = 0);
 
 /// Half of the width of the 95 % interval of n seeds: smaller effects are not told from none. Absent for n < 2.
 std::optional<double> resolvableHalfWidth(int n, double sd);

@@ -26,7 +26,7 @@ struct InspectedLayer {
     std::string feedForward;   ///< "48 wide", "2 of 4 experts, 16 wide"
     std::uint64_t numbers = 0; ///< of tensors that are there
     std::uint64_t bytes = 0;   ///< likewise
-    std::vector<InspectedTensor> tensors;
+    std::vector<InspectedTensor> tensors{};
 };
 
 struct InspectedFile {

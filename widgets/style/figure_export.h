@@ -12,7 +12,7 @@ enum class FigureFormat { Png, Svg, Pdf, Csv };
 
 struct FigureOptions {
     Theme theme = Theme::Light; ///< light for print, or the theme of the screen
-    QSizeF size;                ///< pixels at scale 1; empty: the view's natural size
+    QSizeF size{};              ///< pixels at scale 1; empty: the view's natural size
     double scale = 2;           ///< PNG: device pixels per pixel, 1 to 4
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <random>
 #include <stdexcept>
+#include <vector>
 
 using namespace sparsescope;
 
@@ -49,6 +50,24 @@ private slots:
         QVERIFY(!pairedBootstrap({}, {}));
         QVERIFY(!pairedBootstrap({1.0}, {4.0}));
         QVERIFY_EXCEPTION_THROWN(pairedBootstrap({1.0}, {}), std::invalid_argument);
+    }
+    void ofThreeValues()
+    {
+        // Of {0, 0, 3} a resample's mean is the number of threes: 0 to 3 with 8, 12, 6 and 1 chances of 27. So 2.5 % lies
+        // within the zeros and 97.5 % beyond the twos (26 of 27 is 96.3 %).
+        const auto interval = bootstrapInterval({0, 0, 3});
+        QCOMPARE(interval->low, 0.0);
+        QCOMPARE(interval->high, 3.0);
+        // Of four values, two of them 4: a mean is a quarter of 4 times a count with 1, 4, 6, 4 and 1 chances of 16; both
+        // ends lie within the outermost.
+        const auto even = bootstrapInterval({0, 4, 0, 4});
+        QCOMPARE(even->low, 0.0);
+        QCOMPARE(even->high, 4.0);
+        const auto again = bootstrapInterval({0.1, 0.2, 0.7, 0.4}), first = bootstrapInterval({0.1, 0.2, 0.7, 0.4});
+        QCOMPARE(again->low, first->low);
+        QCOMPARE(again->high, first->high);
+        QCOMPARE(bootstrapInterval({0.5, 0.5, 0.5})->low, 0.5);
+        QVERIFY(!bootstrapInterval({0.5}) && !bootstrapInterval({}));
     }
 };
 

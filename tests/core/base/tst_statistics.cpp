@@ -31,8 +31,6 @@ private slots:
     void equalDifferences();
     void holmTakesClaimsBack();
     void moreMayBeBetter();
-    void bootstrapOfThreeValues();
-    void bootstrapAgreesWithTheNormalInterval();
     void seedsResolveWhatTheStudySays();
     void means();
 };
@@ -130,37 +128,6 @@ void tst_Statistics::moreMayBeBetter()
     QCOMPARE(verdict({0.10, 0.11, 0.12}, BetterIs::More), std::string("better"));
     QCOMPARE(verdict({-0.10, -0.11, -0.12}, BetterIs::More), std::string("worse"));
     QCOMPARE(verdict({0.001, -0.001, 0.0}, BetterIs::More), std::string("no difference within the margin"));
-}
-
-void tst_Statistics::bootstrapOfThreeValues()
-{
-    // Of {0, 0, 3} a resample's mean is the number of threes: 0 to 3 with 8, 12, 6 and 1 chances of 27. So 2.5 % lies
-    // within the zeros and 97.5 % beyond the twos (26 of 27 is 96.3 %).
-    const auto interval = bootstrapInterval({0, 0, 3});
-    QCOMPARE(interval->low, 0.0);
-    QCOMPARE(interval->high, 3.0);
-    // Of four values, two of them 4: a mean is a quarter of 4 times a count with 1, 4, 6, 4 and 1 chances of 16; both
-    // ends lie within the outermost.
-    const auto even = bootstrapInterval({0, 4, 0, 4});
-    QCOMPARE(even->low, 0.0);
-    QCOMPARE(even->high, 4.0);
-    const auto again = bootstrapInterval({0.1, 0.2, 0.7, 0.4}), first = bootstrapInterval({0.1, 0.2, 0.7, 0.4});
-    QCOMPARE(again->low, first->low);
-    QCOMPARE(again->high, first->high);
-    QCOMPARE(bootstrapInterval({0.5, 0.5, 0.5})->low, 0.5);
-    QVERIFY(!bootstrapInterval({0.5}) && !bootstrapInterval({}));
-}
-
-void tst_Statistics::bootstrapAgreesWithTheNormalInterval()
-{
-    // 0, 1, .. 399 times 0.01: mean 1.995, and the mean of a resample has the sd 0.01 sqrt((400^2 - 1) / 12 / 400).
-    std::vector<double> values;
-    for (int i = 0; i < 400; ++i)
-        values.push_back(0.01 * i);
-    const double half = 1.959964 * 0.01 * std::sqrt((400.0 * 400 - 1) / 12 / 400);
-    const auto interval = bootstrapInterval(values);
-    QVERIFY(std::abs(interval->low - (1.995 - half)) < 0.08 * half);
-    QVERIFY(std::abs(interval->high - (1.995 + half)) < 0.08 * half);
 }
 
 void tst_Statistics::seedsResolveWhatTheStudySays()

@@ -79,13 +79,13 @@ fs::path runFolder(const QTemporaryDir &folder, const std::string &family)
     return fs::path(folder.path().toStdString()) / "tiny" / "seq_24" / family / "seed_0";
 }
 
-/// Writes NaN over the last weights of every model file of a run.
-void poison(const fs::path &run)
+/// Writes `value` over the last weights of every model file of a run.
+void poison(const fs::path &run, float value)
 {
     int poisoned = 0;
     for (const auto &entry : fs::recursive_directory_iterator(run)) {
         if (entry.path().filename() == "model.safetensors") {
-            const std::vector<float> values(8, std::numeric_limits<float>::quiet_NaN());
+            const std::vector<float> values(8, value);
             std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
             file.seekp(-static_cast<std::streamoff>(values.size() * sizeof(float)), std::ios::end);
             file.write(reinterpret_cast<const char *>(values.data()),
@@ -108,7 +108,8 @@ private Q_SLOTS:
     void aFullDiskPausesAndNothingIsLost();
     void skippingEndsTheWaitWithTheReason();
     void aRunKilledJustBeforeItsEndIsEnded();
-    void weightsThatAreNoNumbersEndTheirRunOnly();
+    void brokenWeightsEndTheirRunOnly_data();
+    void brokenWeightsEndTheirRunOnly();
     void nothingStartsInAUsedFolder();
     void resumeRefusesAnotherConfiguration();
     void resumeRefusesWhatAnotherProcessTrains();
@@ -294,9 +295,21 @@ void tst_Runner::aRunKilledJustBeforeItsEndIsEnded()
     QVERIFY2(after == before, (before + "\nbecame\n" + after).c_str());
 }
 
-/// One weight of the sparse run's checkpoint becomes NaN, as a broken update would leave it.
-void tst_Runner::weightsThatAreNoNumbersEndTheirRunOnly()
+void tst_Runner::brokenWeightsEndTheirRunOnly_data()
 {
+    QTest::addColumn<float>("weight");
+    QTest::addColumn<QStringList>("reason");
+    QTest::newRow("no number: refused before the first step")
+        << std::numeric_limits<float>::quiet_NaN()
+        << QStringList{"model.safetensors: model.norm.weight", "not finite", "use an earlier checkpoint"};
+    QTest::newRow("so large that the next step overflows") << 3e38f << QStringList{"became", "at step"};
+}
+
+/// The last weights of the sparse run's checkpoint are overwritten, as a broken update would leave them.
+void tst_Runner::brokenWeightsEndTheirRunOnly()
+{
+    QFETCH(float, weight);
+    QFETCH(QStringList, reason);
     QTemporaryDir folder;
     RunControl stopping, control;
     Recorder watcher, recorder;
@@ -307,13 +320,13 @@ void tst_Runner::weightsThatAreNoNumbersEndTheirRunOnly()
     };
     const auto experiment = tiny({{"sweep", R"({"family": ["classic", "sparse"]})"}});
     runExperiment(experiment, into(folder), stopping, watcher);
-    poison(runFolder(folder, "sparse"));
+    poison(runFolder(folder, "sparse"), weight);
     const auto outcomes = runExperiment(experiment, into(folder, true), control, recorder);
     QCOMPARE(outcomes.size(), std::size_t(2));
     QCOMPARE(toString(outcomes[0].state), std::string("finished"));
     QCOMPARE(toString(outcomes[1].state), std::string("failed"));
-    for (const char *part : {"model.safetensors: model.norm.weight", "not finite", "use an earlier checkpoint"})
-        QVERIFY2(outcomes[1].reason.find(part) != std::string::npos, outcomes[1].reason.c_str());
+    for (const QString &part : reason)
+        QVERIFY2(outcomes[1].reason.find(part.toStdString()) != std::string::npos, outcomes[1].reason.c_str());
     const RunReader reader(runFolder(folder, "sparse"));
     QCOMPARE(toString(reader.state()), std::string("failed"));
     QVERIFY(!reader.checkpoints().empty()); // the good state stays
