@@ -411,7 +411,8 @@ void tst_config::familyIsAPresetOfTheKinds()
     // Swept as well, each kind has a dense run beside it.
     std::vector<std::string> kinds;
     for (const RunConfig &run : expand(parseExperiment(
-             patched(R"({"sweep": {"model.selection.kind": ["lightning", "recency"], "family": ["classic", "sparse"]}})"),
+             patched(
+                 R"({"sweep": {"model.selection.kind": ["lightning", "recency"], "family": ["classic", "sparse"]}})"),
              "")))
         kinds.push_back(run.extraAxes[0].second + ": " + run.model.selection.kind);
     QCOMPARE(kinds, (std::vector<std::string>{"lightning: none", "lightning: lightning", "recency: none",
@@ -558,10 +559,12 @@ void tst_config::roundTripOfEveryPreset()
     for (const PresetInfo &preset : all)
         names.push_back(preset.name);
     QCOMPARE(names.front(), std::string("demo"));
-    for (const char *name : {"adaptive-k", "demo-text", "exp1-binding", "exp1-sparse-vs-classic",
-                             "exp2-mhla-vs-sparse", "frozen-warmup", "noise-floor", "rate-grid", "recall-length",
-                             "recall-mqar", "recall-recipes", "recall-selectors", "recall-trained-selectors",
-                             "selectors-text", "smoke", "the-302-percent"})
+    for (const char *name :
+         {"adaptive-k",     "demo-text",     "exp1-binding",   "exp1-sparse-vs-classic", "exp2-mhla-vs-sparse",
+          "expert-search",  "four-families", "frozen-warmup",  "indexer-heads",          "indexer-width",
+          "noise-floor",    "rate-grid",     "rate-search",    "recall-brackets",        "recall-documents",
+          "recall-length",  "recall-mqar",   "recall-recipes", "recall-selectors",       "recall-trained-selectors",
+          "selectors-text", "smoke",         "sparsity-level", "the-302-percent"})
         QVERIFY2(std::count(names.begin(), names.end(), name) == 1, name);
     for (const PresetInfo &preset : all) {
         QVERIFY(!preset.question.empty());
