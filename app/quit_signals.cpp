@@ -1,5 +1,7 @@
 #include "app/quit_signals.h"
 
+#include "core/base/stop_signals.h"
+
 #include <QSocketNotifier>
 
 #include <csignal>
@@ -20,15 +22,6 @@ extern "C" void tellWindow(int)
     }
 }
 
-void install(void (*handler)(int))
-{
-    struct sigaction action = {};
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESETHAND | SA_RESTART; // a second signal finds the default again
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
-
 } // namespace
 
 QuitSignals::QuitSignals(QObject *parent)
@@ -45,13 +38,13 @@ QuitSignals::QuitSignals(QObject *parent)
             Q_EMIT asked();
         }
     });
-    install(tellWindow);
+    onStopSignals(tellWindow);
 }
 
 QuitSignals::~QuitSignals()
 {
     if (m_notifier != nullptr) {
-        install(SIG_DFL);
+        onStopSignals(SIG_DFL);
         delete m_notifier;
         close(g_sockets[0]);
         close(g_sockets[1]);

@@ -1,5 +1,7 @@
 #include "app/cli/interrupt.h"
 
+#include "core/base/stop_signals.h"
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -12,20 +14,11 @@ static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void askToStop(int) { stopAsked = true; }
 
-void install(void (*handler)(int))
-{
-    struct sigaction action = {};
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESETHAND | SA_RESTART; // a second signal finds the default again
-    sigaction(SIGINT, &action, nullptr);
-    sigaction(SIGTERM, &action, nullptr);
-}
-
 } // namespace
 
 Interrupt::Interrupt(RunControl &control)
 {
-    install(askToStop);
+    onStopSignals(askToStop);
     m_watcher = std::jthread([&control](std::stop_token stop) {
         while (!stop.stop_requested()) {
             if (stopAsked) {
@@ -37,7 +30,7 @@ Interrupt::Interrupt(RunControl &control)
     });
 }
 
-Interrupt::~Interrupt() { install(SIG_DFL); }
+Interrupt::~Interrupt() { onStopSignals(SIG_DFL); }
 
 bool Interrupt::happened() const { return stopAsked; }
 

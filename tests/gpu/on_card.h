@@ -2,12 +2,21 @@
 
 #include "kernels/ops/dsa.h"
 
+#include <ATen/TensorOperators.h>
+
 /// Moves and comparisons between the card and the CPU.
 namespace sparsescope::testing {
 
 inline at::Tensor onCard(const at::Tensor &x) { return x.to(at::Device(at::kCUDA)); }
 
 inline at::Tensor exact(const at::Tensor &x) { return x.detach().cpu().to(at::kDouble); }
+
+/// ||found - expected|| / ||expected||; NaN stays NaN, which passes no limit.
+inline double off(const at::Tensor &found, const at::Tensor &expected)
+{
+    const at::Tensor a = exact(found), b = exact(expected);
+    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
+}
 
 /// Bit for bit, and of the same parts.
 inline bool equalSelections(const dsa::Selection &a, const dsa::Selection &b)

@@ -21,16 +21,10 @@
 
 using at::Tensor;
 using sparsescope::testing::exact;
+using sparsescope::testing::off;
 using sparsescope::testing::onCard;
 
 namespace {
-
-/// ||found - expected|| / ||expected||; NaN stays NaN, which passes no limit.
-double off(const Tensor &found, const Tensor &expected)
-{
-    const Tensor a = exact(found), b = exact(expected);
-    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
-}
 
 struct Chosen {
     Tensor weights, experts;

@@ -19,18 +19,8 @@
 
 using at::Tensor;
 using sparsescope::testing::exact;
+using sparsescope::testing::off;
 using sparsescope::testing::onCard;
-
-namespace {
-
-/// ||found - expected|| / ||expected||; NaN stays NaN, which passes no limit.
-double off(const Tensor &found, const Tensor &expected)
-{
-    const Tensor a = exact(found), b = exact(expected);
-    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
-}
-
-} // namespace
 
 /// The kernels around the products of a layer, against fp64 on the CPU.
 class tst_LayerKernelsCuda : public QObject {

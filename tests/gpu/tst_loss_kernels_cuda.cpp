@@ -17,16 +17,10 @@
 
 using at::Tensor;
 using sparsescope::testing::exact;
+using sparsescope::testing::off;
 using sparsescope::testing::onCard;
 
 namespace {
-
-/// ||found - expected|| / ||expected||; NaN stays NaN, which passes no limit.
-double off(const Tensor &found, const Tensor &expected)
-{
-    const Tensor a = exact(found), b = exact(expected);
-    return ((a - b).norm() / b.norm().clamp_min(1e-12)).item<double>();
-}
 
 struct Shape {
     std::int64_t batch, queries, keys, heads, keyHeads, indexHeads, topK, width = 32, indexWidth = 32;
