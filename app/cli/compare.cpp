@@ -14,6 +14,7 @@ namespace {
 struct CompareOptions {
     std::string folder;
     std::string by = "family";
+    std::string against;
     std::string out;
 };
 
@@ -26,7 +27,7 @@ int compare(const CompareOptions &options, Output &output)
     const std::vector<ComparedRun> runs = comparedRuns(options.folder, problems);
     for (const std::string &problem : problems)
         output.error({"run is damaged and left out: " + problem, "", "", "", ""});
-    const std::vector<PairComparison> table = comparePairs(runs, options.by);
+    const std::vector<PairComparison> table = comparePairs(runs, options.by, options.against);
     const nlohmann::ordered_json comparisons = comparisonsJson(table);
     output.data()["comparisons"] = comparisons;
 
@@ -63,8 +64,12 @@ Action declareCompare(CLI::App &command)
     command.add_option("folder", options->folder, "Folder of an experiment, such as runs/demo")
         ->required()
         ->type_name("DIR");
-    command.add_option("--by", options->by, "family, or the name of a swept value: its values against the first")
+    command.add_option("--by", options->by, "family, or the name of a swept value: its values against one of them")
         ->capture_default_str();
+    command
+        .add_option("--against", options->against,
+                    "With --by: the value that the others stand against; left out: the first")
+        ->type_name("VALUE");
     command.add_option("--out", options->out, "Write the numbers of every seed")->type_name("FILE.csv");
     return [options](Output &output) { return compare(*options, output); };
 }

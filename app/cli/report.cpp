@@ -1,19 +1,77 @@
 #include "core/experiment/report.h"
+
 #include "app/cli/command.h"
 #include "app/cli/result_table.h"
+#include "core/experiment/claims.h"
+#include "core/experiment/small_results.h"
 
+#include <fmt/format.h>
+
+#include <filesystem>
 #include <memory>
 
 namespace sparsescope {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportOptions {
+    std::string folder;
+    std::string small;
+    bool claims = false;
+};
+
+int reportClaims(const fs::path &root, Output &output)
+{
+    const nlohmann::ordered_json document = asked([&] { return writeClaims(root); });
+    output.data()["claims"] = document["claims"];
+    output.data()["counts"] = document["counts"];
+    for (const auto &row : document["claims"])
+        output.line(fmt::format("{:>2}  {:<13}  {}", row["id"].get<int>(), row["verdict"].get<std::string>(),
+                                row["claim"].get<std::string>()));
+    for (const auto &problem : document["problems"])
+        output.error({problem.get<std::string>(), "", "", "", ""});
+    output.line("Table: " + (root / "CLAIMS.md").string());
+    return document["problems"].empty() ? kDone : kFailed;
+}
+
+int report(const ReportOptions &options, Output &output)
+{
+    if (options.claims)
+        return reportClaims(options.folder, output);
+    asked([&] { return experimentRuns(options.folder); });
+    const bool whole = writeResults(options.folder, output);
+    if (!options.small.empty()) {
+        output.data()["small"] = nlohmann::ordered_json::array();
+        for (const fs::path &file : keepSmallResults(options.folder, options.small)) {
+            output.data()["small"].push_back(file.string());
+            output.line("Small:      " + file.string());
+        }
+    }
+    return whole ? kDone : kFailed;
+}
+
+} // namespace
 
 Action declareReport(CLI::App &command)
 {
-    const auto folder = std::make_shared<std::string>();
-    command.add_option("folder", *folder, "Folder of an experiment, such as runs/demo")->required()->type_name("DIR");
-    return [folder](Output &output) {
-        asked([&] { return experimentRuns(*folder); });
-        return writeResults(*folder, output) ? kDone : kFailed;
-    };
+    const auto options = std::make_shared<ReportOptions>();
+    command
+        .add_option(
+            "folder", options->folder,
+            "Folder of an experiment, such as runs/demo; with --claims one that holds experiments and benchmarks")
+        ->required()
+        ->type_name("DIR");
+    CLI::Option *small =
+        command
+            .add_option("--small", options->small,
+                        "Also put the tables and figures, without the runs, into DIR/<name of the experiment>")
+            ->type_name("DIR");
+    command
+        .add_flag("--claims", options->claims,
+                  "Say of each of the study's claims what the results below the folder measure: CLAIMS.md")
+        ->excludes(small);
+    return [options](Output &output) { return report(*options, output); };
 }
 
 } // namespace sparsescope

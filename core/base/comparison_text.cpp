@@ -1,6 +1,7 @@
 #include "core/base/comparison_text.h"
 
 #include "core/base/gates.h"
+#include "core/base/table_text.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -64,6 +65,7 @@ Json comparisonJson(const PairComparison &comparison)
     for (const auto &[axis, value] : comparison.axes)
         axes[axis] = value;
     Json row = {{"by", comparison.by},
+                {"family", comparison.family.empty() ? Json() : Json(comparison.family)},
                 {"a", comparison.a},
                 {"b", comparison.b},
                 {"sequence_length", comparison.sequenceLength},
@@ -84,12 +86,10 @@ Json comparisonJson(const PairComparison &comparison)
     return row;
 }
 
-/// "DSA against Classic", "top_k 32 against 8".
+/// "DSA against Classic", "DSA, top_k 32 against 8".
 std::string sidesOf(const Json &row)
 {
     const std::string by = row["by"], a = row["a"], b = row["b"];
-    if (by != "family")
-        return by + " " + b + " against " + a;
     const auto word = [](const std::string &side) {
         for (const Family family : {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse}) {
             if (toString(family) == side)
@@ -97,6 +97,8 @@ std::string sidesOf(const Json &row)
         }
         return side;
     };
+    if (by != "family")
+        return word(row["family"]) + ", " + by + " " + b + " against " + a;
     return word(b) + " against " + word(a);
 }
 
@@ -227,7 +229,7 @@ Json comparisonsJson(const std::vector<PairComparison> &table)
 
 std::string comparisonsCsv(const Json &comparisons)
 {
-    std::string text = "a,b,sequence_length,axes,metric,view,seed,at,value_a,value_b,difference\r\n";
+    std::string text = "a,b,sequence_length,axes,metric,view,seed,at,value_a,value_b,difference,by,family\r\n";
     for (const Json &row : comparisons) {
         std::vector<std::string> axes;
         for (const auto &[axis, value] : row["axes"].items())
@@ -235,10 +237,10 @@ std::string comparisonsCsv(const Json &comparisons)
         const auto lines = [&](const char *name, const Json &view) {
             for (std::size_t i = 0; view.is_object() && i < view["seeds"].size(); ++i)
                 text +=
-                    fmt::format("{},{},{},\"{}\",{},{},{},{},{},{},{}\r\n", row["a"].get<std::string>(),
-                                row["b"].get<std::string>(), row["sequence_length"].dump(), fmt::join(axes, " "),
-                                row["metric"].get<std::string>(), name, view["seeds"][i].dump(), view["at"][i].dump(),
-                                view["values_a"][i].dump(), view["values_b"][i].dump(), view["differences"][i].dump());
+                    csvLine({row["a"], row["b"], row["sequence_length"].dump(), fmt::format("{}", fmt::join(axes, " ")),
+                             row["metric"], name, view["seeds"][i].dump(), view["at"][i].dump(),
+                             view["values_a"][i].dump(), view["values_b"][i].dump(), view["differences"][i].dump(),
+                             row["by"], row["family"].is_null() ? std::string() : row["family"].get<std::string>()});
         };
         lines("steps", row);
         lines("flops", row["equal_flops"]);

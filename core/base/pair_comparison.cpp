@@ -165,6 +165,8 @@ PairComparison compareSides(const std::string &a, const Side &first, const std::
     const RunConfig &sample = first.begin()->second->started.config;
     PairComparison comparison;
     comparison.by = by;
+    if (by != kFamily)
+        comparison.family = toString(sample.model.family);
     comparison.a = a;
     comparison.b = b;
     comparison.metric = accuracy ? "val_accuracy" : "val_loss";
@@ -221,7 +223,8 @@ void holmOver(std::vector<PairComparison> &table, ComparisonView PairComparison:
 }
 
 /// The pairs of one group, in the order of the table.
-std::vector<std::pair<std::string, std::string>> pairsOf(const Group &group, const std::string &by)
+std::vector<std::pair<std::string, std::string>> pairsOf(const Group &group, const std::string &by,
+                                                         const std::string &reference)
 {
     std::vector<std::pair<std::string, std::string>> pairs;
     if (by == kFamily) {
@@ -231,9 +234,30 @@ std::vector<std::pair<std::string, std::string>> pairsOf(const Group &group, con
         }
         return pairs;
     }
-    for (std::size_t i = 1; i < group.sides.size(); ++i)
-        pairs.emplace_back(group.sides[0].first, group.sides[i].first);
+    const std::string &first = reference.empty() ? group.sides[0].first : reference;
+    if (!group.find(first))
+        return pairs;
+    for (const auto &[value, side] : group.sides) {
+        if (value != first)
+            pairs.emplace_back(first, value);
+    }
     return pairs;
+}
+
+void refuseUnknownReference(const std::vector<ComparedRun> &runs, const std::string &by, const std::string &reference)
+{
+    if (by == kFamily)
+        throw Failure(
+            {"families have no reference", "--against", "\"" + reference + "\"", "with a swept value only", ""});
+    std::vector<std::string> known;
+    for (const ComparedRun &run : runs) {
+        const auto value = axisValue(run.started.config, by);
+        if (value && std::find(known.begin(), known.end(), *value) == known.end())
+            known.push_back(*value);
+    }
+    if (std::find(known.begin(), known.end(), reference) == known.end())
+        throw Failure(
+            {"no finished run has this value of " + by, "--against", "\"" + reference + "\"", listed(known), ""});
 }
 
 void refuseUnknownAxis(const std::vector<ComparedRun> &runs, const std::string &by)
@@ -294,9 +318,12 @@ std::string PairComparison::verdict(const ComparisonView &view) const
     return text;
 }
 
-std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, const std::string &by)
+std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, const std::string &by,
+                                         const std::string &reference)
 {
     refuseUnknownAxis(runs, by);
+    if (!reference.empty())
+        refuseUnknownReference(runs, by, reference);
     std::map<std::string, Group> groups;
     for (const ComparedRun &run : runs) {
         const RunConfig &config = run.started.config;
@@ -309,7 +336,7 @@ std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, c
             std::stable_sort(group.sides.begin(), group.sides.end(), [](const auto &a, const auto &b) {
                 return std::pair(a.first.size(), a.first) < std::pair(b.first.size(), b.first);
             });
-        for (const auto &[a, b] : pairsOf(group, by)) {
+        for (const auto &[a, b] : pairsOf(group, by, reference)) {
             const Side &first = *group.find(a), &second = *group.find(b);
             table.push_back(compareSides(a, first, b, second, by, false));
             const bool task =

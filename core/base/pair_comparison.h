@@ -53,6 +53,7 @@ struct ComparisonView {
 /// b against a, at one length and one set of other swept values.
 struct PairComparison {
     std::string by;     ///< the axis: "family"
+    std::string family; ///< of both sides where another axis is compared; else empty
     std::string a, b;   ///< values of the axis: "classic", "sparse"
     std::string metric; ///< "val_loss" (nats), "val_accuracy" (share)
     std::int64_t sequenceLength = 0;
@@ -74,9 +75,10 @@ struct PairComparison {
 };
 
 /// Every pair of sides in a table, groups in the order of length and swept values. `by`: "family" compares DSA with Classic,
-/// MHLA+DSA with MHLA, and the two kinds of attention; the name of a swept value ("top_k") compares its values with the first
-/// one, in one family. Better and worse stand only where Holm's procedure over the table allows it, each view on its own.
-/// Throws Failure where no run has such a value.
-std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, const std::string &by = "family");
+/// MHLA+DSA with MHLA, and the two kinds of attention; the name of a swept value ("top_k") compares its values with
+/// `reference`, or with the first one, in one family. Better and worse stand only where Holm's procedure over the table
+/// allows it, each view on its own. Throws Failure where no run has such an axis, or none of its values is the reference.
+std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, const std::string &by = "family",
+                                         const std::string &reference = {});
 
 } // namespace sparsescope

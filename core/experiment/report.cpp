@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace fs = std::filesystem;
 
@@ -95,6 +96,43 @@ std::vector<ComparedRun> finishedRuns(const std::vector<StoredRun> &runs)
     return finished;
 }
 
+/// The value that stands first in the sweep of the experiment's file, by axis. Empty where there is no such file: then the
+/// first by name is the reference.
+std::map<std::string, std::string> firstValues(const fs::path &folder)
+{
+    std::map<std::string, std::string> first;
+    if (!fs::exists(folder / "experiment.json"))
+        return first;
+    try {
+        for (const auto &[axis, value] : expand(loadExperiment(folder / "experiment.json")).front().extraAxes)
+            first.emplace(axis, value);
+    } catch (const std::exception &) {
+        return {}; // describe() has said what is wrong with the file
+    }
+    return first;
+}
+
+/// Every swept value against the first of its sweep, an axis after the other.
+Json sweptComparisons(const fs::path &folder, const std::vector<ComparedRun> &runs)
+{
+    std::map<std::string, std::set<std::string>> values;
+    for (const ComparedRun &run : runs) {
+        for (const auto &[axis, value] : run.started.config.extraAxes)
+            values[axis].insert(value);
+    }
+    const std::map<std::string, std::string> first = firstValues(folder);
+    Json comparisons = Json::array();
+    for (const auto &[axis, known] : values) {
+        const auto named = first.find(axis);
+        // Without a run of the reference there is nothing to stand against.
+        if (named != first.end() && !known.count(named->second))
+            continue;
+        for (const Json &row : comparisonsJson(comparePairs(runs, axis, named == first.end() ? "" : named->second)))
+            comparisons.push_back(row);
+    }
+    return comparisons;
+}
+
 /// What the gates of every run found, and those between the runs; in the order of the runs.
 void addGates(Report &report)
 {
@@ -137,7 +175,9 @@ Report read(const fs::path &folder)
         {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
     describe(folder, report.runs, report.summary);
     report.summary["runs"] = rows;
-    report.summary["comparisons"] = comparisonsJson(comparePairs(finishedRuns(report.runs)));
+    const std::vector<ComparedRun> finished = finishedRuns(report.runs);
+    report.summary["comparisons"] = comparisonsJson(comparePairs(finished));
+    report.summary["comparisons_swept"] = sweptComparisons(folder, finished);
     report.summary["chance"] = {{"val_loss", common(report.runs, "val_loss_chance")},
                                 {"val_accuracy", common(report.runs, "val_accuracy_chance")}};
     addGates(report);
@@ -232,7 +272,10 @@ Json writeReport(const fs::path &experimentFolder)
     const Report report = read(experimentFolder);
     writeFamilies(experimentFolder, report);
     writeFileAtomically(experimentFolder / "summary.csv", summaryCsv(report.summary));
-    writeFileAtomically(experimentFolder / "comparisons.csv", comparisonsCsv(report.summary["comparisons"]));
+    Json comparisons = report.summary["comparisons"];
+    for (const Json &row : report.summary["comparisons_swept"])
+        comparisons.push_back(row);
+    writeFileAtomically(experimentFolder / "comparisons.csv", comparisonsCsv(comparisons));
     writeFileAtomically(experimentFolder / "RESULTS_SUMMARY.md", summaryMarkdown(report.summary));
     const auto replace = nlohmann::json::error_handler_t::replace; // messages may quote damaged text
     writeFileAtomically(experimentFolder / "summary.json", report.summary.dump(2, ' ', false, replace) + "\n");

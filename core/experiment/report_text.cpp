@@ -3,6 +3,7 @@
 #include "core/base/comparison_text.h"
 #include "core/base/records.h"
 #include "core/base/statistics.h"
+#include "core/base/table_text.h"
 
 #include <fmt/format.h>
 
@@ -24,30 +25,6 @@ std::string plain(const Json &value)
     if (value.is_null())
         return {};
     return value.is_string() ? value.get<std::string>() : dumped(value);
-}
-
-std::string csvCell(const Json &value)
-{
-    const std::string text = plain(value);
-    if (text.find_first_of(",\"\r\n") == std::string::npos)
-        return text;
-    std::string quoted = "\"";
-    for (const char c : text)
-        quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-    return quoted + "\"";
-}
-
-/// Text inside a Markdown table: one line, no bar that would end the cell.
-std::string cell(const std::string &text)
-{
-    std::string safe;
-    for (const char c : text) {
-        if (c == '\n' || c == '\r')
-            safe += ' ';
-        else
-            safe += c == '|' ? std::string("\\|") : std::string(1, c);
-    }
-    return safe.empty() ? "-" : safe;
 }
 
 const Json &at(const Json &row, const char *key)
@@ -99,22 +76,6 @@ constexpr Column kColumns[] = {{"Run", "run", -1},
                                {"with recency", "accuracy_recency_selector", 4},
                                {"Seconds a step", "seconds_per_step", 4}};
 
-std::string tableRow(const std::vector<std::string> &cells)
-{
-    std::string line = "|";
-    for (const std::string &text : cells)
-        line += " " + text + " |";
-    return line + "\n";
-}
-
-std::string table(const std::vector<std::string> &titles, const std::vector<std::vector<std::string>> &rows)
-{
-    std::string text = tableRow(titles) + tableRow(std::vector<std::string>(titles.size(), "---"));
-    for (const auto &row : rows)
-        text += tableRow(row);
-    return text;
-}
-
 /// Columns that no run has a value for are left out.
 std::string runTable(const Json &runs)
 {
@@ -132,24 +93,24 @@ std::string runTable(const Json &runs)
             if (std::string_view(column.key) == "state")
                 rows[i].push_back(shownState(runs[i]));
             else
-                rows[i].push_back(column.decimals < 0 ? cell(plain(value)) : decimals(value, column.decimals));
+                rows[i].push_back(column.decimals < 0 ? markdownCell(plain(value)) : decimals(value, column.decimals));
         }
     }
-    return table(titles, rows);
+    return markdownTable(titles, rows);
 }
 
 std::string markdown(const TextTable &shown)
 {
     std::vector<std::vector<std::string>> rows = shown.rows;
     for (auto &row : rows)
-        std::transform(row.begin(), row.end(), row.begin(), cell);
-    return "**" + shown.title + "**\n\n" + table(shown.columns, rows) + "\n";
+        std::transform(row.begin(), row.end(), row.begin(), markdownCell);
+    return "**" + shown.title + "**\n\n" + markdownTable(shown.columns, rows) + "\n";
 }
 
 /// Stands before every number that could be read as a verdict.
 std::string soundnessText(const Json &summary)
 {
-    std::string text = fmt::format("## Soundness\n\n**{}.**", cell(plain(summary["soundness"])));
+    std::string text = fmt::format("## Soundness\n\n**{}.**", markdownCell(plain(summary["soundness"])));
     const TextTable gates = gateTable(summary["gates"]);
     text += " A comparison has a verdict only where every check of its runs, and between them, holds.\n\n";
     return gates.rows.empty() ? text : text + markdown(gates);
@@ -176,6 +137,17 @@ std::string comparisonText(const Json &comparisons)
     return text;
 }
 
+/// Empty where nothing was swept but family, length and seed.
+std::string sweptText(const Json &comparisons)
+{
+    if (comparisons.empty())
+        return {};
+    std::string text = "## Swept values\n\nEach value against the first one of its sweep, in one family.\n\n";
+    for (const TextTable &shown : comparisonTables(comparisons))
+        text += markdown(shown);
+    return text;
+}
+
 } // namespace
 
 std::string summaryCsv(const Json &summary)
@@ -188,41 +160,39 @@ std::string summaryCsv(const Json &summary)
                 keys.push_back(key);
         }
     }
-    std::string text;
-    const auto line = [&](const auto &cellOf) {
-        for (std::size_t i = 0; i < keys.size(); ++i)
-            text += (i == 0 ? "" : ",") + cellOf(keys[i]);
-        text += "\r\n";
-    };
-    line([](const std::string &key) { return csvCell(key); });
-    for (const Json &run : summary["runs"])
-        line([&](const std::string &key) { return csvCell(at(run, key.c_str())); });
+    std::string text = csvLine(keys);
+    for (const Json &run : summary["runs"]) {
+        std::vector<std::string> cells;
+        for (const std::string &key : keys)
+            cells.push_back(plain(at(run, key.c_str())));
+        text += csvLine(cells);
+    }
     return text;
 }
 
 std::string summaryMarkdown(const Json &summary)
 {
-    std::string text = fmt::format("# {}\n\n", cell(plain(summary["experiment"])));
+    std::string text = fmt::format("# {}\n\n", markdownCell(plain(summary["experiment"])));
     if (const std::string question = plain(summary["question"]); !question.empty())
-        text += cell(question) + "\n\n";
+        text += markdownCell(question) + "\n\n";
     text += soundnessText(summary);
     text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
-    text += comparisonText(summary["comparisons"]);
+    text += comparisonText(summary["comparisons"]) + sweptText(summary["comparisons_swept"]);
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
         const Json &state = at(run, "state");
         if (state.is_null() || state == "finished")
             continue;
         const std::string reason = plain(at(run, "reason"));
-        unfinished += fmt::format("- {}: {}{}\n", cell(plain(at(run, "run"))), shownState(run),
-                                  reason.empty() ? "" : ", " + cell(reason));
+        unfinished += fmt::format("- {}: {}{}\n", markdownCell(plain(at(run, "run"))), shownState(run),
+                                  reason.empty() ? "" : ", " + markdownCell(reason));
     }
     if (!unfinished.empty())
         text += "## Not done\n\nThese runs are left out of comparisons and means.\n\n" + unfinished + "\n";
     if (!summary["problems"].empty()) {
         text += "## Problems\n\n";
         for (const Json &problem : summary["problems"])
-            text += "- " + cell(plain(problem)) + "\n";
+            text += "- " + markdownCell(plain(problem)) + "\n";
     }
     return text;
 }

@@ -26,6 +26,7 @@ constexpr Column kColumns[] = {{"val_loss", "val.loss"},
                                {"val_accuracy_chance", "val.accuracy.chance"},
                                {"val_loss_dense_part", "val.loss.dense_part"},
                                {"val_loss_sparse_part", "val.loss.sparse_part"},
+                               {"val_exact", "val.exact"},
                                {"mass_kept", "selection.mass_kept"},
                                {"mass_kept_chance", "selection.mass_kept.chance"},
                                {"captured", "indexer.captured"},
@@ -33,6 +34,12 @@ constexpr Column kColumns[] = {{"val_loss", "val.loss"},
                                {"recall_chance", "selection.recall.chance"},
                                {"recall_random", "selection.recall.random"},
                                {"recall_recency", "selection.recall.recency"},
+                               {"look_back", "selection.look_back"},
+                               {"look_back_chance", "selection.look_back.chance"},
+                               {"coverage", "selection.coverage"},
+                               {"coverage_chance", "selection.coverage.chance"},
+                               {"churn", "selection.churn"},
+                               {"churn_chance", "selection.churn.chance"},
                                {"oracle_recall", "oracle.recall"},
                                {"oracle_recall_best_layer", "oracle.recall.best_layer"},
                                {"oracle_recall_chance", "oracle.recall.chance"},
@@ -41,7 +48,9 @@ constexpr Column kColumns[] = {{"val_loss", "val.loss"},
                                {"accuracy_random_selector", "counterfactual.accuracy.random"},
                                {"accuracy_recency_selector", "counterfactual.accuracy.recency"},
                                {"loss_random_selector", "counterfactual.loss.random"},
-                               {"loss_recency_selector", "counterfactual.loss.recency"}};
+                               {"loss_recency_selector", "counterfactual.loss.recency"},
+                               {"kv_cache_bytes", "memory.kv_cache"},
+                               {"kv_cache_mha_bytes", "memory.kv_cache.mha"}};
 
 Json wholeNumber(const std::optional<std::string> &text)
 {
@@ -71,6 +80,27 @@ std::vector<double> valuesOf(const RunReader &run, const std::string &metric)
 std::optional<double> finite(std::optional<double> value)
 {
     return value && std::isfinite(*value) ? value : std::nullopt;
+}
+
+/// Of the last tenth of the run's steps: a single batch is too noisy to stand beside the validation loss.
+std::optional<double> trainLossAtTheEnd(const RunReader &run)
+{
+    std::vector<double> values;
+    for (const Point &point :
+         finite(run.series("train.loss", run.lastStep() - std::max<std::int64_t>(1, run.config().training.steps / 10))))
+        values.push_back(point.y);
+    return meanOf(values);
+}
+
+/// Mean over the layers that have one below them.
+std::optional<double> agreement(const RunReader &run)
+{
+    std::vector<double> values;
+    for (int layer = 1; layer < run.config().model.nLayers; ++layer) {
+        if (const auto value = finite(run.last("selection.agreement." + std::to_string(layer))))
+            values.push_back(*value);
+    }
+    return meanOf(values);
 }
 
 /// Device memory where the run had a device; the process otherwise.
@@ -110,10 +140,12 @@ void addSoundness(Json &row, const StoredRun &run)
     if (!run.compared.checks.empty())
         results = completed(run.config(), run.compared.checks);
     row["soundness"] = soundnessHeadline(results);
-    row["checks_failed"] = Json::array();
-    for (const CheckResult &result : results) {
+    row["checks_failed"] = row["withheld_by"] = Json::array();
+    for (const CheckResult &result : completed(run.config(), run.compared.checks)) {
         if (result.outcome == CheckOutcome::Failed)
             row["checks_failed"].push_back(result.gate);
+        if (withholds(result))
+            row["withheld_by"].push_back(reasonText(result));
     }
 }
 
@@ -125,7 +157,7 @@ const std::vector<std::string> &measuredKeys()
         std::vector<std::string> all;
         for (const Column &column : kColumns)
             all.emplace_back(column.key);
-        for (const char *key : {"best_val_loss", "seconds_per_step", "peak_memory_bytes"})
+        for (const char *key : {"train_loss", "agreement", "best_val_loss", "seconds_per_step", "peak_memory_bytes"})
             all.emplace_back(key);
         return all;
     }();
@@ -155,9 +187,16 @@ StoredRun readStoredRun(const fs::path &folder, const std::string &name)
     run.row["steps"] = run.compared.steps < 0 ? Json() : Json(run.compared.steps);
     run.row["steps_planned"] = config.training.steps;
     run.row["recipe"] = toString(config.training.recipe);
+    run.row["data"] = config.data.path.empty()
+                          ? config.data.source
+                          : config.data.source + " " + fs::path(config.data.path).filename().string();
+    run.row["n_layers"] = config.model.nLayers;
+    run.row["d_model"] = config.model.dModel;
     run.row["parameters"] = wholeNumber(reader.value("parameters"));
     for (const Column &column : kColumns)
         run.row[column.key] = numberOrNull(reader.last(column.metric));
+    run.row["train_loss"] = numberOrNull(trainLossAtTheEnd(reader));
+    run.row["agreement"] = numberOrNull(agreement(reader));
     run.row["best_val_loss"] = numberOrNull(reader.best("val.loss"));
     run.row["seconds_per_step"] = numberOrNull(run.compared.secondsPerStep);
     run.row["peak_memory_bytes"] = numberOrNull(peakMemory(reader));

@@ -101,6 +101,19 @@ void tst_PairComparison::aSweptValueIsCompared()
     QCOMPARE(table[0].b, std::string("16"));
     QCOMPARE(table[1].b, std::string("32"));
     QVERIFY(table[0].axes.empty());
+    QCOMPARE(table[0].family, std::string("classic"));
+    QCOMPARE(table[2].family, std::string("sparse"));
+    const auto against = comparePairs(runs, "top_k", "16");
+    QCOMPARE(against.size(), std::size_t{4});
+    QCOMPARE(against[0].a + against[0].b + against[1].a + against[1].b, std::string("1681632"));
+    for (const auto &[by, reference] : {std::pair("top_k", "9"), std::pair("family", "classic")}) {
+        try {
+            comparePairs(runs, by, reference);
+            QFAIL("not refused");
+        } catch (const Failure &failure) {
+            QCOMPARE(failure.error().where, std::string("--against"));
+        }
+    }
 }
 
 void tst_PairComparison::anUnknownAxisIsRefused()

@@ -3,7 +3,7 @@
 #include "core/base/run_store.h"
 #include "core/base/stored_checks.h"
 #include "core/experiment/report.h"
-#include "tests/core/base/sample_runs.h"
+#include "tests/core/experiment/stored_runs.h"
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -46,6 +46,7 @@ private Q_SLOTS:
     void theSummaryHasEveryKey();
     void pairedDifferencesAndVerdicts();
     void oneSeedHasNoInterval();
+    void sweptValuesStandAgainstTheFirst();
     void onlyDoneRunsAreCompared();
     void familyFilesHoldMeans();
     void unknownIsNull();
@@ -63,39 +64,31 @@ private:
               bool checked = true)
     {
         Json document = {{"schema", 1}, {"name", "exp"}, {"question", "Does | it \"matter\"?"}, {"sweep", sweep}};
-        fs::create_directories(m_path);
-        std::ofstream(m_path / "experiment.json") << document;
-        for (const RunConfig &run : expand(parseExperiment(document, "test"))) {
-            auto writer = RunWriter::create(m_path / run.folder(), run);
+        const auto last = [&](const RunConfig &run) {
             const auto known = losses.find(run.folder());
-            writer->value("parameters", "41216");
-            writer->value("device", "cpu");
-            if (checked) {
-                storeChecks(*writer, testing::passedChecks(run));
-                storeFingerprint(*writer, testing::sampleFingerprint(run));
-            }
-            writer->scalars(5, 1, {{"train.loss", 3}, {"val.loss", 1.0}, {"time.step", 0.2}});
-            writer->scalars(10, 2,
-                            {{"train.loss", 2},
-                             {"val.loss", known == losses.end() ? 2.0 : known->second},
-                             {"val.loss.chance", std::log(257.0)},
-                             {"val.accuracy", 0.5},
-                             {"val.accuracy.chance", 0.1},
-                             {"time.step", 0.4},
-                             {"memory.device", 0},
-                             {"memory.host", 1e9}});
+            std::vector<Scalar> values = {{"train.loss", 2},
+                                          {"val.loss", known == losses.end() ? 2.0 : known->second},
+                                          {"val.loss.chance", std::log(257.0)},
+                                          {"val.accuracy", 0.5},
+                                          {"val.accuracy.chance", 0.1},
+                                          {"time.step", 0.4},
+                                          {"memory.device", 0},
+                                          {"memory.host", 1e9}};
+            const std::vector<Scalar> selecting = {{"selection.mass_kept", 0.9},
+                                                   {"selection.mass_kept.chance", 0.3},
+                                                   {"indexer.captured", 0.95},
+                                                   {"oracle.recall", 0.8},
+                                                   {"oracle.recall.random", 0.25},
+                                                   {"oracle.recall.recency", 0.3},
+                                                   {"selection.agreement.1", 0.3},
+                                                   {"selection.agreement.2", 0.5},
+                                                   {"counterfactual.accuracy.random", 0.2},
+                                                   {"counterfactual.accuracy.recency", 0.15}};
             if (isSparse(run.model.family))
-                writer->scalars(10, 2,
-                                {{"selection.mass_kept", 0.9},
-                                 {"selection.mass_kept.chance", 0.3},
-                                 {"indexer.captured", 0.95},
-                                 {"oracle.recall", 0.8},
-                                 {"oracle.recall.random", 0.25},
-                                 {"oracle.recall.recency", 0.3},
-                                 {"counterfactual.accuracy.random", 0.2},
-                                 {"counterfactual.accuracy.recency", 0.15}});
-            writer->state(state, state == RunState::Failed ? "loss became NaN at step 10" : "");
-        }
+                values.insert(values.end(), selecting.begin(), selecting.end());
+            return values;
+        };
+        testing::storeRuns(m_path, parseExperiment(document, "test"), last, state, checked);
     }
 
     std::unique_ptr<QTemporaryDir> m_folder;
@@ -145,6 +138,10 @@ void tst_Report::theSummaryHasEveryKey()
     QVERIFY(run["mass_kept"] == Json(0.9));
     QVERIFY(run["mass_kept_chance"] == Json(0.3));
     QVERIFY(run["captured"] == Json(0.95));
+    QCOMPARE(run["agreement"].get<double>(), 0.4); // mean over the layers
+    QVERIFY(run["train_loss"] == Json(2.0));
+    QVERIFY(run["data"] == Json("stories"));
+    QVERIFY(run["withheld_by"].empty());
     QVERIFY(run["oracle_recall"] == Json(0.8));
     QVERIFY(run["oracle_recall_random"] == Json(0.25));
     QVERIFY(run["oracle_recall_recency"] == Json(0.3));
@@ -192,6 +189,25 @@ void tst_Report::oneSeedHasNoInterval()
     }
     QVERIFY(fs::exists(m_path / "seq_64/sparse_results.json"));
     QVERIFY(fs::exists(m_path / "seq_128/classic_results.json"));
+}
+
+/// The first of the sweep, not the first by name; and in each family on its own.
+void tst_Report::sweptValuesStandAgainstTheFirst()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0, 1, 2}}, {"training.learning_rate", {0.002, 0.001}}},
+         {{"seq_128/sparse/seed_0/learning_rate_0.001", 2.5},
+          {"seq_128/sparse/seed_1/learning_rate_0.001", 2.5},
+          {"seq_128/sparse/seed_2/learning_rate_0.001", 2.501}});
+    const Json summary = writeReport(m_path);
+    QCOMPARE(summary["comparisons_swept"].size(), std::size_t{2});
+    for (const Json &one : summary["comparisons_swept"]) {
+        QVERIFY(one["by"] == "learning_rate" && one["a"] == "0.002" && one["b"] == "0.001");
+        QVERIFY(one["verdict"] == (one["family"] == "sparse" ? "worse" : "no difference within the margin"));
+    }
+    QVERIFY(contains(textOf(m_path / "RESULTS_SUMMARY.md"), "| DSA, learning_rate 0.001 against 0.002 | 128 |"));
+    QVERIFY(contains(textOf(m_path / "comparisons.csv"),
+                     "0.002,0.001,128,,val_loss,steps,0,10.0,2.0,2.5,0.5,learning_rate,sparse\r\n"));
+    QVERIFY(summary["comparisons"].size() == 2); // one for each rate
 }
 
 void tst_Report::onlyDoneRunsAreCompared()
@@ -281,6 +297,8 @@ void tst_Report::aFailedGateStandsBesideTheComparison()
     const Json summary = writeReport(m_path);
     QVERIFY(summary["soundness"] == "Do not compare yet: 1 check failed");
     QVERIFY(row(summary["runs"], "run", "seq_128/sparse/seed_1")["checks_failed"] == Json::array({"causality"}));
+    QVERIFY(row(summary["runs"], "run", "seq_128/sparse/seed_1")["withheld_by"] ==
+            Json::array({"Future cannot leak (seq_128/sparse/seed_1)"}));
     for (const Json &one : summary["comparisons"]) {
         const bool leaks = one["a"] == "sparse" || one["b"] == "sparse";
         QCOMPARE(one["comparable"].get<bool>(), !leaks);
@@ -307,10 +325,10 @@ void tst_Report::everySeedIsInTheTable()
     make({{"family", {"classic", "sparse"}}, {"seed", {0, 1}}}, {{"seq_128/sparse/seed_1", 1.0 / 3}});
     writeReport(m_path);
     const std::string csv = textOf(m_path / "comparisons.csv");
-    QVERIFY(contains(csv, "a,b,sequence_length,axes,metric,view,seed,at,value_a,value_b,difference\r\n"));
-    QVERIFY(contains(csv, "classic,sparse,128,\"\",val_loss,steps,0,10.0,2.0,2.0,0.0\r\n"));
-    QVERIFY(
-        contains(csv, "classic,sparse,128,\"\",val_loss,steps,1,10.0,2.0,0.3333333333333333,-1.6666666666666667\r\n"));
+    QVERIFY(contains(csv, "a,b,sequence_length,axes,metric,view,seed,at,value_a,value_b,difference,by,family\r\n"));
+    QVERIFY(contains(csv, "classic,sparse,128,,val_loss,steps,0,10.0,2.0,2.0,0.0,family,\r\n"));
+    QVERIFY(contains(csv, "classic,sparse,128,,val_loss,steps,1,10.0,2.0,0.3333333333333333,-1.6666666666666667,"
+                          "family,\r\n"));
     QVERIFY(contains(csv, ",val_loss,flops,1,"));
 }
 

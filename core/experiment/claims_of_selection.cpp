@@ -1,0 +1,247 @@
+#include "core/base/config_words.h"
+#include "core/base/nearest_name.h"
+#include "core/experiment/claim_case.h"
+#include "core/experiment/claim_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace sparsescope::rules {
+namespace {
+
+/// A task at a length that is far from the claimed one may refute the claim, but not support it.
+void task(ClaimCase &claim, const std::string &preset, double margin, std::int64_t longEnough)
+{
+    constexpr double kLearned = 0.5;
+    const ExperimentResults *from = claim.experiment(preset);
+    const ResultComparison *pair = from ? claim.comparison(*from, {"classic", "sparse", 0, "val_accuracy"}) : nullptr;
+    if (!pair)
+        return;
+    const double dense = mean(pair->valuesA), sparse = mean(pair->valuesB);
+    if (dense < kLearned)
+        return claim.add(
+            Support::Unclear,
+            fmt::format("Classic answers {:.1f} % and DSA {:.1f} % at L {}: the task is not learned by the dense model "
+                        "either",
+                        100 * dense, 100 * sparse, pair->length),
+            sourceOf(*from));
+    if (pair->length < longEnough)
+        claim.add(Support::Unclear,
+                  fmt::format("measured at L {} only; {} or more are needed", pair->length, longEnough));
+    claim.within(*from, fmt::format("accuracy of DSA less that of Classic, L {}", pair->length), pair->differences(),
+                 kPoints, -margin, 1, fmt::format("{:.1f} % and {:.1f} %", 100 * sparse, 100 * dense));
+}
+
+/// Every value of a sweep against its first: one piece of evidence.
+void sweep(ClaimCase &claim, const std::string &preset, const std::string &axis)
+{
+    const ExperimentResults *from = claim.experiment(preset);
+    if (!from)
+        return;
+    std::vector<Evidence> all;
+    std::string reference, text;
+    for (const ResultComparison &one : from->comparisons) {
+        if (one.by != axis || one.family != "sparse" || one.metric != "val_loss")
+            continue;
+        const ResultComparison *pair =
+            claim.comparison(*from, {one.a, one.b, one.length, one.metric, one.by, one.family, one.axes});
+        if (!pair)
+            continue;
+        reference = pair->a;
+        all.push_back({supportOf(pair->statistics.verdict, Expected::NoDifference), {}, {}});
+        text += fmt::format("{}{} {}, {}", text.empty() ? "" : "; ", pair->b, signedText(pair->statistics, kNats),
+                            toString(pair->statistics.verdict));
+    }
+    if (all.empty())
+        return claim.missing(fmt::format("preset {} has no two values of {} that are done", preset, axis));
+    const ClaimVerdict verdict = verdictOf(all);
+    claim.add(verdict == ClaimVerdict::Holds         ? Support::For
+              : verdict == ClaimVerdict::DoesNotHold ? Support::Against
+                                                     : Support::Unclear,
+              fmt::format("DSA, {} against {}: {}", axis, reference, text), sourceOf(*from));
+}
+
+} // namespace
+
+ClaimFinding warmupIsCritical(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    const std::string recipe = "recipe";
+    claim.compare("recall-recipes", {"scratch", "warmup", 0, "val_accuracy", recipe, "sparse"}, Expected::Better);
+    claim.compare("frozen-warmup", {"scratch", "warmup", 0, "val_loss", recipe, "sparse"}, Expected::Better);
+    // The study warms its indexer on a model that has learned nothing yet.
+    claim.compare("frozen-warmup", {"scratch", "frozen-warmup", 0, "val_loss", recipe, "sparse"}, Expected::Better);
+    // Joint training has no warm-up stage: were one critical, it would be worse without.
+    if (const ExperimentResults *from = claim.experiment("recall-recipes")) {
+        const ResultComparison *warmup =
+            claim.comparison(*from, {"scratch", "warmup", 0, "val_accuracy", recipe, "sparse"});
+        const ResultComparison *joint =
+            claim.comparison(*from, {"scratch", "joint", 0, "val_accuracy", recipe, "sparse"});
+        if (warmup && joint && warmup->seeds == joint->seeds)
+            claim.difference(*from, "DSA, recipe joint, which has no stage of its own for the indexer, against warmup",
+                             minus(joint->valuesB, warmup->valuesB), kPoints, kAccuracyMargin, BetterIs::More,
+                             Expected::Worse);
+    }
+    return claim.finish();
+}
+
+ClaimFinding otherWarmupObjectives(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    claim.missing("a stage trains an indexer by KL or not at all: training.stages.kl takes " +
+                  listed(wordsOf<KlTarget>()) + ", nothing for entropy or diversity");
+    return claim.finish();
+}
+
+ClaimFinding fourHeadsSuffice(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    for (const char *more : {"8", "16"})
+        claim.compare("indexer-heads", {"4", more, 0, "val_loss", "n_heads", "sparse"}, Expected::NotBetter);
+    if (const ExperimentResults *from = claim.experiment("indexer-heads")) {
+        std::map<int, std::vector<double>> captured;
+        for (const ResultRun &run : from->runs) {
+            const auto heads = run.axes.find("n_heads");
+            const auto value = run.values.find("captured");
+            if (heads != run.axes.end() && value != run.values.end() && heads->second.size() < 4)
+                captured[std::atoi(heads->second.c_str())].push_back(value->second);
+        }
+        std::string text;
+        for (const auto &[heads, values] : captured)
+            text += fmt::format("{}{} heads {:.3f}", text.empty() ? "" : ", ", heads, mean(values));
+        if (!text.empty())
+            claim.remark(*from, "share of the mass captured between chance and oracle: " + text);
+    }
+    return claim.finish();
+}
+
+ClaimFinding robustToHyperparameters(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    sweep(claim, "rate-search", "learning_rate");
+    sweep(claim, "expert-search", "n_experts");
+    sweep(claim, "indexer-heads", "n_heads");
+    sweep(claim, "indexer-width", "head_dim");
+    return claim.finish();
+}
+
+ClaimFinding patternsOfSelection(const FoundResults &found)
+{
+    constexpr double kHalf = 0.5;
+    ClaimCase claim(found);
+    claim.missing("no metric looks at the heads of an indexer one by one");
+    const ExperimentResults *from = claim.experiment("exp1-binding");
+    const SweptValues eighth{{"top_k", "L/8"}};
+    const auto runs = from ? claim.runs(*from, "sparse", 256, eighth) : std::vector<const ResultRun *>();
+    if (runs.empty())
+        return claim.finish();
+    const auto values = [&](const char *key) { return valuesOf(runs, key); };
+    const std::string place = ", L 256, k L/8";
+    claim.difference(*from,
+                     fmt::format("local: look-back against that of random keys ({:.1f} and {:.1f} tokens){}",
+                                 mean(values("look_back")), mean(values("look_back_chance")), place),
+                     minus(values("look_back"), values("look_back_chance")), kTokens, 0, BetterIs::Less,
+                     Expected::Better);
+    claim.within(*from, "adapts per layer: overlap of the selections of neighbouring layers" + place,
+                 values("agreement"), kPercent, 0, kHalf);
+    claim.difference(
+        *from,
+        fmt::format("stable: churn between two snapshots against that of random keys ({:.2f} and {:.2f}){}",
+                    mean(values("churn")), mean(values("churn_chance")), place),
+        minus(values("churn"), values("churn_chance")), kPoints, 0, BetterIs::Less, Expected::Better);
+    return claim.finish();
+}
+
+ClaimFinding lookBackAndCoverage(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    const ExperimentResults *from = claim.experiment("exp1-sparse-vs-classic");
+    for (const std::int64_t length : {64, 128, 256}) {
+        const auto runs = from ? claim.runs(*from, "sparse", length) : std::vector<const ResultRun *>();
+        if (runs.empty())
+            continue;
+        const auto chance = [&](const char *key, Quantity quantity) {
+            return fmt::format("random keys {:.{}f}", quantity.scale * mean(valuesOf(runs, key)), quantity.decimals);
+        };
+        claim.within(*from, fmt::format("look-back, L {}, k L/2", length), valuesOf(runs, "look_back"), kTokens, 15 - 8,
+                     15 + 8, chance("look_back_chance", kTokens));
+        claim.within(*from, fmt::format("coverage, L {}, k L/2", length), valuesOf(runs, "coverage"), kPercent, 0.80,
+                     0.90, chance("coverage_chance", kPercent));
+    }
+    return claim.finish();
+}
+
+ClaimFinding headsSelectForThemselves(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    std::size_t passed = 0;
+    for (const ExperimentResults &from : found.experiments) {
+        for (const ResultGate &gate : from.gates) {
+            if (gate.gate != "effective-k" || gate.outcome != "passed")
+                continue;
+            ++passed;
+            for (const ResultRun &run : from.runs) {
+                if (run.name == gate.run)
+                    claim.made(run);
+            }
+        }
+    }
+    if (passed == 0)
+        claim.missing("there is no run whose keys per query were counted");
+    else
+        claim.add(Support::Against,
+                  fmt::format("a layer has one selection for all its heads; in {} runs every query has exactly "
+                              "min(k, t + 1) keys in it",
+                              passed));
+    return claim.finish();
+}
+
+ClaimFinding needleAt128K(const FoundResults &found)
+{
+    constexpr std::int64_t kClaimedLength = 131072;
+    ClaimCase claim(found);
+    const ExperimentResults *from = claim.experiment("recall-length");
+    if (!from)
+        return claim.finish();
+    std::int64_t longest = 0;
+    for (const ResultRun &run : from->runs)
+        longest = std::max(longest, run.length);
+    const auto runs = claim.runs(*from, "sparse", longest);
+    const std::vector<double> exact = valuesOf(runs, "val_exact");
+    if (longest >= kClaimedLength)
+        claim.within(*from, fmt::format("exact answers of DSA, L {}", longest), exact, kPercent, 0.997, 1);
+    else
+        claim.missing(fmt::format("the longest haystack among the results has {} tokens", longest));
+    if (longest < kClaimedLength && !exact.empty())
+        claim.remark(*from, fmt::format("exact answers of DSA, L {}, k 32: {:.1f} %", longest, 100 * mean(exact)));
+    return claim.finish();
+}
+
+ClaimFinding documentQuestions(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    task(claim, "recall-documents", 0.02, 8192);
+    return claim.finish();
+}
+
+ClaimFinding longRangeRecall(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    task(claim, "recall-brackets", kAccuracyMargin, 1024);
+    return claim.finish();
+}
+
+ClaimFinding reluSuffices(const FoundResults &found)
+{
+    ClaimCase claim(found);
+    claim.missing("the indexer has no other activation than ReLU, and no field for one");
+    return claim.finish();
+}
+
+} // namespace sparsescope::rules

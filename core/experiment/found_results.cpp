@@ -1,0 +1,289 @@
+#include "core/experiment/found_results.h"
+
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/base/json_view.h"
+#include "core/base/run_store.h"
+#include "core/experiment/report.h"
+#include "core/experiment/stored_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+namespace fs = std::filesystem;
+
+namespace sparsescope {
+namespace {
+
+constexpr int kSchema = 1; // of summaries and of benchmarks
+constexpr double kRounding = 1e-9;
+const std::string kFinished = "finished";
+
+void checkSchema(const JsonView &document)
+{
+    if (document.at("schema").integer() != kSchema)
+        document.at("schema").refuse(fmt::format("{}", kSchema));
+}
+
+SweptValues sweptValues(const JsonView &axes)
+{
+    SweptValues values;
+    for (const std::string &axis : axes.keys())
+        values[axis] = axes.at(axis).text();
+    return values;
+}
+
+/// "CUDA 0 · NVIDIA H100 80GB HBM3 · 85 GB" is one card wherever it is plugged in.
+std::string cardOf(const std::string &device)
+{
+    const std::string between = " · ";
+    const std::size_t first = device.find(between);
+    if (first == std::string::npos)
+        return device;
+    const std::size_t begin = first + between.size();
+    return device.substr(begin, device.find(between, begin) - begin);
+}
+
+ResultRun runOf(const JsonView &row)
+{
+    ResultRun run;
+    run.name = row.at("run").text();
+    run.family = row.at("family").text();
+    run.length = row.at("sequence_length").integer();
+    run.seed = static_cast<std::uint64_t>(row.at("seed").integer());
+    run.axes = sweptValues(row.at("axes"));
+    run.steps = row.at("steps").integer();
+    run.parameters = row.at("parameters").isNull() ? 0 : row.at("parameters").integer();
+    run.layers = static_cast<int>(row.at("n_layers").integer());
+    run.width = static_cast<int>(row.at("d_model").integer());
+    run.data = row.at("data").text();
+    run.card = row.at("device").isNull() ? std::string() : cardOf(row.at("device").text());
+    run.withheldBy = row.at("withheld_by").texts();
+    for (const std::string &key : measuredKeys()) {
+        if (const auto value = row.at(key).numberOrNull())
+            run.values[key] = *value;
+    }
+    return run;
+}
+
+/// The word that stands in the summary, where the values of the seeds allow it.
+Verdict verdictOf(const JsonView &word, const PairedDifference &statistics)
+{
+    const bool claims = statistics.verdict == Verdict::Better || statistics.verdict == Verdict::Worse;
+    if (claims && word.text() == toString(Verdict::NotClear))
+        return Verdict::NotClear;
+    if (word.text() != toString(statistics.verdict))
+        word.refuse(fmt::format("\"{}\", which is what the values of the seeds say", toString(statistics.verdict)));
+    return statistics.verdict;
+}
+
+ResultComparison comparisonOf(const JsonView &row)
+{
+    ResultComparison comparison;
+    comparison.by = row.at("by").text();
+    comparison.family = row.at("family").isNull() ? std::string() : row.at("family").text();
+    comparison.a = row.at("a").text();
+    comparison.b = row.at("b").text();
+    comparison.metric = row.at("metric").text();
+    comparison.length = row.at("sequence_length").integer();
+    comparison.axes = sweptValues(row.at("axes"));
+    for (const JsonView &seed : row.at("seeds").items())
+        comparison.seeds.push_back(static_cast<std::uint64_t>(seed.integer()));
+    comparison.valuesA = row.at("values_a").numbers();
+    comparison.valuesB = row.at("values_b").numbers();
+    for (const char *values : {"values_a", "values_b"}) {
+        if (row.at(values).items().size() != comparison.seeds.size())
+            row.at(values).refuse(fmt::format("one value for each of {} seeds", comparison.seeds.size()));
+    }
+    const bool accuracy = comparison.metric == "val_accuracy";
+    comparison.statistics = pairedDifference(comparison.differences(), row.at("margin").number(),
+                                             accuracy ? BetterIs::More : BetterIs::Less);
+    const std::optional<double> mean = row.at("mean_difference").numberOrNull();
+    if (mean && !(std::abs(*mean - comparison.statistics.mean.value_or(0)) < kRounding))
+        row.at("mean_difference")
+            .refuse(
+                fmt::format("{}, which is what the values of the seeds say", comparison.statistics.mean.value_or(0)));
+    if (row.at("comparable").flag()) {
+        comparison.statistics.verdict = verdictOf(row.at("verdict"), comparison.statistics);
+    } else {
+        comparison.statistics.verdict = Verdict::NotComparable;
+        comparison.withheldBy = row.at("verdict").text();
+    }
+    return comparison;
+}
+
+/// Of an experiment with its runs what they say now; of a reduced one what was written.
+ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string> &problems)
+{
+    if (findRuns(folder).empty())
+        return experimentFromSummary(readJsonFile(folder / "summary.json"), (folder / "summary.json").string());
+    const nlohmann::ordered_json summary = summarise(folder);
+    for (const auto &problem : summary["problems"])
+        problems.push_back(fmt::format("{}: {}", folder.string(), problem.get<std::string>()));
+    return experimentFromSummary(summary, folder.string());
+}
+
+BenchTiming timingOf(const JsonView &row, const std::string &name, const std::string &unit)
+{
+    BenchTiming timing;
+    timing.name = row.at(name).text();
+    timing.time = row.at(unit).number();
+    const JsonView quartiles = row.at(unit + "_quartiles");
+    const std::vector<double> values = quartiles.numbers();
+    if (values.size() != 2)
+        quartiles.refuse("two numbers");
+    timing.low = values[0];
+    timing.high = values[1];
+    timing.peakBytes = row.at("peak_bytes").numberOrNull();
+    if (!(timing.low > 0 && timing.high >= timing.low && timing.time > 0))
+        row.at(unit).refuse("a time above 0 and quartiles in order");
+    return timing;
+}
+
+BenchRow stepRow(const JsonView &row)
+{
+    BenchRow step;
+    step.op = "step";
+    step.family = row.at("family").text();
+    step.batch = row.at("batch").integer();
+    step.queries = step.keys = row.at("sequence_length").integer();
+    step.k = row.at("top_k").isNull() ? 0 : row.at("top_k").integer();
+    step.vocabulary = row.at("vocabulary").integer();
+    step.parameters = row.at("parameters").integer();
+    for (const JsonView &timing : row.at("timings").items())
+        step.timings.push_back(timingOf(timing, "path", "ms"));
+    return step;
+}
+
+BenchRow operationRow(const JsonView &row)
+{
+    const JsonView shape = row.at("shape");
+    BenchRow operation;
+    operation.op = row.at("op").text();
+    operation.batch = shape.at("batch").integer();
+    operation.queries = shape.at("queries").integer();
+    operation.keys = shape.at("keys").integer();
+    operation.k = shape.at("k").integer();
+    if (shape.has("heads")) {
+        operation.heads = shape.at("heads").integer();
+        operation.width = shape.at("width").integer();
+        operation.type = shape.at("type").text();
+    } else {
+        operation.type = shape.at("scores").text();
+    }
+    for (const JsonView &timing : row.at("timings").items())
+        operation.timings.push_back(timingOf(timing, "name", "us"));
+    return operation;
+}
+
+} // namespace
+
+std::vector<double> ResultComparison::differences() const
+{
+    std::vector<double> differences;
+    for (std::size_t i = 0; i < std::min(valuesA.size(), valuesB.size()); ++i)
+        differences.push_back(valuesB[i] - valuesA[i]);
+    return differences;
+}
+
+const BenchTiming *BenchRow::timing(const std::string &name) const
+{
+    const auto found =
+        std::find_if(timings.begin(), timings.end(), [&](const BenchTiming &timing) { return timing.name == name; });
+    return found == timings.end() ? nullptr : &*found;
+}
+
+ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, const std::string &origin)
+{
+    const JsonView document(summary, origin);
+    checkSchema(document);
+    ExperimentResults results;
+    results.name = document.at("experiment").text();
+    for (const JsonView &row : document.at("runs").items()) {
+        if (!row.at("state").isNull() && row.at("state").text() == kFinished)
+            results.runs.push_back(runOf(row));
+    }
+    for (const char *list : {"comparisons", "comparisons_swept"}) {
+        for (const JsonView &row : document.at(list).items())
+            results.comparisons.push_back(comparisonOf(row));
+    }
+    for (const JsonView &row : document.at("gates").items())
+        results.gates.push_back(
+            {row.at("gate").text(), row.at("run").text(), row.at("outcome").text(), row.at("measured").text()});
+    return results;
+}
+
+std::optional<BenchResults> benchFromJson(const nlohmann::ordered_json &document, const std::string &origin)
+{
+    const JsonView view(document, origin);
+    BenchResults results;
+    results.bench = view.at("bench").text();
+    const bool step = results.bench == "step";
+    if (!step && results.bench != "attention" && results.bench != "indexer" && results.bench != "topk")
+        return std::nullopt;
+    checkSchema(view);
+    results.card = view.at("machine").at("name").text();
+    for (const JsonView &row : view.at("rows").items())
+        results.rows.push_back(step ? stepRow(row) : operationRow(row));
+    return results;
+}
+
+FoundResults findResults(const fs::path &root)
+{
+    std::error_code code;
+    if (!fs::is_directory(root, code))
+        throw Failure({"no such folder", root.string(), {}, {}, "Give the folder that holds the results."});
+    FoundResults found;
+    found.root = root;
+    std::vector<fs::path> experiments, benches;
+    // An experiment ends the way down: below it lie runs.
+    const auto look = [&](const fs::path &folder) {
+        std::error_code missing;
+        const bool is = fs::exists(folder / "experiment.json", missing) || fs::exists(folder / "summary.json", missing);
+        if (is)
+            experiments.push_back(folder);
+        return is;
+    };
+    if (!look(root)) {
+        fs::recursive_directory_iterator entry(root, fs::directory_options::skip_permission_denied, code);
+        for (; !code && entry != fs::recursive_directory_iterator(); entry.increment(code)) {
+            const fs::path &path = entry->path();
+            if (entry->is_directory(code)) {
+                if (look(path))
+                    entry.disable_recursion_pending();
+            } else if (const fs::path inside = path.lexically_relative(root).parent_path();
+                       path.extension() == ".json" &&
+                       std::find(inside.begin(), inside.end(), "bench") != inside.end()) {
+                benches.push_back(path);
+            }
+        }
+        if (code)
+            found.problems.push_back(fmt::format("{}: {}", root.string(), code.message()));
+    }
+    std::sort(experiments.begin(), experiments.end());
+    std::sort(benches.begin(), benches.end());
+    for (const fs::path &folder : experiments) {
+        try {
+            found.experiments.push_back(readExperiment(folder, found.problems));
+            found.experiments.back().folder = folder.lexically_relative(root);
+        } catch (const std::exception &failure) {
+            found.problems.push_back(failure.what());
+        }
+    }
+    for (const fs::path &file : benches) {
+        try {
+            if (auto bench = benchFromJson(readJsonFile(file), file.string())) {
+                bench->file = file.lexically_relative(root);
+                found.benches.push_back(std::move(*bench));
+            }
+        } catch (const std::exception &failure) {
+            found.problems.push_back(failure.what());
+        }
+    }
+    return found;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,71 @@
+#include "core/experiment/small_results.h"
+
+#include "core/base/atomic_file.h"
+#include "core/base/counterfactual_table.h"
+#include "core/base/error.h"
+#include "core/base/json_reader.h"
+#include "core/base/json_view.h"
+#include "core/base/safetensors.h"
+
+#include <algorithm>
+#include <string>
+
+namespace fs = std::filesystem;
+
+namespace sparsescope {
+namespace {
+
+/// Written by report, by counterfactual and by the exports; one that is not there was not asked for.
+const std::vector<std::string> kKept = {"experiment.json", "summary.json",       "summary.csv",
+                                        "comparisons.csv", "RESULTS_SUMMARY.md", kCounterfactualFile};
+
+bool liesIn(const fs::path &path, const fs::path &folder)
+{
+    const fs::path inside = fs::weakly_canonical(path), outside = fs::weakly_canonical(folder);
+    return std::mismatch(outside.begin(), outside.end(), inside.begin(), inside.end()).first == outside.end();
+}
+
+/// The folder that the results get: never a way out of `out`.
+std::string nameOf(const JsonView &summary)
+{
+    const JsonView name = summary.at("experiment");
+    if (name.text().empty() ||
+        name.text().find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+        name.refuse("1 to 64 of a-z, 0-9 and -");
+    return name.text();
+}
+
+/// Where the corpus lay on the machine that trained is nobody's business.
+std::string withoutFolders(nlohmann::ordered_json experiment)
+{
+    if (experiment.is_object() && experiment.contains("data") && experiment["data"].is_object() &&
+        experiment["data"].contains("path") && experiment["data"]["path"].is_string())
+        experiment["data"]["path"] = fs::path(experiment["data"]["path"].get<std::string>()).filename().string();
+    return experiment.dump(4) + "\n";
+}
+
+} // namespace
+
+std::vector<fs::path> keepSmallResults(const fs::path &experimentFolder, const fs::path &out)
+{
+    const fs::path summary = experimentFolder / "summary.json";
+    const nlohmann::ordered_json document = readJsonFile(summary);
+    const fs::path target = out / nameOf(JsonView(document, summary.string()));
+    if (liesIn(target, experimentFolder))
+        throw Failure({"lies in the folder of the experiment", "--small", out.string(), "another folder", ""});
+    makeFolder(target);
+    std::vector<fs::path> files;
+    for (const fs::directory_entry &entry : fs::directory_iterator(experimentFolder)) {
+        const std::string name = entry.path().filename().string();
+        if (!entry.is_regular_file() ||
+            (std::find(kKept.begin(), kKept.end(), name) == kKept.end() && entry.path().extension() != ".svg"))
+            continue;
+        writeFileAtomically(target / name, name == "experiment.json" ? withoutFolders(readJsonFile(entry.path()))
+                                                                     : readTextFile(entry.path()));
+        files.push_back(target / name);
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+} // namespace sparsescope
