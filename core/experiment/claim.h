@@ -25,7 +25,7 @@ std::string toString(Support); ///< "for", "against", "unclear", "missing", "rem
 struct Evidence {
     Support support = Support::Missing;
     std::string text;
-    std::string source; ///< folder of the experiment or file of the benchmark; empty where there is none
+    std::vector<std::string> sources; ///< folder of the experiment, or files of benchmarks; none where there are none
 };
 
 /// What the measurements of a row were made with.

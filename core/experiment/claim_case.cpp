@@ -18,9 +18,11 @@ std::string tooFew(const std::string &label, std::size_t seeds)
     return fmt::format("{}: {} seed{}, three are needed", label, seeds, seeds == 1 ? "" : "s");
 }
 
+/// Rounded, and never "-0.0".
 std::string shown(double value, Quantity quantity)
 {
-    return fmt::format("{:.{}f}", value * quantity.scale, quantity.decimals);
+    const std::string text = fmt::format("{:.{}f}", value * quantity.scale, quantity.decimals);
+    return text.find_first_not_of("-0.") == std::string::npos && text.front() == '-' ? text.substr(1) : text;
 }
 
 std::string labelOf(const Pair &pair)
@@ -208,11 +210,16 @@ void ClaimCase::within(const ExperimentResults &from, const std::string &label, 
 
 void ClaimCase::add(Support support, const std::string &text, const std::string &source)
 {
+    add(support, text, source.empty() ? std::vector<std::string>() : std::vector<std::string>{source});
+}
+
+void ClaimCase::add(Support support, const std::string &text, std::vector<std::string> sources)
+{
     const bool known = std::any_of(m_evidence.begin(), m_evidence.end(), [&](const Evidence &one) {
-        return one.support == support && one.text == text && one.source == source;
+        return one.support == support && one.text == text && one.sources == sources;
     });
     if (!known)
-        m_evidence.push_back({support, text, source});
+        m_evidence.push_back({support, text, std::move(sources)});
 }
 
 void ClaimCase::remark(const ExperimentResults &from, const std::string &text)

@@ -61,6 +61,7 @@ public:
     void within(const ExperimentResults &from, const std::string &label, const std::vector<double> &values,
                 Quantity quantity, double low, double high, const std::string &beside = {});
     void add(Support support, const std::string &text, const std::string &source = {});
+    void add(Support support, const std::string &text, std::vector<std::string> sources);
     void remark(const ExperimentResults &from, const std::string &text);
     void missing(const std::string &why) { add(Support::Missing, why); }
 

@@ -29,9 +29,7 @@ Json rowOf(const Claim &claim, const ClaimFinding &finding)
 {
     Json measured = Json::array();
     for (const Evidence &one : finding.evidence)
-        measured.push_back({{"support", toString(one.support)},
-                            {"text", one.text},
-                            {"source", one.source.empty() ? Json() : Json(one.source)}});
+        measured.push_back({{"support", toString(one.support)}, {"text", one.text}, {"sources", one.sources}});
     return {{"id", claim.id},
             {"claim", claim.claim},
             {"claimed", claim.claimed},
@@ -67,9 +65,10 @@ const std::vector<Claim> &claims()
          gainIsRegularisation},
         {6, "On MHLA, selection helps at L = 64", "12 % better", "the loss of MHLA+DSA is better", mhlaGainsAt64},
         {7, "On MHLA, selection makes no difference at L = 128 to 256", "no difference",
-         "no difference within 0.02 nats", mhlaEqualAt128To256},
+         "the losses differ by less than 0.02 nats, interval and all", mhlaEqualAt128To256},
         {8, "On MHLA, selection hurts at L = 1024", "41 % worse", "the loss of MHLA+DSA is worse", mhlaLosesAt1024},
-        {9, "On MHLA, selection is equal at L = 2048", "equal", "no difference within 0.02 nats", mhlaEqualAt2048},
+        {9, "On MHLA, selection is equal at L = 2048", "equal",
+         "the losses differ by less than 0.02 nats, interval and all", mhlaEqualAt2048},
         {10, "MHLA alone is optimal: compressing and selecting hurts", "double compression hurts",
          "MHLA is better than Classic, and MHLA+DSA worse than MHLA, at every length", mhlaAloneIsOptimal},
         {11, "Selection adds few parameters", "+1.3 %; elsewhere about 5 %, about 40 thousand",
@@ -92,7 +91,9 @@ const std::vector<Claim> &claims()
          robustToHyperparameters},
         {18, "What is selected is structured",
          "heads differ; local plus few distant keys; adapts per layer; stable over training",
-         "each of the four: look-back and churn below those of random keys, neighbouring layers share less than half",
+         "look-back and churn lie below those of random keys, neighbouring layers share less than half of their keys, "
+         "and "
+         "the heads of an indexer differ",
          patternsOfSelection},
         {19, "Selection looks back a little and covers most keys", "look-back 15 +- 8 tokens, coverage 85 %",
          "at k = L/2 and L = 64, 128, 256 the look-back lies between 7 and 23 tokens and the coverage between 80 and "
@@ -107,12 +108,13 @@ const std::vector<Claim> &claims()
         {23, "Each head may attend to a subset of its own", "each head",
          "the heads of a layer have selections of their own", headsSelectForThemselves},
         {24, "MLA cuts the KV cache", "10 to 16 times", "the cache of a token is 10 to 16 times smaller", kvCacheOfMla},
-        {25, "The needle is found at 128K tokens", "99.7 %", "exact answers of 99.7 % or more at 131,072 tokens",
-         needleAt128K},
+        {25, "The needle is found at 128K tokens", "99.7 %",
+         "99.7 % of the answers or more are exact at 131,072 tokens", needleAt128K},
         {26, "Questions about long documents are answered as by dense attention", "within 2 %",
          "the accuracy is at most 2 points below Classic's at 8,192 tokens or more", documentQuestions},
         {27, "Code-like long-range recall is kept", "kept",
-         "matching brackets: the accuracy is at most 1 point below Classic's at 1,024 tokens or more", longRangeRecall},
+         "brackets are matched with an accuracy at most 1 point below Classic's at 1,024 tokens or more",
+         longRangeRecall},
         {28, "ReLU suffices in the indexer", "a learned activation helps or does not",
          "a learned activation is not better", reluSuffices},
     };

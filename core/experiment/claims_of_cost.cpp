@@ -80,7 +80,8 @@ std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
                 const bool alike = small.op == op && large.op == op && small.heads == large.heads &&
                                    small.width == large.width && small.type == large.type &&
                                    small.queries == small.keys && large.queries == large.keys &&
-                                   small.batch * small.queries == large.batch * large.queries;
+                                   small.batch * small.queries == large.batch * large.queries &&
+                                   (small.k == large.k || small.k * large.keys == large.k * small.keys);
                 const BenchTiming *a = small.timing("ours"), *b = large.timing("ours");
                 // Short sequences are spent on starting the kernel.
                 if (!alike || small.keys < 1024 || small.keys >= large.keys || !a || !b)
@@ -99,8 +100,11 @@ std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
 
 std::string growthText(const Growth &growth)
 {
-    return fmt::format("{}, {} to {} keys: n^{:.2f} [{:.2f}, {:.2f}]", growth.small->op, growth.small->keys,
-                       growth.large->keys, growth.exponent, growth.low, growth.high);
+    const std::string k = growth.small->k == growth.large->k
+                              ? std::to_string(growth.small->k)
+                              : fmt::format("{} to {}", growth.small->k, growth.large->k);
+    return fmt::format("{}, {} to {} keys, k {}: n^{:.2f} [{:.2f}, {:.2f}]", growth.small->op, growth.small->keys,
+                       growth.large->keys, k, growth.exponent, growth.low, growth.high);
 }
 
 } // namespace
@@ -161,9 +165,11 @@ ClaimFinding fasterAndSmaller(const FoundResults &found)
         claim.made(*pair.bench, *pair.dense);
         claim.made(*pair.bench, *pair.sparse);
     }
-    const auto source = [](const StepPair &a, const StepPair &b) {
-        const std::string first = a.bench->file.string(), second = b.bench->file.string();
-        return first == second ? first : first + ", " + second;
+    const auto sources = [](const StepPair &a, const StepPair &b) {
+        std::vector<std::string> files{a.bench->file.string()};
+        if (b.bench != a.bench)
+            files.push_back(b.bench->file.string());
+        return files;
     };
     const auto byRatio = [](const StepPair &a, const StepPair &b) { return a.ratio() < b.ratio(); };
     const auto [fast, slow] = std::minmax_element(pairs.begin(), pairs.end(), byRatio);
@@ -172,7 +178,7 @@ ClaimFinding fasterAndSmaller(const FoundResults &found)
                                                : Support::Unclear,
               fmt::format("speed of a DSA step over a Classic one: {:.2f} ({}) to {:.2f} ({}), {} shapes",
                           1 / slow->ratio(), slow->place(), 1 / fast->ratio(), fast->place(), pairs.size()),
-              source(*slow, *fast));
+              sources(*slow, *fast));
 
     std::erase_if(pairs, [](const StepPair &pair) { return !pair.memoryRatio(); });
     const auto byMemory = [](const StepPair &a, const StepPair &b) { return *a.memoryRatio() < *b.memoryRatio(); };
@@ -186,7 +192,7 @@ ClaimFinding fasterAndSmaller(const FoundResults &found)
                                                    : Support::Unclear,
               fmt::format("peak memory of a DSA step over a Classic one: {:.2f} ({}) to {:.2f} ({})",
                           *least->memoryRatio(), least->place(), *most->memoryRatio(), most->place()),
-              source(*least, *most));
+              sources(*least, *most));
     return claim.finish();
 }
 

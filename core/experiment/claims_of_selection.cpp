@@ -136,13 +136,12 @@ ClaimFinding patternsOfSelection(const FoundResults &found)
     constexpr double kHalf = 0.5;
     ClaimCase claim(found);
     claim.missing("no metric looks at the heads of an indexer one by one");
-    const ExperimentResults *from = claim.experiment("exp1-binding");
-    const SweptValues eighth{{"top_k", "L/8"}};
-    const auto runs = from ? claim.runs(*from, "sparse", 256, eighth) : std::vector<const ResultRun *>();
+    const ExperimentResults *from = claim.experiment("indexer-heads");
+    const auto runs = from ? claim.runs(*from, "sparse", 256, {{"n_heads", "4"}}) : std::vector<const ResultRun *>();
     if (runs.empty())
         return claim.finish();
     const auto values = [&](const char *key) { return valuesOf(runs, key); };
-    const std::string place = ", L 256, k L/8";
+    const std::string place = ", L 256, k L/8, 4 indexer heads";
     claim.difference(*from,
                      fmt::format("local: look-back against that of random keys ({:.1f} and {:.1f} tokens){}",
                                  mean(values("look_back")), mean(values("look_back_chance")), place),

@@ -54,25 +54,32 @@ std::string verdictOf(const Json &row)
     return row["because"].is_null() ? verdict : verdict + ", because " + row["because"].get<std::string>();
 }
 
-/// What was measured; what was not is in the verdict where nothing was.
-std::vector<std::string> measuredOf(const Json &row)
-{
-    std::vector<std::string> lines;
-    for (const Json &one : row["measured"]) {
-        if (one["support"] != "missing" || row["because"].is_null())
-            lines.push_back((one["support"] == "missing" ? "not measured: " : "") + one["text"].get<std::string>());
-    }
-    return lines;
-}
-
 std::vector<std::string> sourcesOf(const Json &row)
 {
     std::vector<std::string> sources;
     for (const Json &one : row["measured"]) {
-        if (one["source"].is_string() && std::find(sources.begin(), sources.end(), one["source"]) == sources.end())
-            sources.push_back(one["source"]);
+        for (const Json &source : one["sources"]) {
+            if (std::find(sources.begin(), sources.end(), source) == sources.end())
+                sources.push_back(source);
+        }
     }
     return sources;
+}
+
+/// What was measured, with its source where there are several; what was not is in the verdict where nothing was.
+std::vector<std::string> measuredOf(const Json &row)
+{
+    const bool several = sourcesOf(row).size() > 1;
+    std::vector<std::string> lines;
+    for (const Json &one : row["measured"]) {
+        const bool missing = one["support"] == "missing";
+        if (missing && !row["because"].is_null())
+            continue;
+        const std::string source =
+            several && one["sources"].size() == 1 ? one["sources"][0].get<std::string>() + ": " : std::string();
+        lines.push_back(source + (missing ? "not measured: " : "") + one["text"].get<std::string>());
+    }
+    return lines;
 }
 
 /// Seeds, steps, model, data and card of a row.
@@ -97,18 +104,17 @@ std::string claimsHeadline(const Json &document)
 
 std::string claimsMarkdown(const Json &document)
 {
-    std::string text = fmt::format("# The study's claims, measured again\n\n"
-                                   "Of {} claims {}.\n\n"
-                                   "Drawn from the results beside this file; nothing is written by hand. A claim holds "
-                                   "where every measurement that "
-                                   "it needs is for it, and does not where one is against it. Differences are in nats, "
-                                   "paired over seeds, with a 95 % "
-                                   "t-interval in brackets; nothing is for or against a claim with fewer than three "
-                                   "seeds, or where a check of the "
-                                   "runs fails. Of benchmarks the brackets hold what the quartiles allow. Percentages "
-                                   "of a loss stand only where the "
-                                   "study gave them.\n\n",
-                                   document["claims"].size(), claimsHeadline(document));
+    std::string text = fmt::format(
+        "# The study's claims, measured again\n\n"
+        "Of {} claims {}.\n\n"
+        "Drawn from the results beside this file; nothing is written by hand. A claim holds where every measurement "
+        "that it needs is for it, and does not where one is against it. Differences are in nats, paired over seeds, "
+        "with a "
+        "95 % t-interval in brackets; nothing is for or against a claim with fewer than three seeds, or where a check "
+        "of "
+        "the runs fails. Of benchmarks the brackets hold what the quartiles allow; they have neither seeds nor steps. "
+        "Percentages of a loss stand only where the study gave them.\n\n",
+        document["claims"].size(), claimsHeadline(document));
     std::vector<std::vector<std::string>> rows;
     for (const Json &row : document["claims"]) {
         std::vector<std::string> measured = measuredOf(row);

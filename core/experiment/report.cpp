@@ -104,8 +104,8 @@ std::map<std::string, std::string> firstValues(const fs::path &folder)
     if (!fs::exists(folder / "experiment.json"))
         return first;
     try {
-        for (const auto &[axis, value] : expand(loadExperiment(folder / "experiment.json")).front().extraAxes)
-            first.emplace(axis, value);
+        const std::vector<RunConfig> runs = expand(loadExperiment(folder / "experiment.json"));
+        first.insert(runs.front().extraAxes.begin(), runs.front().extraAxes.end());
     } catch (const std::exception &) {
         return {}; // describe() has said what is wrong with the file
     }

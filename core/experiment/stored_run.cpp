@@ -85,9 +85,9 @@ std::optional<double> finite(std::optional<double> value)
 /// Of the last tenth of the run's steps: a single batch is too noisy to stand beside the validation loss.
 std::optional<double> trainLossAtTheEnd(const RunReader &run)
 {
+    const std::int64_t last = run.lastStep();
     std::vector<double> values;
-    for (const Point &point :
-         finite(run.series("train.loss", run.lastStep() - std::max<std::int64_t>(1, run.config().training.steps / 10))))
+    for (const Point &point : finite(run.series("train.loss", last - std::max<std::int64_t>(1, last / 10))))
         values.push_back(point.y);
     return meanOf(values);
 }
