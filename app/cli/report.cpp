@@ -43,10 +43,13 @@ int report(const ReportOptions &options, Output &output)
     const bool whole = writeResults(options.folder, output);
     if (!options.small.empty()) {
         output.data()["small"] = nlohmann::ordered_json::array();
-        for (const fs::path &file : keepSmallResults(options.folder, options.small)) {
+        const SmallResults small = keepSmallResults(options.folder, options.small);
+        for (const fs::path &file : small.files) {
             output.data()["small"].push_back(file.string());
             output.line("Small:      " + file.string());
         }
+        for (const fs::path &file : small.tooLarge)
+            output.note(fmt::format("{} is left out: larger than {} MiB.", file.string(), kLargestFigure >> 20));
     }
     return whole ? kDone : kFailed;
 }

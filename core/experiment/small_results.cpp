@@ -46,7 +46,7 @@ std::string withoutFolders(nlohmann::ordered_json experiment)
 
 } // namespace
 
-std::vector<fs::path> keepSmallResults(const fs::path &experimentFolder, const fs::path &out)
+SmallResults keepSmallResults(const fs::path &experimentFolder, const fs::path &out)
 {
     const fs::path summary = experimentFolder / "summary.json";
     const nlohmann::ordered_json document = readJsonFile(summary);
@@ -54,18 +54,22 @@ std::vector<fs::path> keepSmallResults(const fs::path &experimentFolder, const f
     if (liesIn(target, experimentFolder))
         throw Failure({"lies in the folder of the experiment", "--small", out.string(), "another folder", ""});
     makeFolder(target);
-    std::vector<fs::path> files;
+    SmallResults results;
     for (const fs::directory_entry &entry : fs::directory_iterator(experimentFolder)) {
         const std::string name = entry.path().filename().string();
         if (!entry.is_regular_file() ||
             (std::find(kKept.begin(), kKept.end(), name) == kKept.end() && entry.path().extension() != ".svg"))
             continue;
+        if (entry.path().extension() == ".svg" && entry.file_size() > kLargestFigure) {
+            results.tooLarge.push_back(entry.path());
+            continue;
+        }
         writeFileAtomically(target / name, name == "experiment.json" ? withoutFolders(readJsonFile(entry.path()))
                                                                      : readTextFile(entry.path()));
-        files.push_back(target / name);
+        results.files.push_back(target / name);
     }
-    std::sort(files.begin(), files.end());
-    return files;
+    std::sort(results.files.begin(), results.files.end());
+    return results;
 }
 
 } // namespace sparsescope

@@ -1,15 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
 
 namespace sparsescope {
 
+struct SmallResults {
+    std::vector<std::filesystem::path> files;    ///< written
+    std::vector<std::filesystem::path> tooLarge; ///< figures of more than kLargestFigure bytes, left out
+};
+constexpr std::uintmax_t kLargestFigure = 1u << 20;
+
 /// Keeps what others need of an experiment and leaves its runs: experiment.json, the summary with the final values of every seed,
 /// comparisons.csv, RESULTS_SUMMARY.md, the tables of other selectors and the figures as SVG. They are written into
 /// `out`/<name of the experiment>, atomically, from what `report` wrote into the experiment's folder; judgeClaims() says the same
-/// of both folders. Returns the files. Throws Failure where there is no report, or `out` lies in the experiment's folder.
-std::vector<std::filesystem::path> keepSmallResults(const std::filesystem::path &experimentFolder,
-                                                    const std::filesystem::path &out);
+/// of both folders. Throws Failure where there is no report, or `out` lies in the experiment's folder.
+SmallResults keepSmallResults(const std::filesystem::path &experimentFolder, const std::filesystem::path &out);
 
 } // namespace sparsescope

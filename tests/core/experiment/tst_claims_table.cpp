@@ -191,8 +191,10 @@ void tst_ClaimsTable::smallResultsSayTheSame()
         writeReport(results.folder(name));
         std::ofstream(results.folder(name) / "figure.svg") << "<svg/>";
         std::ofstream(results.folder(name) / "figure.png") << "not kept";
-        const std::vector<fs::path> files = keepSmallResults(results.folder(name), small);
-        QCOMPARE(files.size(), std::size_t{6});
+        std::ofstream(results.folder(name) / "curves.svg") << std::string(kLargestFigure + 1, ' ');
+        const SmallResults kept = keepSmallResults(results.folder(name), small);
+        QCOMPARE(kept.files.size(), std::size_t{6});
+        QVERIFY(kept.tooLarge == std::vector<fs::path>{results.folder(name) / "curves.svg"});
         QVERIFY(fs::exists(small / name / "comparisons.csv") && fs::exists(small / name / "figure.svg"));
         QVERIFY(!fs::exists(small / name / "seq_128"));
     }
