@@ -26,7 +26,7 @@ namespace {
 
 struct Arguments {
     std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000",
-                                                            run;
+                                                            run, beside;
     int scale = 1;
     bool demo = false;
 };
@@ -97,16 +97,19 @@ int main(int argc, char **argv)
     CLI::App parser{
         "Trains classic, sparse (DSA) and latent (MHLA) attention side by side and shows what the indexer selects",
         "sparsescope"};
-    parser.add_option("path", given.path, "Folder of runs, or an experiment file");
+    parser.add_option("path", given.path, "Folder of runs, an experiment file, or a checkpoint folder");
     parser.add_flag("--demo", given.demo, "Start the demo at once");
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
-    parser.add_option("--screenshot", given.screenshot, "Write a picture of a view: first-run, train, atlas or focus");
+    parser.add_option("--screenshot", given.screenshot,
+                      "Write a picture of a view: first-run, train, form, atlas, focus or checkpoint");
     parser.add_option("--export", given.figure,
                       "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance");
-    parser.add_option("--runs", given.runs, "Folder of the runs to draw");
+    parser.add_option("--runs", given.runs,
+                      "Folder of the runs to draw; for form an experiment file, for checkpoint its folder");
     parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
     parser.add_option("--out", given.out, "File to write");
+    parser.add_option("--beside", given.beside, "A picture to put at the left of the screenshot");
     parser.add_option("--size", given.size, "Size of the picture, WIDTHxHEIGHT")->capture_default_str();
     parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
     parser.add_option("--scale", given.scale, "Pixels per unit of a picture")
@@ -146,6 +149,7 @@ int main(int argc, char **argv)
             options.size = sizeOf(given.size);
             options.out = QString::fromStdString(given.out);
             options.run = QString::fromStdString(given.run);
+            options.beside = QString::fromStdString(given.beside);
             takeScreenshot(options);
             return 0;
         }

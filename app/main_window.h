@@ -72,7 +72,7 @@ public:
     MainWindow(Engine engine, WindowOptions options, QWidget *parent = nullptr);
     ~MainWindow() override;
 
-    /// Shows every run below a folder, or takes an experiment file into the form.
+    /// Shows every run below a folder, takes an experiment file into the form, or asks what a checkpoint shall look at.
     void openPath(const std::filesystem::path &path);
     /// Queues a preset as it is and starts the queue. False when there is no such preset or it cannot run.
     bool startPreset(const std::string &name);
@@ -160,6 +160,7 @@ private:
     void resetLayout();
     void arrangeDocks();
     void chooseFolder();
+    void openCheckpoint(const std::filesystem::path &folder);
     void newExperiment();
     void showShortcuts();
     void showPlotMenu(QPoint globalPosition);
@@ -197,6 +198,7 @@ private:
     QTimer m_sessionTimer;
     std::optional<Session> m_restored; ///< until the runs it speaks of are there
     std::vector<std::filesystem::path> m_folders, m_recent;
+    std::filesystem::path m_looked;              ///< the run in it is shown when it is found
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
     /// The page whose layout is on screen; empty on the first-run page, which has no docks.
     std::optional<std::string> m_layout;

@@ -146,7 +146,7 @@ void MainWindow::buildActions()
     };
     QMenu *file = menuBar()->addMenu(QStringLiteral("File"));
     action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
-    action(file, QStringLiteral("Open runs…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
+    action(file, QStringLiteral("Open…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
     action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
     QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
     connect(file, &QMenu::aboutToShow, this, [this, recent] {

@@ -70,10 +70,10 @@ void MainWindow::arrangeDocks()
             for (QTabBar *tabs : findChildren<QTabBar *>(QString(), Qt::FindDirectChildrenOnly)) {
                 tabs->setDrawBase(false); // its line knows no theme
             }
-            resizeDocks({m_runsDock, m_metricsDock}, {m_narrow ? 290 : 352, m_narrow ? 262 : 312}, Qt::Horizontal);
+            resizeDocks({m_runsDock, m_metricsDock}, {m_narrow ? 290 : 352, m_narrow ? 262 : 316}, Qt::Horizontal);
             if (!m_low) {
                 resizeDocks({m_runsDock, m_experimentDock}, {430, 420}, Qt::Vertical);
-                resizeDocks({m_metricsDock, m_soundnessDock}, {480, 370}, Qt::Vertical);
+                resizeDocks({m_metricsDock, m_soundnessDock}, {430, 420}, Qt::Vertical);
             }
             resizeDocks({m_logDock}, {m_low ? 1 : 170}, Qt::Vertical); // 1: as low as it goes, one line
         });

@@ -73,21 +73,12 @@ void MainWindow::dropEvent(QDropEvent *event)
     event->acceptProposedAction();
 }
 
-void MainWindow::chooseFolder()
-{
-    const QString folder =
-        dialogs::chooseFolder(this, QStringLiteral("Open runs"), QString::fromStdString(m_options.out.string()));
-    if (!folder.isEmpty()) {
-        openPath(folder.toStdString());
-    }
-}
-
 void MainWindow::showShortcuts()
 {
     static const std::pair<const char *, const char *> kKeys[] = {
         {"Ctrl+1, Ctrl+2", "Train, Inspect"},
         {"Ctrl+N", "New experiment"},
-        {"Ctrl+O", "Open runs"},
+        {"Ctrl+O", "Open runs or a checkpoint"},
         {"Ctrl+Return", "Start the queue"},
         {"F6", "Pause or resume"},
         {"Shift+F6", "Stop"},

@@ -34,26 +34,6 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
     return added;
 }
 
-void MainWindow::openPath(const std::filesystem::path &path)
-{
-    std::error_code ignored;
-    if (path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored)) {
-        try {
-            m_form->offer(loadPreset(path));
-            newExperiment();
-        } catch (const std::exception &error) {
-            m_notices->post(QString::fromStdString(path.string()), NoticeBar::Kind::Failed,
-                            QStringLiteral("Could not open %1").arg(QString::fromStdString(path.filename().string())),
-                            QString::fromUtf8(error.what()));
-        }
-        return;
-    }
-    ++m_opening;
-    const std::filesystem::path folder = std::filesystem::absolute(path, ignored).lexically_normal();
-    rememberFolder(folder);
-    m_reader.open(folder);
-}
-
 bool MainWindow::startPreset(const std::string &name)
 {
     if (!m_form->choosePreset(name) || !m_form->experiment()) {
@@ -267,6 +247,11 @@ void MainWindow::runFound(const FoundRun &found, bool first)
     run->flush();
     if (run == m_current && m_view.view().followLive) {
         m_view.followStep(run->step());
+    }
+    if (m_looked == experiment) { // what a checkpoint saw is what is asked for
+        m_looked.clear();
+        setCurrentRun(run);
+        showPage(Page::Inspect);
     }
     showFirstRun();
 }

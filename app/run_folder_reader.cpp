@@ -58,7 +58,7 @@ RunUpdate read(Known &known)
         known.lastEvent = event.id;
         update.log.push_back({known.reader.config().folder(), event.wall, event.step, event.level, event.text});
     }
-    for (const char *key : {"device", "parameters"}) {
+    for (const char *key : {"device", "parameters", "source"}) {
         if (const auto value = known.reader.value(key)) {
             update.values[key] = *value;
         }

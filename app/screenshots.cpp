@@ -1,5 +1,6 @@
 #include "app/screenshots.h"
 
+#include "app/checkpoint_dialog.h"
 #include "app/main_window.h"
 #include "app/run_choice.h"
 #include "core/base/error.h"
@@ -7,9 +8,14 @@
 
 #include <QApplication>
 #include <QElapsedTimer>
+#include <QImage>
+#include <QPainter>
 #include <QPixmap>
 #include <QSaveFile>
+#include <QStringList>
 #include <QThread>
+
+#include <functional>
 
 namespace sparsescope {
 
@@ -27,53 +33,94 @@ void wait(int milliseconds)
     }
 }
 
-} // namespace
-
-void takeScreenshot(const ScreenshotOptions &options)
+/// Waits until the widget looks the same for a while.
+QImage settledPicture(QWidget &widget, const std::function<bool()> &inTime)
 {
-    const bool train = options.view == QLatin1String("train"), focus = options.view == QLatin1String("focus"),
-               inspect = focus || options.view == QLatin1String("atlas");
-    if (!train && !inspect && options.view != QLatin1String("first-run")) {
-        throw Failure(
-            {"unknown view", "--screenshot", options.view.toStdString(), "first-run, train, atlas or focus", ""});
-    }
-    WindowOptions window;
-    window.frozen = true;
-    MainWindow shown([](const ExperimentConfig &, const RunnerOptions &, RunControl &,
-                        TrainingObserver &) { return std::vector<RunOutcome>{}; },
-                     window);
-    shown.resize(options.size);
-    QElapsedTimer timer;
-    timer.start();
-    const auto inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
-    if (train || inspect) {
-        shown.openPath(options.runs);
-        while (!shown.settled() && inTime()) {
-            wait(5);
-        }
-        if (shown.runs().empty()) {
-            throw Failure(
-                {"no runs here", "--runs", options.runs.string(), "the folder of an experiment or of a run", ""});
-        }
-        if (!options.run.isEmpty()) {
-            shown.setCurrentRun(runWithId(shown.runs(), options.run));
-        }
-        shown.showPage(inspect ? Page::Inspect : Page::Train);
-        shown.viewState().setInspect(focus ? InspectView::Focus : InspectView::Atlas);
-    }
-    shown.show();
-    while (inspect && !shown.inspectPage()->settled() && inTime()) { // maps are computed off this thread
-        wait(10);
-    }
     QImage image;
     for (int equal = 0; equal < kEqualGrabs && inTime();) {
         wait(kQuietMilliseconds);
         if (QWidget *focused = QApplication::focusWidget()) {
             focused->clearFocus(); // a blinking cursor would not repeat
         }
-        const QImage next = shown.grab().toImage();
+        const QImage next = widget.grab().toImage();
         equal = next == image ? equal + 1 : 0;
         image = next;
+    }
+    return image;
+}
+
+QImage sideBySide(const QString &file, const QImage &picture)
+{
+    const QImage other(file);
+    if (other.isNull()) {
+        throw Failure({"not a picture", "--beside", file.toStdString(), "an image file", ""});
+    }
+    const QImage left = other.scaledToHeight(picture.height(), Qt::SmoothTransformation);
+    const int gap = 8 * static_cast<int>(picture.devicePixelRatio());
+    QImage both(left.width() + gap + picture.width(), picture.height(), QImage::Format_RGB32);
+    both.fill(Qt::gray);
+    QPainter painter(&both);
+    painter.drawImage(0, 0, left);
+    painter.drawImage(QRect(left.width() + gap, 0, picture.width(), picture.height()), picture);
+    return both;
+}
+
+void showRuns(MainWindow &window, const ScreenshotOptions &options, const std::function<bool()> &inTime)
+{
+    window.openPath(options.runs);
+    while (!window.settled() && inTime()) {
+        wait(5);
+    }
+    if (window.runs().empty()) {
+        throw Failure({"no runs here", "--runs", options.runs.string(), "the folder of an experiment or of a run", ""});
+    }
+    if (!options.run.isEmpty()) {
+        window.setCurrentRun(runWithId(window.runs(), options.run));
+    }
+}
+
+} // namespace
+
+void takeScreenshot(const ScreenshotOptions &options)
+{
+    const QString &view = options.view;
+    static const QStringList kViews{"first-run", "train", "form", "atlas", "focus", "checkpoint"};
+    if (!kViews.contains(view)) {
+        throw Failure(
+            {"unknown view", "--screenshot", view.toStdString(), kViews.join(QStringLiteral(", ")).toStdString(), ""});
+    }
+    const bool inspect = view == QLatin1String("focus") || view == QLatin1String("atlas");
+    WindowOptions given;
+    given.frozen = true;
+    MainWindow window([](const ExperimentConfig &, const RunnerOptions &, RunControl &,
+                         TrainingObserver &) { return std::vector<RunOutcome>{}; },
+                      given);
+    window.resize(options.size);
+    QElapsedTimer timer;
+    timer.start();
+    const std::function<bool()> inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
+    if (inspect || view == QLatin1String("train")) {
+        showRuns(window, options, inTime);
+        window.showPage(inspect ? Page::Inspect : Page::Train);
+        window.viewState().setInspect(view == QLatin1String("focus") ? InspectView::Focus : InspectView::Atlas);
+    } else if (view == QLatin1String("form")) {
+        window.openPath(options.runs);
+    }
+    window.show();
+    while (inspect && !window.inspectPage()->settled() && inTime()) { // maps are computed off this thread
+        wait(10);
+    }
+    QImage image;
+    if (view == QLatin1String("checkpoint")) {
+        CheckpointDialog dialog(options.runs, "runs");
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        image = settledPicture(dialog, inTime);
+    } else {
+        image = settledPicture(window, inTime);
+    }
+    if (!options.beside.isEmpty()) {
+        image = sideBySide(options.beside, image);
     }
     QSaveFile file(options.out);
     if (!file.open(QIODevice::WriteOnly) || !image.save(&file, "PNG") || !file.commit()) {

@@ -1,18 +1,13 @@
 #include "app/soundness_checks.h"
 
+#include "app/lower_priority.h"
 #include "app/run_collection.h"
 #include "core/base/stored_checks.h"
 #include "widgets/state/run_data.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 namespace sparsescope {
 
 namespace {
-
-constexpr int kNice = 10; ///< as the training thread: the window stays smooth
 
 /// The newest weights of the run; empty for one that has none.
 std::filesystem::path newestCheckpoint(const std::filesystem::path &folder)
@@ -50,7 +45,7 @@ SoundnessChecks::~SoundnessChecks()
 
 bool SoundnessChecks::canCheck(const RunData *run) const
 {
-    return m_measure && run != nullptr && !isBusy(run->state());
+    return m_measure && run != nullptr && !isBusy(run->state()) && !run->value("source");
 }
 
 void SoundnessChecks::start(RunData *run)
@@ -71,7 +66,7 @@ void SoundnessChecks::start(RunData *run)
             if (earlier.joinable()) {
                 earlier.join();
             }
-            setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice);
+            lowerPriority();
             QString failure;
             try {
                 SoundnessOptions options;

@@ -27,7 +27,8 @@ public:
     SoundnessChecks(Measure measure, std::string device, QObject *parent = nullptr);
     ~SoundnessChecks() override;
 
-    /// Can gates be asked for: not of a run that is being trained, which measures them itself.
+    /// Can gates be asked for: not of a run that is being trained, which measures them itself, nor of what a checkpoint from
+    /// elsewhere saw, which was not trained here.
     bool canCheck(const RunData *run) const;
     void start(RunData *run);
     RunData *measuring() const { return m_run; }

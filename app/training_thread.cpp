@@ -1,22 +1,11 @@
 #include "app/training_thread.h"
 
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "app/lower_priority.h"
 
 #include <exception>
 #include <new>
 
 namespace sparsescope {
-
-namespace {
-
-constexpr int kNice = 10; ///< measured: enough for a smooth window on two cores
-
-/// Threads that the engine starts from here inherit it. Thread priorities of the standard library do nothing on Linux.
-void lowerPriority() { setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNice); }
-
-} // namespace
 
 /// Puts everything into the channels; called on the training thread.
 class TrainingThread::Observer : public TrainingObserver {

@@ -148,6 +148,9 @@ ordered_json toJson(const std::optional<double> &share) { return share ? ordered
 void look(InspectOptions &options, Output &output)
 {
     options.look.checkpoint = options.checkpoint;
+    if (options.layer && *options.layer >= 0) {
+        options.look.layer = options.layer;
+    }
     const LookSummary seen = lookAtText(options.look);
     output.line(fmt::format("{} tokens, selection {}, k {}", seen.tokens, seen.selector, seen.topK));
     output.line(fmt::format("{:>6}  {:>10} {:>10} {:>10} {:>10}", "layer", "mass kept", "chance", "recall", "chance"));
@@ -205,10 +208,13 @@ Action declareInspect(CLI::App &command)
         ->required()
         ->type_name("CHECKPOINT");
     command
-        .add_option("--layer", options->layer, "Read this layer and say how its numbers lie; -1: what is around them")
+        .add_option(
+            "--layer", options->layer,
+            "Read this layer and say how its numbers lie; -1: what is around them. With --text only it is looked at")
         ->type_name("N");
     command.add_flag("--tensors", options->tensors, "Every tensor with its type, shape and file");
-    CLI::Option *text = command.add_option("--text", options->look.text, "Run it on this text, read as bytes");
+    CLI::Option *text = command.add_option("--text", options->look.text,
+                                           "Run it on this text, read by its tokenizer.model or as bytes");
     command.add_option("--tokens", options->look.tokens, "Run it on these token ids: 5,17,3")
         ->delimiter(',')
         ->allow_extra_args(false)

@@ -54,7 +54,7 @@ std::vector<MetricInfo> makeTable()
     layered(add("indexer.kl", "Indexer KL", "nats",
                 "KL(p over A || softmax of I over A), A the visible keys (dense attention) or S (sparse)",
                 "indexer.kl_uniform"));
-    layered(add("indexer.kl_uniform", "Indexer KL of equal scores", "nats", "indexer.kl with I = 0"));
+    layered(add("indexer.kl_uniform", "KL of equal scores", "nats", "indexer.kl with I = 0"));
     layered(add("indexer.captured", "Mass captured", "share",
                 "(mass kept - chance) / (mass kept by the oracle - chance)", "0 (the oracle: 1)"));
 

@@ -3,6 +3,7 @@
 #include "core/base/config.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,9 @@ public:
 
 /// 256 byte values and the separator 256.
 std::unique_ptr<Tokenizer> makeByteTokenizer();
+/// A SentencePiece model (unigram or BPE) as its own library encodes, without control pieces such as "<s>" around the text.
+/// Throws Failure naming the file.
+std::unique_ptr<Tokenizer> makeSentencePieceTokenizer(const std::filesystem::path &file);
 /// The tokenizer that data.tokenizer names. Throws Failure when it names none.
 std::unique_ptr<Tokenizer> makeTokenizer(const DataConfig &data);
 /// A byte for display: printable ASCII and the space as they are, "¶" line end, "→" tab, every other byte as "\x0D" (also

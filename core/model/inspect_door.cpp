@@ -100,6 +100,7 @@ CheckpointInspection inspectCheckpoint(const std::filesystem::path &folder)
     const ModelOptions &options = checkpoint.options();
     CheckpointInspection result;
     result.modelType = options.modelType;
+    result.vocabulary = options.vocabulary;
     const nlohmann::ordered_json written = toHfConfig(options);
     result.architecture = written.contains("architectures") ? written.at("architectures").at(0).get<std::string>() : "";
     result.facts = factsOf(options);

@@ -37,6 +37,7 @@ struct InspectedFile {
 
 struct CheckpointInspection {
     std::string modelType, architecture;                    ///< architecture empty: transformers has no such class
+    int vocabulary = 0;                                     ///< token kinds
     std::vector<std::pair<std::string, std::string>> facts; ///< what and how much, in words: {"Width", "32"}
     std::vector<InspectedLayer> layers;                     ///< the one around the others first
     std::vector<InspectedFile> files;

@@ -149,7 +149,6 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     context.selectorSeed = m_options.seed + options.selectorSeed;
     context.absorbed = options.absorbed;
     context.indexerGradient = c10::GradMode::is_enabled();
-    context.trace = options.trace;
 
     // Without the head nothing but the indexer can learn: the main model's graph would only take memory.
     const c10::AutoGradMode gradient(options.needLogits && c10::GradMode::is_enabled());
@@ -179,10 +178,12 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         const Brought brought(options.pager, static_cast<int>(i));
         const NormedRows input = addAndNormed(block.inputNorm, indexed);
         keepHidden(h);
+        const bool last = static_cast<int>(i) == options.onlyLayer;
+        context.trace = last || options.onlyLayer < 0 ? options.trace : nullptr;
         branch = block.attention->forward(input, context);
         const bool unused =
             i + 1 == m_layers->blocks.size() && !options.needLogits && !options.hidden && !options.routers;
-        if (unused) {
+        if (unused || last) {
             break;
         }
         const NormedRows x = addAndNormed(block.outputNorm, block.experts != nullptr);
@@ -201,7 +202,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     m_place->forwardTo(m_options.nLayers);
     ForwardOutput output;
     output.klLosses = std::move(context.klLosses);
-    if (!options.needLogits && !options.hidden) {
+    if ((!options.needLogits && !options.hidden) || options.onlyLayer >= 0) {
         return output;
     }
     const Brought brought(options.pager, m_options.nLayers);

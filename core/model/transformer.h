@@ -41,6 +41,7 @@ struct ForwardOptions {
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;
     std::vector<AttentionTrace> *trace = nullptr;
+    int onlyLayer = -1; ///< trace this layer alone and run none behind it, so nothing comes out; -1: all
     std::vector<at::Tensor> *hidden =
         nullptr; ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm
     std::vector<RouterTrace> *routers = nullptr;

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace sparsescope {
@@ -47,7 +48,7 @@ LayerSnapshot layerSnapshot(int index, const AttentionTrace &trace)
 } // namespace
 
 Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device,
-                      WeightPager *pager)
+                      WeightPager *pager, int onlyLayer)
 {
     at::NoGradGuard noGrad;
     model.setTraining(false);
@@ -62,6 +63,7 @@ Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment 
     options.needLogits = false;
     options.trace = &traces;
     options.pager = pager;
+    options.onlyLayer = onlyLayer;
     model.forward(input, options);
     model.setTraining(true);
 
@@ -78,7 +80,7 @@ Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment 
     snapshot.words = probe.words;
     snapshot.needed = probe.needed;
     for (std::size_t i = 0; i < traces.size(); ++i) {
-        snapshot.layers.push_back(layerSnapshot(static_cast<int>(i), traces[i]));
+        snapshot.layers.push_back(layerSnapshot(std::max(onlyLayer, 0) + static_cast<int>(i), traces[i]));
     }
     return snapshot;
 }

@@ -19,7 +19,8 @@ struct ProbeMoment {
 
 /// Runs the model on the probe text once and factors what every layer saw into a snapshot (CONTRACTS.md 5), in fp32.
 /// Trains nothing and counts no router load. `model` must be on `device`; `pager` brings the weights of a hollow one.
+/// `onlyLayer`: the snapshot holds this layer alone, and none behind it runs; -1: all.
 Snapshot takeSnapshot(Transformer &model, const Probe &probe, const ProbeMoment &moment, const at::Device &device,
-                      WeightPager *pager = nullptr);
+                      WeightPager *pager = nullptr, int onlyLayer = -1);
 
 } // namespace sparsescope

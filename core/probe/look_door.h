@@ -2,20 +2,29 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace sparsescope {
 
+/// How a checkpoint turns text into tokens: by the tokenizer.model beside its config.json, else as bytes where it has 256 token
+/// kinds or, with a separator, 257; no other tokenizer is known.
+enum class TextReader { Bytes, SentencePiece, None };
+TextReader textReader(const std::filesystem::path &checkpoint, int vocabulary);
+
 /// A stored checkpoint looks at a text: what every layer scored, selected and attended to.
 struct LookRequest {
     std::filesystem::path checkpoint; ///< folder with config.json and weights
-    std::string text;                 ///< read as bytes; or else
+    std::string text;                 ///< read as textReader() says; or else
     std::vector<std::int32_t> tokens; ///< ids of the model's own vocabulary
     std::filesystem::path out;        ///< snapshot file to write (CONTRACTS.md 5); may be empty
     std::filesystem::path run;        ///< run folder to make, which the window opens; may be empty
     std::string dtype = "float32";    ///< float32, float64, bfloat16
+    std::optional<int> layer;         ///< look at this one alone: it is all that is written, and none behind it runs
+    /// After every block, on the calling thread; `done` of `all` blocks have run. False: give up, nothing is written.
+    std::function<bool(int done, int all)> goOn;
 };
 
 /// Absent without a selection, and where every query has at most k visible keys.
@@ -29,11 +38,12 @@ struct LookSummary {
     int tokens = 0;
     std::int64_t topK = 0;
     std::vector<LookedLayer> layers;
+    bool givenUp = false; ///< goOn() said so
 };
 
 /// Runs the checkpoint on the text, one block in memory at a time, and writes the snapshot, alone or as the only one of a run
-/// that has ended. Throws ConfigFailure for tokens outside of the vocabulary and where the folder of the run is not empty,
-/// Failure for damaged weights.
+/// that has ended. Throws ConfigFailure for text that the model has no tokenizer for, tokens outside of the vocabulary, a layer that is not there and where the folder of
+/// the run is not empty, Failure for damaged weights.
 LookSummary lookAtText(const LookRequest &request);
 
 } // namespace sparsescope

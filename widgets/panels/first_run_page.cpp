@@ -255,9 +255,10 @@ FirstRunPage::FirstRunPage(QWidget *parent)
                           new QLabel(QStringLiteral("Classic, DSA, MHLA, MHLA+DSA")), preset, this),
                      4);
     cards->addWidget(
-        card("openCard", Picture::Folders, QStringLiteral("Open runs"),
-             QStringLiteral("Open a run folder or the folder of an experiment. You can also drop it on this window."),
-             new QLabel(QStringLiteral("Run folders, also of a run that is still going")), open, this),
+        card("openCard", Picture::Folders, QStringLiteral("Open runs or a checkpoint"),
+             QStringLiteral("Open the folder of a run, of an experiment, or of a Hugging Face checkpoint. You can also "
+                            "drop it on this window."),
+             new QLabel(QStringLiteral("Run folders, also of a run that still trains; checkpoints")), open, this),
         4);
 
     setRole(m_notice, "info");

@@ -273,7 +273,7 @@ void InspectHeader::setPicture(const LayerPicture &picture)
     m_log->setChecked(logarithmic);
     m_linear->setChecked(!logarithmic);
     const bool forced = m_viewState->view().logarithmic && !logarithmic && free;
-    m_log->setToolTip(forced ? QStringLiteral("This map has no positive value: shown linear") : QString());
+    m_log->setToolTip(forced ? QStringLiteral("Few values of this map are positive: shown linear") : QString());
     m_colours->setEnabled(free);
     m_colours->setCurrentIndex(m_colours->findData(static_cast<int>(picture.scale.map)));
     m_colours->setPlaceholderText(QStringLiteral("Diverging"));

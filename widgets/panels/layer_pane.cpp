@@ -92,9 +92,15 @@ void LayerPane::setPicture(std::shared_ptr<const LayerPicture> picture, std::int
     const LayerSnapshot &layer = m_picture->layer();
     QString map = asMask ? QStringLiteral("selection mask") : mapTitle(request.kind, request.head);
     map[0] = map[0].toLower();
+    const qsizetype comma = map.indexOf(QLatin1String(", ")); // which head goes under the title, which is narrow
+    QString heads = comma < 0 ? QString() : map.mid(comma + 2);
+    map = map.left(comma);
+    if (!heads.isEmpty()) {
+        heads[0] = heads[0].toUpper();
+    }
     m_title->setText(QStringLiteral("Layer %1, %2").arg(layer.layer).arg(map));
     m_title->setToolTip(m_title->text());
-    m_sub->setText(!asMask                    ? QString()
+    m_sub->setText(!asMask                    ? heads
                    : request.snapshot->sparse ? QStringLiteral("One mask for all %1 attention heads").arg(layer.heads)
                                               : QStringLiteral("Attention is still dense: what it would keep"));
     showStatistics();

@@ -17,6 +17,8 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 24, kTop = 34;
+constexpr int kUnitWidth = 50, kValueWidth = 52, kTrendWidth = 44, kGap = 5;
+constexpr int kTrendFrom = 300; ///< px of panel width
 constexpr int kRefreshMilliseconds = 40;
 
 enum class Form { Decimal, Share, Plain, Bytes, Tokens, PerSecond };
@@ -192,19 +194,22 @@ void MetricsPanel::paintEvent(QPaintEvent *)
         if (row.ruleAbove && index > 0) {
             painter.fillRect(QRect(0, box.top(), width(), 1), t.grid);
         }
-        const bool trend = width() >= 300;
-        const QRect words = box.adjusted(10, 0, trend ? -188 : -128, 0);
+        const bool trend = width() >= kTrendFrom;
+        const int trendRight = kUnitWidth + kGap + kValueWidth;
+        const QRect words = box.adjusted(10, 0, -trendRight - (trend ? kTrendWidth + kGap : 0), 0);
         painter.setFont(uiFont(12));
         painter.setPen(t.text);
         painter.drawText(words, Qt::AlignLeft | Qt::AlignVCenter,
                          painter.fontMetrics().elidedText(row.label, Qt::ElideRight, words.width()));
         painter.setFont(monoFont(13));
-        painter.drawText(box.adjusted(0, 0, -62, 0), Qt::AlignRight | Qt::AlignVCenter, row.value);
+        painter.drawText(box.adjusted(0, 0, -kUnitWidth - kGap, 0), Qt::AlignRight | Qt::AlignVCenter, row.value);
         painter.setFont(uiFont(12));
         painter.setPen(t.text2);
-        painter.drawText(QRect(width() - 56, box.top(), 56, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter, row.unit);
+        painter.drawText(QRect(width() - kUnitWidth, box.top(), kUnitWidth, kRowHeight),
+                         Qt::AlignLeft | Qt::AlignVCenter, row.unit);
         if (trend) {
-            paintSparkline(painter, QRectF(width() - 182, box.top() + 6, 56, kRowHeight - 12),
+            paintSparkline(painter,
+                           QRectF(width() - trendRight - kTrendWidth, box.top() + 6, kTrendWidth, kRowHeight - 12),
                            m_run->series(row.metric), t.text2, 1.2);
         }
     }

@@ -21,6 +21,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 28;
+constexpr int kTrendFrom = 330; ///< px of table width: below, the chips that tell runs apart need the room
 
 /// Chips, trend, loss and state of a run; name and progress of an experiment.
 class RunDelegate : public QStyledItemDelegate {
@@ -196,6 +197,12 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
             Q_EMIT menuRequested(m_view->viewport()->mapToGlobal(at));
         }
     });
+}
+
+void RunTable::resizeEvent(QResizeEvent *event)
+{
+    QWidget::resizeEvent(event);
+    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom);
 }
 
 RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex())); }

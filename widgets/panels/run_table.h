@@ -39,6 +39,9 @@ Q_SIGNALS:
     void currentRowChanged();                     ///< also to the row of an experiment
     void menuRequested(QPoint globalPosition);
 
+protected:
+    void resizeEvent(QResizeEvent *event) override;
+
 private:
     RunTableModel *m_model;
     QSortFilterProxyModel *m_proxy;

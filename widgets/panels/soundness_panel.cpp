@@ -30,10 +30,25 @@ QString title(const CheckResult &check) { return QString::fromStdString(gate(che
 
 QString remedy(const CheckResult &check) { return QString::fromStdString(gate(check.gate).remedy); }
 
+/// A count of which nothing but 0 passes: "0 differ" says it without a limit.
+bool countsDifferences(const CheckResult &check)
+{
+    return gate(check.gate).form == GateForm::AtMost && check.limit == 0.0;
+}
+
 QString value(const CheckResult &check)
 {
-    return check.outcome == CheckOutcome::NotRun ? QStringLiteral("not checked")
-                                                 : QString::fromStdString(valueText(check));
+    if (check.outcome == CheckOutcome::NotRun) {
+        return QStringLiteral("not checked");
+    }
+    const QString number = QString::fromStdString(valueText(check));
+    return countsDifferences(check) ? QStringLiteral("%1 differ").arg(number) : number;
+}
+
+QString limit(const CheckResult &check)
+{
+    return check.outcome == CheckOutcome::NotRun || countsDifferences(check) ? QString()
+                                                                             : QString::fromStdString(limitText(check));
 }
 
 QString stateWord(CheckOutcome outcome)
@@ -109,19 +124,19 @@ void SoundnessList::paintEvent(QPaintEvent *)
         const QRect line(kWords, top, width() - kWords - kRight, kRow);
         painter.setFont(monoFont(12));
         const QString words = title(check), number = value(check);
-        QString limit = check.outcome == CheckOutcome::NotRun ? QString() : QString::fromStdString(limitText(check));
+        QString bound = limit(check);
         const auto widthOf = [&](const QString &text) {
             return text.isEmpty() ? 0 : painter.fontMetrics().horizontalAdvance(text) + 8;
         };
         // The words are not cut for the limit, which the tooltip has as well.
-        if (QFontMetrics(uiFont(13)).horizontalAdvance(words) + widthOf(number) + widthOf(limit) > line.width()) {
-            limit.clear();
+        if (QFontMetrics(uiFont(13)).horizontalAdvance(words) + widthOf(number) + widthOf(bound) > line.width()) {
+            bound.clear();
         }
         painter.setPen(t.hint);
-        painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, limit);
+        painter.drawText(line, Qt::AlignRight | Qt::AlignVCenter, bound);
         painter.setPen(speaks(check) ? look.colour : check.outcome == CheckOutcome::NotRun ? t.hint : t.text2);
-        painter.drawText(line.adjusted(0, 0, -widthOf(limit), 0), Qt::AlignRight | Qt::AlignVCenter, number);
-        const int taken = widthOf(number) + widthOf(limit);
+        painter.drawText(line.adjusted(0, 0, -widthOf(bound), 0), Qt::AlignRight | Qt::AlignVCenter, number);
+        const int taken = widthOf(number) + widthOf(bound);
         painter.setFont(uiFont(13));
         painter.setPen(check.outcome == CheckOutcome::NotRun ? t.text2 : t.text);
         painter.drawText(line, Qt::AlignLeft | Qt::AlignVCenter,

@@ -217,7 +217,9 @@ ColourScale suitableScale(const Map &map, ColourMapName colours, bool logarithmi
     }
     scale.high = top;
     scale.low = *std::min_element(values.begin(), values.end());
-    if (logarithmic && top > 0) {
+    const auto negative = std::count_if(values.begin(), values.end(), [](float value) { return value < 0; });
+    const auto positive = std::count_if(values.begin(), values.end(), [](float value) { return value > 0; });
+    if (logarithmic && top > 0 && negative <= positive) {
         scale.logarithmic = true;
         scale.low = std::min(logFloor, top / kLogDecadesBelowTop);
     } else if (scale.high <= scale.low) {

@@ -31,7 +31,7 @@ std::vector<MapLevel> mapLevels(const Map &map, Reducer reducer, const ColourSca
 std::vector<MapLevel> maskLevels(const MaskMap &mask, const Tokens &tokens);
 
 /// Limits that show a map of this kind well: log from a floor to the 99.7th percentile, linear from the least value, or
-/// symmetric about zero for signed maps. Log needs a positive value; without one the scale is linear.
+/// symmetric about zero for signed maps. Where more values are negative than positive, log would hide most of them: linear.
 ColourScale suitableScale(const Map &map, ColourMapName colours, bool logarithmic, bool isSigned, double logFloor);
 
 } // namespace sparsescope

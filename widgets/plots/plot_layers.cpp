@@ -82,12 +82,30 @@ private:
         left = std::clamp(left, 0.0, std::max(0.0, mParentPlot->viewport().width() - width));
         const QRectF box(left, centre.y() - 8, width, 16);
         if (ground.isValid()) {
+            coverTickLabels(painter, box);
+            painter.setFont(uiFont(11, weight));
             painter.setPen(Qt::NoPen);
             painter.setBrush(ground);
             painter.drawRoundedRect(box, 3, 3);
         }
         painter.setPen(ink);
         painter.drawText(box, Qt::AlignCenter, text);
+    }
+
+    /// A number that a tag would cut in two goes as a whole.
+    void coverTickLabels(QCPPainter &painter, const QRectF &box) const
+    {
+        const QCPAxis &axis = *mParentPlot->xAxis;
+        const QFontMetricsF metrics(axis.tickLabelFont());
+        const QVector<double> ticks = axis.tickVector();
+        const QVector<QString> labels = axis.tickVectorLabels();
+        for (int i = 0; i < std::min(ticks.size(), labels.size()); ++i) {
+            const double half = metrics.horizontalAdvance(labels[i]) / 2 + 4;
+            const QRectF label(x(ticks[i]) - half, box.top(), 2 * half, box.height());
+            if (label.intersects(box)) {
+                painter.fillRect(label, m_scene.tokens.panel);
+            }
+        }
     }
 
     void drawStages(QCPPainter &painter)

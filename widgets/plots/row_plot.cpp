@@ -17,7 +17,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kLowHeight = 150;
+constexpr int kLowHeight = 150, kShortLabelBelow = 130;
 
 } // namespace
 
@@ -173,8 +173,7 @@ void RowPlot::showBars()
         all[i]->setWidth(count > 160 ? 1 : 0.8);
         all[i]->setData(x[i], y[i], true);
     }
-    plot()->yAxis->setLabel(m_row && !m_row->hasIndexer ? QStringLiteral("Attention weight")
-                                                        : QStringLiteral("Indexer score"));
+    labelValues();
     plot()->xAxis->setRange(0.4, std::max(2, count) + 0.6);
     const double span = std::max(high - low, 1e-12);
     plot()->yAxis->setRange(low < 0 ? low - 0.04 * span : 0, high > 0 ? high + 0.14 * span : 0.1 * span);
@@ -184,6 +183,22 @@ void RowPlot::showBars()
                                      .arg(m_row->request.query)
                                      .arg(m_row->hasSelection ? m_row->selected : count));
     }
+}
+
+void RowPlot::labelValues()
+{
+    const bool low = height() < kShortLabelBelow;
+    plot()->yAxis->ticker()->setTickCount(low ? 2 : 5);
+    plot()->yAxis->setLabel(m_row && !m_row->hasIndexer
+                                ? (low ? QStringLiteral("Weight") : QStringLiteral("Attention weight"))
+                            : low ? QStringLiteral("Score")
+                                  : QStringLiteral("Indexer score"));
+}
+
+void RowPlot::resizeEvent(QResizeEvent *event)
+{
+    labelValues();
+    FigurePlot::resizeEvent(event);
 }
 
 int RowPlot::keyAt(QPoint position) const

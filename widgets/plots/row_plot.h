@@ -36,10 +36,12 @@ public:
 protected:
     void applyTokens(const Tokens &tokens) const override;
     bool eventFilter(QObject *watched, QEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     class Marks;
     void showBars();
+    void labelValues();
     int keyAt(QPoint position) const; ///< -1: none
 
     ViewState *m_viewState;

@@ -20,6 +20,7 @@ namespace sparsescope {
 
 namespace {
 
+constexpr int kAroundAxis = 50, kTickPitch = 24;      ///< px
 constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of the stages, or none
 
 } // namespace
@@ -115,7 +116,20 @@ void SeriesPlot::buildAxes()
         setValueTicks(m_plot->xAxis, m_scene.logX);
     }
     setValueTicks(m_plot->yAxis, m_scene.logY);
-    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : 5);
+    countTicks();
+}
+
+void SeriesPlot::countTicks()
+{
+    // The ticker may place half as many again as it is asked for, to come to round numbers.
+    const int room = (height() - kAroundAxis) / kTickPitch;
+    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : std::clamp(room, 2, 5));
+}
+
+void SeriesPlot::resizeEvent(QResizeEvent *event)
+{
+    countTicks();
+    QWidget::resizeEvent(event);
 }
 
 void SeriesPlot::applyTokens(const Tokens &tokens)

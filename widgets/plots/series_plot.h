@@ -68,10 +68,12 @@ Q_SIGNALS:
 protected:
     void changeEvent(QEvent *event) override;
     void keyPressEvent(QKeyEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
     void buildAxes();
+    void countTicks(); ///< as many as have room
     void applyTokens(const Tokens &tokens);
     void fit();
     void replotOverlay();

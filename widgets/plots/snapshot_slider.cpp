@@ -76,17 +76,22 @@ void SnapshotSlider::paintEvent(QPaintEvent *)
     painter.setFont(uiFont(11));
     const QFontMetricsF metrics(painter.font());
 
-    // Stages: every second one tinted, named where there is room.
+    // Stages: every second one that takes room on this axis tinted, named where there is room.
+    bool tinted = false;
     for (std::size_t i = 0; i < m_stages.size(); ++i) {
         const std::int64_t end = i + 1 < m_stages.size() ? m_stages[i + 1].step : m_lastStep;
         const double left = xOf(m_stages[i].step), right = xOf(end);
-        if (i % 2 == 0 && m_stages.size() > 1) {
+        if (right <= left) {
+            continue;
+        }
+        tinted = !tinted;
+        if (tinted && m_stages.size() > 1) {
             painter.fillRect(QRectF(left, 3, right - left, kLineY - 6), t.stage);
         }
         const QString name = QString::fromStdString(m_stages[i].name);
         if (metrics.horizontalAdvance(name) + 12 < right - left) {
             painter.setPen(t.hint);
-            painter.drawText(QRectF(left + 6, 4, right - left - 10, 14), Qt::AlignRight | Qt::AlignVCenter, name);
+            painter.drawText(QRectF(left + 6, 4, right - left - 10, 14), Qt::AlignCenter, name);
         }
     }
 

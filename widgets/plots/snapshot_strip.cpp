@@ -214,12 +214,12 @@ void SnapshotStrip::viewChanged()
     m_follow->setChecked(m_viewState->view().followLive);
     m_count->setText(count == 0 ? QStringLiteral("none yet")
                                 : QStringLiteral("%1 of %2").arg(std::max(0, index) + 1).arg(count));
-    if (index < 1) {
+    if (index < 1 || !m_churnValue) {
         m_churn->setText(QStringLiteral("Churn –"));
         return;
     }
     m_churn->setText(QStringLiteral("Churn %1 since %2")
-                         .arg(m_churnValue ? QString::number(*m_churnValue, 'f', 2) : unknownText(),
+                         .arg(QString::number(*m_churnValue, 'f', 2),
                               countText(m_run->snapshotSteps()[static_cast<std::size_t>(index - 1)])));
 }
 

@@ -146,6 +146,10 @@ void RunData::requestSnapshot(std::int64_t step)
             this, [this, step] { Q_EMIT snapshotLoaded(step); }, Qt::QueuedConnection);
         return;
     }
+    if (m_loading == step) { // it is on its way: its end is the answer, also where it fails
+        m_wanted.reset();
+        return;
+    }
     m_wanted = step;
     if (!m_loading) {
         load(step);
@@ -155,7 +159,7 @@ void RunData::requestSnapshot(std::int64_t step)
 void RunData::load(std::int64_t step)
 {
     m_wanted.reset();
-    m_loading = true;
+    m_loading = step;
     auto promise = std::make_shared<QPromise<LoadResult>>();
     // The continuation belongs to this object: it is dropped when the run is closed before the file was read.
     promise->future().then(
@@ -175,7 +179,7 @@ void RunData::load(std::int64_t step)
 
 void RunData::loadFinished(std::int64_t step, std::shared_ptr<const Snapshot> snapshot, const QString &reason)
 {
-    m_loading = false;
+    m_loading.reset();
     if (snapshot) {
         keep(std::move(snapshot));
         Q_EMIT snapshotLoaded(step);

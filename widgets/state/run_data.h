@@ -68,7 +68,8 @@ public:
 
     const std::vector<std::int64_t> &snapshotSteps() const { return m_snapshotSteps; } ///< ascending
     std::shared_ptr<const Snapshot> cachedSnapshot(std::int64_t step) const;           ///< null when not loaded
-    /// Loads off the GUI thread, the newest request wins; then snapshotLoaded or snapshotFailed.
+    /// Loads off the GUI thread, the newest request wins; then snapshotLoaded or snapshotFailed. What is asked for again while
+    /// it is being read is read once.
     void requestSnapshot(std::int64_t step);
 
     /// Live records. Series are kept sorted by step; a repeated step replaces its value (a resumed run repeats some).
@@ -118,7 +119,8 @@ private:
     std::vector<std::int64_t> m_snapshotSteps;
     mutable std::list<std::shared_ptr<const Snapshot>> m_cache; ///< most recently used first
     std::optional<std::int64_t> m_wanted;                       ///< requested while another is being read
-    bool m_loading = false, m_curvesShown = true;
+    std::optional<std::int64_t> m_loading;                      ///< the one that is being read
+    bool m_curvesShown = true;
     bool m_seriesDirty = false, m_snapshotsDirty = false, m_stateDirty = false, m_logDirty = false,
          m_checksDirty = false;
 };

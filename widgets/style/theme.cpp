@@ -97,6 +97,8 @@ QHeaderView { background: @panel@; }
 QHeaderView::section { background: @panel@; border: 0; border-bottom: 1px solid @border@; padding: 4px 8px;
     color: @text2@; font-size: 12px; }
 QPlainTextEdit { font-family: "@mono@"; font-size: 12px; }
+QPlainTextEdit[role="field"] { background: @field@; border: 1px solid @border@; border-radius: 4px; padding: 3px; }
+QPlainTextEdit[role="field"]:focus { border: 2px solid @accent@; padding: 2px; }
 QDockWidget { color: @text@; font-weight: 600; }
 QTabBar::tab { background: transparent; border: 0; padding: 5px 10px; color: @text2@; }
 QTabBar::tab:selected { color: @accent@; border-bottom: 2px solid @accent@; font-weight: 600; }

@@ -13,7 +13,10 @@
 #include <QTemporaryDir>
 #include <QtTest>
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -40,6 +43,8 @@ private Q_SLOTS:
     void sharedSelectionsAreOfTheirOwner();
     void refusesWhatTheModelCannotRead();
     void onlyOneBlockIsInMemory();
+    void oneLayerIsThatOfAllLayers();
+    void canBeGivenUpAfterEveryBlock();
 
 private:
     fs::path place(const QByteArray &name) const { return fs::path(m_place.path().toStdString()) / name.constData(); }
@@ -164,6 +169,53 @@ void tst_LookDoor::onlyOneBlockIsInMemory()
     for (const auto &[name, tensor] : expected) {
         QVERIFY2(found.at(name).equal(tensor), name.c_str());
     }
+}
+
+void tst_LookDoor::oneLayerIsThatOfAllLayers()
+{
+    ModelOptions options = readsBytes("mhla_sparse");
+    options.modelType = "glm_moe_dsa";
+    options.indexRope = RopeStyle::Interleaved;
+    options.ownsIndexer = {true, false};
+    saveCheckpoint(Transformer(options), place("one"));
+    LookRequest request{place("one"), kText, {}, place("all.safetensors"), {}};
+    lookAtText(request);
+    const Snapshot all = readSnapshot(request.out);
+    request.out = place("one.safetensors");
+    for (int layer = 0; layer < 2; ++layer) {
+        request.layer = layer;
+        QCOMPARE(lookAtText(request).layers.size(), std::size_t{1});
+        const Snapshot one = readSnapshot(request.out);
+        QCOMPARE(one.layers.size(), std::size_t{1});
+        const LayerSnapshot &found = one.layers.front(), &expected = all.layers[static_cast<std::size_t>(layer)];
+        QCOMPARE(found.layer, layer);
+        QCOMPARE(found.selected, expected.selected);
+        QCOMPARE(found.q, expected.q);
+        QCOMPARE(found.indexQ, expected.indexQ);
+        QCOMPARE(found.lseDense, expected.lseDense);
+    }
+    request.layer = 2;
+    QVERIFY_EXCEPTION_THROWN(lookAtText(request), ConfigFailure);
+}
+
+void tst_LookDoor::canBeGivenUpAfterEveryBlock()
+{
+    saveCheckpoint(Transformer(readsBytes("sparse")), place("given-up"));
+    LookRequest request{place("given-up"), kText, {}, place("given-up.safetensors"), place("given-up-run")};
+    std::vector<std::pair<int, int>> asked;
+    for (int last = 0; last <= 2; ++last) {
+        request.goOn = [last](int done, int) { return done < last; };
+        QVERIFY(lookAtText(request).givenUp);
+        QVERIFY(!fs::exists(request.out) && !fs::exists(request.run));
+    }
+    request.goOn = [&asked](int done, int all) {
+        asked.emplace_back(done, all);
+        return true;
+    };
+    QVERIFY(!lookAtText(request).givenUp);
+    QVERIFY(fs::exists(request.out) && fs::exists(request.run));
+    QCOMPARE(asked.back(), std::pair(2, 2));
+    QVERIFY(std::is_sorted(asked.begin(), asked.end()));
 }
 
 QTEST_GUILESS_MAIN(tst_LookDoor)

@@ -478,6 +478,7 @@ private Q_SLOTS:
         ViewState view;
         HoverState hover;
         InspectPage page(&view, &hover);
+        QSignalSpy failed(&run, &RunData::snapshotFailed);
         page.show();
         page.setRuns({&run});
         QTRY_VERIFY(page.settled());
@@ -486,12 +487,10 @@ private Q_SLOTS:
         QVERIFY(std::any_of(messages.begin(), messages.end(), [](const MessageView *message) {
             return message->isVisible() && message->title() == "Could not show the snapshot";
         }));
-        // What cannot be read is not read again and again; a read that was already on its way may still end.
-        QTest::qWait(200);
-        QSignalSpy failed(&run, &RunData::snapshotFailed);
+        // What cannot be read is read once, however often it was asked for meanwhile and is wanted again.
         view.setLayer(1);
         QTest::qWait(100);
-        QCOMPARE(failed.count(), 0);
+        QCOMPARE(failed.count(), 1);
         page.setRuns({});
     }
 

@@ -74,6 +74,12 @@ private Q_SLOTS:
         QVERIFY(log.low > 0 && log.low <= 0.1);
         const Map negative = mapOf(1, 2, {-3, -1});
         QVERIFY(!suitableScale(negative, ColourMapName::Cividis, true, false, 0.1).logarithmic);
+        // A log scale from a floor above zero would show one cell of three.
+        const Map mostlyNegative = mapOf(1, 4, {-3, -1, 2, kNan});
+        const ColourScale linear = suitableScale(mostlyNegative, ColourMapName::Cividis, true, false, 0.1);
+        QVERIFY(!linear.logarithmic);
+        QCOMPARE(linear.low, -3.0);
+        QVERIFY(suitableScale(mapOf(1, 3, {-3, 1, 2}), ColourMapName::Cividis, true, false, 0.1).logarithmic);
         const ColourScale both = suitableScale(mapOf(1, 3, {-3, 1, kNan}), ColourMapName::Diverging, false, true, 0);
         QCOMPARE(both.low, -both.high);
         const ColourScale flat = suitableScale(mapOf(1, 2, {0, 0}), ColourMapName::Cividis, true, false, 0.1);

@@ -139,6 +139,12 @@ void tst_RunData::missingSnapshotIsReported()
     QTRY_COMPARE(failed.count(), 1);
     QCOMPARE(failed[0][0].value<std::int64_t>(), std::int64_t{7});
     QVERIFY(failed[0][1].toString().contains(QStringLiteral("00000007.safetensors")));
+    // Asked for by several before it ended: one read, one answer.
+    run.requestSnapshot(8);
+    run.requestSnapshot(8);
+    QTRY_COMPARE(failed.count(), 2);
+    QTest::qWait(50);
+    QCOMPARE(failed.count(), 2);
 }
 
 void tst_RunData::cacheIsBounded()

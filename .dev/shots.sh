@@ -1,0 +1,73 @@
+# Screenshots of the window; sourced by dev.
+
+# The picture of the design that a view is drawn after, where SPARSESCOPE_DESIGN names their folder.
+design_of()
+{
+    local picture=
+    case $1-$2 in
+        train-light) picture=1-train-light ;;
+        train-dark) picture=1-train-dark ;;
+        atlas-*) picture=2-inspect-atlas ;;
+        focus-light) picture=3-inspect-focus ;;
+        focus-dark) picture=3-inspect-focus-dark ;;
+        first-run-*) picture=6a-first-run ;;
+        form-* | cut-off-* | leak-*) picture=6b-errors ;;
+        *) picture=7-states-and-parts ;;
+    esac
+    echo "$SPARSESCOPE_DESIGN/$picture.png"
+}
+
+# shot NAME VIEW RUNS [RUN]: in two sizes, light and dark, at one and two pixels a unit.
+shot()
+{
+    local name=$1 view=$2 runs=$3 size theme scale file beside
+    local arguments=(--screenshot "$view" --runs "$runs")
+    [ -z "${4:-}" ] || arguments+=(--run "$4")
+    for size in 1600x1000 1100x700; do
+        for theme in light dark; do
+            for scale in 1 2; do
+                file=$out/$name-$size-$theme-${scale}x.png
+                beside=()
+                [ -z "${SPARSESCOPE_DESIGN:-}" ] || beside=(--beside "$(design_of "$name" "$theme")")
+                QT_QPA_PLATFORM=offscreen "$bin/sparsescope" "${arguments[@]}" --size "$size" --theme "$theme" \
+                    --scale "$scale" "${beside[@]}" --out "$file" < /dev/null && say "${file#"$root"/}" || status=1
+            done
+        done
+    done
+}
+
+# Runs with something wrong with them, made by making it go wrong.
+make_states()
+{
+    local states=$1 train=("$bin/sparsescope-cli" train "$root/experiments/smoke.json" --device cpu --quiet)
+    rm -rf "$states"
+    mkdir -p "$states"
+    "${train[@]}" --out "$states/leak" --set 'sweep.family=["classic","sparse"]' --set model.selection.kind=planted-leak
+    "${train[@]}" --out "$states/cut-off" --set 'sweep.family=["classic","sparse"]' --set training.steps=100000 \
+        --set training.checkpoint_seconds=1 &
+    sleep 15 # some checkpoints, on a slow machine too
+    kill -9 $!
+    wait $! 2> /dev/null
+    "$bin/sparsescope-cli" convert "$runs/demo/seq_64/mhla_sparse/seed_0" "$states/checkpoint" --to hf > /dev/null
+    sed -e 's/"n_heads": [0-9]*/"n_heads": 7/' -e 's/"top_k": [0-9]*/"top_k": 1600/' "$root/experiments/smoke.json" > "$states/form.json"
+    touch "$states/made"
+}
+
+take_shots()
+{
+    local out=$root/build/shots runs=$root/build/shots/runs states=$root/build/shots/states status=0
+    mkdir -p "$out"
+    [ -e "$runs/demo/summary.json" ] || { rm -rf "$runs"; train_demo "$runs" || return $?; }
+    [ -e "$states/made" ] || make_states "$states"
+    shot train train "$runs/demo"
+    shot atlas atlas "$runs/demo"
+    shot focus focus "$runs/demo"
+    shot first-run first-run ''
+    shot classic atlas "$runs/demo" seq_64/classic/seed_0
+    shot form form "$states/form.json"
+    shot leak train "$states/leak"
+    shot leak-focus focus "$states/leak"
+    shot cut-off train "$states/cut-off"
+    shot checkpoint checkpoint "$states/checkpoint"
+    return $status
+}

@@ -1,0 +1,94 @@
+#include "app/checkpoint_look.h"
+
+#include "app/lower_priority.h"
+#include "core/base/error.h"
+
+#include <QMetaObject>
+
+#include <exception>
+#include <utility>
+
+namespace sparsescope {
+
+namespace {
+
+/// What the command line calls an option goes by another name in a window.
+std::string shownPlace(const std::string &where)
+{
+    constexpr std::pair<const char *, const char *> kNames[] = {
+        {"--text", "Text"}, {"--tokens", "Token ids"}, {"--layer", "Layer"}, {"--run", "Folder"}};
+    for (const auto &[option, name] : kNames) {
+        if (where == option) {
+            return name;
+        }
+    }
+    return where;
+}
+
+QStringList reasonsOf(const std::exception &error)
+{
+    QStringList reasons;
+    if (const auto *config = dynamic_cast<const ConfigFailure *>(&error)) {
+        for (Error one : config->errors()) {
+            one.where = shownPlace(one.where);
+            reasons << QString::fromStdString(one.text());
+        }
+    }
+    return reasons.isEmpty() ? QStringList{QString::fromUtf8(error.what())} : reasons;
+}
+
+} // namespace
+
+CheckpointLook::CheckpointLook(QObject *parent)
+    : QObject(parent)
+{}
+
+CheckpointLook::~CheckpointLook() { giveUp(); }
+
+void CheckpointLook::inspect(const std::filesystem::path &folder)
+{
+    start([this, folder]() -> std::function<void()> {
+        const auto found = std::make_shared<const CheckpointInspection>(inspectCheckpoint(folder));
+        return [this, found] { Q_EMIT inspected(found); };
+    });
+}
+
+void CheckpointLook::look(LookRequest request)
+{
+    request.goOn = [this](int done, int all) {
+        QMetaObject::invokeMethod(
+            this, [this, done, all] { Q_EMIT progressed(done, all); }, Qt::QueuedConnection);
+        return !m_givenUp.load();
+    };
+    start([this, request = std::move(request)]() -> std::function<void()> {
+        if (lookAtText(request).givenUp) {
+            return [this] { Q_EMIT gaveUp(); };
+        }
+        return [this] { Q_EMIT looked(); };
+    });
+}
+
+void CheckpointLook::start(std::function<std::function<void()>()> work)
+{
+    m_working = true;
+    m_givenUp = false;
+    m_thread = std::jthread([this, work = std::move(work)] {
+        lowerPriority();
+        std::function<void()> tell;
+        try {
+            tell = work();
+        } catch (const std::exception &error) {
+            tell = [this, reasons = reasonsOf(error)] { Q_EMIT failed(reasons); };
+        }
+        QMetaObject::invokeMethod(
+            this, [this, tell] { finish(tell); }, Qt::QueuedConnection);
+    });
+}
+
+void CheckpointLook::finish(const std::function<void()> &tell)
+{
+    m_working = false;
+    tell();
+}
+
+} // namespace sparsescope
