@@ -29,6 +29,9 @@ struct GateSubject {
     std::int64_t length() const { return config.training.sequenceLength; }
 };
 
+/// [4,T]: the first validation windows, on the subject's device.
+at::Tensor gateWindows(const GateSubject &subject);
+
 /// Measures one gate; nothing where it does not apply (an indexer's gate on a family without one).
 using GateProcedure = std::optional<CheckResult> (*)(GateSubject &subject);
 

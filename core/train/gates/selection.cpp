@@ -11,15 +11,7 @@
 namespace sparsescope {
 namespace {
 
-constexpr int kWindows = 4;
-constexpr double kDenseLimit = 1e-5, kMostTies = 0.01, kMostChance = 0.5; // EXPERIMENTS.md section 4, UI words
-constexpr double kRoundingOfDouble = 1e-10;                               // logits of order 10, a few thousand sums
-constexpr std::int64_t kBeyond = 7;
-
-at::Tensor windowsOf(const GateSubject &subject)
-{
-    return toDevice(subject.data.validation(0), subject.device).inputs.slice(0, 0, kWindows);
-}
+constexpr double kMostTies = 0.01, kMostChance = 0.5; // EXPERIMENTS.md section 4, UI words
 
 std::vector<AttentionTrace> traceOf(GateSubject &subject, const at::Tensor &ids, const Selector *selector)
 {
@@ -49,48 +41,6 @@ std::optional<double> selectionMetric(GateSubject &subject, const std::string &m
     return std::nullopt;
 }
 
-struct DenseDifference {
-    double largest = 0, largestLogit = 0;
-};
-
-/// Largest change of a logit when the model attends to k = L or k = L + 7 selected keys in place of all.
-DenseDifference differenceFromDense(GateSubject &subject)
-{
-    subject.model.setTraining(false);
-    const at::Tensor ids = windowsOf(subject);
-    const auto logitsOf = [&](bool sparse, std::int64_t topK) {
-        ForwardOptions forward;
-        forward.sparse = sparse;
-        forward.topK = topK;
-        forward.selector = subject.selector;
-        return subject.model.forward(ids, forward).logits;
-    };
-    const at::Tensor dense = logitsOf(false, 0);
-    DenseDifference difference;
-    difference.largestLogit = dense.abs().max().item<double>();
-    for (const std::int64_t topK : {subject.length(), subject.length() + kBeyond}) {
-        const double change = (logitsOf(true, topK) - dense).abs().max().item<double>();
-        difference.largest = change <= difference.largest ? difference.largest : change; // a NaN stays
-    }
-    return difference;
-}
-
-/// Weights in fp64 for a while; back in fp32 they are the same numbers.
-class InDouble {
-public:
-    explicit InDouble(Parameters &parameters)
-        : m_parameters(parameters)
-    {
-        m_parameters.convertTo(at::kDouble);
-    }
-    ~InDouble() { m_parameters.convertTo(at::kFloat); }
-    InDouble(const InDouble &) = delete;
-    InDouble &operator=(const InDouble &) = delete;
-
-private:
-    Parameters &m_parameters;
-};
-
 std::string rowsText(const GateSubject &subject)
 {
     return fmt::format("no row has more than k = {} keys at L = {}", subject.topK(), subject.length());
@@ -98,28 +48,10 @@ std::string rowsText(const GateSubject &subject)
 
 } // namespace
 
-std::optional<CheckResult> checkDenseLimit(GateSubject &subject)
+at::Tensor gateWindows(const GateSubject &subject)
 {
-    if (!subject.isSparse()) {
-        return std::nullopt;
-    }
-    at::NoGradGuard noGrad;
-    const DenseDifference single = differenceFromDense(subject);
-    const std::string measured =
-        fmt::format("largest difference of a logit {:.2g}, largest logit {:.2g}", single.largest, single.largestLogit);
-    if (single.largest <= kDenseLimit || !(single.largest <= kDenseLimit * single.largestLogit)) {
-        return judged(single.largest, kDenseLimit, measured);
-    }
-    // Between the limit and the limit times the logits it may be rounding. In fp64 rounding all but vanishes, a fault stays.
-    const DenseDifference twice = [&] {
-        const InDouble exact(subject.model.parameters());
-        return differenceFromDense(subject);
-    }();
-    if (twice.largest <= kRoundingOfDouble) {
-        return judged(twice.largest, kDenseLimit,
-                      fmt::format("{}: rounding, for in fp64 it is {:.2g}", measured, twice.largest));
-    }
-    return judged(single.largest, kDenseLimit, fmt::format("{}, in fp64 {:.2g}", measured, twice.largest));
+    constexpr int kWindows = 4;
+    return toDevice(subject.data.validation(0), subject.device).inputs.slice(0, 0, kWindows);
 }
 
 std::optional<CheckResult> checkEffectiveK(GateSubject &subject)
@@ -127,7 +59,7 @@ std::optional<CheckResult> checkEffectiveK(GateSubject &subject)
     if (!subject.isSparse()) {
         return std::nullopt;
     }
-    const at::Tensor ids = windowsOf(subject);
+    const at::Tensor ids = gateWindows(subject);
     const std::int64_t length = ids.size(1);
     const at::Tensor wanted =
         (at::arange(length, at::TensorOptions().dtype(at::kLong).device(subject.device)) + 1).clamp_max(subject.topK());
