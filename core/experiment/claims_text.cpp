@@ -107,13 +107,11 @@ std::string claimsMarkdown(const Json &document)
     std::string text = fmt::format(
         "# The study's claims, measured again\n\n"
         "Of {} claims {}.\n\n"
-        "Drawn from the results beside this file; nothing is written by hand. A claim holds where every measurement "
-        "that it needs is for it, and does not where one is against it. Differences are in nats, paired over seeds, "
-        "with a "
-        "95 % t-interval in brackets; nothing is for or against a claim with fewer than three seeds, or where a check "
-        "of "
-        "the runs fails. Of benchmarks the brackets hold what the quartiles allow; they have neither seeds nor steps. "
-        "Percentages of a loss stand only where the study gave them.\n\n",
+        "Drawn from the results beside this file; nothing is written by hand. A claim holds where every "
+        "measurement that it needs is for it, and does not where one is against it. Differences are in nats, "
+        "paired over seeds, with a 95 % t-interval in brackets; nothing is for or against a claim with fewer than "
+        "three seeds, or where a check of the runs fails. Of benchmarks the brackets hold what the quartiles "
+        "allow; they have neither seeds nor steps. Percentages of a loss stand only where the study gave them.\n\n",
         document["claims"].size(), claimsHeadline(document));
     std::vector<std::vector<std::string>> rows;
     for (const Json &row : document["claims"]) {

@@ -57,7 +57,7 @@ void tst_Claims::nothingIsMeasuredWithoutResults()
     QCOMPARE(because(document, 1), std::string("there are no results of preset exp1-sparse-vs-classic"));
     QVERIFY2(contains(because(document, 15), "none, visible or selected"), because(document, 15).c_str());
     QVERIFY(document["counts"]["not measured"] == Json(28));
-    QVERIFY_EXCEPTION_THROWN(judgeClaims(results.root() / "nowhere"), Failure);
+    QVERIFY_THROWS_EXCEPTION(Failure, judgeClaims(results.root() / "nowhere"));
 }
 
 void tst_Claims::aGainHolds()

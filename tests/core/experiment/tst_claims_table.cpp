@@ -210,10 +210,10 @@ void tst_ClaimsTable::smallResultsStayInTheirPlace()
     const ResultsFolder results;
     results.storeExp1([](const RunConfig &) { return 0.0; });
     const fs::path experiment = results.folder("exp1-sparse-vs-classic");
-    QVERIFY_EXCEPTION_THROWN(keepSmallResults(experiment, results.root() / "small"), Failure); // no report yet
+    QVERIFY_THROWS_EXCEPTION(Failure, keepSmallResults(experiment, results.root() / "small")); // no report yet
     writeReport(experiment);
-    QVERIFY_EXCEPTION_THROWN(keepSmallResults(experiment, results.root()), Failure); // onto itself
-    QVERIFY_EXCEPTION_THROWN(keepSmallResults(experiment, experiment / "small"), Failure);
+    QVERIFY_THROWS_EXCEPTION(Failure, keepSmallResults(experiment, results.root())); // onto itself
+    QVERIFY_THROWS_EXCEPTION(Failure, keepSmallResults(experiment, experiment / "small"));
     Json summary = readJson(experiment / "summary.json");
     summary["experiment"] = "../outside";
     results.write(experiment / "summary.json", summary);
