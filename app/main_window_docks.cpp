@@ -64,7 +64,7 @@ void MainWindow::arrangeDocks()
         dock->setVisible(docks);
     }
     if (docks && isVisible()) {
-        m_runsDock->raise();
+        (m_composing ? m_experimentDock : m_runsDock)->raise();
         m_metricsDock->raise();
         QTimer::singleShot(0, this, [this] { // their layout has run by then
             for (QTabBar *tabs : findChildren<QTabBar *>(QString(), Qt::FindDirectChildrenOnly)) {

@@ -286,7 +286,7 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     auto *heading = label(QStringLiteral("Train sparse attention, and see what it selects"), "display", this);
     heading->setAlignment(Qt::AlignCenter);
     auto *hint =
-        label(QStringLiteral("Start with one of these. You can do all of it later from the toolbar."), "sub", this);
+        label(QStringLiteral("Start with one of these. You can do all of it later from the File menu."), "sub", this);
     hint->setAlignment(Qt::AlignCenter);
     column->addStretch(3);
     column->addWidget(heading);
