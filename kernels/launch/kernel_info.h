@@ -12,6 +12,7 @@ struct KernelInfo {
     int registers = 0;            ///< a thread
     std::size_t spilledBytes = 0; ///< a thread, in local memory
     std::size_t sharedBytes = 0;  ///< a block, static and dynamic
+    bool hopper = false;          ///< runs on sm_90 alone
 };
 
 } // namespace dsa::launch

@@ -19,6 +19,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #endif
 
@@ -42,6 +43,7 @@ attend::Params sizesOf(const Tensor &q, const Tensor &k, const Tensor &v, double
     params.keys = k.size(2);
     params.valueWidth = v.size(3);
     params.scale = static_cast<float>(scale);
+    params.portable = onlyPortableKernels();
     return params;
 }
 
@@ -106,6 +108,15 @@ Tensor transposedBits(const Tensor &bits, std::int64_t keys)
     return result;
 }
 
+/// Scratch for a map of the tiles that are seen; kept until the kernels are launched.
+Tensor tileMapFor(attend::Params &params, const Tensor &like)
+{
+    const auto words = static_cast<std::int64_t>(attend::workspaceBytes(params) / sizeof(std::uint32_t));
+    Tensor map = words > 0 ? at::empty({words}, like.options().dtype(at::kInt)) : Tensor();
+    params.tileMap = map.defined() ? reinterpret_cast<std::uint32_t *>(map.mutable_data_ptr<std::int32_t>()) : nullptr;
+    return map;
+}
+
 std::tuple<Tensor, Tensor> attentionForward(const Tensor &q, const Tensor &k, const Tensor &v,
                                             const AttentionMask &mask, double scale)
 {
@@ -121,6 +132,7 @@ std::tuple<Tensor, Tensor> attentionForward(const Tensor &q, const Tensor &k, co
     inputs.params.o = o.mutable_data_ptr();
     inputs.params.lse = lse.mutable_data_ptr<float>();
     setStrides(inputs.params.oStrides, o);
+    const Tensor map = tileMapFor(inputs.params, q);
     C10_CUDA_CHECK(attend::launchForward(inputs.params, c10::cuda::getCurrentCUDAStream()));
     return {o, lse};
 }
@@ -170,6 +182,7 @@ std::array<Tensor, 3> attentionBackward(const Tensor &gradO, const Tensor &q, co
     setStrides(params.gradQStrides, gradQ);
     setStrides(params.gradKStrides, gradK);
     setStrides(params.gradVStrides, gradV);
+    const Tensor map = tileMapFor(params, q);
     C10_CUDA_CHECK(attend::launchBackward(params, c10::cuda::getCurrentCUDAStream()));
     return {gradQ, gradK, gradV};
 }

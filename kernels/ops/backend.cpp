@@ -22,7 +22,7 @@ constexpr std::array kOps{"index_scores",    "topk_select", "index_select",     
                           "dense_attention", "index_kl",    "gathered_attention", "index_prepare",
                           "apply_rope",      "pack_mask",   "unpack_mask"};
 
-Backend backendOf(const KernelReport &report) { return {report.runs ? "sm80" : "aten", report.why}; }
+Backend backendOf(const KernelReport &report) { return {report.backend(), report.why}; }
 
 } // namespace
 

@@ -52,7 +52,7 @@ void finish(Row &row, const KernelReport &report, const Machine &machine)
     row.limit = byBytes >= byFlops ? "bytes" : "flops";
 }
 
-std::string backendName(const KernelReport &report) { return (report.runs ? "sm80: " : "aten: ") + report.why; }
+std::string backendName(const KernelReport &report) { return std::string(report.backend()) + ": " + report.why; }
 
 void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call)
 {

@@ -27,6 +27,12 @@ const char *kernelRefusal(const Tensor &x)
 #endif
 }
 
+bool onlyPortableKernels()
+{
+    const char *wanted = std::getenv("SPARSESCOPE_KERNELS");
+    return wanted && std::string_view(wanted) == "sm80";
+}
+
 Tensor readable(const Tensor &x)
 {
     const std::int64_t unit = std::max<std::int64_t>(1, 16 / x.element_size());

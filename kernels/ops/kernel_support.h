@@ -13,6 +13,8 @@ namespace dsa {
 
 /// Why no kernel of ours may run for this tensor, whatever its sizes; null when one may.
 const char *kernelRefusal(const Tensor &x);
+/// Whether kernels that only Hopper runs are left out: SPARSESCOPE_KERNELS=sm80.
+bool onlyPortableKernels();
 /// Rows that the kernels can read: a unit last stride, every row on 16 bytes.
 Tensor readable(const Tensor &x);
 
@@ -22,8 +24,12 @@ KernelReport describedKernel(const Params &params, cudaError_t (*describe)(const
 {
     launch::KernelInfo info;
     C10_CUDA_CHECK(describe(params, info));
-    return {true, info.name, info.registers, static_cast<std::int64_t>(info.spilledBytes),
-            static_cast<std::int64_t>(info.sharedBytes)};
+    return {true,
+            info.name,
+            info.registers,
+            static_cast<std::int64_t>(info.spilledBytes),
+            static_cast<std::int64_t>(info.sharedBytes),
+            info.hopper};
 }
 #endif
 

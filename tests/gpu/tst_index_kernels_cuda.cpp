@@ -61,7 +61,7 @@ struct Size {
     std::int64_t batch, rows, keys, k, offset;
 };
 
-/// Every kernel and its edges, the long one with many and with few candidates in a bin.
+/// Every kernel and its edges, the long one with many and with few keys near the threshold.
 const Size kSizes[] = {
     {1, 1, 1, 1, 0},          {2, 63, 63, 7, 0},         {2, 64, 64, 16, 0},
     {2, 65, 65, 64, 0},       {1, 100, 100, 1, 0},       {2, 40, 40, 1000, 0},
@@ -70,6 +70,7 @@ const Size kSizes[] = {
     {2, 33, 1024, 256, 991},  {1, 20, 1025, 1, 1005},    {1, 67, 2048, 1024, 1981},
     {1, 9, 2049, 700, 2040},  {1, 30, 4096, 2048, 4066}, {1, 4, 4096, 4096, 4092},
     {1, 7, 4097, 1024, 4090}, {1, 3, 10000, 2048, 9990}, {1, 5, 70001, 2048, 69996},
+    {1, 90, 2000, 700, 1910}, {1, 3, 40000, 20000, 39997}, {1, 2, 131072, 64, 131070},
     {2, 0, 5, 3, 0},          {0, 4, 4, 3, 0},
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/launch/masked_attention/key_block.cuh"
 #include "kernels/launch/masked_attention/tiles.cuh"
 
 namespace dsa::launch::masked_attention {
@@ -14,40 +15,6 @@ constexpr int kKeyStageBytes = 2 * kTile * kWidth * 2 + 2 * kTile * static_cast<
 
 template <int kWidth>
 constexpr std::size_t kKeyGradientBytes = 2 * kKeyStageBytes<kWidth> + (kHoldsKeys<kWidth> ? 0 : 2 * kTile * kWidth * 2);
-
-/// What a block of keys works on: the earliest first, most queries see them. Every head that shares the keys, in order.
-struct KeyBlock {
-    int b, keyHead, first;
-
-    __device__ explicit KeyBlock(const Params &p)
-    {
-        const int keyHeads = static_cast<int>(p.keyHeads), all = static_cast<int>(p.batch) * keyHeads, rest = static_cast<int>(blockIdx.x) % all;
-        first = static_cast<int>(blockIdx.x) / all * kTile;
-        b = rest / keyHeads;
-        keyHead = rest % keyHeads;
-    }
-    /// Tiles of queries that see some key of the block.
-    __device__ void visible(const Params &p, TileSet &tiles) const
-    {
-        const int all = tilesOf(p.queries);
-        tiles.clear(all);
-        if (p.bits) {
-            const std::int64_t *words = p.bitsT + static_cast<long long>(b) * all * p.keys;
-            for (int i = threadIdx.x; i < all * kTile; i += kThreads) { // whole warps
-                const int s = first + i % kTile;
-                const bool any = s < static_cast<int>(p.keys) && __ldg(words + i / kTile * p.keys + s) != 0;
-                if (__any_sync(~0u, any) && threadIdx.x % 32 == 0) {
-                    tiles.add(i / kTile);
-                }
-            }
-        } else {
-            for (int i = max(first - clampedOffset(p), 0) / kTile + threadIdx.x; i < all; i += kThreads) {
-                tiles.add(i);
-            }
-        }
-        __syncthreads();
-    }
-};
 
 /// gradK and gradV, with keys as rows and queries as columns: the transposed probabilities are left operands as they come.
 template <class T, int kWidth>

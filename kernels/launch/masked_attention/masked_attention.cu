@@ -1,6 +1,7 @@
 #include "kernels/launch/masked_attention/masked_attention.h"
 
 #include "kernels/launch/choice.cuh"
+#include "kernels/launch/masked_attention/hopper.h"
 
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -16,6 +17,12 @@ extern template Choice queryGradientChoice<__nv_bfloat16>(const Params &);
 extern template Choice queryGradientChoice<__half>(const Params &);
 extern template Choice keyGradientChoice<__nv_bfloat16>(const Params &);
 extern template Choice keyGradientChoice<__half>(const Params &);
+extern template HopperChoice hopperForwardChoice<__nv_bfloat16>(const Params &);
+extern template HopperChoice hopperForwardChoice<__half>(const Params &);
+extern template HopperChoice hopperQueryGradientChoice<__nv_bfloat16>(const Params &);
+extern template HopperChoice hopperQueryGradientChoice<__half>(const Params &);
+extern template HopperChoice hopperKeyGradientChoice<__nv_bfloat16>(const Params &);
+extern template HopperChoice hopperKeyGradientChoice<__half>(const Params &);
 
 namespace {
 
@@ -41,9 +48,70 @@ Choice forwardOf(const Params &p)
     return p.type == Type::BFloat16 ? forwardChoice<__nv_bfloat16>(p) : forwardChoice<__half>(p);
 }
 
-cudaError_t launchBlocks(const Choice &choice, std::int64_t blocks, const Params &p, cudaStream_t stream)
+HopperChoice hopperForwardOf(const Params &p)
 {
-    return blocks == 0 ? cudaSuccess : launchChoice(choice, blocks, p, stream);
+    return p.type == Type::BFloat16 ? hopperForwardChoice<__nv_bfloat16>(p) : hopperForwardChoice<__half>(p);
+}
+
+HopperChoice hopperQueryGradientOf(const Params &p)
+{
+    return p.type == Type::BFloat16 ? hopperQueryGradientChoice<__nv_bfloat16>(p) : hopperQueryGradientChoice<__half>(p);
+}
+
+HopperChoice hopperKeyGradientOf(const Params &p)
+{
+    return p.type == Type::BFloat16 ? hopperKeyGradientChoice<__nv_bfloat16>(p) : hopperKeyGradientChoice<__half>(p);
+}
+
+/// Whether this device and these sizes are for the Hopper kernels: what was held to the reference and measured on such a card.
+bool onHopper(const Params &p)
+{
+    return !p.portable && p.type == Type::BFloat16 && p.width > 32 && p.width == p.valueWidth && p.heads == p.keyHeads && p.queries > 0 && p.keys > 0 && hopperRuns();
+}
+
+/// As many heads as have 8 MiB of what blocks share: measured, reads from the far half of the cache limit these kernels.
+int headsTogether(const Params &p)
+{
+    const std::int64_t bytes = std::max(p.keys, p.queries) * (p.width + p.valueWidth) * 2;
+    return static_cast<int>(std::clamp<std::int64_t>((std::int64_t{8} << 20) / std::max<std::int64_t>(bytes, 1), 1, 1 << 20));
+}
+
+cudaError_t keyMaps(CUtensorMap &keys, CUtensorMap &values, const Params &p)
+{
+    const cudaError_t error = tileMap(keys, p.k, p.type, p.batch, p.keyHeads, p.keys, p.width, p.kStrides);
+    return error == cudaSuccess ? tileMap(values, p.v, p.type, p.batch, p.keyHeads, p.keys, p.valueWidth, p.vStrides) : error;
+}
+
+cudaError_t queryMaps(CUtensorMap &queries, CUtensorMap &grads, const Params &p)
+{
+    const cudaError_t error = tileMap(queries, p.q, p.type, p.batch, p.heads, p.queries, p.width, p.qStrides);
+    return error == cudaSuccess ? tileMap(grads, p.gradO, p.type, p.batch, p.heads, p.queries, p.valueWidth, p.gradOStrides) : error;
+}
+
+cudaError_t launchQueryGradient(const Params &p, cudaStream_t stream)
+{
+    const std::int64_t blocks = p.batch * p.heads * tilesOf(p.queries);
+    if (blocks == 0) {
+        return cudaSuccess;
+    }
+    HopperParams hopper{p, {}, {}, {}, headsTogether(p)};
+    if (onHopper(p) && keyMaps(hopper.first, hopper.second, p) == cudaSuccess && queryMaps(hopper.own[0], hopper.own[1], p) == cudaSuccess) {
+        return launchChoice(hopperQueryGradientOf(p), blocks, hopper, stream);
+    }
+    return launchChoice(queryGradientOf(p), blocks, p, stream);
+}
+
+cudaError_t launchKeyGradient(const Params &p, cudaStream_t stream)
+{
+    const std::int64_t blocks = p.batch * p.keyHeads * tilesOf(p.keys);
+    if (blocks == 0) {
+        return cudaSuccess;
+    }
+    HopperParams hopper{p, {}, {}, {}, headsTogether(p)};
+    if (onHopper(p) && queryMaps(hopper.first, hopper.second, p) == cudaSuccess && keyMaps(hopper.own[0], hopper.own[1], p) == cudaSuccess) {
+        return launchChoice(hopperKeyGradientOf(p), blocks, hopper, stream);
+    }
+    return launchChoice(keyGradientOf(p), blocks, p, stream);
 }
 
 } // namespace
@@ -70,9 +138,32 @@ bool supported(const Params &p, const char **why)
     return reason == nullptr;
 }
 
+std::size_t workspaceBytes(const Params &p)
+{
+    constexpr std::int64_t kFewTiles = 8; // up to so many a block looks for itself: the map would take longer than it spares
+    const std::int64_t rows = tilesOf(p.queries), columns = tilesOf(p.keys);
+    if (!p.bits || std::max(rows, columns) <= kFewTiles || p.batch < 1 || !onHopper(p)) {
+        return 0;
+    }
+    return static_cast<std::size_t>(p.batch * rows * ((columns + 31) / 32)) * sizeof(std::uint32_t);
+}
+
 cudaError_t launchForward(const Params &p, cudaStream_t stream)
 {
-    return supported(p) ? launchBlocks(forwardOf(p), p.batch * p.heads * tilesOf(p.queries), p, stream) : cudaErrorInvalidValue;
+    if (!supported(p)) {
+        return cudaErrorInvalidValue;
+    }
+    const std::int64_t blocks = p.batch * p.heads * tilesOf(p.queries);
+    if (blocks == 0) {
+        return cudaSuccess;
+    }
+    HopperParams hopper{p, {}, {}, {}, headsTogether(p)};
+    if (onHopper(p) && keyMaps(hopper.first, hopper.second, p) == cudaSuccess &&
+        tileMap(hopper.own[0], p.q, p.type, p.batch, p.heads, p.queries, p.width, p.qStrides) == cudaSuccess) {
+        const cudaError_t error = p.tileMap ? launchTileMap(p, stream) : cudaSuccess;
+        return error == cudaSuccess ? launchChoice(hopperForwardOf(p), blocks, hopper, stream) : error;
+    }
+    return launchChoice(forwardOf(p), blocks, p, stream);
 }
 
 cudaError_t launchBackward(const Params &p, cudaStream_t stream)
@@ -80,23 +171,28 @@ cudaError_t launchBackward(const Params &p, cudaStream_t stream)
     if (!supported(p) || (p.bits && !p.bitsT)) {
         return cudaErrorInvalidValue;
     }
-    const cudaError_t error = launchBlocks(queryGradientOf(p), p.batch * p.heads * tilesOf(p.queries), p, stream);
-    return error == cudaSuccess ? launchBlocks(keyGradientOf(p), p.batch * p.keyHeads * tilesOf(p.keys), p, stream) : error;
+    cudaError_t error = p.tileMap && p.batch > 0 && p.heads > 0 ? launchTileMap(p, stream) : cudaSuccess;
+    error = error == cudaSuccess ? launchQueryGradient(p, stream) : error;
+    return error == cudaSuccess ? launchKeyGradient(p, stream) : error;
 }
 
 cudaError_t describeForward(const Params &p, KernelInfo &info)
 {
-    return describeChoice(forwardOf(p), info);
+    const cudaError_t error = onHopper(p) ? describeChoice(hopperForwardOf(p), info) : describeChoice(forwardOf(p), info);
+    info.hopper = onHopper(p);
+    return error;
 }
 
 cudaError_t describeBackward(const Params &p, KernelInfo &info)
 {
     KernelInfo other;
-    cudaError_t error = describeChoice(queryGradientOf(p), info);
-    error = error == cudaSuccess ? describeChoice(keyGradientOf(p), other) : error;
+    cudaError_t error = onHopper(p) ? describeChoice(hopperQueryGradientOf(p), info) : describeChoice(queryGradientOf(p), info);
+    if (error == cudaSuccess) {
+        error = onHopper(p) ? describeChoice(hopperKeyGradientOf(p), other) : describeChoice(keyGradientOf(p), other);
+    }
     // One line for both: what is largest in either.
     info = {info.name + ", then " + other.name, std::max(info.registers, other.registers), std::max(info.spilledBytes, other.spilledBytes),
-            std::max(info.sharedBytes, other.sharedBytes)};
+            std::max(info.sharedBytes, other.sharedBytes), onHopper(p)};
     return error;
 }
 

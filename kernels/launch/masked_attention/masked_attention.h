@@ -31,13 +31,17 @@ struct Params {
     Type type = Type::BFloat16;                                ///< of everything but lse and delta
     std::int64_t batch = 0, queries = 0, keys = 0, heads = 0, keyHeads = 1, width = 0, valueWidth = 0;
     std::int64_t offset = 0; ///< used without bits only
-    float scale = 1;         ///< more than 0
+    std::uint32_t *tileMap = nullptr; ///< scratch of workspaceBytes for either direction; null: every block looks for itself which tiles are seen
+    float scale = 1;                  ///< more than 0
+    bool portable = false;   ///< only kernels for every card from sm_80 on, although this one has faster ones
     std::int64_t qStrides[3] = {}, kStrides[3] = {}, vStrides[3] = {}, oStrides[3] = {};
     std::int64_t gradOStrides[3] = {}, gradQStrides[3] = {}, gradKStrides[3] = {}, gradVStrides[3] = {};
 };
 
 /// Says in `why` (when given) what a launch would not take.
 bool supported(const Params &params, const char **why = nullptr);
+/// Bytes that tileMap should have; 0: leave it null.
+std::size_t workspaceBytes(const Params &params);
 /// Writes o and lse. Asynchronous on `stream`; two runs give the same bits.
 cudaError_t launchForward(const Params &params, cudaStream_t stream);
 /// Writes delta, gradQ, gradK and gradV; no atomics, so two runs give the same bits.

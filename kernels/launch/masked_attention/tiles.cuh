@@ -79,6 +79,29 @@ struct QueryBlock {
         h = rest % heads;
         keyHead = h / (heads / static_cast<int>(p.keyHeads));
     }
+    /// Head `head` of all batch entries' and 64 queries from `first` on.
+    __device__ QueryBlock(const Params &p, int head, int first)
+        : b(head / static_cast<int>(p.heads))
+        , h(head % static_cast<int>(p.heads))
+        , keyHead(h / static_cast<int>(p.heads / p.keyHeads))
+        , first(first)
+    {}
+    /// The same from the map of all blocks where there is one.
+    __device__ void listed(const Params &p, TileSet &tiles) const
+    {
+        if (!p.tileMap) {
+            visible(p, tiles);
+            return;
+        }
+        const int all = tilesOf(p.keys), words = (all + 31) / 32, row = b * tilesOf(p.queries) + first / kTile;
+        for (int i = threadIdx.x; i < words; i += kThreads) {
+            tiles.words[i] = __ldg(p.tileMap + row * words + i);
+        }
+        if (threadIdx.x == 0) {
+            tiles.count = all;
+        }
+        __syncthreads();
+    }
     /// Tiles of keys that some query of the block sees.
     __device__ void visible(const Params &p, TileSet &tiles) const
     {

@@ -41,49 +41,33 @@ __device__ __forceinline__ unsigned lowestBits(unsigned word, unsigned count)
     return taken;
 }
 
-/// A block's row: held in registers (key i * kThreads + thread in slot i), or with kHeld = 0 read again at every pass.
-template <int kThreads, int kHeld>
+/// A block's row, read again at every pass.
+template <int kThreads>
 struct BlockRow {
     const float *scores;
     int visible;
-    unsigned keys[kHeld > 0 ? kHeld : 1];
 
-    __device__ explicit BlockRow(const RowView &row) : scores(row.scores), visible(row.visible)
-    {
-        if constexpr (kHeld > 0) {
-#pragma unroll
-            for (int i = 0; i < kHeld; ++i) {
-                const int s = i * kThreads + threadIdx.x;
-                keys[i] = s < visible ? orderedKey(scores[s]) : kHidden;
-            }
-        }
-    }
+    __device__ explicit BlockRow(const RowView &row)
+        : scores(row.scores)
+        , visible(row.visible)
+    {}
 
-    /// f(s, key) for every slot below `end`, all threads of a warp together; a hidden key is kHidden.
+    /// f(s, key) for every key below `end`, all threads of a warp together; a hidden key is kHidden.
     template <class F>
     __device__ void forEach(int end, F f) const
     {
-        if constexpr (kHeld > 0) {
+        constexpr int kBatch = 4; // reads on their way together
+        for (int first = 0; first < end; first += kBatch * kThreads) {
+            unsigned batch[kBatch];
 #pragma unroll
-            for (int i = 0; i < kHeld; ++i) {
-                if (i * kThreads < end) {
-                    f(i * kThreads + static_cast<int>(threadIdx.x), keys[i]);
-                }
+            for (int i = 0; i < kBatch; ++i) {
+                const int s = first + i * kThreads + threadIdx.x;
+                batch[i] = s < visible ? orderedKey(__ldg(scores + s)) : kHidden;
             }
-        } else {
-            constexpr int kBatch = 4; // reads on their way together
-            for (int first = 0; first < end; first += kBatch * kThreads) {
-                unsigned batch[kBatch];
 #pragma unroll
-                for (int i = 0; i < kBatch; ++i) {
-                    const int s = first + i * kThreads + threadIdx.x;
-                    batch[i] = s < visible ? orderedKey(__ldg(scores + s)) : kHidden;
-                }
-#pragma unroll
-                for (int i = 0; i < kBatch; ++i) {
-                    if (first + i * kThreads < end) {
-                        f(first + i * kThreads + static_cast<int>(threadIdx.x), batch[i]);
-                    }
+            for (int i = 0; i < kBatch; ++i) {
+                if (first + i * kThreads < end) {
+                    f(first + i * kThreads + static_cast<int>(threadIdx.x), batch[i]);
                 }
             }
         }
@@ -95,10 +79,35 @@ struct BlockShared {
     unsigned bin, inside, wanted, candidates;
 };
 
-template <int kThreads, int kHeld>
-__device__ Threshold blockThreshold(const BlockRow<kThreads, kHeld> &row, BlockShared &shared, unsigned *candidates, unsigned wanted)
+/// In which bin the wanted-th key lies, how many are inside, and how many of those are wanted; to all threads.
+template <int kThreads>
+__device__ void chooseBin(BlockShared &shared, unsigned wanted)
 {
     constexpr int kPerThread = kBlockBins / kThreads;
+    // Thread 0 holds the highest bins.
+    unsigned sum = 0, total = 0;
+    for (int i = 0; i < kPerThread; ++i) {
+        sum += shared.histogram[kBlockBins - 1 - (threadIdx.x * kPerThread + i)];
+    }
+    unsigned above = blockScan<kThreads>(sum, shared.warpSums, total);
+    if (above < wanted && above + sum >= wanted) {
+        for (int i = 0; i < kPerThread; ++i) {
+            const unsigned bin = kBlockBins - 1 - (threadIdx.x * kPerThread + i), own = shared.histogram[bin];
+            if (above + own >= wanted) {
+                shared.bin = bin;
+                shared.inside = own;
+                shared.wanted = wanted - above;
+                break;
+            }
+            above += own;
+        }
+    }
+    __syncthreads();
+}
+
+template <int kThreads>
+__device__ Threshold blockThreshold(const BlockRow<kThreads> &row, BlockShared &shared, unsigned *candidates, unsigned wanted)
+{
     unsigned prefix = 0, mask = 0;
     bool gathered = false;
     for (int pass = 0; pass < 3; ++pass) {
@@ -121,35 +130,18 @@ __device__ Threshold blockThreshold(const BlockRow<kThreads, kHeld> &row, BlockS
             row.forEach(row.visible, [&](int, unsigned key) { add(key); });
         }
         __syncthreads();
-        // Thread 0 holds the highest bins.
-        unsigned sum = 0, total = 0;
-        for (int i = 0; i < kPerThread; ++i) {
-            sum += shared.histogram[kBlockBins - 1 - (threadIdx.x * kPerThread + i)];
+        chooseBin<kThreads>(shared, wanted);
+        if (pass == 0 && threadIdx.x == 0) {
+            shared.candidates = 0;
         }
-        unsigned above = blockScan<kThreads>(sum, shared.warpSums, total);
-        if (above < wanted && above + sum >= wanted) {
-            for (int i = 0; i < kPerThread; ++i) {
-                const unsigned bin = kBlockBins - 1 - (threadIdx.x * kPerThread + i), own = shared.histogram[bin];
-                if (above + own >= wanted) {
-                    shared.bin = bin;
-                    shared.inside = own;
-                    shared.wanted = wanted - above;
-                    break;
-                }
-                above += own;
-            }
-            if (pass == 0) {
-                shared.candidates = 0;
-            }
-        }
-        __syncthreads();
         wanted = shared.wanted;
         prefix |= shared.bin << shift;
         mask |= digit << shift;
         if (shared.inside == wanted) { // the whole bin
             return {max(prefix, kHidden + 1), kHidden, 0};
         }
-        if (kHeld == 0 && pass == 0 && shared.inside <= kCandidates) {
+        if (pass == 0 && shared.inside <= kCandidates) {
+            __syncthreads(); // the counter is 0
             // Few are left: the next digits read them from shared memory. Their order is of no matter, only their values count.
             row.forEach(row.visible, [&](int, unsigned key) {
                 if (key != kHidden && (key & mask) == prefix) {
@@ -163,22 +155,10 @@ __device__ Threshold blockThreshold(const BlockRow<kThreads, kHeld> &row, BlockS
     return {prefix + 1, prefix, wanted};
 }
 
-/// A block a row. Dynamic shared memory: two 32-bit words for 32 keys, and kCandidates words when the row is not held.
-template <int kThreads, int kHeld>
-__global__ void __launch_bounds__(kThreads, kHeld > 0 ? 1 : 2) selectByBlock(Params p)
+/// The words of a row from its scores: strictly selected keys, and the tied ones.
+template <int kThreads>
+__device__ void wordsOfRow(const BlockRow<kThreads> &row, const Threshold &threshold, int words, unsigned *chosen, unsigned *ties)
 {
-    extern __shared__ unsigned dynamic[];
-    __shared__ BlockShared shared;
-    const int words = static_cast<int>((p.keys + 63) / 64 * 2), perThread = (words + kThreads - 1) / kThreads;
-    const int firstWord = min(words, static_cast<int>(threadIdx.x) * perThread), lastWord = min(words, firstWord + perThread);
-    unsigned *chosen = dynamic, *ties = dynamic + words;
-    const RowView view = rowOf(p, blockIdx.x);
-    const BlockRow<kThreads, kHeld> row(view);
-    Threshold threshold;
-    if (row.visible > p.k) {
-        threshold = blockThreshold(row, shared, dynamic + 2 * words, static_cast<unsigned>(p.k));
-    }
-
     row.forEach(words * 32, [&](int s, unsigned key) {
         const unsigned strict = __ballot_sync(kAllLanes, threshold.strict(key)), tied = __ballot_sync(kAllLanes, threshold.tied(key));
         if (threadIdx.x % 32 == 0 && s < words * 32) {
@@ -186,17 +166,26 @@ __global__ void __launch_bounds__(kThreads, kHeld > 0 ? 1 : 2) selectByBlock(Par
             ties[s / 32] = tied;
         }
     });
-    __syncthreads();
+}
+
+/// Takes the ties that are wanted, the lowest keys first, and writes bits, idx and count; `chosen` are then the selected keys.
+/// `ties` matter only where some are wanted; what is in them afterwards is of no use.
+template <int kThreads>
+__device__ void writeSelection(const Params &p, const RowView &view, BlockShared &shared, unsigned tiesWanted, int words, unsigned *chosen, unsigned *ties)
+{
+    const int perThread = (words + kThreads - 1) / kThreads;
+    const int firstWord = min(words, static_cast<int>(threadIdx.x) * perThread), lastWord = min(words, firstWord + perThread);
     unsigned total = 0;
-    if (threshold.tiesWanted > 0) {
+    __syncthreads();
+    if (tiesWanted > 0) {
         unsigned own = 0;
         for (int i = firstWord; i < lastWord; ++i) {
             own += __popc(ties[i]);
         }
         unsigned before = blockScan<kThreads>(own, shared.warpSums, total);
         for (int i = firstWord; i < lastWord; ++i) {
-            if (before < threshold.tiesWanted) {
-                chosen[i] |= lowestBits(ties[i], threshold.tiesWanted - before);
+            if (before < tiesWanted) {
+                chosen[i] |= lowestBits(ties[i], tiesWanted - before);
             }
             before += __popc(ties[i]);
         }
@@ -211,7 +200,6 @@ __global__ void __launch_bounds__(kThreads, kHeld > 0 ? 1 : 2) selectByBlock(Par
         place += __popc(chosen[i]);
     }
     __syncthreads();
-
     if (view.bits) {
         for (int i = threadIdx.x; i < words; i += kThreads) {
             view.bits[i] = chosen[i];
@@ -231,50 +219,70 @@ __global__ void __launch_bounds__(kThreads, kHeld > 0 ? 1 : 2) selectByBlock(Par
     if (threadIdx.x == 0) {
         p.count[view.index] = static_cast<int>(total);
     }
-    if (p.tau) {
-        const auto selected = [&](int s) { return s < words * 32 && (chosen[s / 32] >> s % 32 & 1u); };
-        if (threadIdx.x == 0) {
-            shared.bin = 0xffffffffu;
-            shared.inside = kHidden;
+}
+
+/// Over the block, the same in all threads; in the same order every time.
+template <int kThreads>
+__device__ float sumOfBlock(float sum, unsigned *warpSums)
+{
+    for (int step = 16; step > 0; step /= 2) {
+        sum += __shfl_xor_sync(kAllLanes, sum, step);
+    }
+    __syncthreads(); // earlier readers of warpSums
+    if (threadIdx.x % 32 == 0) {
+        warpSums[threadIdx.x / 32] = __float_as_uint(sum);
+    }
+    __syncthreads();
+    float all = 0;
+    for (int i = 0; i < kThreads / 32; ++i) {
+        all += __uint_as_float(warpSums[i]);
+    }
+    return all;
+}
+
+/// Lowest and highest of a key over the block, to all threads.
+__device__ inline void extremesOfBlock(unsigned &lowest, unsigned &highest, BlockShared &shared)
+{
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        shared.bin = 0xffffffffu;
+        shared.inside = kHidden;
+    }
+    __syncthreads();
+    lowest = __reduce_min_sync(kAllLanes, lowest);
+    highest = __reduce_max_sync(kAllLanes, highest);
+    if (threadIdx.x % 32 == 0) {
+        atomicMin(&shared.bin, lowest);
+        atomicMax(&shared.inside, highest);
+    }
+    __syncthreads();
+    lowest = shared.bin;
+    highest = shared.inside;
+}
+
+/// tau and lse of the chosen keys, by two more walks over the row.
+template <int kThreads>
+__device__ void sumRow(const Params &p, const RowView &view, const BlockRow<kThreads> &row, BlockShared &shared, int words, const unsigned *chosen)
+{
+    const auto selected = [&](int s) { return s < words * 32 && (chosen[s / 32] >> s % 32 & 1u); };
+    unsigned lowest = 0xffffffffu, highest = kHidden;
+    row.forEach(row.visible, [&](int s, unsigned key) {
+        if (selected(s)) {
+            lowest = min(lowest, key);
+            highest = max(highest, key);
         }
-        __syncthreads();
-        unsigned lowest = 0xffffffffu, highest = kHidden;
-        row.forEach(row.visible, [&](int s, unsigned key) {
-            if (selected(s)) {
-                lowest = min(lowest, key);
-                highest = max(highest, key);
-            }
-        });
-        lowest = __reduce_min_sync(kAllLanes, lowest);
-        highest = __reduce_max_sync(kAllLanes, highest);
-        if (threadIdx.x % 32 == 0) {
-            atomicMin(&shared.bin, lowest);
-            atomicMax(&shared.inside, highest);
+    });
+    extremesOfBlock(lowest, highest, shared);
+    const float top = scoreOf(highest);
+    float sum = 0;
+    row.forEach(row.visible, [&](int s, unsigned key) {
+        if (selected(s)) {
+            sum += expf(scoreOf(key) - top);
         }
-        __syncthreads();
-        lowest = shared.bin;
-        highest = shared.inside;
-        const float top = scoreOf(highest);
-        float sum = 0;
-        row.forEach(row.visible, [&](int s, unsigned key) {
-            if (selected(s)) {
-                sum += expf(scoreOf(key) - top);
-            }
-        });
-        for (int step = 16; step > 0; step /= 2) {
-            sum += __shfl_xor_sync(kAllLanes, sum, step);
-        }
-        if (threadIdx.x % 32 == 0) {
-            shared.warpSums[threadIdx.x / 32] = __float_as_uint(sum);
-        }
-        __syncthreads();
-        if (threadIdx.x == 0) {
-            float all = 0;
-            for (int i = 0; i < kThreads / 32; ++i) {
-                all += __uint_as_float(shared.warpSums[i]);
-            }
-            writeSums(p, view, lowest, highest, all);
-        }
+    });
+    sum = sumOfBlock<kThreads>(sum, shared.warpSums);
+    if (threadIdx.x == 0) {
+        writeSums(p, view, lowest, highest, sum, top);
     }
 }
 

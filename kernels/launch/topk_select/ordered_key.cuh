@@ -7,13 +7,16 @@ namespace dsa::launch::topk_select {
 // Unsigned integers in the order of the selection rule. -inf becomes 0x007fffff, so the places below are free.
 constexpr unsigned kHidden = 0, kNan = 1;
 
-__device__ __forceinline__ unsigned orderedKey(float score)
+/// Of a score that is no NaN.
+__device__ __forceinline__ unsigned orderedNumber(float score)
 {
-    if (score != score) {
-        return kNan;
-    }
     const unsigned bits = __float_as_uint(score + 0.0f); // -0 + 0 = +0
     return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+__device__ __forceinline__ unsigned orderedKey(float score)
+{
+    return score != score ? kNan : orderedNumber(score);
 }
 
 __device__ __forceinline__ float scoreOf(unsigned key)
@@ -41,7 +44,9 @@ struct RowView {
 template <class Params>
 __device__ __forceinline__ RowView rowOf(const Params &p, long long line)
 {
-    const long long b = line / p.rows, r = line % p.rows, t = p.firstRow + r, words = (p.keys + 63) / 64;
+    // Lines are fewer than 2^31, and a division of 64 bits would cost a short row as much as its search.
+    const unsigned rows = static_cast<unsigned>(p.rows), b = static_cast<unsigned>(line) / rows, r = static_cast<unsigned>(line) - b * rows;
+    const long long t = p.firstRow + r, words = (p.keys + 63) / 64;
     RowView row;
     row.index = b * p.queries + t;
     row.scores = p.scores + b * p.batchStride + r * p.rowStride;
@@ -52,16 +57,17 @@ __device__ __forceinline__ RowView rowOf(const Params &p, long long line)
     return row;
 }
 
-/// tau and lse of a row from its lowest and highest selected key and the sum of exp(score - highest).
+/// tau and lse of a row from its lowest and highest selected key and the sum of exp(score - reference); reference: a finite number,
+/// of no matter where the highest is none.
 template <class Params>
-__device__ __forceinline__ void writeSums(const Params &p, const RowView &row, unsigned lowest, unsigned highest, float sum)
+__device__ __forceinline__ void writeSums(const Params &p, const RowView &row, unsigned lowest, unsigned highest, float sum, float reference)
 {
     constexpr float kInfinity = __builtin_huge_valf();
     float tau = kInfinity, lse = -kInfinity; // a row without a key
     if (highest != kHidden) {
         tau = scoreOf(lowest);
         const float top = scoreOf(highest);
-        lse = lowest == kNan ? tau : isinf(top) ? top : top + logf(sum);
+        lse = lowest == kNan ? tau : isinf(top) ? top : reference + logf(sum);
     }
     p.tau[row.index] = tau;
     p.lse[row.index] = lse;

@@ -1,7 +1,7 @@
 #include "kernels/launch/topk_select/topk_select.h"
 
 #include "kernels/launch/choice.cuh"
-#include "kernels/launch/topk_select/block_select.cuh"
+#include "kernels/launch/topk_select/long_select.cuh"
 
 #include <algorithm>
 #include <limits>
@@ -10,7 +10,7 @@ namespace dsa::launch::topk_select {
 
 namespace {
 
-constexpr int kBlockThreads = 256, kLongThreads = 1024, kTransposeThreads = 256;
+constexpr int kTransposeThreads = 256;
 constexpr std::int64_t kLongestKeys = std::int64_t{1} << 19; // two words for 32 keys must fit shared memory
 
 /// 64 x 64 bits a warp: a row of 32 is a lane, five exchanges transpose a 32 x 32 block.
@@ -57,26 +57,34 @@ struct Choice {
     std::size_t dynamicBytes;
 };
 
+template <int kHeld, int kBlocks>
+Choice byWarp(const char *name)
+{
+    return {selectByWarp<kHeld, kBlocks>, name, kWarpThreads, kWarpsPerBlock, kWarpSelectBytes<kHeld>};
+}
+
 Choice choiceFor(const Params &p)
 {
-    const auto byWarp = [](void (*kernel)(Params), const char *name) { return Choice{kernel, name, kWarpThreads, kWarpsPerBlock, 0}; };
     if (p.keys <= 256) {
-        return byWarp(selectByWarp<8>, "warp a row, 8 keys a lane");
+        return byWarp<8, 10>("warp a row, 8 scores a lane");
     }
     if (p.keys <= 512) {
-        return byWarp(selectByWarp<16>, "warp a row, 16 keys a lane");
+        return byWarp<16, 9>("warp a row, 16 scores a lane");
     }
     if (p.keys <= 1024) {
-        return byWarp(selectByWarp<32>, "warp a row, 32 keys a lane");
+        return byWarp<32, 6>("warp a row, 32 scores a lane");
     }
-    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 2 * sizeof(unsigned);
     if (p.keys <= 2048) {
-        return {selectByBlock<kBlockThreads, 8>, "block a row, 8 keys a thread", kBlockThreads, 1, 2 * words};
+        return byWarp<64, 4>("warp a row, 64 scores a lane");
     }
     if (p.keys <= 4096) {
-        return {selectByBlock<kBlockThreads, 16>, "block a row, 16 keys a thread", kBlockThreads, 1, 2 * words};
+        return byWarp<128, 3>("warp a row, 128 scores a lane");
     }
-    return {selectByBlock<kLongThreads, 0>, "block a row, read at every pass", kLongThreads, 1, 2 * words + kCandidates * sizeof(unsigned)};
+    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 4 * sizeof(unsigned), all = words + kColumnDepth * kColumnBytes;
+    int device = 0, most = 0;
+    const bool known = cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess;
+    const bool fits = known && all + sizeof(BlockShared) <= static_cast<std::size_t>(most);
+    return {selectLong, "block a row, read once", kLongThreads, 1, fits ? all : words + kCandidates * sizeof(unsigned)};
 }
 
 std::int64_t blocksFor(std::int64_t count, std::int64_t perBlock)

@@ -7,17 +7,29 @@ namespace dsa::launch::topk_select {
 
 constexpr int kWarpThreads = 128, kWarpsPerBlock = kWarpThreads / 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
+constexpr int kWarpBins = 256;
 
 __device__ __forceinline__ unsigned lowerLanes()
 {
     return (1u << (threadIdx.x % 32)) - 1;
 }
 
-/// A warp's row in registers: key i * 32 + lane in slot i, so that a ballot is 32 bits of the mask.
+/// What one warp has in shared memory: a column a lane for the scores near the threshold, so deep that it holds any row.
+template <int kHeld>
+struct WarpShared {
+    unsigned bins[kWarpBins];
+    float columns[kHeld * 32];
+};
+
+template <int kHeld>
+constexpr std::size_t kWarpSelectBytes = kWarpsPerBlock * sizeof(WarpShared<kHeld>);
+
+/// A warp's row in registers: score i * 32 + lane in slot i, so that a ballot is 32 bits of the mask. What is hidden is a NaN,
+/// which no comparison lets through.
 template <int kHeld>
 struct WarpRow {
     static constexpr int kGroup = 8; // slots behind one look at the row's end
-    unsigned keys[kHeld];
+    float scores[kHeld];
     int slots;
 
     __device__ explicit WarpRow(const RowView &row) : slots((row.visible + 31) / 32)
@@ -25,11 +37,11 @@ struct WarpRow {
         const int lane = threadIdx.x % 32;
 #pragma unroll
         for (int i = 0; i < kHeld; ++i) {
-            keys[i] = i * 32 + lane < row.visible ? orderedKey(row.scores[i * 32 + lane]) : kHidden;
+            scores[i] = i * 32 + lane < row.visible ? __ldg(row.scores + i * 32 + lane) : __int_as_float(0x7fc00000);
         }
     }
 
-    /// f(i, key) for the slots that hold a visible key, and for some behind them.
+    /// f(i, score) for the slots that hold a visible score, and for some behind them.
     template <class F>
     __device__ __forceinline__ void forEach(F f) const
     {
@@ -38,112 +50,256 @@ struct WarpRow {
             if (first < slots) {
 #pragma unroll
                 for (int i = 0; i < kGroup; ++i) {
-                    f(first + i, keys[first + i]);
+                    f(first + i, scores[first + i]);
                 }
             }
         }
     }
-
-    /// Keys of the whole row that are at least `limit`.
-    __device__ __forceinline__ unsigned countFrom(unsigned limit) const
-    {
-        unsigned count = 0;
-        forEach([&](int, unsigned key) { count += key >= limit ? 1u : 0u; });
-        return __reduce_add_sync(kAllLanes, count);
-    }
 };
 
-/// The k-th key, bit by bit below what all keys have in common; more than k keys are visible. Up to 1024 keys counting in
-/// registers is as fast as a histogram and needs no shared memory; from 2048 on it is slower (217 against 160 us, H100).
-template <int kHeld>
-__device__ Threshold warpThreshold(const WarpRow<kHeld> &row, unsigned lowest, unsigned highest, unsigned wanted)
+/// What makes a score selected: at least `lower` (no NaN is), or a tie and among the first `tiesWanted` of those.
+struct ScoreThreshold {
+    float lower = -__builtin_huge_valf(), tie = 0;
+    unsigned tiesWanted = 0;
+    bool nanTies = false; ///< fewer numbers than wanted: the ties are the visible NaNs
+
+    __device__ bool strict(float score) const { return score >= lower; }
+    __device__ bool tied(float score, bool visible) const { return nanTies ? visible && score != score : score == tie; }
+};
+
+/// Lane i gets the i-th largest value of the warp.
+__device__ __forceinline__ unsigned sortedDescending(unsigned x)
 {
-    unsigned found = highest;
-    if (lowest != highest) {
-        const int top = 31 - __clz(lowest ^ highest);
-        found = highest >> top >> 1 << 1 << top;
-        for (int bit = top; bit >= 0; --bit) {
-            const unsigned trial = found | 1u << bit, count = row.countFrom(trial);
-            if (count >= wanted) {
-                found = trial;
-            }
-            if (count == wanted) { // no tie to decide
-                return {found, kHidden, 0};
-            }
+    const int lane = threadIdx.x % 32;
+#pragma unroll
+    for (int size = 2; size <= 32; size *= 2) {
+#pragma unroll
+        for (int step = size / 2; step > 0; step /= 2) {
+            const unsigned other = __shfl_xor_sync(kAllLanes, x, step);
+            x = ((lane & size) == 0) == ((lane & step) == 0) ? max(x, other) : min(x, other);
         }
     }
-    return {found + 1, found, wanted - row.countFrom(found + 1)};
+    return x;
+}
+
+/// The threshold among the scores of the columns, all of them keys base .. base + range: digits of eight bits, at most four.
+/// `depth` scores are in this lane's column, `inside` in all; the wanted-th of them is sought.
+template <int kHeld>
+__device__ ScoreThreshold columnThreshold(WarpShared<kHeld> &shared, int depth, unsigned base, unsigned range, unsigned inside, unsigned wanted)
+{
+    const int lane = threadIdx.x % 32, deepest = __reduce_max_sync(kAllLanes, depth);
+    uint4 *bins = reinterpret_cast<uint4 *>(shared.bins);
+    while (inside != wanted && range > 1) {
+        const int shift = max(0, 24 - __clz(static_cast<int>(range - 1)));
+        bins[lane] = bins[lane + 32] = make_uint4(0, 0, 0, 0);
+        __syncwarp();
+        for (int j = 0; j < deepest; ++j) {
+            if (j < depth) {
+                const unsigned place = orderedNumber(shared.columns[j * 32 + lane]) - base;
+                if (place < range) {
+                    atomicAdd(shared.bins + (place >> shift), 1u); // integers: the order does not matter
+                }
+            }
+        }
+        __syncwarp();
+        // Lane 0 holds the highest bins.
+        const uint4 upper = bins[63 - 2 * lane], lower = bins[62 - 2 * lane];
+        const unsigned own[8] = {upper.w, upper.z, upper.y, upper.x, lower.w, lower.z, lower.y, lower.x};
+        unsigned sum = 0;
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            sum += own[i];
+        }
+        unsigned through = sum;
+#pragma unroll
+        for (int step = 1; step < 32; step *= 2) {
+            const unsigned other = __shfl_up_sync(kAllLanes, through, step);
+            through += lane >= step ? other : 0;
+        }
+        unsigned above = through - sum, bin = 0, count = 0, rest = 0;
+        const bool here = above < wanted && through >= wanted;
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+            if (above < wanted && above + own[i] >= wanted) {
+                bin = 255 - lane * 8 - i;
+                count = own[i];
+                rest = wanted - above;
+            }
+            above += own[i];
+        }
+        const int source = __ffs(static_cast<int>(__ballot_sync(kAllLanes, here))) - 1;
+        bin = __shfl_sync(kAllLanes, bin, source);
+        inside = __shfl_sync(kAllLanes, count, source);
+        wanted = __shfl_sync(kAllLanes, rest, source);
+        base += bin << shift;
+        range = min(1u << shift, range - (bin << shift));
+        __syncwarp(); // all have read the bins
+    }
+    if (inside == wanted) { // the whole range
+        return {scoreOf(base)};
+    }
+    return {scoreOf(base + 1), scoreOf(base), wanted};
+}
+
+/// The wanted-th score; more are visible. Thirty-two scores from all over the row say between which two the threshold should lie:
+/// one pass counts what is above and keeps what is between, and if that was wrong another one looks on the other side.
+/// What the samples are decides how long it takes, never what comes out.
+template <int kHeld>
+__device__ ScoreThreshold warpThreshold(const WarpRow<kHeld> &row, WarpShared<kHeld> &shared, unsigned sample, int visible, unsigned wanted)
+{
+    constexpr float kInfinity = __builtin_huge_valf();
+    const int lane = threadIdx.x % 32;
+    const unsigned sorted = sortedDescending(sample);
+    const float share = static_cast<float>(wanted) / static_cast<float>(visible), expected = 32 * share;
+    const float spread = 2 * sqrtf(expected * (1 - share)) + 0.5f; // two standard deviations of the number of samples above
+    const int upper = static_cast<int>(expected - spread) - 1, lower = static_cast<int>(expected + spread) + 1;
+    const float nobody = __int_as_float(0x7fc00000);
+    float low = -kInfinity, high = nobody, highest = nobody; // low <= score, and not score >= high; highest: the next to try for high
+    if (expected > spread && upper >= 0) {
+        high = scoreOf(__shfl_sync(kAllLanes, sorted, upper));
+    }
+    const unsigned found = __shfl_sync(kAllLanes, sorted, min(lower, 31)), next = __shfl_sync(kAllLanes, sorted, min(lower, 31) - 1);
+    if (found == next && found != kNan) { // many scores are equal: it may be these, and then nothing else is to be looked at
+        low = scoreOf(found);
+        highest = high == low ? nobody : high;
+        high = scoreOf(found + 1);
+    } else if (lower < 32 && found != kNan) {
+        low = scoreOf(found);
+    }
+    while (true) {
+        unsigned count = 0;
+        int place = lane;
+        row.forEach([&](int, float score) {
+            const bool from = score >= low;
+            count += from ? 1u : 0u;
+            if (from && !(score >= high)) {
+                shared.columns[place] = score;
+                place += 32;
+            }
+        });
+        const int depth = place / 32;
+        count = __reduce_add_sync(kAllLanes, count);
+        if (count < wanted) {
+            if (low == -kInfinity) {
+                return {low, 0, wanted - count, true};
+            }
+            high = low;
+            low = -kInfinity;
+            continue;
+        }
+        const unsigned inside = __reduce_add_sync(kAllLanes, static_cast<unsigned>(depth)), above = count - inside;
+        if (above >= wanted) {
+            low = high;
+            high = highest;
+            highest = nobody;
+            continue;
+        }
+        const unsigned base = orderedNumber(low), end = high == high ? orderedNumber(high) : orderedNumber(kInfinity) + 1;
+        return columnThreshold(shared, depth, base, end - base, inside, wanted - above);
+    }
 }
 
 /// A warp a row.
-template <int kHeld>
-__global__ void __launch_bounds__(kWarpThreads, 6) selectByWarp(Params p)
+template <int kHeld, int kBlocks>
+__global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
 {
+    extern __shared__ __align__(16) unsigned char memory[];
+    constexpr int kWords = (kHeld + 31) / 32;
+    constexpr float kInfinity = __builtin_huge_valf();
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
     const long long line = static_cast<long long>(blockIdx.x) * kWarpsPerBlock + warp;
     if (line >= p.batch * p.rows) {
         return;
     }
     const RowView view = rowOf(p, line);
-    const WarpRow<kHeld> row(view);
-    unsigned lowest = 0xffffffffu, highest = kHidden;
-    row.forEach([&](int, unsigned key) {
-        lowest = key == kHidden ? lowest : min(lowest, key);
-        highest = max(highest, key);
-    });
-    lowest = __reduce_min_sync(kAllLanes, lowest);
-    highest = __reduce_max_sync(kAllLanes, highest);
-    Threshold threshold;
-    if (view.visible > p.k) {
-        threshold = warpThreshold(row, lowest, highest, static_cast<unsigned>(p.k));
-    }
-
-    static_assert(kHeld <= 32);
-    unsigned mine = 0; // word i of the row is in lane i
-    unsigned tiesBefore = 0, place = 0;
-    row.forEach([&](int i, unsigned key) {
-        const bool tied = threshold.tied(key);
-        const unsigned ties = __ballot_sync(kAllLanes, tied);
-        const bool selected = threshold.strict(key) || (tied && tiesBefore + __popc(ties & lowerLanes()) < threshold.tiesWanted);
-        const unsigned word = __ballot_sync(kAllLanes, selected);
-        tiesBefore += __popc(ties);
-        mine = lane == i ? word : mine;
-        if (view.idx && selected) {
-            view.idx[place + __popc(word & lowerLanes())] = i * 32 + lane;
+    const bool all = view.visible <= p.k;
+    const int words = static_cast<int>((p.keys + 63) / 64 * 2);
+    unsigned mine[kWords] = {}; // word i of the row is in lane i % 32
+    if (all) {
+#pragma unroll
+        for (int j = 0; j < kWords; ++j) {
+            const int rest = view.visible - (j * 32 + lane) * 32;
+            mine[j] = rest >= 32 ? ~0u : rest <= 0 ? 0u : (1u << rest) - 1;
         }
-        place += __popc(word);
-    });
-    if (view.bits && lane < (p.keys + 63) / 64 * 2) {
-        view.bits[lane] = mine;
+    }
+    if (!all || p.tau) {
+        const unsigned sample = all ? 0 : orderedKey(__ldg(view.scores + (2 * lane + 1) * static_cast<long long>(view.visible) / 64));
+        const WarpRow<kHeld> row(view);
+        ScoreThreshold threshold;
+        if (!all) {
+            WarpShared<kHeld> &shared = reinterpret_cast<WarpShared<kHeld> *>(memory)[warp];
+            threshold = warpThreshold(row, shared, sample, view.visible, static_cast<unsigned>(p.k));
+            row.forEach([&](int i, float score) {
+                const unsigned word = __ballot_sync(kAllLanes, threshold.strict(score));
+                mine[i / 32] = lane == i % 32 ? word : mine[i / 32];
+            });
+            if (threshold.tiesWanted > 0) {
+                unsigned before = 0;
+                row.forEach([&](int i, float score) {
+                    const bool tied = threshold.tied(score, i * 32 + lane < view.visible);
+                    const unsigned ties = __ballot_sync(kAllLanes, tied);
+                    const unsigned word = __ballot_sync(kAllLanes, tied && before + __popc(ties & lowerLanes()) < threshold.tiesWanted);
+                    mine[i / 32] |= lane == i % 32 ? word : 0u;
+                    before += __popc(ties);
+                });
+            }
+        }
+        if (p.tau) {
+            float top = -kInfinity, least = kInfinity, sum = 0;
+            bool number = false, nan = false; // whether there are any among the visible
+            row.forEach([&](int i, float score) {
+                number = number || score == score;
+                nan = nan || (score != score && i * 32 + lane < view.visible);
+                top = fmaxf(top, score); // a NaN is no maximum
+            });
+            top = scoreOf(__reduce_max_sync(kAllLanes, orderedNumber(top)));
+            row.forEach([&](int, float score) {
+                if (threshold.strict(score)) {
+                    sum += expf(score - top);
+                    least = fminf(least, score);
+                }
+            });
+            least = scoreOf(__reduce_min_sync(kAllLanes, orderedNumber(least)));
+            for (int step = 16; step > 0; step /= 2) {
+                sum += __shfl_xor_sync(kAllLanes, sum, step);
+            }
+            if (threshold.tiesWanted > 0 && !threshold.nanTies) { // equal scores, so their number is enough
+                least = threshold.tie;
+                sum += static_cast<float>(threshold.tiesWanted) * expf(least - top);
+            }
+            number = __any_sync(kAllLanes, number);
+            nan = __any_sync(kAllLanes, nan) && (all || threshold.nanTies);
+            if (lane == 0) {
+                writeSums(p, view, nan ? kNan : orderedNumber(least), number ? orderedNumber(top) : nan ? kNan : kHidden, sum, top);
+            }
+        }
+    }
+    const int count = static_cast<int>(min(static_cast<long long>(view.visible), static_cast<long long>(p.k)));
+    if (lane == 0) {
+        p.count[view.index] = count;
+    }
+    if (view.bits) {
+#pragma unroll
+        for (int j = 0; j < kWords; ++j) {
+            if (j * 32 + lane < words) {
+                view.bits[j * 32 + lane] = mine[j];
+            }
+        }
     }
     if (view.idx) {
-        for (long long i = place + lane; i < p.k; i += 32) {
-            view.idx[i] = -1;
-        }
-    }
-    if (lane == 0) {
-        p.count[view.index] = static_cast<int>(place);
-    }
-    if (p.tau) {
-        const float top = scoreOf(highest);
-        float sum = 0;
-        unsigned least = 0xffffffffu;
-        row.forEach([&](int, unsigned key) {
-            if (threshold.strict(key)) {
-                sum += expf(scoreOf(key) - top);
-                least = min(least, key);
+        unsigned place = 0;
+#pragma unroll
+        for (int j = 0; j < kWords; ++j) {
+            for (int i = 0; i < 32; ++i) {
+                const unsigned word = __shfl_sync(kAllLanes, mine[j], i);
+                if (word >> lane & 1u) {
+                    view.idx[place + __popc(word & lowerLanes())] = (j * 32 + i) * 32 + lane;
+                }
+                place += __popc(word);
             }
-        });
-        least = __reduce_min_sync(kAllLanes, least);
-        for (int step = 16; step > 0; step /= 2) {
-            sum += __shfl_xor_sync(kAllLanes, sum, step);
         }
-        if (threshold.tiesWanted > 0) { // equal scores, so their number is enough
-            least = threshold.tie;
-            sum += static_cast<float>(threshold.tiesWanted) * expf(scoreOf(least) - top);
-        }
-        if (lane == 0) {
-            writeSums(p, view, least, highest, sum);
+        for (long long i = count + lane; i < p.k; i += 32) {
+            view.idx[i] = -1;
         }
     }
 }

@@ -1,0 +1,11 @@
+#include "kernels/launch/masked_attention/hopper_forward.cuh"
+#include "kernels/launch/masked_attention/hopper_key_gradient.cuh"
+#include "kernels/launch/masked_attention/hopper_query_gradient.cuh"
+
+namespace dsa::launch::masked_attention {
+
+template HopperChoice hopperForwardChoice<__half>(const Params &);
+template HopperChoice hopperQueryGradientChoice<__half>(const Params &);
+template HopperChoice hopperKeyGradientChoice<__half>(const Params &);
+
+} // namespace dsa::launch::masked_attention
