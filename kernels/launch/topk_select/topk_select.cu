@@ -72,13 +72,13 @@ Choice choiceFor(const Params &p)
         return byWarp<16, 9>("warp a row, 16 scores a lane");
     }
     if (p.keys <= 1024) {
-        return byWarp<32, 6>("warp a row, 32 scores a lane");
+        return byWarp<32, 5>("warp a row, 32 scores a lane");
     }
     if (p.keys <= 2048) {
         return byWarp<64, 4>("warp a row, 64 scores a lane");
     }
     if (p.keys <= 4096) {
-        return byWarp<128, 3>("warp a row, 128 scores a lane");
+        return byWarp<128, 2>("warp a row, 128 scores a lane");
     }
     const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 4 * sizeof(unsigned), all = words + kColumnDepth * kColumnBytes;
     int device = 0, most = 0;
