@@ -18,11 +18,8 @@ extern template Choice queryGradientChoice<__half>(const Params &);
 extern template Choice keyGradientChoice<__nv_bfloat16>(const Params &);
 extern template Choice keyGradientChoice<__half>(const Params &);
 extern template HopperChoice hopperForwardChoice<__nv_bfloat16>(const Params &);
-extern template HopperChoice hopperForwardChoice<__half>(const Params &);
 extern template HopperChoice hopperQueryGradientChoice<__nv_bfloat16>(const Params &);
-extern template HopperChoice hopperQueryGradientChoice<__half>(const Params &);
 extern template HopperChoice hopperKeyGradientChoice<__nv_bfloat16>(const Params &);
-extern template HopperChoice hopperKeyGradientChoice<__half>(const Params &);
 
 namespace {
 
@@ -46,21 +43,6 @@ Choice keyGradientOf(const Params &p)
 Choice forwardOf(const Params &p)
 {
     return p.type == Type::BFloat16 ? forwardChoice<__nv_bfloat16>(p) : forwardChoice<__half>(p);
-}
-
-HopperChoice hopperForwardOf(const Params &p)
-{
-    return p.type == Type::BFloat16 ? hopperForwardChoice<__nv_bfloat16>(p) : hopperForwardChoice<__half>(p);
-}
-
-HopperChoice hopperQueryGradientOf(const Params &p)
-{
-    return p.type == Type::BFloat16 ? hopperQueryGradientChoice<__nv_bfloat16>(p) : hopperQueryGradientChoice<__half>(p);
-}
-
-HopperChoice hopperKeyGradientOf(const Params &p)
-{
-    return p.type == Type::BFloat16 ? hopperKeyGradientChoice<__nv_bfloat16>(p) : hopperKeyGradientChoice<__half>(p);
 }
 
 /// Whether this device and these sizes are for the Hopper kernels: what was held to the reference and measured on such a card.
@@ -96,7 +78,7 @@ cudaError_t launchQueryGradient(const Params &p, cudaStream_t stream)
     }
     HopperParams hopper{p, {}, {}, {}, headsTogether(p)};
     if (onHopper(p) && keyMaps(hopper.first, hopper.second, p) == cudaSuccess && queryMaps(hopper.own[0], hopper.own[1], p) == cudaSuccess) {
-        return launchChoice(hopperQueryGradientOf(p), blocks, hopper, stream);
+        return launchChoice(hopperQueryGradientChoice<__nv_bfloat16>(p), blocks, hopper, stream);
     }
     return launchChoice(queryGradientOf(p), blocks, p, stream);
 }
@@ -109,7 +91,7 @@ cudaError_t launchKeyGradient(const Params &p, cudaStream_t stream)
     }
     HopperParams hopper{p, {}, {}, {}, headsTogether(p)};
     if (onHopper(p) && queryMaps(hopper.first, hopper.second, p) == cudaSuccess && keyMaps(hopper.own[0], hopper.own[1], p) == cudaSuccess) {
-        return launchChoice(hopperKeyGradientOf(p), blocks, hopper, stream);
+        return launchChoice(hopperKeyGradientChoice<__nv_bfloat16>(p), blocks, hopper, stream);
     }
     return launchChoice(keyGradientOf(p), blocks, p, stream);
 }
@@ -161,7 +143,7 @@ cudaError_t launchForward(const Params &p, cudaStream_t stream)
     if (onHopper(p) && keyMaps(hopper.first, hopper.second, p) == cudaSuccess &&
         tileMap(hopper.own[0], p.q, p.type, p.batch, p.heads, p.queries, p.width, p.qStrides) == cudaSuccess) {
         const cudaError_t error = p.tileMap ? launchTileMap(p, stream) : cudaSuccess;
-        return error == cudaSuccess ? launchChoice(hopperForwardOf(p), blocks, hopper, stream) : error;
+        return error == cudaSuccess ? launchChoice(hopperForwardChoice<__nv_bfloat16>(p), blocks, hopper, stream) : error;
     }
     return launchChoice(forwardOf(p), blocks, p, stream);
 }
@@ -178,7 +160,7 @@ cudaError_t launchBackward(const Params &p, cudaStream_t stream)
 
 cudaError_t describeForward(const Params &p, KernelInfo &info)
 {
-    const cudaError_t error = onHopper(p) ? describeChoice(hopperForwardOf(p), info) : describeChoice(forwardOf(p), info);
+    const cudaError_t error = onHopper(p) ? describeChoice(hopperForwardChoice<__nv_bfloat16>(p), info) : describeChoice(forwardOf(p), info);
     info.hopper = onHopper(p);
     return error;
 }
@@ -186,9 +168,9 @@ cudaError_t describeForward(const Params &p, KernelInfo &info)
 cudaError_t describeBackward(const Params &p, KernelInfo &info)
 {
     KernelInfo other;
-    cudaError_t error = onHopper(p) ? describeChoice(hopperQueryGradientOf(p), info) : describeChoice(queryGradientOf(p), info);
+    cudaError_t error = onHopper(p) ? describeChoice(hopperQueryGradientChoice<__nv_bfloat16>(p), info) : describeChoice(queryGradientOf(p), info);
     if (error == cudaSuccess) {
-        error = onHopper(p) ? describeChoice(hopperKeyGradientOf(p), other) : describeChoice(keyGradientOf(p), other);
+        error = onHopper(p) ? describeChoice(hopperKeyGradientChoice<__nv_bfloat16>(p), other) : describeChoice(keyGradientOf(p), other);
     }
     // One line for both: what is largest in either.
     info = {info.name + ", then " + other.name, std::max(info.registers, other.registers), std::max(info.spilledBytes, other.spilledBytes),
