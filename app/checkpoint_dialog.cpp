@@ -1,6 +1,8 @@
 #include "app/checkpoint_dialog.h"
 
+#include "app/fresh_folder.h"
 #include "core/base/error.h"
+#include "core/probe/text_reader.h"
 #include "widgets/panels/message_view.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/state/number_text.h"
@@ -31,17 +33,6 @@ constexpr int kWidth = 620;
 const char *const kSample =
     "The key of the red door is 7. The key of the blue door is 4. The key of the green door is 9.\n"
     "Which key opens the red door? The key of the red door is";
-
-/// A folder that is not there yet: NAME, NAME-2, ...
-std::filesystem::path freshFolder(const std::filesystem::path &parent, const std::string &name)
-{
-    std::error_code ignored;
-    std::filesystem::path folder = parent / name;
-    for (int number = 2; std::filesystem::exists(folder, ignored); ++number) {
-        folder = parent / (name + "-" + std::to_string(number));
-    }
-    return folder;
-}
 
 QString nameOf(const std::filesystem::path &checkpoint)
 {

@@ -1,6 +1,7 @@
 #include "app/checkpoint_look.h"
 
 #include "app/lower_priority.h"
+#include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
 
 #include <QMetaObject>
@@ -16,7 +17,8 @@ namespace {
 std::string shownPlace(const std::string &where)
 {
     constexpr std::pair<const char *, const char *> kNames[] = {
-        {"--text", "Text"}, {"--tokens", "Token ids"}, {"--layer", "Layer"}, {"--run", "Folder"}};
+        {"--text", "Text"},  {"--tokens", "Token ids"}, {"--layer", "Layer"},
+        {"--run", "Folder"}, {"--count", "New tokens"}, {"--temperature", "Temperature"}};
     for (const auto &[option, name] : kNames) {
         if (where == option) {
             return name;
@@ -65,6 +67,24 @@ void CheckpointLook::look(LookRequest request)
             return [this] { Q_EMIT gaveUp(); };
         }
         return [this] { Q_EMIT looked(); };
+    });
+}
+
+void CheckpointLook::write(GenerateRequest request)
+{
+    request.onPrompt = [this](const std::vector<std::string> &words) {
+        QMetaObject::invokeMethod(
+            this, [this, words] { Q_EMIT promptRead(words); }, Qt::QueuedConnection);
+    };
+    request.onToken = [this](const GeneratedToken &token) {
+        QMetaObject::invokeMethod(
+            this, [this, token] { Q_EMIT tokenCame(token); }, Qt::QueuedConnection);
+        return !m_givenUp.load();
+    };
+    start([this, request = std::move(request)]() mutable -> std::function<void()> {
+        request.checkpoint = checkpointFolder(request.checkpoint);
+        const GenerateSummary summary = generateText(request);
+        return [this, summary] { Q_EMIT wrote(summary); };
     });
 }
 

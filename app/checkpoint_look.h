@@ -2,6 +2,7 @@
 
 #include "core/model/inspect_door.h"
 #include "core/probe/look_door.h"
+#include "core/train/generate_door.h"
 
 #include <QObject>
 #include <QStringList>
@@ -10,12 +11,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace sparsescope {
 
-/// A checkpoint from elsewhere, off the window's thread: what it holds by its headers, then what its indexer does on a text.
-/// One question at a time. Every question ends with exactly one of inspected(), looked(), gaveUp() and failed().
+/// Asks a stored checkpoint, off the window's thread: what it holds by its headers, what its indexer does on a text, how it
+/// writes on. One question at a time. Every question ends with exactly one of inspected(), looked(), wrote(), gaveUp() and
+/// failed().
 class CheckpointLook : public QObject {
     Q_OBJECT
 
@@ -26,7 +30,10 @@ public:
     void inspect(const std::filesystem::path &folder);
     /// `request.run` names the run folder to make; its goOn is ours.
     void look(LookRequest request);
-    /// The block that runs is the last one.
+    /// `request.checkpoint` may be a run, whose newest checkpoint it is then; its onPrompt and onToken
+    /// are ours.
+    void write(GenerateRequest request);
+    /// The block that runs is the last one; of writing, the token: what has come is kept.
     void giveUp() { m_givenUp = true; }
     bool working() const { return m_working; }
 
@@ -34,6 +41,9 @@ Q_SIGNALS:
     void inspected(std::shared_ptr<const sparsescope::CheckpointInspection> found);
     void progressed(int done, int all); ///< blocks
     void looked();
+    void promptRead(std::vector<std::string> words);
+    void tokenCame(sparsescope::GeneratedToken token);
+    void wrote(sparsescope::GenerateSummary summary);
     void gaveUp();
     void failed(QStringList reasons); ///< one for each thing that is wrong
 

@@ -6,7 +6,7 @@
 
 namespace sparsescope {
 
-void fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view)
+QAction *fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view)
 {
     const auto add = [menu, &page](const char *words, auto action) {
         menu->addAction(QString::fromUtf8(words), &page, action);
@@ -28,6 +28,10 @@ void fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view)
     add("Zoom in\t+", [&page] { page.zoomBy(1.25); });
     add("Zoom out\t−", [&page] { page.zoomBy(1 / 1.25); });
     add("Show the whole map\t0", [&page] { page.resetZoom(); });
+    menu->addSeparator();
+    QAction *continueText = menu->addAction(QStringLiteral("Continue a text…"));
+    continueText->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_G));
+    return continueText;
 }
 
 } // namespace sparsescope

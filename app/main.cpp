@@ -102,11 +102,12 @@ int main(int argc, char **argv)
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
-                      "Write a picture of a view: first-run, train, form, atlas, focus or checkpoint");
+                      "Write a picture of a view: first-run, train, form, atlas, focus, checkpoint or continuation");
     parser.add_option("--export", given.figure,
                       "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance");
-    parser.add_option("--runs", given.runs,
-                      "Folder of the runs to draw; for form an experiment file, for checkpoint its folder");
+    parser.add_option(
+        "--runs", given.runs,
+        "Folder of the runs to draw; for form an experiment file, for checkpoint and continuation its folder");
     parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
     parser.add_option("--out", given.out, "File to write");
     parser.add_option("--beside", given.beside, "A picture to put at the left of the screenshot");

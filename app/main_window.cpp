@@ -161,6 +161,7 @@ void MainWindow::showChecks()
     m_soundness->setMeasuring(m_current && m_checks->measuring() == m_current);
     m_runChecks->setEnabled(m_checks->canCheck(m_current));
     m_runChecksAction->setEnabled(m_runChecks->isEnabled());
+    m_continueAction->setEnabled(m_current != nullptr);
 }
 
 void MainWindow::showView()

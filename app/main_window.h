@@ -161,6 +161,9 @@ private:
     void arrangeDocks();
     void chooseFolder();
     void openCheckpoint(const std::filesystem::path &folder);
+    /// Shows the run in a folder that was made on somebody's question as soon as it has been read.
+    void showMade(const std::filesystem::path &folder);
+    void continueText();
     void newExperiment();
     void showShortcuts();
     void showPlotMenu(QPoint globalPosition);
@@ -184,7 +187,7 @@ private:
     MetricsPanel *m_metrics = nullptr;
     SoundnessPanel *m_soundness = nullptr;
     QPushButton *m_runChecks = nullptr;
-    QAction *m_runChecksAction = nullptr;
+    QAction *m_runChecksAction = nullptr, *m_continueAction = nullptr;
     LogPanel *m_log = nullptr;
     ThroughputView *m_throughput = nullptr;
     PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_soundnessDock = nullptr,

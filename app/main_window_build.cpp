@@ -209,8 +209,8 @@ void MainWindow::buildActions()
         run->addAction(entry);
     }
 
-    fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
-
+    m_continueAction = fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
+    connect(m_continueAction, &QAction::triggered, this, &MainWindow::continueText);
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
 }

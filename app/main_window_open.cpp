@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/checkpoint_dialog.h"
+#include "app/continuation_dialog.h"
 #include "app/presets.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/notice_bar.h"
@@ -24,6 +25,17 @@ std::filesystem::path checkpointAt(const std::filesystem::path &path)
     const std::filesystem::path folder = part ? path.parent_path() : path;
     const bool run = std::filesystem::exists(folder / "run.json", ignored);
     return !run && std::filesystem::is_regular_file(folder / "config.json", ignored) ? folder : std::filesystem::path();
+}
+
+/// A task has a vocabulary of its own: the first half of its probe text is something to go on from. Empty for text.
+std::vector<std::int32_t> taskPrompt(const RunData &run)
+{
+    const std::string &source = run.config().data.source;
+    const auto snapshot = run.snapshotSteps().empty() ? nullptr : run.cachedSnapshot(run.snapshotSteps().back());
+    if (source == "text" || source == "stories" || !snapshot) {
+        return {};
+    }
+    return {snapshot->tokens.begin(), snapshot->tokens.begin() + (snapshot->length() + 1) / 2};
 }
 
 } // namespace
@@ -58,12 +70,26 @@ void MainWindow::openPath(const std::filesystem::path &given)
 void MainWindow::openCheckpoint(const std::filesystem::path &folder)
 {
     auto *dialog = new CheckpointDialog(folder, m_options.out, this);
-    connect(dialog, &CheckpointDialog::looked, this, [this](const std::filesystem::path &made) {
-        std::error_code ignored;
-        m_looked = std::filesystem::absolute(made, ignored).lexically_normal();
-        openPath(m_looked);
-    });
+    connect(dialog, &CheckpointDialog::looked, this, &MainWindow::showMade);
     QTimer::singleShot(0, dialog, &QDialog::open); // the window itself may still be on its way
+}
+
+void MainWindow::continueText()
+{
+    if (!m_current) {
+        return;
+    }
+    auto *dialog = new ContinuationDialog(m_current->folder(), runTitle(*m_current, m_model.runsBeside(m_current)),
+                                          m_options.out, taskPrompt(*m_current), this);
+    connect(dialog, &ContinuationDialog::toInspect, this, &MainWindow::showMade);
+    dialog->show();
+}
+
+void MainWindow::showMade(const std::filesystem::path &folder)
+{
+    std::error_code ignored;
+    m_looked = std::filesystem::absolute(folder, ignored).lexically_normal();
+    openPath(m_looked);
 }
 
 void MainWindow::chooseFolder()

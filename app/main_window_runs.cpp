@@ -245,6 +245,11 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         }
     }
     run->flush();
+    // Of what is just being opened a run under way says more than one that waits.
+    if (first && m_opening > 0 && m_current && m_current->state() == RunState::Queued &&
+        run->state() == RunState::Running) {
+        setCurrentRun(run);
+    }
     if (run == m_current && m_view.view().followLive) {
         m_view.followStep(run->step());
     }

@@ -1,6 +1,7 @@
 #include "app/screenshots.h"
 
 #include "app/checkpoint_dialog.h"
+#include "app/continuation_dialog.h"
 #include "app/main_window.h"
 #include "app/run_choice.h"
 #include "core/base/error.h"
@@ -13,6 +14,7 @@
 #include <QPixmap>
 #include <QSaveFile>
 #include <QStringList>
+#include <QTemporaryDir>
 #include <QThread>
 
 #include <functional>
@@ -84,7 +86,7 @@ void showRuns(MainWindow &window, const ScreenshotOptions &options, const std::f
 void takeScreenshot(const ScreenshotOptions &options)
 {
     const QString &view = options.view;
-    static const QStringList kViews{"first-run", "train", "form", "atlas", "focus", "checkpoint"};
+    static const QStringList kViews{"first-run", "train", "form", "atlas", "focus", "checkpoint", "continuation"};
     if (!kViews.contains(view)) {
         throw Failure(
             {"unknown view", "--screenshot", view.toStdString(), kViews.join(QStringLiteral(", ")).toStdString(), ""});
@@ -115,6 +117,17 @@ void takeScreenshot(const ScreenshotOptions &options)
         CheckpointDialog dialog(options.runs, "runs");
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();
+        image = settledPicture(dialog, inTime);
+    } else if (view == QLatin1String("continuation")) {
+        QTemporaryDir folder; // of what it writes down
+        ContinuationDialog dialog(options.runs, QString::fromStdString(options.runs.filename().string()),
+                                  folder.path().toStdString());
+        dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog.show();
+        dialog.startOrStop();
+        while (dialog.working() && inTime()) {
+            wait(10);
+        }
         image = settledPicture(dialog, inTime);
     } else {
         image = settledPicture(window, inTime);

@@ -25,6 +25,7 @@ Action declareCompare(CLI::App &command);
 Action declareCounterfactual(CLI::App &command);
 Action declareMetrics(CLI::App &command);
 Action declareForward(CLI::App &command);
+Action declareGenerate(CLI::App &command);
 Action declareConvert(CLI::App &command);
 Action declareInspect(CLI::App &command);
 Action declareGolden(CLI::App &command);

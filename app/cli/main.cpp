@@ -17,6 +17,7 @@ constexpr Command kCommands[] = {
     {"compare", "Put the sides of an experiment beside each other: differences, intervals, verdicts", declareCompare},
     {"counterfactual", "Let other selectors choose the keys of trained runs", declareCounterfactual},
     {"forward", "Run a checkpoint over given tokens", declareForward},
+    {"generate", "Let a checkpoint write on, token by token", declareGenerate},
     {"convert", "Write a checkpoint as a Hugging Face folder, or one as ours", declareConvert},
     {"inspect", "Say what a checkpoint holds, layer by layer", declareInspect},
     {"golden", "Write small models with what they compute, for other programs to test themselves against",

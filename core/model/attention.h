@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/config.h"
+#include "core/model/attention_cache.h"
 #include "core/model/layer_parts.h"
 #include "core/model/rotary.h"
 #include "core/model/selector.h"
@@ -9,7 +10,7 @@
 
 #include <vector>
 
-// B batch, S tokens, D model width, H heads, KV key heads
+// B batch, S tokens of this forward (with a cache T of S), D model width, H heads, KV key heads
 namespace sparsescope {
 
 /// What one layer's attention saw and did; filled when a caller asks for it (all detached).
@@ -26,7 +27,9 @@ struct AttentionTrace {
 
 /// What the layers of one forward share. An observation is an argument here, never a hook or a global.
 struct AttentionContext {
-    RotaryTables rotary;                ///< for the S positions of this forward
+    RotaryTables rotary;                ///< for the positions of this forward
+    std::int64_t offset = 0;            ///< tokens before them, kept by the cache
+    LayerCache *cache = nullptr;        ///< of the layer that runs; absent: the text starts here
     bool sparse = false;                ///< restrict attention to the selection
     KlTarget kl = KlTarget::None;       ///< compute the indexer's loss over these keys
     const Selector *override = nullptr; ///< counterfactual: select with this instead of the configured selector
@@ -36,6 +39,8 @@ struct AttentionContext {
     bool absorbed = false;       ///< MLA: attend in the latent space (SPEC section 4)
     bool indexerGradient = true; ///< the indexer's part of the graph is recorded (also where the main model's is not)
     std::vector<AttentionTrace> *trace = nullptr; ///< one entry a layer is appended
+    std::vector<dsa::Selection> *selections =
+        nullptr; ///< likewise, of the attention that runs; undefined: every visible key
 
     // Between layers
     SelectorOutput shared; ///< of the nearest earlier layer that owns an indexer (IndexShare)

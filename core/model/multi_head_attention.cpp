@@ -38,7 +38,7 @@ at::Tensor MultiHeadAttention::forward(const NormedRows &x, AttentionContext &co
     };
     at::Tensor q = heads(m_queries, m_queryBias, m_options.nHeads);
     at::Tensor k = heads(m_keys, m_keyBias, m_options.nKvHeads);
-    const at::Tensor v = heads(m_values, m_valueBias, m_options.nKvHeads).transpose(1, 2);
+    at::Tensor v = heads(m_values, m_valueBias, m_options.nKvHeads).transpose(1, 2);
     if (m_queryNorm.defined()) {
         q = rmsNorm(q, m_queryNorm, m_options.normEps);
         k = rmsNorm(k, m_keyNorm, m_options.normEps);
@@ -46,6 +46,10 @@ at::Tensor MultiHeadAttention::forward(const NormedRows &x, AttentionContext &co
     const RotaryTables &rotary = context.rotary;
     q = dsa::apply_rope(q.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
     k = dsa::apply_rope(k.transpose(1, 2), rotary.cos, rotary.sin, dsa::RopeStyle::HalfSplit);
+    if (context.cache) {
+        k = context.cache->keys.append(k);
+        v = context.cache->values.append(v);
+    }
     const at::Tensor out = attend({q, k, v, x.full, input, {}, {}}, context);
     return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_options.nHeads * dim}), m_output);
 }

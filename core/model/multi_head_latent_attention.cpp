@@ -66,17 +66,22 @@ at::Tensor MultiHeadLatentAttention::forward(const NormedRows &x, AttentionConte
     const at::Tensor rotaryQuery = rotated(queries.narrow(-1, plain, rotary), context);
 
     const at::Tensor down = at::linear(input, m_keyValueDown, given(m_keyValueDownBias));
-    const at::Tensor compressed = rmsNorm(down.narrow(-1, 0, latent), m_keyValueNorm, kLatentNormEps); // [B,S,c]
-    const at::Tensor rotaryKey = rotated(down.narrow(-1, latent, rotary).unsqueeze(1), context);       // [B,1,S,dr]
+    at::Tensor compressed = rmsNorm(down.narrow(-1, 0, latent), m_keyValueNorm, kLatentNormEps); // [B,S,c]
+    at::Tensor rotaryKey = rotated(down.narrow(-1, latent, rotary).unsqueeze(1), context);       // [B,1,S,dr]
+    if (context.cache) {
+        compressed = context.cache->keys.append(compressed);
+        rotaryKey = context.cache->values.append(rotaryKey);
+    }
+    const std::int64_t seen = compressed.size(1);
 
     Request request;
     request.x = x.full;
     request.u = source;
     const auto expand = [&](at::Tensor &q, at::Tensor &k, at::Tensor &v) {
         const at::Tensor up =
-            at::linear(compressed, m_keyValueUp).view({batch, tokens, heads, plain + valueDim}).transpose(1, 2);
+            at::linear(compressed, m_keyValueUp).view({batch, seen, heads, plain + valueDim}).transpose(1, 2);
         q = at::cat({plainQuery, rotaryQuery}, -1);
-        k = at::cat({up.narrow(-1, 0, plain), rotaryKey.expand({batch, heads, tokens, rotary})}, -1);
+        k = at::cat({up.narrow(-1, 0, plain), rotaryKey.expand({batch, heads, seen, rotary})}, -1);
         v = up.narrow(-1, plain, valueDim);
     };
     at::Tensor out;

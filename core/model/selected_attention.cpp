@@ -46,12 +46,15 @@ public:
     {
         score();
         select();
+        if (m_context.selections) {
+            m_context.selections->push_back(m_sparse ? m_chosen.selection : dsa::Selection());
+        }
         at::Tensor out;
         if (m_sparse) {
             std::tie(out, m_lse) =
                 dsa::masked_attention(m_request.q, m_request.k, m_request.v, m_chosen.selection, m_scale);
         } else {
-            std::tie(out, m_lse) = dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale);
+            std::tie(out, m_lse) = denseAttention();
         }
         at::Tensor loss;
         if (m_learns) {
@@ -77,6 +80,9 @@ private:
         if (m_layer.m_indexer && (needsSelection() || m_learns)) {
             const c10::AutoGradMode gradient(m_learns && m_context.indexerGradient);
             m_index = m_layer.m_indexer->forward(m_request.x, m_request.u, m_context.rotary);
+            if (m_context.cache) {
+                m_index.k = m_context.cache->indexKeys.append(m_index.k);
+            }
             m_context.sharedIndex = m_index;
         } else if (m_layer.m_sharesSelection) {
             m_index = m_context.sharedIndex;
@@ -100,6 +106,7 @@ private:
         input.index = detached(m_index);
         input.topK = m_context.topK > 0 ? m_context.topK : m_layer.m_options.topK;
         input.topP = m_context.topP;
+        input.offset = m_context.offset;
         input.layer = m_layer.m_layer;
         input.seed = m_context.selectorSeed;
         m_chosen = m_selector->select(input);
@@ -111,13 +118,17 @@ private:
         return factors.defined() ? IndexFactors{factors.q.detach(), factors.k.detach(), factors.w.detach()} : factors;
     }
 
+    std::tuple<at::Tensor, at::Tensor> denseAttention() const
+    {
+        return dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale, m_context.offset);
+    }
+
     /// Log-sum-exp of the dense attention, whichever ran.
     const at::Tensor &denseLse()
     {
         if (!m_denseLse.defined()) {
             const c10::NoGradGuard noGrad;
-            m_denseLse =
-                m_sparse ? std::get<1>(dsa::dense_attention(m_request.q, m_request.k, m_request.v, m_scale)) : m_lse;
+            m_denseLse = m_sparse ? std::get<1>(denseAttention()) : m_lse;
         }
         return m_denseLse;
     }

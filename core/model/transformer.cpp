@@ -72,6 +72,20 @@ struct Transformer::Layers {
     /// By length. Kept: a recorded step goes on reading the tables it was recorded with.
     std::map<std::int64_t, RotaryTables> rotary;
 
+    /// For `count` positions from `first` on. Whole tables grow by doubling where a text goes on token by token.
+    RotaryTables rotaryFrom(const ModelOptions &options, std::int64_t first, std::int64_t count)
+    {
+        if (first == 0) {
+            return rotaryFor(options, count);
+        }
+        std::int64_t length = 64;
+        while (length < first + count) {
+            length *= 2;
+        }
+        const RotaryTables &whole = rotaryFor(options, length);
+        return {whole.cos.narrow(0, first, count), whole.sin.narrow(0, first, count)};
+    }
+
     const RotaryTables &rotaryFor(const ModelOptions &options, std::int64_t positions)
     {
         const at::ScalarType type = embedding.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
@@ -148,6 +162,8 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     context.topP = options.topP;
     context.selectorSeed = m_options.seed + options.selectorSeed;
     context.absorbed = options.absorbed;
+    context.selections = options.selections;
+    context.offset = options.cache ? options.cache->length() : 0;
     context.indexerGradient = c10::GradMode::is_enabled();
 
     // Without the head nothing but the indexer can learn: the main model's graph would only take memory.
@@ -155,7 +171,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
     at::Tensor h;
     {
         const Brought brought(options.pager, -1);
-        context.rotary = m_layers->rotaryFor(m_options, ids.size(1));
+        context.rotary = m_layers->rotaryFrom(m_options, context.offset, ids.size(1));
         h = dsa::embedding(m_layers->embedding, ids);
     }
     const auto keepHidden = [&](const at::Tensor &tensor) {
@@ -179,6 +195,7 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         const NormedRows input = addAndNormed(block.inputNorm, indexed);
         keepHidden(h);
         const bool last = static_cast<int>(i) == options.onlyLayer;
+        context.cache = options.cache ? &options.cache->layer(i) : nullptr;
         context.trace = last || options.onlyLayer < 0 ? options.trace : nullptr;
         branch = block.attention->forward(input, context);
         const bool unused =
@@ -200,6 +217,9 @@ ForwardOutput Transformer::forward(const at::Tensor &ids, const ForwardOptions &
         Place::watch(m_place, branch, static_cast<int>(i));
     }
     m_place->forwardTo(m_options.nLayers);
+    if (options.cache) {
+        options.cache->advance(ids.size(1));
+    }
     ForwardOutput output;
     output.klLosses = std::move(context.klLosses);
     if ((!options.needLogits && !options.hidden) || options.onlyLayer >= 0) {

@@ -40,7 +40,10 @@ struct ForwardOptions {
     double topP = 0;                    ///< of an adaptive counterfactual selector
     std::uint64_t selectorSeed = 0;
     bool absorbed = false;
+    /// The tokens before `ids`; those of `ids` are added to it. Without gradient and KL only.
+    AttentionCache *cache = nullptr;
     std::vector<AttentionTrace> *trace = nullptr;
+    std::vector<dsa::Selection> *selections = nullptr; ///< what every layer attends to; undefined: every visible key
     int onlyLayer = -1; ///< trace this layer alone and run none behind it, so nothing comes out; -1: all
     std::vector<at::Tensor> *hidden =
         nullptr; ///< N+1 tensors [B,S,D]: embedding, after each block; the last after the final norm

@@ -9,11 +9,6 @@
 
 namespace sparsescope {
 
-/// How a checkpoint turns text into tokens: by the tokenizer.model beside its config.json, else as bytes where it has 256 token
-/// kinds or, with a separator, 257; no other tokenizer is known.
-enum class TextReader { Bytes, SentencePiece, None };
-TextReader textReader(const std::filesystem::path &checkpoint, int vocabulary);
-
 /// A stored checkpoint looks at a text: what every layer scored, selected and attended to.
 struct LookRequest {
     std::filesystem::path checkpoint; ///< folder with config.json and weights
@@ -42,8 +37,8 @@ struct LookSummary {
 };
 
 /// Runs the checkpoint on the text, one block in memory at a time, and writes the snapshot, alone or as the only one of a run
-/// that has ended. Throws ConfigFailure for text that the model has no tokenizer for, tokens outside of the vocabulary, a layer that is not there and where the folder of
-/// the run is not empty, Failure for damaged weights.
+/// that has ended. Throws ConfigFailure as typedText() does, for a layer that is not there and where the folder of the run is
+/// not empty, Failure for damaged weights.
 LookSummary lookAtText(const LookRequest &request);
 
 } // namespace sparsescope

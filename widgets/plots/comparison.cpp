@@ -1,8 +1,10 @@
 #include "widgets/plots/comparison.h"
 
+#include "core/base/gates.h"
 #include "core/base/run_store.h"
 #include "widgets/state/run_data.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
@@ -80,7 +82,11 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         add(result.captured, *run, "indexer.captured");
         comparison.task = comparison.task || !run->series("oracle.recall").empty();
         for (CheckResult &check : run->checks()) {
-            comparison.checks.push_back(std::move(check));
+            // A check between the runs stands with each of them.
+            if (std::none_of(comparison.checks.begin(), comparison.checks.end(),
+                             [&](const CheckResult &known) { return equal(known, check); })) {
+                comparison.checks.push_back(std::move(check));
+            }
         }
         if (!run->series("val.loss").empty()) {
             curves.push_back(run->series("val.loss"));

@@ -136,7 +136,7 @@ void tst_LookDoor::refusesWhatTheModelCannotRead()
         return false;
     };
     const fs::path out = place("never.safetensors");
-    QVERIFY(refused({place("small"), kText, {}, out, {}}, "--tokens"));
+    QVERIFY(refused({place("small"), kText, {}, out, {}}, "token ids"));
     QVERIFY(refused({place("small"), "", {3, 61}, out, {}}, "0 to 60"));
     QVERIFY(refused({place("small"), "", {-1}, out, {}}, "0 to 60"));
     QVERIFY(refused({place("small"), "", {}, out, {}}, "nothing"));
