@@ -175,9 +175,10 @@ Action declareBench(CLI::App &command)
         ->check(CLI::Range(2, 1 << 20))
         ->type_name("NUMBER");
     command
-        .add_option("--context", options->contexts,
-                    "Of attention: one layer's core over sequences of this many tokens; 4096..131072 doubles from one to the "
-                    "other. --set takes k and heads then")
+        .add_option(
+            "--context", options->contexts,
+            "Of attention: one layer's core over sequences of this many tokens; 4096..131072 doubles from one to the "
+            "other. --set takes k and heads then")
         ->type_name("TOKENS");
     command.add_option("--indexer", options->indexer, "With --context: its heads and their width; 64x128 unless given")
         ->type_name("HEADSxWIDTH");

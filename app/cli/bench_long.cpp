@@ -33,8 +33,8 @@ void addContexts(const std::string &text, std::vector<std::int64_t> &contexts, s
     const auto first = sizeOf(text.substr(0, dots), kLongest),
                last = dots == std::string::npos ? first : sizeOf(text.substr(dots + 2), kLongest);
     if (!first || !last || *first > *last) {
-        errors.push_back(
-            {"", "--context", text.substr(0, 80), fmt::format("1 to {}, or two of them as 4096..131072", kLongest), ""});
+        errors.push_back({"", "--context", text.substr(0, 80),
+                          fmt::format("1 to {}, or two of them as 4096..131072", kLongest), ""});
         return;
     }
     for (std::int64_t context = *first; context <= *last; context *= 2)

@@ -183,10 +183,15 @@ struct GatheredAttention : Function<GatheredAttention> {
         if (!grads[0].defined()) {
             return variable_list(7);
         }
-        const GatheredForward forward{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5],
-                                      ctx->saved_data["dv"].toInt(), ctx->saved_data["scale"].toDouble()};
-        const auto [q, kv, sink] =
-            gatheredBackward(grads[0], forward, ctx->saved_data["deterministic"].toBool());
+        const GatheredForward forward{saved[0],
+                                      saved[1],
+                                      saved[2],
+                                      saved[3],
+                                      saved[4],
+                                      saved[5],
+                                      ctx->saved_data["dv"].toInt(),
+                                      ctx->saved_data["scale"].toDouble()};
+        const auto [q, kv, sink] = gatheredBackward(grads[0], forward, ctx->saved_data["deterministic"].toBool());
         variable_list list(7);
         list[0] = q;
         list[1] = kv;

@@ -64,7 +64,8 @@ struct Options {
 struct LongShape {
     std::int64_t context = 1, k = 2048, heads = 128;
     std::int64_t indexerHeads = 64, indexerWidth = 128;
-    bool training = false; ///< forward and backward of the attention; the selection has no gradient, and no loss of the indexer runs
+    bool training =
+        false; ///< forward and backward of the attention; the selection has no gradient, and no loss of the indexer runs
 };
 
 /// Subjects: "topk", "indexer", "attention", "loss".

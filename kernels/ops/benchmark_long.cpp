@@ -54,8 +54,8 @@ LongInputs makeInputs(const LongShape &s, const Machine &machine)
 /// Queries begin .. begin + count of the indexer and the keys that they may see.
 Tensor scoresOf(const LongInputs &in, std::int64_t begin, std::int64_t count)
 {
-    return index_scores(in.qi.narrow(1, begin, count), in.ki.narrow(1, 0, begin + count),
-                        in.w.narrow(1, begin, count), begin);
+    return index_scores(in.qi.narrow(1, begin, count), in.ki.narrow(1, 0, begin + count), in.w.narrow(1, begin, count),
+                        begin);
 }
 
 double scaleOf() { return 1 / std::sqrt(static_cast<double>(kWidth)); }
@@ -78,8 +78,7 @@ void pass(const LongShape &s, const LongInputs &in, F f)
             first += count;
         }
         const Tensor q = in.q.narrow(0, 0, rows);
-        const auto [o, lse] =
-            gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
+        const auto [o, lse] = gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
         f(Attend);
         if (s.training) {
             const auto grads = gatheredBackward(in.gradO.narrow(0, 0, rows),
@@ -121,9 +120,9 @@ private:
     {
         const std::string where = " in query " + std::to_string(t);
         const Tensor scores = scoresOf(in, t, 1);
-        const Tensor expected = reference::indexScores(in.qi.narrow(1, t, 1).to(at::kDouble),
-                                                       in.ki.narrow(1, 0, t + 1).to(at::kDouble),
-                                                       in.w.narrow(1, t, 1).to(at::kDouble), t);
+        const Tensor expected =
+            reference::indexScores(in.qi.narrow(1, t, 1).to(at::kDouble), in.ki.narrow(1, 0, t + 1).to(at::kDouble),
+                                   in.w.narrow(1, t, 1).to(at::kDouble), t);
         if (far(scores, expected, kScoreTolerance)) {
             parts[Scores] = "scores off by more than 1e-5" + where;
         }
@@ -155,8 +154,8 @@ private:
                                                        scaleOf(), {}, expected, expectedLse, false);
         for (int i = 0; i < 2; ++i) {
             if (far(found[i], grads[i], kGradientTolerance)) {
-                parts[Backward] =
-                    std::string("another gradient of ") + (i ? "kv" : "q") + " than the reference on the sampled queries";
+                parts[Backward] = std::string("another gradient of ") + (i ? "kv" : "q") +
+                                  " than the reference on the sampled queries";
             }
         }
     }
@@ -179,7 +178,8 @@ struct Dense {
         v = at::randn({1, s.heads, s.context, kDenseValueWidth}, low);
         gradO = s.training ? at::randn({1, s.heads, s.context, kDenseValueWidth}, low) : Tensor();
         kind = fusedDenseKind(q, k, v, scale(), 0);
-        name = std::string("dense causal attention ") + std::to_string(s.heads) + " heads 192/128: " + fusedDenseName(kind);
+        name = std::string("dense causal attention ") + std::to_string(s.heads) +
+               " heads 192/128: " + fusedDenseName(kind);
     }
     static double scale() { return 1 / std::sqrt(static_cast<double>(kDenseWidth)); }
     void run(bool training) const
@@ -201,8 +201,8 @@ void freeCache(bool isCuda)
     static_cast<void>(isCuda);
 }
 
-Row rowFor(const char *op, const Shape &shape, std::string wrong, const KernelReport &report, double flops, double bytes,
-           const Machine &machine)
+Row rowFor(const char *op, const Shape &shape, std::string wrong, const KernelReport &report, double flops,
+           double bytes, const Machine &machine)
 {
     Row row{op, shape, std::move(wrong)};
     row.flops = flops;
@@ -231,21 +231,22 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
 
     Shape indexer{1, s.context, s.context, s.k, s.indexerHeads, s.indexerWidth},
         attention{1, s.context, s.context, s.k, s.heads, kWidth};
-    const double tokens = static_cast<double>(s.context), heads = static_cast<double>(s.heads), pairs = pairsOf(indexer);
+    const double tokens = static_cast<double>(s.context), heads = static_cast<double>(s.heads),
+                 pairs = pairsOf(indexer);
     double selected = 0;
     for (std::int64_t t = 0; t < s.context; ++t) {
         selected += static_cast<double>(std::min(t + 1, s.k));
     }
-    const double rowBytes = 2 * tokens * static_cast<double>(kWidth), outBytes = 2 * tokens * heads * static_cast<double>(kValueWidth);
+    const double rowBytes = 2 * tokens * static_cast<double>(kWidth),
+                 outBytes = 2 * tokens * heads * static_cast<double>(kValueWidth);
     const Tensor list = at::empty({1, s.k}, in.q.options().dtype(at::kInt));
     const double indexerWidth = static_cast<double>(s.indexerHeads * s.indexerWidth);
     std::vector<Row> rows{
         rowFor("index_scores", indexer, wrong.parts[Scores], scoresKernel(in.qi, in.ki), 2 * pairs * indexerWidth,
                2 * tokens * (indexerWidth + static_cast<double>(s.indexerWidth)) + 4 * pairs, machine),
-        rowFor("topk_select", indexer, wrong.parts[Select],
-               selectKernel(at::empty({1, 1, s.context}, in.w.options())), 0, 4 * pairs + 4 * selected, machine),
-        rowFor("gathered_attention", attention, wrong.parts[Attend],
-               gatheredKernel(in.q, in.kv, list, kValueWidth),
+        rowFor("topk_select", indexer, wrong.parts[Select], selectKernel(at::empty({1, 1, s.context}, in.w.options())),
+               0, 4 * pairs + 4 * selected, machine),
+        rowFor("gathered_attention", attention, wrong.parts[Attend], gatheredKernel(in.q, in.kv, list, kValueWidth),
                2 * heads * selected * static_cast<double>(kWidth + kValueWidth),
                rowBytes * (heads + 1) + outBytes + 4 * selected, machine)};
     if (s.training) {
@@ -302,7 +303,8 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
         }
     };
     double spent = 0;
-    for (int round = 0; round < options.rounds && (round == 0 || spent + spent / round < kLongestMicroseconds); ++round) {
+    for (int round = 0; round < options.rounds && (round == 0 || spent + spent / round < kLongestMicroseconds);
+         ++round) {
         ours();
         theirs();
         theirs();

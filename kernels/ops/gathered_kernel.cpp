@@ -90,8 +90,7 @@ std::array<Tensor, 3> backwardByKernel(const Tensor &gradO, const GatheredForwar
     const Tensor grad = readable(gradO.to(f.q.scalar_type())), o = readable(f.o);
     // With a sink the weights are exp(score - log(exp lse + exp sink)).
     const Tensor norm = inputs.sink.defined() ? at::logaddexp(f.lse, inputs.sink.unsqueeze(0)) : f.lse.contiguous();
-    const Tensor delta = at::empty(norm.sizes(), norm.options()),
-                 gradQ = at::empty(f.q.sizes(), f.q.options()),
+    const Tensor delta = at::empty(norm.sizes(), norm.options()), gradQ = at::empty(f.q.sizes(), f.q.options()),
                  gradKv = at::zeros(f.kv.sizes(), f.kv.options().dtype(at::kFloat));
     gather::Params &params = inputs.params;
     params.norm = norm.const_data_ptr<float>();
@@ -124,7 +123,8 @@ KernelReport gatheredGradientKernel(const Tensor &q, const Tensor &kv, const Ten
 {
     const char *why = gatheredRefusal(q, kv, idx, dv, 1);
     if (!why && deterministic) {
-        why = "the gradient kernel adds in the order of arrival: a deterministic backward takes plain tensor operations";
+        why =
+            "the gradient kernel adds in the order of arrival: a deterministic backward takes plain tensor operations";
     }
     return why ? KernelReport{false, why} : describedKernel(sizesOf(q, kv, idx, dv, 1), gather::describeBackward);
 }
@@ -185,8 +185,5 @@ std::array<Tensor, 3> gatheredBackward(const Tensor &gradO, const GatheredForwar
 } // namespace dsa
 
 #ifdef SPARSESCOPE_HAS_KERNELS
-TORCH_LIBRARY_IMPL(dsa, CUDA, m)
-{
-    m.impl("gathered_attention", TORCH_FN(dsa::dispatch::kernel::gathered_attention));
-}
+TORCH_LIBRARY_IMPL(dsa, CUDA, m) { m.impl("gathered_attention", TORCH_FN(dsa::dispatch::kernel::gathered_attention)); }
 #endif

@@ -37,15 +37,19 @@ struct Size {
 };
 
 /// The edges of tiles, of blocks of heads and of lists.
-const Size kSizes[] = {{1, 1, 1, 1},     {5, 300, 64, 64},  {3, 90, 128, 65},  {40, 1000, 128, 333}, {17, 77, 16, 7},
-                       {7, 500, 100, 200}, {3, 50, 128, 0}, {150, 200, 32, 129}, {2, 9, 192, 1},     {4, 300, 320, 100}};
+const Size kSizes[] = {{1, 1, 1, 1},    {5, 300, 64, 64},   {3, 90, 128, 65}, {40, 1000, 128, 333},
+                       {17, 77, 16, 7}, {7, 500, 100, 200}, {3, 50, 128, 0},  {150, 200, 32, 129},
+                       {2, 9, 192, 1},  {4, 300, 320, 100}};
 
 const char *const kKinds[] = {"full", "ascending", "holes", "few"};
 
 /// Ascending with the empty slots behind, as a selection leaves it; holes anywhere, in any order; rows without a key.
 Tensor listOf(const QString &kind, const Size &s)
 {
-    const Tensor order = at::rand({s.rows, s.keys}).argsort(static_cast<std::int64_t>(1), false).narrow(1, 0, std::min(s.k, s.keys)).to(at::kInt);
+    const Tensor order = at::rand({s.rows, s.keys})
+                             .argsort(static_cast<std::int64_t>(1), false)
+                             .narrow(1, 0, std::min(s.k, s.keys))
+                             .to(at::kInt);
     Tensor list = at::full({s.rows, s.k}, -1, at::kInt);
     list.narrow(1, 0, order.size(1)).copy_(order);
     if (kind == "full") {
@@ -103,8 +107,8 @@ private Q_SLOTS:
 #endif
         qunsetenv("SPARSESCOPE_KERNELS");
         const Inputs in({1, 1, 1, 1});
-        const dsa::Backend backend = dsa::backend_of(
-            "gathered_attention", {onCard(in.q), onCard(in.kv), onCard(at::full({1, 1}, 0, at::kInt))});
+        const dsa::Backend backend =
+            dsa::backend_of("gathered_attention", {onCard(in.q), onCard(in.kv), onCard(at::full({1, 1}, 0, at::kInt))});
         if (backend.name != "sm90") {
             QSKIP(backend.why.c_str());
         }
@@ -140,9 +144,9 @@ private Q_SLOTS:
                 poison(s);
                 const auto found = optest::gradients(
                     [&](const std::vector<Tensor> &x) { return std::get<0>(attend(x, places)); }, low, in.weight);
-                const auto oracle = optest::gradients(
-                    [&](const std::vector<Tensor> &x) { return std::get<0>(attend(x, list)); }, wide,
-                    in.weight.to(at::kDouble));
+                const auto oracle =
+                    optest::gradients([&](const std::vector<Tensor> &x) { return std::get<0>(attend(x, list)); }, wide,
+                                      in.weight.to(at::kDouble));
                 // Where rows see one key the softmax is constant and a gradient is nothing but rounding.
                 double squares = 0;
                 for (const Tensor &gradient : oracle) {
@@ -151,8 +155,10 @@ private Q_SLOTS:
                 for (int i = 0; i < 3; ++i) {
                     const double size = std::max(oracle[i].norm().item().toDouble(), 0.1 * std::sqrt(squares)),
                                  difference = exact(found[i]).sub(oracle[i]).norm().item().toDouble();
-                    QVERIFY2(size > 0 ? difference <= kGradient * size : difference == 0,
-                             qPrintable(QString("%1: gradient %2 off by %3 of %4").arg(name).arg(i).arg(difference).arg(size)));
+                    QVERIFY2(
+                        size > 0 ? difference <= kGradient * size : difference == 0,
+                        qPrintable(
+                            QString("%1: gradient %2 off by %3 of %4").arg(name).arg(i).arg(difference).arg(size)));
                     QCOMPARE(found[i].scalar_type(), low[i].scalar_type());
                 }
             }
@@ -191,8 +197,10 @@ private Q_SLOTS:
             QVERIFY(identical(first[i], second[i]));
             QVERIFY(relativeError(fast[i], first[i]) <= kGradient);
         }
-        const dsa::KernelReport slow = dsa::gatheredGradientKernel(onCard(in.q), onCard(in.kv), places, kValueWidth, true),
-                                quick = dsa::gatheredGradientKernel(onCard(in.q), onCard(in.kv), places, kValueWidth, false);
+        const dsa::KernelReport slow =
+                                    dsa::gatheredGradientKernel(onCard(in.q), onCard(in.kv), places, kValueWidth, true),
+                                quick = dsa::gatheredGradientKernel(onCard(in.q), onCard(in.kv), places, kValueWidth,
+                                                                    false);
         QVERIFY(!slow.runs && quick.runs && quick.hopper);
         const std::string why = dsa::backend_of("gathered_attention", {onCard(in.q), onCard(in.kv), places}).why;
         QVERIFY2(why.find("deterministic") != std::string::npos, why.c_str());
@@ -206,23 +214,25 @@ private Q_SLOTS:
         const auto whole = dsa::gathered_attention(q, kv, places, kValueWidth);
         for (const std::int64_t first : {0, 17}) {
             const std::int64_t count = first == 0 ? 17 : 33;
-            const auto part = dsa::gathered_attention(q.narrow(0, first, count), kv, places.narrow(0, first, count), kValueWidth);
+            const auto part =
+                dsa::gathered_attention(q.narrow(0, first, count), kv, places.narrow(0, first, count), kValueWidth);
             QVERIFY(identical(std::get<0>(part), std::get<0>(whole).narrow(0, first, count)) &&
                     identical(std::get<1>(part), std::get<1>(whole).narrow(0, first, count)));
         }
         // Rows of a wider table, and heads before tokens.
         const Tensor wide = onCard(randn({s.keys, kWidth + 64}, at::kBFloat16)), view = wide.narrow(1, 64, kWidth);
         view.copy_(kv);
-        const auto strided = dsa::gathered_attention(q.transpose(0, 1).contiguous().transpose(0, 1), view, places, kValueWidth);
+        const auto strided =
+            dsa::gathered_attention(q.transpose(0, 1).contiguous().transpose(0, 1), view, places, kValueWidth);
         QVERIFY(identical(std::get<0>(strided), std::get<0>(whole)));
     }
 
     void whatNoKernelTakes()
     {
         const auto why = [](std::int64_t width, at::ScalarType type) {
-            const dsa::Backend backend = dsa::backend_of(
-                "gathered_attention", {onCard(randn({2, 4, width}, type)), onCard(randn({9, width}, type)),
-                                       onCard(at::full({2, 3}, 1, at::kInt))});
+            const dsa::Backend backend = dsa::backend_of("gathered_attention", {onCard(randn({2, 4, width}, type)),
+                                                                                onCard(randn({9, width}, type)),
+                                                                                onCard(at::full({2, 3}, 1, at::kInt))});
             return backend.name == "aten" ? backend.why : backend.name;
         };
         QCOMPARE(why(576, at::kBFloat16), std::string("sm90"));
@@ -263,7 +273,9 @@ private Q_SLOTS:
                      places = onCard(at::randint(0, s.keys, {s.rows, s.k})).to(at::kInt);
         const auto before = allocator::getDeviceStats(0).allocated_bytes[0].current;
         allocator::resetPeakStats(0);
-        std::get<0>(dsa::gathered_attention(q, kv, places, kValueWidth, std::nullopt, std::nullopt, false)).sum().backward();
+        std::get<0>(dsa::gathered_attention(q, kv, places, kValueWidth, std::nullopt, std::nullopt, false))
+            .sum()
+            .backward();
         const auto used = allocator::getDeviceStats(0).allocated_bytes[0].peak - before;
         // o, its gradient, that of q, and tables; all scores alone are 134 MB in bf16, the gathered rows 604.
         QVERIFY2(used < s.rows * s.heads * kWidth * 2 * 4 + s.keys * kWidth * 8, qPrintable(QString::number(used)));

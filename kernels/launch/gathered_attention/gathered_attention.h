@@ -24,11 +24,12 @@ struct Params {
     void *o = nullptr;                 ///< [T,H,512]: written by the forward, read by the backward
     float *lse = nullptr;              ///< [T,H], contiguous; written by the forward
     std::int32_t *slots = nullptr;     ///< [T], scratch of either direction: up to which slot a list has keys
-    const float *norm = nullptr;       ///< [T,H]: lse, or log(exp lse + exp sink); this and what follows for the backward alone
-    const void *gradO = nullptr;       ///< [T,H,512]
-    float *delta = nullptr;            ///< [T,H], contiguous: written, sum of gradO o
-    void *gradQ = nullptr;             ///< [T,H,576], written
-    float *gradKv = nullptr;           ///< [S,576], contiguous, on 16 bytes: added to
+    const float *norm =
+        nullptr; ///< [T,H]: lse, or log(exp lse + exp sink); this and what follows for the backward alone
+    const void *gradO = nullptr; ///< [T,H,512]
+    float *delta = nullptr;      ///< [T,H], contiguous: written, sum of gradO o
+    void *gradQ = nullptr;       ///< [T,H,576], written
+    float *gradKv = nullptr;     ///< [S,576], contiguous, on 16 bytes: added to
     std::int64_t queries = 0, keys = 0, heads = 0, width = kWidth, valueWidth = kValueWidth, k = 0;
     float scale = 1; ///< more than 0
     std::int64_t qStrides[2] = {}, kvStride = 0, oStrides[2] = {}, gradOStrides[2] = {}, gradQStrides[2] = {};

@@ -105,8 +105,8 @@ void tst_cliBench::timesTrainingSteps()
 
 void tst_cliBench::timesAttentionAtLength()
 {
-    const Result result = run({"attention", "--device", "cpu", "--rounds", "1", "--context", "40..80", "--indexer", "2x16",
-                               "--direction", "training", "--set", "k=24", "--set", "heads=2", "--json"});
+    const Result result = run({"attention", "--device", "cpu", "--rounds", "1", "--context", "40..80", "--indexer",
+                               "2x16", "--direction", "training", "--set", "k=24", "--set", "heads=2", "--json"});
     QVERIFY2(result.code == 0, result.err.constData());
     const QJsonObject document = result.json();
     QCOMPARE(document["bench"].toString(), QString("attention"));
@@ -169,7 +169,8 @@ void tst_cliBench::refuses_data()
                                              << "keys: got 40, allowed at least queries (50)";
     QTest::newRow("field of a step") << QStringList{"step", "--device", "cpu", "--set", "training.stepps=3"}
                                      << "training.steps";
-    QTest::newRow("context of another subject") << QStringList{"topk", "--context", "64"} << "--context: got subject topk";
+    QTest::newRow("context of another subject")
+        << QStringList{"topk", "--context", "64"} << "--context: got subject topk";
     QTest::newRow("no context") << QStringList{"attention", "--indexer", "4x64"} << "together with --context";
     QTest::newRow("context") << QStringList{"attention", "--context", "64..32"} << "4096..131072";
     QTest::newRow("indexer") << QStringList{"attention", "--context", "64", "--indexer", "4"} << "64x128 or 4x64";
