@@ -216,10 +216,10 @@ __device__ __forceinline__ void backwardBlock(const Params &p, unsigned char *me
     const BackwardWork work(p);
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0);
     if (group == 2) {
-        giveRegisters<kCopyRegisters>();
+        hopper::giveRegisters<kCopyRegisters>();
         copyBackward<kPair>(p, shared, places, work);
     } else {
-        takeRegisters<kMultiplyRegisters>();
+        hopper::takeRegisters<kMultiplyRegisters>();
         if (group == 0) {
             multiplyBackward<0, kPair>(p, shared, places, work);
         } else {

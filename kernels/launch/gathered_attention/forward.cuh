@@ -316,10 +316,10 @@ __global__ void __launch_bounds__(kBlockThreads, 1) gatheredForward(const __grid
     __syncthreads();
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0);
     if (group == 2) {
-        giveRegisters<kCopyRegisters>();
+        hopper::giveRegisters<kCopyRegisters>();
         copyForward(p, shared, base);
     } else {
-        takeRegisters<kMultiplyRegisters>();
+        hopper::takeRegisters<kMultiplyRegisters>();
         multiplyForward(p, shared, base, group);
     }
 #endif

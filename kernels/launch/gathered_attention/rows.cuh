@@ -17,18 +17,6 @@ constexpr int kRowsBytes = kTiles * hopper::kTileBytes;      ///< 64 rows of 576
 constexpr int kPieces = 3; ///< in which the columns of a tile's rows arrive
 constexpr int kCopyRegisters = 40, kMultiplyRegisters = 232; ///< a thread, of what 384 threads can have
 
-template <int kCount>
-__device__ __forceinline__ void takeRegisters()
-{
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
-}
-
-template <int kCount>
-__device__ __forceinline__ void giveRegisters()
-{
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
-}
-
 /// What threads wrote or copied into shared memory is there for the products too.
 __device__ __forceinline__ void publishToProducts()
 {
