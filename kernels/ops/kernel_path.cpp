@@ -189,8 +189,11 @@ KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
         return {false, why};
     }
     const KernelReport second = describedKernel(selectSizes(q, k), select::describe);
-    return {true, first.why + ", then " + second.why, std::max(first.registers, second.registers),
-            std::max(first.spilledBytes, second.spilledBytes), std::max(first.sharedBytes, second.sharedBytes),
+    return {true,
+            first.why + ", then " + second.why,
+            std::max(first.registers, second.registers),
+            std::max(first.spilledBytes, second.spilledBytes),
+            std::max(first.sharedBytes, second.sharedBytes),
             first.hopper};
 }
 
