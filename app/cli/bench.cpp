@@ -1,3 +1,4 @@
+#include "app/cli/bench_long.h"
 #include "app/cli/bench_report.h"
 #include "app/cli/bench_step.h"
 #include "app/cli/changes.h"
@@ -24,6 +25,8 @@ struct BenchOptions {
     std::string device = "auto";
     std::string out;
     std::vector<int> vocabularies; ///< of the subject step
+    std::vector<std::string> contexts;
+    std::string indexer, direction; ///< of the subject attention at length; empty: not given
     dsa::benchmark::Options method;
 };
 
@@ -96,13 +99,33 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
     return {shape};
 }
 
+/// Of `bench attention` at length.
+BenchLongOptions longOptions(const BenchOptions &options)
+{
+    BenchLongOptions result;
+    result.contexts = options.contexts;
+    result.indexer = options.indexer.empty() ? result.indexer : options.indexer;
+    result.direction = options.direction.empty() ? result.direction : options.direction;
+    result.changes = options.changes;
+    result.out = options.out;
+    result.method = options.method;
+    return result;
+}
+
 int bench(const BenchOptions &options, Output &output)
 {
     if (!options.out.empty())
         checkOutFile(options.out);
+    const bool atLength = !options.contexts.empty();
+    if (atLength && options.subject != "attention")
+        throw ConfigFailure({{"", "--context", "subject " + options.subject, "subject attention", ""}});
+    if (!atLength && (!options.indexer.empty() || !options.direction.empty()))
+        throw ConfigFailure({{"", "--indexer and --direction", "no --context", "together with --context", ""}});
+    if (atLength)
+        longShapes(longOptions(options)); // what is wrong is said before the work
     const DeviceInfo device = describeDevice(options.device);
     const bool steps = options.subject == "step";
-    const std::vector<Shape> shapes = steps ? std::vector<Shape>{} : shapesOf(options, device.isCuda);
+    const std::vector<Shape> shapes = steps || atLength ? std::vector<Shape>{} : shapesOf(options, device.isCuda);
     if (!device.isCuda)
         output.note("No GPU is used here" + (device.note.empty() ? "" : " (" + device.note + ")") +
                     ": this times the CPU path, and says nothing about the kernels.");
@@ -110,6 +133,8 @@ int bench(const BenchOptions &options, Output &output)
     if (steps)
         return benchStep({options.changes, options.vocabularies, options.out, options.method.rounds}, machine,
                          device.note, output);
+    if (atLength)
+        return benchLong(longOptions(options), machine, device.note, output);
     output.data() = machineDocument(options.subject, machine, device.note, options.method);
     for (const std::string &line : machineLines(machine))
         output.line(line);
@@ -149,6 +174,17 @@ Action declareBench(CLI::App &command)
     command.add_option("--vocabulary", options->vocabularies, "Of step: token kinds; 257 and 49152 unless given")
         ->check(CLI::Range(2, 1 << 20))
         ->type_name("NUMBER");
+    command
+        .add_option(
+            "--context", options->contexts,
+            "Of attention: one layer's core over sequences of this many tokens; 4096..131072 doubles from one to the "
+            "other. --set takes k and heads then")
+        ->type_name("TOKENS");
+    command.add_option("--indexer", options->indexer, "With --context: its heads and their width; 64x128 unless given")
+        ->type_name("HEADSxWIDTH");
+    command.add_option("--direction", options->direction, "With --context: forward (unless given) or training")
+        ->check(CLI::IsMember({"forward", "training"}))
+        ->type_name("DIRECTION");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
     command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")
         ->check(CLI::Range(1, 1000))

@@ -64,6 +64,20 @@ __device__ __forceinline__ void copyTile(std::uint32_t to, const CUtensorMap &ma
                  : "memory");
 }
 
+// Registers a thread, for all the rest of a warpgroup's life; the kernel has a cap of its own at entry.
+
+template <int kCount>
+__device__ __forceinline__ void takeRegisters()
+{
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kCount));
+}
+
+template <int kCount>
+__device__ __forceinline__ void giveRegisters()
+{
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kCount));
+}
+
 // Products. A lane holds of a 64 x 64 accumulator element 4 n + 2 half + c: row 16 warp + lane / 4 + 8 half, column 8 n + 2 (lane % 4) + c.
 
 /// A tile at a shared address, as a product reads it; 32 bytes on (+2) are the next 16 columns, 2048 (+128) the next 16 rows.

@@ -3,6 +3,7 @@
 #include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/gathered_kernel.h"
 #include "kernels/ops/index_keys.h"
 #include "kernels/ops/layer_norm.h"
 #include "kernels/ops/plain_path.h"
@@ -182,9 +183,15 @@ struct GatheredAttention : Function<GatheredAttention> {
         if (!grads[0].defined()) {
             return variable_list(7);
         }
-        const auto [q, kv, sink] = reference::gatheredBackward(
-            grads[0], saved[0], saved[1], saved[2], ctx->saved_data["dv"].toInt(), ctx->saved_data["scale"].toDouble(),
-            saved[3], saved[4], saved[5], ctx->saved_data["deterministic"].toBool());
+        const GatheredForward forward{saved[0],
+                                      saved[1],
+                                      saved[2],
+                                      saved[3],
+                                      saved[4],
+                                      saved[5],
+                                      ctx->saved_data["dv"].toInt(),
+                                      ctx->saved_data["scale"].toDouble()};
+        const auto [q, kv, sink] = gatheredBackward(grads[0], forward, ctx->saved_data["deterministic"].toBool());
         variable_list list(7);
         list[0] = q;
         list[1] = kv;

@@ -2,6 +2,7 @@
 
 #include "kernels/ops/attention_kernel.h"
 #include "kernels/ops/fused_dense.h"
+#include "kernels/ops/gathered_kernel.h"
 #include "kernels/ops/index_kl_kernel.h"
 #include "kernels/ops/index_kl_tiles.h"
 #include "kernels/ops/kernel_path.h"
@@ -63,6 +64,12 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         }
         const char *why = indexKlRefusal(inputs[0], inputs[1], inputs[3]);
         return {why ? "aten" : "sm80", why ? why : "the library's products, one kernel between them"};
+    }
+    if (op == "gathered_attention" && inputs.size() >= 3) {
+        // The values' width is no tensor: what is said is for the one that the kernels know, of absorbed MLA.
+        const KernelReport forward = gatheredKernel(inputs[0], inputs[1], inputs[2], 512);
+        const KernelReport backward = gatheredGradientKernel(inputs[0], inputs[1], inputs[2], 512, true);
+        return {forward.backend(), forward.runs ? forward.why + "; " + backward.why : forward.why};
     }
     if (op == "apply_rope" && inputs.size() >= 2) {
         const char *why = rotaryRefusal(inputs[0], inputs[1]);

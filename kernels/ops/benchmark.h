@@ -59,10 +59,23 @@ struct Options {
     int launches = 20;
 };
 
+/// One attention layer's core over one causal sequence: an indexer, its selection, and absorbed attention (576 wide, 512 of
+/// them values) over the selected rows; against the library's dense attention of as many heads, 192 wide with 128 values.
+struct LongShape {
+    std::int64_t context = 1, k = 2048, heads = 128;
+    std::int64_t indexerHeads = 64, indexerWidth = 128;
+    bool training =
+        false; ///< forward and backward of the attention; the selection has no gradient, and no loss of the indexer runs
+};
+
 /// Subjects: "topk", "indexer", "attention", "loss".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
 std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine,
                          const Options &options);
+
+/// The parts, then the whole ("attention core"), all timed in the same passes over the sequence; queries go in chunks, so that no
+/// array of all scores exists. Not in graphs: every launch is long. `machine.isCuda` false: the CPU path, of ours alone.
+std::vector<Row> measureLong(const LongShape &shape, const Machine &machine, const Options &options);
 
 } // namespace dsa::benchmark

@@ -64,16 +64,6 @@ private:
     cudaEvent_t m_event = nullptr;
 };
 
-double peakBytesOf(const Candidate &candidate)
-{
-    namespace allocator = c10::cuda::CUDACachingAllocator;
-    const c10::DeviceIndex device = c10::cuda::current_device();
-    allocator::resetPeakStats(device);
-    const auto before = allocator::getDeviceStats(device).allocated_bytes[0].current;
-    candidate.call(0);
-    return static_cast<double>(allocator::getDeviceStats(device).allocated_bytes[0].peak - before);
-}
-
 Unit onCard(const Candidate &candidate, int sets, int wanted)
 {
     candidate.call(0); // loads what is loaded lazily
@@ -106,6 +96,74 @@ double microsecondsOnCard(const std::function<void()> &work)
 }
 #endif
 
+struct Marks::Points {
+    bool isCuda = false;
+    std::vector<std::chrono::steady_clock::time_point> times;
+#ifdef SPARSESCOPE_HAS_KERNELS
+    std::vector<std::unique_ptr<Event>> events;
+#endif
+};
+
+Marks::Marks(bool isCuda)
+    : m_points(std::make_unique<Points>())
+{
+    m_points->isCuda = isCuda;
+}
+
+Marks::~Marks() = default;
+
+void Marks::mark()
+{
+#ifdef SPARSESCOPE_HAS_KERNELS
+    if (m_points->isCuda) {
+        m_points->events.push_back(std::make_unique<Event>());
+        m_points->events.back()->record();
+        return;
+    }
+#endif
+    m_points->times.push_back(std::chrono::steady_clock::now());
+}
+
+std::vector<double> Marks::microseconds() const
+{
+    std::vector<double> result;
+#ifdef SPARSESCOPE_HAS_KERNELS
+    for (std::size_t i = 1; i < m_points->events.size(); ++i) {
+        result.push_back(m_points->events[i - 1]->microsecondsTo(*m_points->events[i]));
+    }
+#endif
+    for (std::size_t i = 1; i < m_points->times.size(); ++i) {
+        result.push_back(
+            std::chrono::duration<double, std::micro>(m_points->times[i] - m_points->times[i - 1]).count());
+    }
+    return result;
+}
+
+double peakBytesOf(const std::function<void()> &work, bool isCuda)
+{
+#ifdef SPARSESCOPE_HAS_KERNELS
+    if (isCuda) {
+        namespace allocator = c10::cuda::CUDACachingAllocator;
+        const c10::DeviceIndex device = c10::cuda::current_device();
+        allocator::resetPeakStats(device);
+        const auto before = allocator::getDeviceStats(device).allocated_bytes[0].current;
+        work();
+        return static_cast<double>(allocator::getDeviceStats(device).allocated_bytes[0].peak - before);
+    }
+#endif
+    static_cast<void>(isCuda);
+    work();
+    return 0;
+}
+
+void summarise(Timing &timing, const std::vector<double> &samples)
+{
+    timing.microseconds = quantile(samples, 0.5);
+    timing.lower = quantile(samples, 0.25);
+    timing.upper = quantile(samples, 0.75);
+    timing.samples = static_cast<int>(samples.size());
+}
+
 std::vector<Timing> timeInTurn(const std::vector<Candidate> &candidates, int sets, bool isCuda, const Options &options)
 {
     std::vector<Unit> units;
@@ -122,7 +180,7 @@ std::vector<Timing> timeInTurn(const std::vector<Candidate> &candidates, int set
 #ifdef SPARSESCOPE_HAS_KERNELS
         if (isCuda) {
             units.push_back(onCard(candidate, sets, options.launches));
-            timing.peakBytes = peakBytesOf(candidate);
+            timing.peakBytes = peakBytesOf([&] { candidate.call(0); }, isCuda);
         }
 #endif
         if (!isCuda) {
@@ -140,10 +198,7 @@ std::vector<Timing> timeInTurn(const std::vector<Candidate> &candidates, int set
         }
     }
     for (std::size_t i = 0; i < units.size(); ++i) {
-        timings[i].microseconds = quantile(units[i].samples, 0.5);
-        timings[i].lower = quantile(units[i].samples, 0.25);
-        timings[i].upper = quantile(units[i].samples, 0.75);
-        timings[i].samples = static_cast<int>(units[i].samples.size());
+        summarise(timings[i], units[i].samples);
     }
     return timings;
 }

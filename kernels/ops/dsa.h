@@ -72,6 +72,8 @@ Tensor index_kl_uniform(const Tensor &q, const Tensor &k, const Tensor &lse, con
                         std::optional<double> scale, KlTarget target);
 
 /// q [T,H,Dqk] over the rows kv[idx[t]] ([S,Dqk], V = the first dv columns); idx int32 [T,k], -1 anywhere is no key.
+/// Hopper kernels of our own attend in bf16 for Dqk 576 and dv 512. Their gradients add up in the order of arrival, so they run
+/// with `deterministic` false alone; true takes plain tensor operations backwards. The forward repeats itself bit for bit.
 std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv, const Tensor &idx, std::int64_t dv,
                                               std::optional<double> scale = std::nullopt,
                                               const std::optional<Tensor> &sink = std::nullopt,

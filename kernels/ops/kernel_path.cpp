@@ -42,6 +42,7 @@ scores::Params sizesOf(const Tensor &q, const Tensor &k)
     params.keys = k.size(1);
     params.heads = q.size(2);
     params.width = q.size(3);
+    params.portable = onlyPortableKernels();
     return params;
 }
 
@@ -188,8 +189,12 @@ KernelReport indexSelectKernel(const Tensor &q, const Tensor &k)
         return {false, why};
     }
     const KernelReport second = describedKernel(selectSizes(q, k), select::describe);
-    return {true, first.why + ", then " + second.why, std::max(first.registers, second.registers),
-            std::max(first.spilledBytes, second.spilledBytes), std::max(first.sharedBytes, second.sharedBytes)};
+    return {true,
+            first.why + ", then " + second.why,
+            std::max(first.registers, second.registers),
+            std::max(first.spilledBytes, second.spilledBytes),
+            std::max(first.sharedBytes, second.sharedBytes),
+            first.hopper};
 }
 
 #else

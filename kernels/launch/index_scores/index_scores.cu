@@ -1,6 +1,8 @@
 #include "kernels/launch/index_scores/index_scores.h"
 
 #include "kernels/launch/choice.cuh"
+#include "kernels/launch/index_scores/hopper.h"
+#include "kernels/launch/masked_attention/hopper.h"
 
 #include <algorithm>
 #include <limits>
@@ -14,6 +16,23 @@ constexpr std::int64_t kLargest = std::int64_t{1} << 30, kMostHeads = 128;
 Choice choiceFor(const Params &p)
 {
     return p.type == Type::BFloat16 ? choiceBFloat16(p) : p.type == Type::Half ? choiceHalf(p) : choiceFloat(p);
+}
+
+/// By heads and width alone: a score must not depend on how many queries and keys there are.
+bool onHopper(const Params &p)
+{
+    return !p.portable && p.type == Type::BFloat16 && p.heads > 32 && p.heads <= 64 && p.width > 64 && p.width <= 128 && masked_attention::hopperRuns();
+}
+
+cudaError_t launchHopper(const Params &p, cudaStream_t stream)
+{
+    HopperParams params{p, {}, {}, static_cast<int>((p.queries + kHopperQueries - 1) / kHopperQueries), static_cast<int>((p.keys + kHopperKeys - 1) / kHopperKeys)};
+    const std::int64_t keyStrides[3] = {p.kStrides[0], 0, p.kStrides[1]};
+    cudaError_t error = masked_attention::tileMap(params.queries, p.q, masked_attention::Type::BFloat16, p.batch, p.queries, p.heads, p.width, p.qStrides);
+    if (error == cudaSuccess) {
+        error = masked_attention::tileMap(params.keys, p.k, masked_attention::Type::BFloat16, p.batch, 1, p.keys, p.width, keyStrides);
+    }
+    return error == cudaSuccess ? launchChoice(hopperChoice(), p.batch * params.blocks * params.segments, params, stream) : error;
 }
 
 std::int64_t blocksFor(const Params &p, const Choice &choice)
@@ -54,12 +73,14 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
     if (blocks == 0) {
         return cudaSuccess;
     }
-    return launchChoice(choice, blocks, p, stream);
+    return onHopper(p) ? launchHopper(p, stream) : launchChoice(choice, blocks, p, stream);
 }
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
-    return describeChoice(choiceFor(p), info);
+    const cudaError_t error = onHopper(p) ? describeChoice(hopperChoice(), info) : describeChoice(choiceFor(p), info);
+    info.hopper = onHopper(p);
+    return error;
 }
 
 } // namespace dsa::launch::index_scores

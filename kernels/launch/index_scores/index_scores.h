@@ -22,6 +22,7 @@ struct Params {
     std::int64_t offset = 0;                                           ///< query t sees keys s <= t + offset
     std::int64_t qStrides[3] = {}, kStrides[2] = {}, wStrides[2] = {}; ///< in elements, the last dimension left out
     bool fillHidden = true; ///< false: what lies beyond causality may stay unwritten
+    bool portable = false;  ///< only kernels for every card from sm_80 on, although this one has faster ones
 };
 
 /// Says in `why` (when given) what a launch would not take; rows must start on 16 bytes, which the caller sees to.

@@ -26,6 +26,7 @@ private Q_SLOTS:
     void timesTheCpuPathAndSaysSo_data();
     void timesTheCpuPathAndSaysSo();
     void timesTrainingSteps();
+    void timesAttentionAtLength();
     void writesItsDocument();
     void wordsForPeople();
     void refuses_data();
@@ -102,6 +103,31 @@ void tst_cliBench::timesTrainingSteps()
              rows[1]["timings"][0]["ms"].toDouble() / rows[0]["timings"][0]["ms"].toDouble());
 }
 
+void tst_cliBench::timesAttentionAtLength()
+{
+    const Result result = run({"attention", "--device", "cpu", "--rounds", "1", "--context", "40..80", "--indexer",
+                               "2x16", "--direction", "training", "--set", "k=24", "--set", "heads=2", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonObject document = result.json();
+    QCOMPARE(document["bench"].toString(), QString("attention"));
+    QCOMPARE(document["indexer"].toString(), QString("2x16"));
+    QCOMPARE(document["direction"].toString(), QString("training"));
+    const QJsonArray rows = document["rows"].toArray();
+    const QStringList ops{"index_scores", "topk_select", "gathered_attention", "gathered_attention backward",
+                          "attention core training"};
+    QCOMPARE(rows.size(), 2 * ops.size());
+    for (int i = 0; i < rows.size(); ++i) {
+        QCOMPARE(rows[i]["op"].toString(), ops[i % ops.size()]);
+        QCOMPARE(rows[i]["equals_reference"], QJsonValue(true));
+        QCOMPARE(rows[i]["shape"]["keys"].toInt(), i < ops.size() ? 40 : 80);
+        QVERIFY(rows[i]["timings"][0]["us"].toDouble() > 0 && rows[i]["timings"][0]["samples"].toInt() == 2);
+    }
+    double parts = 0;
+    for (int i = 0; i + 1 < ops.size(); ++i)
+        parts += rows[i]["flops"].toDouble();
+    QCOMPARE(rows[4]["flops"].toDouble(), parts);
+}
+
 void tst_cliBench::writesItsDocument()
 {
     QTemporaryDir folder;
@@ -143,6 +169,12 @@ void tst_cliBench::refuses_data()
                                              << "keys: got 40, allowed at least queries (50)";
     QTest::newRow("field of a step") << QStringList{"step", "--device", "cpu", "--set", "training.stepps=3"}
                                      << "training.steps";
+    QTest::newRow("context of another subject")
+        << QStringList{"topk", "--context", "64"} << "--context: got subject topk";
+    QTest::newRow("no context") << QStringList{"attention", "--indexer", "4x64"} << "together with --context";
+    QTest::newRow("context") << QStringList{"attention", "--context", "64..32"} << "4096..131072";
+    QTest::newRow("indexer") << QStringList{"attention", "--context", "64", "--indexer", "4"} << "64x128 or 4x64";
+    QTest::newRow("field at length") << QStringList{"attention", "--context", "64", "--set", "width=3"} << "k, heads";
     QTest::newRow("device") << QStringList{"topk", "--device", "abacus"} << "abacus";
 }
 

@@ -1,0 +1,333 @@
+#include "kernels/ops/benchmark_parts.h"
+#include "kernels/ops/fused_dense.h"
+#include "kernels/ops/gathered_kernel.h"
+#include "kernels/ops/reference.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/randn.h>
+#include <c10/util/Exception.h>
+
+#ifdef SPARSESCOPE_HAS_KERNELS
+#include <c10/cuda/CUDACachingAllocator.h>
+#include <c10/cuda/CUDAGuard.h>
+#endif
+
+#include <algorithm>
+#include <cmath>
+
+namespace dsa::benchmark {
+
+namespace {
+
+constexpr std::int64_t kWidth = 576, kValueWidth = 512, kDenseWidth = 192, kDenseValueWidth = 128;
+constexpr std::int64_t kMostQueries = 8192, kScoreBytes = std::int64_t{256} << 20, kSampledRows = 8;
+constexpr double kScoreTolerance = 1e-5, kOutputTolerance = 5e-3, kGradientTolerance = 1e-2, kSumTolerance = 1e-4;
+constexpr double kLongestMicroseconds = 8e6; // that one shape's samples may take
+
+enum Part { Scores, Select, Attend, Backward, Parts };
+
+/// What one layer's core reads. The queries of attention are those of one chunk, the same for every chunk: all of them would not
+/// fit beside the dense attention's at 131072 tokens, and a chunk is many times what the card's cache holds.
+struct LongInputs {
+    Tensor qi, ki, w, q, kv, gradO;
+};
+
+LongInputs makeInputs(const LongShape &s, const Machine &machine)
+{
+    const auto place = at::TensorOptions().device(at::Device(machine.device));
+    const auto low = place.dtype(at::kBFloat16);
+    const std::int64_t rows = std::min(s.context, kMostQueries);
+    LongInputs in{at::randn({1, s.context, s.indexerHeads, s.indexerWidth}, low),
+                  at::randn({1, s.context, s.indexerWidth}, low),
+                  at::randn({1, s.context, s.indexerHeads}, place),
+                  at::randn({rows, s.heads, kWidth}, low),
+                  at::randn({s.context, kWidth}, low),
+                  {}};
+    if (s.training) {
+        in.gradO = at::randn({rows, s.heads, kValueWidth}, low);
+    }
+    return in;
+}
+
+/// Queries begin .. begin + count of the indexer and the keys that they may see.
+Tensor scoresOf(const LongInputs &in, std::int64_t begin, std::int64_t count)
+{
+    return index_scores(in.qi.narrow(1, begin, count), in.ki.narrow(1, 0, begin + count), in.w.narrow(1, begin, count),
+                        begin);
+}
+
+double scaleOf() { return 1 / std::sqrt(static_cast<double>(kWidth)); }
+
+/// One pass over the sequence; f(part) after each part's launches.
+template <class F>
+void pass(const LongShape &s, const LongInputs &in, F f)
+{
+    Tensor gradKv;
+    for (std::int64_t begin = 0; begin < s.context; begin += kMostQueries) {
+        const std::int64_t rows = std::min(kMostQueries, s.context - begin);
+        const Tensor idx = at::empty({rows, s.k}, in.q.options().dtype(at::kInt));
+        for (std::int64_t first = 0; first < rows;) {
+            const std::int64_t fit = kScoreBytes / (4 * (begin + rows)) / 64 * 64;
+            const std::int64_t count = std::min(std::max<std::int64_t>(fit, 64), rows - first);
+            const Tensor scores = scoresOf(in, begin + first, count);
+            f(Scores);
+            idx.narrow(0, first, count).copy_(topk_select(scores, s.k, begin + first, false, true).idx[0]);
+            f(Select);
+            first += count;
+        }
+        const Tensor q = in.q.narrow(0, 0, rows);
+        const auto [o, lse] = gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
+        f(Attend);
+        if (s.training) {
+            const auto grads = gatheredBackward(in.gradO.narrow(0, 0, rows),
+                                                {q, in.kv, idx, {}, o, lse, kValueWidth, scaleOf()}, false);
+            if (gradKv.defined()) {
+                gradKv.add_(grads[1]);
+            } else {
+                gradKv = grads[1];
+            }
+            f(Backward);
+        }
+    }
+}
+
+bool far(const Tensor &found, const Tensor &expected, double limit)
+{
+    const Tensor wide = found.to(at::kDouble);
+    return !wide.sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
+}
+
+/// What is wrong with a part on sampled queries, the last among them; scores and attention against float64, the selection bit
+/// for bit against the rule applied to the same scores, gradients those of the sampled queries alone.
+struct Wrong {
+    std::string parts[Parts];
+
+    Wrong(const LongShape &s, const LongInputs &in)
+    {
+        std::vector<Tensor> lists;
+        const std::int64_t samples = std::min(kSampledRows, s.context);
+        for (std::int64_t i = 0; i < samples; ++i) {
+            const std::int64_t t = s.context - 1 - i * s.context / samples;
+            lists.push_back(sampled(s, in, t));
+        }
+        attention(s, in, at::cat(lists));
+    }
+
+private:
+    Tensor sampled(const LongShape &s, const LongInputs &in, std::int64_t t)
+    {
+        const std::string where = " in query " + std::to_string(t);
+        const Tensor scores = scoresOf(in, t, 1);
+        const Tensor expected =
+            reference::indexScores(in.qi.narrow(1, t, 1).to(at::kDouble), in.ki.narrow(1, 0, t + 1).to(at::kDouble),
+                                   in.w.narrow(1, t, 1).to(at::kDouble), t);
+        if (far(scores, expected, kScoreTolerance)) {
+            parts[Scores] = "scores off by more than 1e-5" + where;
+        }
+        const Tensor list = topk_select(scores, s.k, t, false, true).idx[0];
+        const Tensor mask = reference::topkMask(scores, s.k, 0, t);
+        if (!list.equal(reference::indicesOf(mask, s.k)[0])) {
+            parts[Select] = "other keys than the rule gives for the same scores" + where;
+        }
+        return list;
+    }
+
+    void attention(const LongShape &s, const LongInputs &in, const Tensor &idx)
+    {
+        const std::int64_t rows = idx.size(0);
+        const Tensor q = in.q.narrow(0, 0, rows), wideQ = q.to(at::kDouble), wideKv = in.kv.to(at::kDouble);
+        const auto [o, lse] = gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
+        const auto [expected, expectedLse] = reference::gathered(wideQ, wideKv, idx, kValueWidth, scaleOf(), {});
+        if (far(o, expected, kOutputTolerance)) {
+            parts[Attend] = "other outputs than the reference on the sampled queries";
+        } else if (!lse.to(at::kDouble).sub(expectedLse).abs().max().le(kSumTolerance).item().toBool()) {
+            parts[Attend] = "lse off by more than 1e-4 on the sampled queries";
+        }
+        if (!s.training) {
+            return;
+        }
+        const Tensor gradO = in.gradO.narrow(0, 0, rows);
+        const auto found = gatheredBackward(gradO, {q, in.kv, idx, {}, o, lse, kValueWidth, scaleOf()}, false);
+        const auto grads = reference::gatheredBackward(gradO.to(at::kDouble), wideQ, wideKv, idx, kValueWidth,
+                                                       scaleOf(), {}, expected, expectedLse, false);
+        for (int i = 0; i < 2; ++i) {
+            if (far(found[i], grads[i], kGradientTolerance)) {
+                parts[Backward] = std::string("another gradient of ") + (i ? "kv" : "q") +
+                                  " than the reference on the sampled queries";
+            }
+        }
+    }
+};
+
+/// The library's dense attention on inputs of its own; `kind` 0: it takes none such, or they do not fit.
+struct Dense {
+    std::int64_t kind = 0;
+    Tensor q, k, v, gradO;
+    std::string name = "none";
+
+    Dense(const LongShape &s, const Machine &machine)
+    {
+        if (!machine.isCuda) {
+            return;
+        }
+        const auto low = at::TensorOptions().device(at::Device(machine.device)).dtype(at::kBFloat16);
+        q = at::randn({1, s.heads, s.context, kDenseWidth}, low);
+        k = at::randn({1, s.heads, s.context, kDenseWidth}, low);
+        v = at::randn({1, s.heads, s.context, kDenseValueWidth}, low);
+        gradO = s.training ? at::randn({1, s.heads, s.context, kDenseValueWidth}, low) : Tensor();
+        kind = fusedDenseKind(q, k, v, scale(), 0);
+        name = std::string("dense causal attention ") + std::to_string(s.heads) +
+               " heads 192/128: " + fusedDenseName(kind);
+    }
+    static double scale() { return 1 / std::sqrt(static_cast<double>(kDenseWidth)); }
+    void run(bool training) const
+    {
+        const FusedDense forward = fusedDense(kind, q, k, v, scale());
+        if (training) {
+            fusedDenseBackward(forward, gradO, q, k, v, scale());
+        }
+    }
+};
+
+void freeCache(bool isCuda)
+{
+#ifdef SPARSESCOPE_HAS_KERNELS
+    if (isCuda) {
+        c10::cuda::CUDACachingAllocator::emptyCache();
+    }
+#endif
+    static_cast<void>(isCuda);
+}
+
+Row rowFor(const char *op, const Shape &shape, std::string wrong, const KernelReport &report, double flops,
+           double bytes, const Machine &machine)
+{
+    Row row{op, shape, std::move(wrong)};
+    row.flops = flops;
+    row.bytes = bytes;
+    finish(row, report, machine);
+    row.timings.push_back({"ours", backendName(report)});
+    return row;
+}
+
+} // namespace
+
+std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const Options &options)
+{
+    TORCH_CHECK(s.context > 0 && s.k > 0 && s.heads > 0 && s.indexerHeads > 0 && s.indexerWidth > 0,
+                "bench: every size must be 1 or more");
+    const at::NoGradGuard noGradients;
+#ifdef SPARSESCOPE_HAS_KERNELS
+    std::unique_ptr<c10::cuda::CUDAGuard> device;
+    if (machine.isCuda) {
+        device = std::make_unique<c10::cuda::CUDAGuard>(at::Device(machine.device));
+    }
+#endif
+    freeCache(machine.isCuda);
+    const LongInputs in = makeInputs(s, machine);
+    Wrong wrong(s, in);
+
+    Shape indexer{1, s.context, s.context, s.k, s.indexerHeads, s.indexerWidth},
+        attention{1, s.context, s.context, s.k, s.heads, kWidth};
+    const double tokens = static_cast<double>(s.context), heads = static_cast<double>(s.heads),
+                 pairs = pairsOf(indexer);
+    double selected = 0;
+    for (std::int64_t t = 0; t < s.context; ++t) {
+        selected += static_cast<double>(std::min(t + 1, s.k));
+    }
+    const double rowBytes = 2 * tokens * static_cast<double>(kWidth),
+                 outBytes = 2 * tokens * heads * static_cast<double>(kValueWidth);
+    const Tensor list = at::empty({1, s.k}, in.q.options().dtype(at::kInt));
+    const double indexerWidth = static_cast<double>(s.indexerHeads * s.indexerWidth);
+    std::vector<Row> rows{
+        rowFor("index_scores", indexer, wrong.parts[Scores], scoresKernel(in.qi, in.ki), 2 * pairs * indexerWidth,
+               2 * tokens * (indexerWidth + static_cast<double>(s.indexerWidth)) + 4 * pairs, machine),
+        rowFor("topk_select", indexer, wrong.parts[Select], selectKernel(at::empty({1, 1, s.context}, in.w.options())),
+               0, 4 * pairs + 4 * selected, machine),
+        rowFor("gathered_attention", attention, wrong.parts[Attend], gatheredKernel(in.q, in.kv, list, kValueWidth),
+               2 * heads * selected * static_cast<double>(kWidth + kValueWidth),
+               rowBytes * (heads + 1) + outBytes + 4 * selected, machine)};
+    if (s.training) {
+        rows.push_back(rowFor("gathered_attention backward", attention, wrong.parts[Backward],
+                              gatheredGradientKernel(in.q, in.kv, list, kValueWidth, false),
+                              2 * heads * selected * static_cast<double>(3 * kWidth + 2 * kValueWidth),
+                              2 * rowBytes * (heads + 1) + 3 * outBytes + 4 * selected, machine));
+    }
+    Row core{s.training ? "attention core training" : "attention core forward", attention};
+    for (const Row &row : rows) {
+        core.floorMicroseconds += row.floorMicroseconds;
+        core.bytes += row.bytes;
+        core.flops += row.flops;
+        core.wrong = core.wrong.empty() ? row.wrong : core.wrong;
+    }
+    core.limit = machine.isCuda ? "the parts' floors" : "";
+    core.timings.push_back({"ours", "index scores, top-k, attention over the selected rows"});
+
+    const double peak = peakBytesOf([&] { pass(s, in, [](Part) {}); }, machine.isCuda);
+    core.timings[0].peakBytes = peak;
+    freeCache(machine.isCuda);
+    const Dense dense(s, machine);
+    if (dense.kind) {
+        core.timings.push_back({"torch.sdpa", dense.name});
+        core.timings[1].peakBytes = peakBytesOf([&] { dense.run(s.training); }, machine.isCuda);
+    }
+    std::vector<double> parts[Parts], whole, baseline;
+    const auto ours = [&] {
+        std::vector<Part> order;
+        Marks marks(machine.isCuda);
+        marks.mark();
+        pass(s, in, [&](Part part) {
+            order.push_back(part);
+            marks.mark();
+        });
+        const std::vector<double> times = marks.microseconds();
+        double sums[Parts] = {}, all = 0;
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            sums[order[i]] += times[i];
+            all += times[i];
+        }
+        for (int part = 0; part < Parts; ++part) {
+            parts[part].push_back(sums[part]);
+        }
+        whole.push_back(all);
+    };
+    const auto theirs = [&] {
+        if (dense.kind) {
+            Marks marks(machine.isCuda);
+            marks.mark();
+            dense.run(s.training);
+            marks.mark();
+            baseline.push_back(marks.microseconds()[0]);
+        }
+    };
+    double spent = 0;
+    for (int round = 0; round < options.rounds && (round == 0 || spent + spent / round < kLongestMicroseconds);
+         ++round) {
+        ours();
+        theirs();
+        theirs();
+        ours();
+        spent = 0;
+        for (const std::vector<double> *samples : {&whole, &baseline}) {
+            for (const double sample : *samples) {
+                spent += sample;
+            }
+        }
+    }
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        summarise(rows[i].timings[0], parts[i]);
+        rows[i].timings[0].launches = 1;
+    }
+    summarise(core.timings[0], whole);
+    core.timings[0].launches = 1;
+    if (dense.kind) {
+        summarise(core.timings[1], baseline);
+        core.timings[1].launches = 1;
+    }
+    rows.push_back(core);
+    return rows;
+}
+
+} // namespace dsa::benchmark
