@@ -31,8 +31,6 @@ namespace {
 
 const char *const kSample = "The key of the red door is 7. The key of the blue door is 4.\nThe key of the red door is";
 
-QString percentText(double share) { return QStringLiteral("%1 %").arg(100 * share, 0, 'f', 1); }
-
 QString quoted(const std::string &word) { return QStringLiteral("“%1”").arg(QString::fromStdString(word)); }
 
 } // namespace

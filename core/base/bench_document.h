@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// One candidate of a stored measurement.
+struct BenchTiming {
+    std::string name;    ///< "ours", "aten", "torch.topk", "torch.sdpa"; of a training step "captured", "eager"
+    std::string backend; ///< what ran
+    double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
+    std::optional<double> peakBytes;
+
+    double spread() const { return microseconds > 0 ? (upper - lower) / microseconds : 0; }
+};
+
+/// One operation, or training step, of one shape.
+struct BenchRow {
+    std::string op; ///< "topk_select", "attention core forward", "training step of sparse"
+    std::int64_t batch = 1, queries = 1, keys = 1;
+    std::optional<std::int64_t> k, heads, width;
+    bool right = true; ///< its results equalled the reference, in the same process
+    double bytes = 0, flops = 0;
+    std::optional<double> floorMicroseconds;
+    std::vector<BenchTiming> timings; ///< ours first
+};
+
+/// What `sparsescope-cli bench --out` wrote.
+struct BenchDocument {
+    std::filesystem::path file;
+    std::string subject;                  ///< "topk", "attention", "step", ...
+    std::string indexer, direction;       ///< of an attention core at length: "64x128", "forward"; else empty
+    std::string machine;                  ///< "NVIDIA H100 80GB HBM3"
+    std::optional<double> clockMhz;       ///< while multiplying
+    std::optional<double> bytesPerSecond; ///< of a copy; measured there, as the next
+    std::optional<double> flopsPerSecond; ///< of a bf16 product
+    int rounds = 0;
+    std::string measured; ///< ISO 8601, UTC; empty where it does not say
+    std::vector<BenchRow> rows;
+};
+
+/// Throws Failure naming the file, the place in it, what was found and what is allowed.
+BenchDocument readBench(const std::filesystem::path &file);
+
+/// Is this file one of those, as far as its beginning says? Of other JSON documents: false.
+bool looksLikeBench(const std::filesystem::path &file);
+
+} // namespace sparsescope

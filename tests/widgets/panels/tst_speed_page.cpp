@@ -1,0 +1,219 @@
+#include "widgets/panels/kernel_table.h"
+#include "widgets/panels/speed_page.h"
+#include "widgets/plots/breakdown_view.h"
+#include "widgets/plots/layer_time_plot.h"
+#include "widgets/plots/roofline_plot.h"
+#include "widgets/style/figure_export.h"
+#include "widgets/style/theme.h"
+
+#include <QAbstractButton>
+#include <QApplication>
+#include <QComboBox>
+#include <QTemporaryDir>
+#include <QtTest>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+using namespace sparsescope;
+namespace fs = std::filesystem;
+
+namespace {
+
+BenchRow rowOf(const std::string &op, std::int64_t context, double ours, double floor, double flops)
+{
+    BenchRow row{op, 1, context, context, 2048, 128, 576};
+    row.flops = flops;
+    row.bytes = 1e9;
+    row.floorMicroseconds = floor;
+    row.timings = {{"ours", "kernel", ours, 0.99 * ours, 1.01 * ours, {}}};
+    return row;
+}
+
+/// Two contexts: 2 times slower and 4 times faster than dense attention; parts 50 : 30 : 20.
+std::shared_ptr<BenchDocument> core(const std::string &direction)
+{
+    auto document = std::make_shared<BenchDocument>();
+    document->file = "/nowhere/core_" + direction + ".json";
+    document->subject = "attention";
+    document->indexer = "4x64";
+    document->direction = direction;
+    document->machine = "Card";
+    document->bytesPerSecond = 3e12;
+    document->flopsPerSecond = 8e14;
+    document->rounds = 3;
+    for (const std::int64_t context : {4096, 131072}) {
+        const double ours = context == 4096 ? 2000 : 100000, dense = context == 4096 ? 1000 : 400000;
+        document->rows.push_back(rowOf("index_scores", context, 0.3 * ours, 0.1 * ours, 1e12));
+        document->rows.push_back(rowOf("topk_select", context, 0.2 * ours, 0.1 * ours, 0));
+        document->rows.push_back(rowOf("gathered_attention", context, 0.5 * ours, 0.5 * ours, 5e12));
+        document->rows.push_back(rowOf("attention core " + direction, context, ours, 0.7 * ours, 6e12));
+        document->rows.back().timings.push_back({"torch.sdpa", "cuDNN", dense, dense, dense, {}});
+    }
+    return document;
+}
+
+QString cell(const KernelTable &table, int row, int column) { return table.item(row, column)->text(); }
+
+} // namespace
+
+class tst_SpeedPage : public QObject {
+    Q_OBJECT
+private Q_SLOTS:
+    void initTestCase() { applyTheme(*qApp, Theme::Light); }
+    void saysWhatToOpenWhileNothingIs();
+    void factorsFloorsAndParts();
+    void aClickChoosesAContext();
+    void theOtherDirectionKeepsTheContext();
+    void whatIsWrongHasNoTime();
+    void everyStoredMeasurementIsShown();
+    void exports();
+};
+
+void tst_SpeedPage::saysWhatToOpenWhileNothingIs()
+{
+    SpeedPage page;
+    page.resize(1100, 640);
+    page.show();
+    QVERIFY(page.shown() == nullptr && page.exportableViews().empty());
+    const auto *message = page.findChild<QWidget *>("kernelTable");
+    QVERIFY(message != nullptr && !message->isVisible());
+}
+
+void tst_SpeedPage::factorsFloorsAndParts()
+{
+    const SpeedContent content = speedContent(core("forward"));
+    QCOMPARE(content.points.size(), std::size_t{2});
+    const SpeedPoint &shortest = content.points[0], &longest = content.points[1];
+    QCOMPARE(shortest.label, QString("4K"));
+    QCOMPARE(longest.label, QString("128K"));
+    QCOMPARE(shortest.factor().value_or(0), 0.5);
+    QCOMPARE(longest.factor().value_or(0), 4.0);
+    QCOMPARE(longest.pieces.size(), std::size_t{3});
+    QVERIFY(longest.pieces[0].part == SpeedPart::Attention && longest.pieces[2].part == SpeedPart::Selection);
+    QCOMPARE(factorText(0.5), QString("0.50×"));
+    QCOMPARE(factorText(4.0), QString("4.0×"));
+
+    SpeedPage page;
+    page.add(core("forward"), true);
+    QCOMPARE(page.point(), 1); // the longest
+    const auto gains = page.findChild<BreakdownView *>("breakdownView")->gains();
+    QCOMPARE(gains.size(), std::size_t{5});
+    QCOMPARE(gains[0].second, 4.0);
+    QCOMPARE(gains[1].second, 4.0);       // attention stands at its floor
+    QCOMPARE(gains[2].second, 4.0 / 0.8); // the indexer saves 0.3 - 0.1
+    QCOMPARE(gains[4].second, 4.0 / 0.7);
+}
+
+void tst_SpeedPage::aClickChoosesAContext()
+{
+    SpeedPage page;
+    page.resize(1400, 800);
+    page.add(core("forward"), true);
+    page.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&page));
+    auto *plot = page.findChild<LayerTimePlot *>("layerTimePlot");
+    QTest::mouseClick(plot, Qt::LeftButton, Qt::NoModifier, plot->pointBox(0).center().toPoint());
+    QCOMPARE(page.point(), 0);
+    const auto *table = page.findChild<KernelTable *>("kernelTable");
+    QCOMPARE(cell(*table, 0, 0), QString("Sparse attention"));
+    QCOMPARE(cell(*table, 0, 2), QString("1.00 ms")); // half of 2 ms
+    QCOMPARE(cell(*table, 0, 4), QString("100.0 %"));
+    QCOMPARE(cell(*table, 4, 6), QString("reference"));
+    QTest::keyClick(plot, Qt::Key_Right);
+    QCOMPARE(page.point(), 1);
+    QTest::keyClick(plot, Qt::Key_Right);
+    QCOMPARE(page.point(), 1);
+    QVERIFY(plot->accessibleDescription().contains("4.0×"));
+}
+
+void tst_SpeedPage::theOtherDirectionKeepsTheContext()
+{
+    SpeedPage page;
+    page.resize(1400, 800);
+    page.add(core("forward"), true);
+    page.show();
+    auto *directions = page.findChild<QWidget *>("directionSwitch");
+    const auto buttons = directions->findChildren<QAbstractButton *>();
+    QCOMPARE(buttons.size(), 2);
+    QVERIFY(buttons[0]->isChecked() && !buttons[1]->isEnabled());
+    page.add(core("training"), false);
+    QVERIFY(buttons[1]->isEnabled());
+    page.setPoint(0);
+    QTest::mouseClick(buttons[1], Qt::LeftButton);
+    QCOMPARE(page.shown()->direction, std::string("training"));
+    QCOMPARE(page.point(), 0);
+    QVERIFY(buttons[1]->isChecked());
+    page.add(core("forward"), false); // read again: not twice in the list
+    QCOMPARE(page.findChild<QComboBox *>("kernelModelCombo")->count(), 2);
+}
+
+void tst_SpeedPage::whatIsWrongHasNoTime()
+{
+    auto document = core("forward");
+    document->rows[5].right = false; // the selection at 128K
+    SpeedPage page;
+    page.add(document, true);
+    const SpeedContent content = speedContent(document);
+    QVERIFY(!content.points[1].right() && !content.points[1].factor());
+    QVERIFY(content.points[0].factor().has_value());
+    const auto *table = page.findChild<KernelTable *>("kernelTable");
+    bool found = false;
+    for (int row = 0; row < table->rowCount(); ++row) {
+        if (cell(*table, row, 6) == "wrong") {
+            found = true;
+            QCOMPARE(cell(*table, row, 0), QString("Top-k selection"));
+            QCOMPARE(cell(*table, row, 2), QString("–"));
+        }
+    }
+    QVERIFY(found);
+    const QString csv = page.findChild<LayerTimePlot *>("layerTimePlot")->csv();
+    QVERIFY2(csv.contains("128K,Top-k selection,,,,"), qPrintable(csv));
+    QVERIFY(page.findChild<BreakdownView *>("breakdownView")->gains().empty());
+}
+
+void tst_SpeedPage::everyStoredMeasurementIsShown()
+{
+    const fs::path folder =
+        fs::path(qEnvironmentVariable("SPARSESCOPE_SOURCE").toStdString()) / "experiments/results/bench";
+    SpeedPage page;
+    page.resize(1100, 640);
+    page.show();
+    for (const fs::directory_entry &entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".json") {
+            page.add(std::make_shared<const BenchDocument>(readBench(entry.path())), true);
+            QVERIFY(page.shown()->file == entry.path());
+            QVERIFY(page.point() >= 0);
+            QVERIFY(!page.subjectText().isEmpty());
+            QVERIFY(page.findChild<KernelTable *>("kernelTable")->rowCount() >= 2);
+            page.grab(); // paints all of it
+        }
+    }
+}
+
+void tst_SpeedPage::exports()
+{
+    QTemporaryDir folder;
+    SpeedPage page;
+    page.add(core("forward"), true);
+    QCOMPARE(page.exportableViews().size(), std::size_t{3});
+    for (const auto &[name, view] : page.exportableViews()) {
+        for (const char *format : {"png", "svg", "pdf", "csv"}) {
+            const QString path = folder.filePath(name + "." + format);
+            exportFigure(*view, path);
+            QVERIFY2(QFile(path).size() > 60, qPrintable(path));
+        }
+        QFile svg(folder.filePath(name + ".svg"));
+        QVERIFY(svg.open(QIODevice::ReadOnly) && svg.readAll().contains("<text"));
+    }
+    QFile csv(folder.filePath("speed.csv"));
+    QVERIFY(csv.open(QIODevice::ReadOnly));
+    const QStringList lines = QString::fromUtf8(csv.readAll()).split('\n', Qt::SkipEmptyParts);
+    QCOMPARE(lines.size(), 1 + 2 * 4);
+    QVERIFY2(lines.back().startsWith("128K,\"Attention core, forward\",100000,99000,101000,torch.sdpa,400000,4,"),
+             qPrintable(lines.back()));
+}
+
+QTEST_MAIN(tst_SpeedPage)
+#include "tst_speed_page.moc"

@@ -1,0 +1,277 @@
+#include "widgets/panels/speed_page.h"
+
+#include "widgets/panels/kernel_table.h"
+#include "widgets/panels/message_view.h"
+#include "widgets/panels/role_label.h"
+#include "widgets/plots/breakdown_view.h"
+#include "widgets/plots/layer_time_plot.h"
+#include "widgets/plots/roofline_plot.h"
+#include "widgets/state/number_text.h"
+#include "widgets/style/theme.h"
+
+#include <QButtonGroup>
+#include <QComboBox>
+#include <QEvent>
+#include <QGridLayout>
+#include <QHBoxLayout>
+#include <QLabel>
+#include <QPushButton>
+#include <QStackedWidget>
+#include <QVBoxLayout>
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace sparsescope {
+
+SpeedPage::SpeedPage(QWidget *parent)
+    : QWidget(parent)
+    , m_stack(new QStackedWidget(this))
+    , m_message(new MessageView(this))
+    , m_chosen(new QComboBox(this))
+    , m_directions(new QWidget(this))
+    , m_directionGroup(new QButtonGroup(this))
+    , m_measured(makeLabel({}, "sub", this))
+    , m_time(new LayerTimePlot(this))
+    , m_breakdown(new BreakdownView(this))
+    , m_kernels(new KernelTable(this))
+    , m_roof(new RooflinePlot(this))
+{
+    setObjectName(QStringLiteral("pageSpeed"));
+    auto *layout = new QVBoxLayout(this);
+    layout->setContentsMargins(0, 0, 0, 0);
+    layout->addWidget(m_stack);
+    auto *page = new QWidget(this);
+    auto *column = new QVBoxLayout(page);
+    column->setContentsMargins(8, 8, 8, 8);
+    column->setSpacing(8);
+    column->addWidget(buildHeader());
+    column->addWidget(buildBody(), 1);
+    m_stack->addWidget(m_message);
+    m_stack->addWidget(page);
+    m_message->setMessage(
+        MessageView::Mood::Neutral, QStringLiteral("No measurement is open"),
+        QStringLiteral("sparsescope-cli bench attention --context 4096..131072 --indexer 4x64 --out layer.json\n"
+                       "measures a layer on your card, bench topk, indexer, loss and step the rest. Open the "
+                       "file here: File > Open, or drop it on the window."));
+    connect(m_chosen, &QComboBox::currentIndexChanged, this, &SpeedPage::showChosen);
+    connect(m_directionGroup, &QButtonGroup::idClicked, this, &SpeedPage::chooseDirection);
+    connect(m_time, &LayerTimePlot::pointChosen, this, &SpeedPage::setPoint);
+}
+
+QWidget *SpeedPage::buildHeader()
+{
+    auto *bar = new QFrame(this);
+    setRole(bar, "card");
+    auto *row = new QHBoxLayout(bar);
+    row->setContentsMargins(12, 6, 12, 6);
+    row->setSpacing(8);
+    m_chosen->setObjectName(QStringLiteral("kernelModelCombo"));
+    m_chosen->setAccessibleName(QStringLiteral("Measurement"));
+    m_chosen->setMinimumWidth(320);
+    m_directions->setObjectName(QStringLiteral("directionSwitch"));
+    auto *directions = new QHBoxLayout(m_directions);
+    directions->setContentsMargins(0, 0, 0, 0);
+    directions->setSpacing(0);
+    for (const auto &[id, words, edge] : {std::tuple(0, "Forward", "l"), std::tuple(1, "Forward + backward", "r")}) {
+        auto *button = new QPushButton(QString::fromLatin1(words), m_directions);
+        button->setCheckable(true);
+        button->setProperty("edge", edge);
+        button->setAccessibleName(button->text());
+        setRole(button, "seg");
+        m_directionGroup->addButton(button, id);
+        directions->addWidget(button);
+    }
+    row->addWidget(makeLabel(QStringLiteral("Measurement"), "sub", bar));
+    row->addWidget(m_chosen);
+    row->addWidget(m_directions);
+    row->addStretch();
+    row->addWidget(m_measured);
+    return bar;
+}
+
+QWidget *SpeedPage::buildCard(QLabel *&title, const QString &words, QLabel *&sub, QWidget *body)
+{
+    auto *card = new QFrame(this);
+    setRole(card, "card");
+    auto *column = new QVBoxLayout(card);
+    column->setContentsMargins(12, 10, 12, 10);
+    column->setSpacing(6);
+    auto *head = new QHBoxLayout;
+    head->setSpacing(8);
+    title = makeLabel(words, "heading", card);
+    sub = makeLabel({}, "sub", card);
+    head->addWidget(title);
+    head->addWidget(sub, 1);
+    column->addLayout(head);
+    column->addWidget(body, 1);
+    return card;
+}
+
+QWidget *SpeedPage::buildBody()
+{
+    auto *box = new QWidget(this);
+    auto *grid = new QGridLayout(box);
+    grid->setContentsMargins(0, 0, 0, 0);
+    grid->setSpacing(8);
+    grid->addWidget(buildCard(m_timeTitle, QStringLiteral("Time by context"), m_timeSub, m_time), 0, 0);
+    grid->addWidget(buildCard(m_breakdownTitle, QStringLiteral("Breakdown"), m_breakdownSub, m_breakdown), 0, 1);
+    grid->addWidget(buildCard(m_kernelsTitle, QStringLiteral("Kernels"), m_kernelsSub, m_kernels), 1, 0);
+    grid->addWidget(buildCard(m_roofTitle, QStringLiteral("Roofline"), m_roofSub, m_roof), 1, 1);
+    grid->setColumnStretch(0, 5);
+    grid->setColumnStretch(1, 3);
+    grid->setRowStretch(0, 4);
+    grid->setRowStretch(1, 3);
+    m_timeSub->setText(QStringLiteral("click a pair of bars for its breakdown"));
+    m_kernelsSub->setText(QStringLiteral("each checked against its reference on the same inputs"));
+    m_roofSub->setText(QStringLiteral("ceilings measured in the same process"));
+    return box;
+}
+
+void SpeedPage::add(std::shared_ptr<const BenchDocument> document, bool show)
+{
+    const auto same = std::find_if(m_documents.begin(), m_documents.end(),
+                                   [&](const auto &known) { return known->file == document->file; });
+    const int index = static_cast<int>(same - m_documents.begin());
+    QString title = measurementTitle(*document);
+    const bool first = m_documents.empty();
+    {
+        const QSignalBlocker quiet(m_chosen);
+        if (same != m_documents.end()) {
+            *same = document;
+            m_chosen->setItemText(index, title);
+        } else {
+            m_documents.push_back(document);
+            m_chosen->addItem(title);
+        }
+        m_chosen->setItemData(index, QString::fromStdString(document->file.string()), Qt::ToolTipRole);
+        if (show || first) {
+            m_chosen->setCurrentIndex(index);
+        }
+    }
+    if (show || first || m_chosen->currentIndex() == index) {
+        showChosen();
+    } else {
+        showDirections();
+    }
+}
+
+void SpeedPage::showChosen()
+{
+    const int index = m_chosen->currentIndex();
+    if (index < 0) {
+        return;
+    }
+    m_content = std::make_shared<const SpeedContent>(speedContent(m_documents[static_cast<std::size_t>(index)]));
+    m_stack->setCurrentIndex(1);
+    m_timeTitle->setText(m_content->atLength() ? QStringLiteral("Layer time by context")
+                                               : QStringLiteral("Time by shape"));
+    const BenchDocument &document = *m_content->document;
+    const double spread = m_content->largestSpread();
+    m_measured->setText(QStringLiteral("%1%2 · largest spread %3")
+                            .arg(document.measured.empty()
+                                     ? QString()
+                                     : QString::fromStdString(document.measured.substr(0, 10)) + QStringLiteral(" · "),
+                                 QString::fromStdString(document.machine), percentText(spread)));
+    m_time->setContent(m_content);
+    // The longest context is what people come for.
+    m_point = -1;
+    setPoint(static_cast<int>(m_content->points.size()) - 1);
+    showDirections();
+}
+
+void SpeedPage::showDirections()
+{
+    const int index = m_chosen->currentIndex();
+    const bool core = m_content && m_content->atLength();
+    m_directions->setVisible(core);
+    if (!core) {
+        return;
+    }
+    for (int training = 0; training < 2; ++training) {
+        const std::string direction = training ? "training" : "forward";
+        const bool here = m_content->document->direction == direction;
+        QAbstractButton *button = m_directionGroup->button(training);
+        button->setChecked(here);
+        button->setEnabled(here || counterpart(index, direction) >= 0);
+        button->setToolTip(button->isEnabled() ? QString() : QStringLiteral("No such measurement is open"));
+    }
+}
+
+int SpeedPage::counterpart(int index, const std::string &direction) const
+{
+    const BenchDocument &of = *m_documents[static_cast<std::size_t>(index)];
+    for (std::size_t i = 0; i < m_documents.size(); ++i) {
+        const BenchDocument &other = *m_documents[i];
+        if (other.indexer == of.indexer && other.machine == of.machine && other.direction == direction) {
+            return static_cast<int>(i);
+        }
+    }
+    return -1;
+}
+
+void SpeedPage::chooseDirection(int training)
+{
+    const int index = counterpart(m_chosen->currentIndex(), training ? "training" : "forward");
+    const int point = m_point;
+    if (index >= 0 && index != m_chosen->currentIndex()) {
+        m_chosen->setCurrentIndex(index);
+        setPoint(std::min(point, static_cast<int>(m_content->points.size()) - 1)); // the same context again
+    }
+}
+
+void SpeedPage::setPoint(int index)
+{
+    if (!m_content || index < 0 || index >= static_cast<int>(m_content->points.size()) || index == m_point) {
+        return;
+    }
+    m_point = index;
+    const QString label = m_content->points[static_cast<std::size_t>(index)].label;
+    m_time->setPoint(index);
+    m_breakdown->setPoint(m_content, index);
+    m_kernels->setPoint(*m_content, index);
+    m_roof->setPoint(m_content, index);
+    m_breakdownTitle->setText(QStringLiteral("Breakdown"));
+    m_breakdownSub->setText(label);
+    m_kernelsTitle->setText(QStringLiteral("Kernels at %1").arg(label));
+    Q_EMIT statusChanged();
+}
+
+QString SpeedPage::subjectText() const
+{
+    if (!m_content || m_point < 0) {
+        return {};
+    }
+    const BenchRow &row = *m_content->points[static_cast<std::size_t>(m_point)].whole;
+    QStringList words;
+    if (row.heads && row.width) {
+        words << QStringLiteral("%1 heads of %2").arg(*row.heads).arg(*row.width);
+    }
+    if (row.k) {
+        words << QStringLiteral("k %1").arg(countText(*row.k));
+    }
+    words << QStringLiteral("median of %1 rounds").arg(m_content->document->rounds);
+    return words.join(QStringLiteral(" · "));
+}
+
+std::vector<std::pair<QString, const ExportableView *>> SpeedPage::exportableViews() const
+{
+    if (!m_content) {
+        return {};
+    }
+    return {{QStringLiteral("speed"), m_time},
+            {QStringLiteral("breakdown"), m_breakdown},
+            {QStringLiteral("roofline"), m_roof}};
+}
+
+void SpeedPage::changeEvent(QEvent *event)
+{
+    // The table's colours are of its items.
+    if (event->type() == QEvent::StyleChange && m_content && m_point >= 0) {
+        m_kernels->setPoint(*m_content, m_point);
+    }
+    QWidget::changeEvent(event);
+}
+
+} // namespace sparsescope

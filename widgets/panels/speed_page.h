@@ -1,0 +1,79 @@
+#pragma once
+
+#include "core/base/bench_document.h"
+#include "widgets/plots/speed_content.h"
+
+#include <QString>
+#include <QWidget>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+class QButtonGroup;
+class QComboBox;
+class QLabel;
+class QPushButton;
+class QStackedWidget;
+
+namespace sparsescope {
+
+class BreakdownView;
+class ExportableView;
+class KernelTable;
+class LayerTimePlot;
+class MessageView;
+class RooflinePlot;
+
+/// Stored measurements of `sparsescope-cli bench`: time by context or shape against the baseline, where it goes at one of them,
+/// every candidate with its check, and how near to the machine's ceilings they are. Measures nothing itself.
+class SpeedPage : public QWidget {
+    Q_OBJECT
+
+public:
+    explicit SpeedPage(QWidget *parent = nullptr);
+
+    /// One that is there already (the same file) is replaced. `show`: it becomes the one that is shown.
+    void add(std::shared_ptr<const BenchDocument> document, bool show);
+    const BenchDocument *shown() const { return m_content ? m_content->document.get() : nullptr; }
+    int point() const { return m_point; }
+    void setPoint(int index);
+    /// "128 heads, k 2,048 · median of 14 samples"
+    QString subjectText() const;
+    /// What can be exported from here now, with the names that the command line uses: "speed", "breakdown", "roofline".
+    std::vector<std::pair<QString, const ExportableView *>> exportableViews() const;
+
+Q_SIGNALS:
+    void statusChanged();
+
+protected:
+    void changeEvent(QEvent *event) override;
+
+private:
+    QWidget *buildHeader();
+    QWidget *buildBody();
+    QWidget *buildCard(QLabel *&title, const QString &words, QLabel *&sub, QWidget *body);
+    void showChosen();
+    void showDirections();
+    void chooseDirection(int training);
+    /// The document with the same indexer and machine and the other direction; -1: none.
+    int counterpart(int index, const std::string &direction) const;
+
+    std::vector<std::shared_ptr<const BenchDocument>> m_documents;
+    std::shared_ptr<const SpeedContent> m_content;
+    int m_point = 0;
+    QStackedWidget *m_stack;
+    MessageView *m_message;
+    QComboBox *m_chosen;
+    QWidget *m_directions;
+    QButtonGroup *m_directionGroup;
+    QLabel *m_measured;
+    QLabel *m_timeTitle = nullptr, *m_timeSub = nullptr, *m_breakdownTitle = nullptr, *m_breakdownSub = nullptr,
+           *m_kernelsTitle = nullptr, *m_kernelsSub = nullptr, *m_roofTitle = nullptr, *m_roofSub = nullptr;
+    LayerTimePlot *m_time;
+    BreakdownView *m_breakdown;
+    KernelTable *m_kernels;
+    RooflinePlot *m_roof;
+};
+
+} // namespace sparsescope

@@ -1,0 +1,200 @@
+#include "widgets/plots/breakdown_view.h"
+
+#include "widgets/state/number_text.h"
+#include "widgets/style/figure_export.h"
+#include "widgets/style/fonts.h"
+#include "widgets/style/theme.h"
+
+#include <QPainter>
+
+#include <algorithm>
+#include <functional>
+
+namespace sparsescope {
+namespace {
+
+constexpr double kRow = 22, kLabel = 72, kValue = 104;
+
+QString flopsText(double flops) { return significantText(flops / 1e12) + QStringLiteral(" TFLOP"); }
+
+} // namespace
+
+BreakdownView::BreakdownView(QWidget *parent)
+    : PaintedFigure(parent)
+{
+    setObjectName(QStringLiteral("breakdownView"));
+    setAccessibleName(QStringLiteral("Breakdown"));
+    setMinimumSize(260, 260);
+}
+
+void BreakdownView::setPoint(std::shared_ptr<const SpeedContent> content, int index)
+{
+    m_content = std::move(content);
+    m_point = index;
+    QStringList words;
+    if (const SpeedPoint *shown = point()) {
+        for (const SpeedPiece &piece : shown->pieces) {
+            words << piece.title + QLatin1Char(' ') + timeText(piece.microseconds());
+        }
+    }
+    setAccessibleDescription(words.join(QStringLiteral(", ")));
+    update();
+}
+
+const SpeedPoint *BreakdownView::point() const
+{
+    return m_content && m_point < static_cast<int>(m_content->points.size())
+               ? &m_content->points[static_cast<std::size_t>(m_point)]
+               : nullptr;
+}
+
+std::vector<std::pair<QString, double>> BreakdownView::gains() const
+{
+    const SpeedPoint *shown = point();
+    std::vector<std::pair<QString, double>> result;
+    if (shown == nullptr || !shown->baseline || !shown->right()) {
+        return result;
+    }
+    const double against = shown->baseline->microseconds, now = shown->ours();
+    result.emplace_back(QStringLiteral("Now"), against / now);
+    double all = now;
+    for (const SpeedPiece &piece : shown->pieces) {
+        if (const auto floor = piece.row->floorMicroseconds) {
+            const double saved = std::max(piece.microseconds() - *floor, 0.0);
+            all -= saved;
+            result.emplace_back(piece.title + QStringLiteral(" at its floor"), against / (now - saved));
+        }
+    }
+    if (shown->pieces.size() > 1) {
+        result.emplace_back(QStringLiteral("All parts at their floors"), against / all);
+    }
+    return result;
+}
+
+double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top, const Tokens &t) const
+{
+    const SpeedPoint &shown = *point();
+    using Measure = std::function<double(const BenchRow &)>;
+    const auto group = [&](const QString &title, const Measure &ours, double baseline,
+                           const std::function<QString(double)> &words) {
+        painter.setFont(uiFont(12, QFont::DemiBold));
+        painter.setPen(t.text);
+        painter.drawText(QRectF(box.left(), top, box.width(), kRow), Qt::AlignLeft | Qt::AlignVCenter, title);
+        top += kRow;
+        double sum = 0;
+        for (const SpeedPiece &piece : shown.pieces) {
+            sum += ours(*piece.row);
+        }
+        const double full = std::max({sum, baseline, 1e-12}), width = box.width() - kLabel - kValue;
+        const auto row = [&](const QString &label, double value) {
+            painter.setFont(uiFont(12));
+            painter.setPen(t.text2);
+            painter.drawText(QRectF(box.left(), top, kLabel, kRow), Qt::AlignLeft | Qt::AlignVCenter, label);
+            painter.setFont(monoFont(12));
+            painter.setPen(t.text);
+            painter.drawText(QRectF(box.right() - kValue, top, kValue, kRow), Qt::AlignRight | Qt::AlignVCenter,
+                             words(value));
+        };
+        if (baseline > 0) {
+            row(QStringLiteral("Dense"), baseline);
+            painter.fillRect(QRectF(box.left() + kLabel, top + 4, width * baseline / full, kRow - 8),
+                             baselineColour(t));
+            top += kRow;
+        }
+        row(m_content->atLength() ? QStringLiteral("Sparse") : QStringLiteral("Ours"), sum);
+        double left = box.left() + kLabel;
+        for (const SpeedPiece &piece : shown.pieces) {
+            const double length = width * ours(*piece.row) / full;
+            painter.fillRect(QRectF(left, top + 4, std::max(length - 1, 0.0), kRow - 8), partColour(piece.part, t));
+            left += length;
+        }
+        top += kRow + 6;
+    };
+    const bool dense = shown.baseline && shown.baseline->name == "torch.sdpa";
+    group(
+        QStringLiteral("Arithmetic"), [](const BenchRow &row) { return row.flops; }, 0, flopsText);
+    group(
+        QStringLiteral("Memory traffic"), [](const BenchRow &row) { return row.bytes; }, 0,
+        [](double bytes) { return bytesText(bytes); });
+    group(
+        QStringLiteral("Time"), [](const BenchRow &row) { return row.timings.front().microseconds; },
+        dense ? shown.baseline->microseconds : 0, timeText);
+    return top;
+}
+
+void BreakdownView::paintBody(QPainter &painter, const QRectF &whole, const Tokens &t, bool) const
+{
+    if (!point()) {
+        return;
+    }
+    const QRectF box = whole.adjusted(2, 0, -2, 0);
+    if (!point()->right()) {
+        painter.setPen(t.failed);
+        painter.setFont(uiFont(12));
+        painter.drawText(box, Qt::AlignCenter | Qt::TextWordWrap,
+                         QStringLiteral("A part did not equal its reference: no time of it is shown"));
+        return;
+    }
+    double top = paintBars(painter, box, box.top(), t);
+    const auto all = gains();
+    if (all.empty()) {
+        return;
+    }
+    painter.setPen(t.border);
+    painter.drawLine(QPointF(box.left(), top), QPointF(box.right(), top));
+    top += 6;
+    painter.setFont(uiFont(12, QFont::DemiBold));
+    painter.setPen(t.text);
+    painter.drawText(QRectF(box.left(), top, box.width(), kRow), Qt::AlignLeft | Qt::AlignVCenter,
+                     QStringLiteral("What would make it faster"));
+    for (const auto &[words, factor] : all) {
+        top += kRow - 1;
+        if (top + kRow > box.bottom() + 2) {
+            return; // a low window: the rest is in the export
+        }
+        painter.setFont(uiFont(12));
+        painter.setPen(t.text2);
+        painter.drawText(QRectF(box.left(), top, box.width() - kValue, kRow), Qt::AlignLeft | Qt::AlignVCenter, words);
+        painter.setFont(monoFont(12));
+        painter.setPen(t.text);
+        painter.drawText(QRectF(box.right() - kValue, top, kValue, kRow), Qt::AlignRight | Qt::AlignVCenter,
+                         factorText(factor));
+    }
+}
+
+QString BreakdownView::figureTitle() const
+{
+    return point() ? QStringLiteral("Breakdown at %1").arg(point()->label) : QStringLiteral("Breakdown");
+}
+
+QString BreakdownView::csv() const
+{
+    QString text = QStringLiteral("part,flops,bytes,us,floor_us\n");
+    if (point()) {
+        for (const SpeedPiece &piece : point()->pieces) {
+            const BenchRow &row = *piece.row;
+            text += QStringList{csvText(piece.title), csvNumber(row.flops), csvNumber(row.bytes),
+                                row.right ? csvNumber(piece.microseconds()) : QString(),
+                                row.floorMicroseconds ? csvNumber(*row.floorMicroseconds) : QString()}
+                        .join(QLatin1Char(',')) +
+                    QLatin1Char('\n');
+        }
+    }
+    return text;
+}
+
+nlohmann::ordered_json BreakdownView::exportContext() const
+{
+    nlohmann::ordered_json context;
+    if (m_content) {
+        context["machine"] = m_content->document->machine;
+        context["measurement"] = m_content->document->file.filename().string();
+        context["gains"] = nlohmann::ordered_json::object();
+        for (const auto &[words, factor] : gains()) {
+            context["gains"][words.toStdString()] = factor;
+        }
+    }
+    return context;
+}
+
+} // namespace sparsescope

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "core/base/bench_document.h"
+#include "widgets/style/tokens.h"
+
+#include <QColor>
+#include <QString>
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace sparsescope {
+
+/// What a part of a sparse layer is; decides its colour.
+enum class SpeedPart { Whole, Attention, Indexer, Selection, Backward };
+
+/// A stretch of the bar of ours.
+struct SpeedPiece {
+    SpeedPart part = SpeedPart::Whole;
+    QString title;
+    const BenchRow *row = nullptr; ///< of the document
+    double microseconds() const { return row->timings.front().microseconds; }
+};
+
+/// One context length, or one shape: the baseline and ours.
+struct SpeedPoint {
+    QString label;                         ///< "64K", "B 8  L 2,048  k 1,024"
+    const BenchRow *whole = nullptr;       ///< ours is its first timing
+    const BenchTiming *baseline = nullptr; ///< absent: nothing to stand against
+    std::vector<SpeedPiece> pieces;        ///< from the bottom up; at least one
+
+    bool right() const;
+    double ours() const { return whole->timings.front().microseconds; }
+    /// How many times faster than the baseline; below 1: slower.
+    std::optional<double> factor() const;
+};
+
+/// A stored measurement, ordered for the Speed page. Points refer to rows of `document`.
+struct SpeedContent {
+    std::shared_ptr<const BenchDocument> document;
+    std::vector<SpeedPoint> points;
+    QString baselineTitle; ///< "Dense attention", "torch.topk", "Eager"
+    QString oursTitle;     ///< "Sparse attention", "Ours", "Captured"
+
+    bool atLength() const { return !document->indexer.empty(); } ///< a layer's core, in parts, by context
+    double largestSpread() const;
+};
+
+SpeedContent speedContent(std::shared_ptr<const BenchDocument> document);
+
+/// "Attention core forward, indexer 4 × 64 · NVIDIA H100 80GB HBM3".
+QString measurementTitle(const BenchDocument &document);
+/// "topk_select" as words: "Top-k selection".
+QString operationTitle(const std::string &op);
+/// "4K" from 1,024 on, "512".
+QString contextText(std::int64_t tokens);
+/// "297 ms", "12.3 µs".
+QString timeText(double microseconds);
+/// "3.2×", "0.38×".
+QString factorText(double factor);
+/// "591 TFLOP/s", or where nothing is multiplied "3.40 TB/s".
+QString rateText(const BenchRow &row, double microseconds);
+
+QColor partColour(SpeedPart part, const Tokens &tokens);
+QColor baselineColour(const Tokens &tokens);
+
+} // namespace sparsescope
