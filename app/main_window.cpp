@@ -1,9 +1,11 @@
 #include "app/main_window.h"
 
+#include "app/comparison_export.h"
 #include "app/presets.h"
 #include "app/run_actions.h"
 #include "app/train_page.h"
 #include "core/base/presets.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/first_run_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -47,6 +49,7 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
     m_queue.setDevice(m_options.device);
+    m_selectorMeasure = std::make_unique<SelectorMeasure>(m_options.measureSelectors, m_options.device);
     m_checks = std::make_unique<SoundnessChecks>(m_options.checkRun, m_options.device);
     m_frame.setInterval(kFrameMilliseconds);
     buildPages();
@@ -82,6 +85,8 @@ MainWindow::~MainWindow()
     m_queue.disconnect(this);
     delete m_runActions;
     // Views go before what they look at; as children of this window they would go after it.
+    m_comparisonExport.reset();
+    delete m_comparePage;
     delete m_inspectPage;
     delete m_trainPage;
     delete m_runTable;
@@ -154,6 +159,7 @@ void MainWindow::showRuns()
     m_soundness->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
     showChecks();
     m_toolbar->setExportable(!m_runs.empty());
+    showCompareRuns(false);
 }
 
 void MainWindow::showChecks()
@@ -191,7 +197,9 @@ void MainWindow::showCursor()
                           .arg(countText(view.step), view.followLive ? QStringLiteral(", following") : QString());
     }
     m_statusCursor->setText(words);
-    m_statusReducer->setText(m_page == Page::Inspect && m_current ? m_inspectPage->reducerText() : QString());
+    m_statusReducer->setText(m_page == Page::Compare                ? m_comparePage->pairingText()
+                             : m_page == Page::Inspect && m_current ? m_inspectPage->reducerText()
+                                                                    : QString());
 }
 
 void MainWindow::showPage(Page page)
@@ -199,6 +207,7 @@ void MainWindow::showPage(Page page)
     m_page = page;
     m_toolbar->setPage(page);
     showFirstRun();
+    showMarks();
     showView();
 }
 
@@ -207,7 +216,8 @@ void MainWindow::showFirstRun()
     const bool first = m_runs.empty() && !m_composing && m_opening == 0;
     m_stack->setCurrentWidget(first                   ? static_cast<QWidget *>(m_firstRun)
                               : m_page == Page::Train ? static_cast<QWidget *>(m_trainPage)
-                                                      : m_inspectPage);
+                              : m_page == Page::Inspect ? static_cast<QWidget *>(m_inspectPage)
+                                                        : m_comparePage);
     updateDocks();
     showTraining();
 }

@@ -1,5 +1,6 @@
 #include "app/run_folder_reader.h"
 
+#include "core/base/counterfactual_table.h"
 #include "core/base/error.h"
 #include "core/base/stored_checks.h"
 
@@ -58,7 +59,7 @@ RunUpdate read(Known &known)
         known.lastEvent = event.id;
         update.log.push_back({known.reader.config().folder(), event.wall, event.step, event.level, event.text});
     }
-    for (const char *key : {"device", "parameters", "source"}) {
+    for (const char *key : {"device", "parameters", "source", "task", kFingerprintKey, kCounterfactualKey}) {
         if (const auto value = known.reader.value(key)) {
             update.values[key] = *value;
         }
