@@ -212,6 +212,7 @@ void MainWindow::experimentFinished(const QueuedExperiment &experiment, const Ex
                       name);
     }
     m_reader.setLive({});
+    m_reader.readOnce(experiment.folder); // what a run notes about itself never came through memory
     if (m_current && m_view.view().followLive) {
         m_view.followStep(m_current->step());
     }
@@ -237,7 +238,11 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         fresh->apply(found.update);
         run = addRun(std::move(fresh));
     } else {
-        run->apply(found.update);
+        RunUpdate update = found.update;
+        if (fromMemory) {
+            update.log.clear(); // its lines came when they happened
+        }
+        run->apply(update);
     }
     if (waits && run->state() != RunState::Finished) {
         run->apply(StateChange{run->id().toStdString(), RunState::Queued, {}, run->step(), run->steps()});

@@ -106,6 +106,7 @@ struct ComparedRuns {
                 row.selector = selector;
                 row.title = title;
                 row.topK = k;
+                row.loss = 2 + increase;
                 row.increase = increase;
                 table.rows.push_back(row);
             }

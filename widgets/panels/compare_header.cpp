@@ -23,7 +23,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kBadge = 22, kOneRowFrom = 1180; ///< px of width from which everything stands in one row
+constexpr int kBadge = 22, kWordsFrom = 900, kOneRowFrom = 1560; ///< px of width from which everything stands in one row
 
 QPixmap badge(const QString &letter, const QColor &colour, const Tokens &t, qreal dpr)
 {
@@ -58,6 +58,7 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     , m_differs(makeLabel({}, "sub", this))
     , m_differsIcon(new QLabel(this))
     , m_matchBox(new QWidget(this))
+    , m_against(makeLabel(QStringLiteral("against"), "sub", this))
     , m_a(new QComboBox(this))
     , m_b(new QComboBox(this))
     , m_by(new QComboBox(this))
@@ -73,8 +74,8 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
         combo->setToolTip(QStringLiteral("Side %1: all seeds of a group, or one run. A run folder can be dropped here.").arg(letter));
         combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
         combo->setMinimumContentsLength(16);
-        combo->setMinimumWidth(150);
-        combo->setMaximumWidth(230);
+        combo->setMinimumWidth(140);
+        combo->setMaximumWidth(260);
         combo->setMaxVisibleItems(24);
         combo->setAcceptDrops(true);
         combo->installEventFilter(this);
@@ -105,18 +106,18 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     facts->addWidget(m_match, 3);
     facts->addWidget(m_differsIcon);
     facts->addWidget(m_differs, 2);
-    auto *against = makeLabel(QStringLiteral("against"), "sub", this);
     auto *grid = new QGridLayout(this);
     grid->setContentsMargins(12, 7, 8, 7);
     grid->setHorizontalSpacing(8);
     grid->setVerticalSpacing(4);
-    QWidget *const first[] = {m_badgeA, m_a, against, m_badgeB, m_b, m_swap};
+    QWidget *const first[] = {m_badgeA, m_a, m_against, m_badgeB, m_b, m_swap};
     int column = 0;
     for (QWidget *widget : first) {
         grid->addWidget(widget, 0, column++);
     }
     grid->addWidget(m_matchBox, 0, column);
-    grid->setColumnStretch(column++, 1);
+    grid->setColumnStretch(column, 1);
+    grid->setColumnMinimumWidth(column++, 4);
     grid->addWidget(m_by, 0, column++);
     grid->addWidget(m_export, 0, column);
     QWidget *const order[] = {m_a, m_b, m_swap, m_by, m_export};
@@ -206,18 +207,13 @@ void CompareHeader::showFacts()
     const QString same = equalText(m_facts);
     const MatchFact *differs = nullptr;
     QStringList all;
-    int others = 0;
     for (const MatchFact &fact : m_facts) {
         if (fact.outcome != CheckOutcome::Passed) {
             differs = differs == nullptr ? &fact : differs;
-            ++others;
             all << fact.words;
         }
     }
-    QString words = differs != nullptr ? differs->words : QString();
-    if (others > 1) {
-        words += QStringLiteral(" and %1 more").arg(others - 1);
-    }
+    const QString words = all.join(QStringLiteral(" · "));
     const auto fit = [](QLabel *label, const QString &text) {
         label->setText(label->fontMetrics().elidedText(text, Qt::ElideRight, std::max(40, label->width())));
     };
@@ -270,6 +266,7 @@ void CompareHeader::resizeEvent(QResizeEvent *event)
     const bool oneRow = width() >= kOneRowFrom;
     int row = 0, column = 0, rows = 0, columns = 0;
     grid->getItemPosition(grid->indexOf(m_matchBox), &row, &column, &rows, &columns);
+    m_against->setVisible(width() >= kWordsFrom);
     if ((row == 0) != oneRow) {
         grid->removeWidget(m_matchBox);
         if (oneRow) {

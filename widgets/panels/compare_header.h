@@ -48,6 +48,7 @@ private:
     ViewState *m_viewState;
     QLabel *m_badgeA, *m_badgeB, *m_match, *m_matchIcon, *m_differs, *m_differsIcon;
     QWidget *m_matchBox;
+    QLabel *m_against;
     QComboBox *m_a, *m_b, *m_by;
     QPushButton *m_swap, *m_export;
     std::vector<MatchFact> m_facts;

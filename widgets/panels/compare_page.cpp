@@ -129,26 +129,26 @@ void ComparePage::arrange(bool wide)
         m_grid->setRowMinimumHeight(i, 0);
         m_grid->setRowStretch(i, 0);
     }
-    for (int i = 0; i < 12; ++i) {
+    for (int i = 0; i < 24; ++i) {
         m_grid->setColumnStretch(i, 1);
     }
     if (wide) { // as in the design
-        m_grid->addWidget(m_curvesCard, 0, 0, 1, 6);
-        m_grid->addWidget(m_tableCard, 0, 6, 1, 6);
-        m_grid->addWidget(m_positionCard, 1, 0, 1, 3);
-        m_grid->addWidget(m_selectors, 1, 3, 1, 5);
-        m_grid->addWidget(m_difference, 1, 8, 1, 4);
+        m_grid->addWidget(m_curvesCard, 0, 0, 1, 11);
+        m_grid->addWidget(m_tableCard, 0, 11, 1, 13);
+        m_grid->addWidget(m_positionCard, 1, 0, 1, 6);
+        m_grid->addWidget(m_selectors, 1, 6, 1, 10);
+        m_grid->addWidget(m_difference, 1, 16, 1, 8);
         m_grid->setRowStretch(0, 54);
         m_grid->setRowStretch(1, 46);
         m_grid->setRowMinimumHeight(0, 300);
         m_grid->setRowMinimumHeight(1, 260);
         return;
     }
-    m_grid->addWidget(m_curvesCard, 0, 0, 1, 12);
-    m_grid->addWidget(m_tableCard, 1, 0, 1, 12);
-    m_grid->addWidget(m_positionCard, 2, 0, 1, 6);
-    m_grid->addWidget(m_difference, 2, 6, 1, 6);
-    m_grid->addWidget(m_selectors, 3, 0, 1, 12);
+    m_grid->addWidget(m_curvesCard, 0, 0, 1, 24);
+    m_grid->addWidget(m_tableCard, 1, 0, 1, 24);
+    m_grid->addWidget(m_positionCard, 2, 0, 1, 11);
+    m_grid->addWidget(m_difference, 2, 11, 1, 13);
+    m_grid->addWidget(m_selectors, 3, 0, 1, 24);
     const int heights[] = {320, 330, 330, 270};
     for (int row = 0; row < 4; ++row) {
         m_grid->setRowMinimumHeight(row, heights[row]);

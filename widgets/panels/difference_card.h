@@ -35,6 +35,8 @@ public:
     bool settled() const { return !m_waiting; }
     bool hasPicture() const;
     void toggleLimits();
+    /// Its views take what room there is; the words in it ask for none.
+    bool hasHeightForWidth() const override { return false; }
 
 Q_SIGNALS:
     void changed(); ///< another picture, or the reason why there is none

@@ -9,6 +9,7 @@
 #include <QEvent>
 #include <QHeaderView>
 #include <QPainter>
+#include <QStyledItemDelegate>
 
 #include <cmath>
 
@@ -17,8 +18,8 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 26, kPaperRow = 24;
-constexpr int kWidths[] = {0, 62, 66, 66, 68, 134, 108}; ///< of the columns; the first takes what is left
-constexpr int kLeastName = 128;
+constexpr int kWidths[] = {0, 58, 60, 60, 64, 126, 112}; ///< of the columns; the first takes what is left
+constexpr int kLeastName = 128, kVerdictGap = 8;
 constexpr double kPaperWidths[] = {230, 80, 80, 80, 90, 160, 140};
 
 const QStringList &titles()
@@ -72,6 +73,23 @@ QColor inkOf(const MetricRow &row, int column, const Tokens &t)
     return row.further || row.verdict.isEmpty() ? t.text2 : t.text;
 }
 
+/// The words of a verdict, apart from the interval before them.
+class VerdictDelegate : public QStyledItemDelegate {
+public:
+    using QStyledItemDelegate::QStyledItemDelegate;
+
+protected:
+    void paint(QPainter *painter, const QStyleOptionViewItem &option, const QModelIndex &index) const override
+    {
+        QStyleOptionViewItem moved = option;
+        if (option.state & QStyle::State_Selected) {
+            painter->fillRect(option.rect, currentTokens().selection);
+        }
+        moved.rect.adjust(kVerdictGap, 0, 0, 0);
+        QStyledItemDelegate::paint(painter, moved, index);
+    }
+};
+
 /// Why a row says what it says.
 QString whyText(const MetricRow &row, const CompareContent &content)
 {
@@ -112,6 +130,7 @@ MetricsTable::MetricsTable(QWidget *parent)
     verticalHeader()->hide();
     verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     verticalHeader()->setDefaultSectionSize(kRowHeight);
+    setItemDelegateForColumn(Verdict, new VerdictDelegate(this));
     setShowGrid(false);
     setAlternatingRowColors(true);
     setFrameShape(QFrame::NoFrame);

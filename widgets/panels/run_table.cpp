@@ -57,7 +57,9 @@ public:
         } else {
             painter->setFont(index.column() == RunTableModel::Name ? uiFont(13, QFont::DemiBold) : uiFont(12));
             painter->setPen(index.column() == RunTableModel::Name ? t.text : t.text2);
-            const QRect box = option.rect.adjusted(6, 0, -8, 0);
+            // Nothing stands left of the progress of an experiment: it takes the room.
+            const int left = index.column() == RunTableModel::State ? -50 : 6;
+            const QRect box = option.rect.adjusted(left, 0, -8, 0);
             const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
             painter->drawText(box, side | Qt::AlignVCenter,
                               painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));

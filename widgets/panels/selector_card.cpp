@@ -133,6 +133,9 @@ void SelectorCard::showTopK()
 
 void SelectorCard::setMeasurable(bool possible, const QString &why)
 {
+    if (possible == m_measurable && why == m_why) {
+        return;
+    }
     m_measurable = possible;
     m_why = why;
     showState();

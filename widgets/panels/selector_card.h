@@ -33,6 +33,8 @@ public:
     void setMeasuring(const QString &what, double share);
     void setFailure(const QString &reason);
     SelectorPlot *plot() const { return m_plot; }
+    /// Its views take what room there is; the words in it ask for none.
+    bool hasHeightForWidth() const override { return false; }
 
 Q_SIGNALS:
     void measureRequested();

@@ -89,6 +89,21 @@ std::vector<MatchFact> matchFacts(const CompareInput &input)
         facts.push_back({CheckOutcome::Failed, QStringLiteral("No seed is on both sides")});
     }
     for (const CheckResult &result : between) {
+        if (result.outcome == CheckOutcome::NotRun &&
+            (input.a->finished().empty() || input.b->finished().empty())) {
+            continue; // what a run began with is read when it is done
+        }
+        if (result.gate == "parameters" && result.outcome == CheckOutcome::Warning) {
+            const auto count = [](const SideRun &run) {
+                return static_cast<double>(run.compared.started.fingerprint->parameters);
+            };
+            const double first = count(input.a->runs.front()), second = count(input.b->runs.front());
+            facts.push_back({CheckOutcome::Warning,
+                             QStringLiteral("%1 has %2 more parameters")
+                                 .arg(first > second ? QStringLiteral("A") : QStringLiteral("B"),
+                                      percentText(std::max(first, second) / std::min(first, second) - 1))});
+            continue;
+        }
         const QString noun = nounOf(result.gate);
         if (result.outcome == CheckOutcome::Passed && !noun.isEmpty()) {
             facts.push_back({CheckOutcome::Passed, noun});

@@ -209,6 +209,14 @@ std::optional<double> finalLoss(const SideRun &run)
     return validation.empty() ? std::nullopt : std::optional(validation.back().y);
 }
 
+/// No matter of chance: an interval would say nothing.
+void exact(MetricRow *row)
+{
+    if (row != nullptr) {
+        row->difference.ci95.reset();
+    }
+}
+
 void addCost(Table &table, const CompareInput &input)
 {
     if (MetricRow *row = table.add(
@@ -225,22 +233,24 @@ void addCost(Table &table, const CompareInput &input)
                                       : QStringLiteral("Not clear");
     }
     const bool device = (!input.a || input.a->mean("memory.device")) && (!input.b || input.b->mean("memory.device"));
-    table.metric("memory_bytes", device ? "memory.device" : "memory.host",
-                 device ? QStringLiteral("GPU memory (GB)") : QStringLiteral("Memory (GB)"), Form::Gigabytes);
+    const bool card = input.a && input.a->runs.front().device.rfind("CUDA", 0) == 0;
+    exact(table.metric("memory_bytes", device ? "memory.device" : "memory.host",
+                       card ? QStringLiteral("GPU memory (GB)") : QStringLiteral("Memory (GB)"), Form::Gigabytes));
     const ValueOf flops = [](const SideRun &run) {
         return run.compared.steps > 0 ? std::optional(executedFlopsAt(run.compared.started.config, run.compared.steps))
                                       : std::nullopt;
     };
     if (MetricRow *row = table.add("flops_executed", {}, Form::Flops, flops,
                                    QStringLiteral("Executed, the indexer and its own steps included."))) {
+        exact(row);
         const AxisUnit unit = axisUnit(XAxis::Flops, std::max(row->a.value_or(0), row->b.value_or(0)));
         row->unit = unit.unit;
         row->name = QString(unit.label).replace(QStringLiteral("Computation"), QStringLiteral("Training compute"));
     }
-    table.add("parameters", QStringLiteral("Parameters"), Form::Count, [](const SideRun &run) {
+    exact(table.add("parameters", QStringLiteral("Parameters"), Form::Count, [](const SideRun &run) {
         const auto &start = run.compared.started.fingerprint;
         return start ? std::optional(static_cast<double>(start->parameters)) : std::nullopt;
-    });
+    }));
 }
 
 void addSelection(Table &table, const CompareInput &input)

@@ -35,6 +35,7 @@ LossDifference::LossDifference(QWidget *parent)
     column->addWidget(m_loss, 54);
     column->addWidget(m_difference, 46);
     for (SeriesPlot *plot : {m_loss, m_difference}) {
+        plot->setMostTicks(4);
         plot->setCompact(true);
         plot->setLeftMargin(kLeftMargin);
         connect(plot, &SeriesPlot::cursorMoved, this, &LossDifference::cursorMoved);

@@ -126,11 +126,6 @@ void SelectorPlot::setContent(std::shared_ptr<const CompareContent> content)
         plot()->graph(i)->setData(x, y, true);
     }
     plot()->yAxis->setRange(low - 0.04 * (high - low), high + 0.06 * (high - low));
-    auto ticks = QSharedPointer<QCPAxisTickerText>::create();
-    for (const std::int64_t k : shown.topK) {
-        ticks->addTick(static_cast<double>(k), QString::number(k));
-    }
-    plot()->xAxis->setTicker(ticks);
     if (!shown.topK.empty()) {
         plot()->xAxis->setRange(static_cast<double>(shown.topK.front()) * 0.9,
                                 static_cast<double>(shown.topK.back()) * 1.12);
@@ -148,6 +143,12 @@ void SelectorPlot::setTopK(std::int64_t topK)
 void SelectorPlot::showTopK()
 {
     const double k = static_cast<double>(std::max<std::int64_t>(1, m_topK));
+    auto ticks = QSharedPointer<QCPAxisTickerText>::create();
+    for (const std::int64_t tick : m_content ? m_content->selectors.topK : std::vector<std::int64_t>()) {
+        // The one that is chosen has a tag in its place.
+        ticks->addTick(static_cast<double>(tick), tick == m_topK ? QString() : QString::number(tick));
+    }
+    plot()->xAxis->setTicker(ticks);
     m_line->point1->setCoords(k, 0);
     m_line->point2->setCoords(k, 1);
     m_tag->position->setCoords(k, 1.015);

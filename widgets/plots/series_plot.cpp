@@ -123,7 +123,7 @@ void SeriesPlot::countTicks()
 {
     // The ticker may place half as many again as it is asked for, to come to round numbers.
     const int room = (height() - kAroundAxis) / kTickPitch;
-    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : std::clamp(room, 2, 5));
+    m_plot->yAxis->ticker()->setTickCount(std::clamp(room, 2, m_compact ? m_mostTicks : 5));
 }
 
 void SeriesPlot::resizeEvent(QResizeEvent *event)

@@ -331,7 +331,7 @@ void tst_PairComparison::chosenSidesAreComparedAlike()
     const PairComparison other = compareSides(sides().first, sides().second);
     QVERIFY(!other.comparable());
     QCOMPARE(other.against.front().gate, std::string("data-order"));
-    QCOMPARE(other.steps.statistics.verdict, Verdict::NotComparable);
+    QVERIFY(other.steps.statistics.verdict == Verdict::NotComparable);
     QCOMPARE(compareSides({}, sides().second).steps.statistics.n, 0);
     QVERIFY(compareSides({}, {}).comparable()); // nothing stands against nothing
 }

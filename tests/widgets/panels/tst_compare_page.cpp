@@ -1,3 +1,4 @@
+// Longer than 400 lines: one stage with its runs serves every case of the page.
 #include "widgets/panels/compare_page.h"
 
 #include "tests/widgets/compared_runs.h"
