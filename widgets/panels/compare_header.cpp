@@ -161,7 +161,7 @@ void CompareHeader::fill(QComboBox *combo, const std::vector<CompareSide> &sides
             heading->setFlags(Qt::NoItemFlags);
             heading->setFont(uiFont(12, QFont::DemiBold));
         }
-        combo->addItem(side.single ? QStringLiteral("    ") + side.title : side.title, side.key);
+        combo->addItem(side.title, side.key);
         combo->setItemData(combo->count() - 1, side.experiment + QStringLiteral(": ") + side.title, Qt::ToolTipRole);
     }
 }

@@ -218,6 +218,7 @@ void ComparePage::compute()
     }
     const auto titleOf = [](const CompareSide *side, const RunData *run) {
         return side == nullptr ? QString()
+               : side->single  ? side->title
                                : QStringLiteral("%1 s%2").arg(side->shortTitle).arg(run->config().training.seed);
     };
     m_difference->setRuns(runA, titleOf(a, runA), runB, titleOf(b, runB));

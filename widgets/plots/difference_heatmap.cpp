@@ -77,15 +77,15 @@ void DifferenceHeatmap::paintMap(QPainter &painter, const MapFrame &frame) const
     paintAxes(painter, frame, marks);
     paintMarks(painter, frame, marks, 0);
     const QRectF seen = frame.seen();
-    const QRectF bar(seen.right() + kBarGap, seen.top() + 4, kColourBarWidth,
-                     std::max(40.0, seen.height() - kColourBarFootHeight));
+    // Over and under the bar: beside it stand its numbers.
+    const QRectF bar(seen.right() + kBarGap, seen.top() + 17, kColourBarWidth,
+                     std::max(40.0, seen.height() - kColourBarFootHeight - 13));
     paintColourBar(painter, bar, m_picture->scale, frame.tokens);
     painter.setFont(uiFont(11, QFont::DemiBold));
     painter.setPen(frame.tokens.text2);
-    const double left = bar.right() + 7, height = bar.height() / 4;
-    painter.drawText(QRectF(left, bar.top() + 0.16 * height, 60, 14), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.drawText(QRectF(bar.left(), bar.top() - 17, 60, 14), Qt::AlignLeft | Qt::AlignVCenter,
                      QStringLiteral("A more"));
-    painter.drawText(QRectF(left, bar.bottom() - 0.16 * height - 14, 60, 14), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.drawText(QRectF(bar.left(), bar.bottom() + 1, 60, 13), Qt::AlignLeft | Qt::AlignVCenter,
                      QStringLiteral("B more"));
 }
 

@@ -88,12 +88,8 @@ std::vector<CompareSide> sidesOf(const std::vector<RunData *> &runs)
         sides.push_back(group);
         for (RunData *run : group.runs) {
             if (group.runs.size() > 1) {
-                sides.push_back({singleKeyOf(*run),
-                                 QStringLiteral("%1 s%2").arg(group.shortTitle).arg(run->config().training.seed),
-                                 group.shortTitle,
-                                 group.experiment,
-                                 {run},
-                                 true});
+                const QString title = QStringLiteral("%1 s%2").arg(group.shortTitle).arg(run->config().training.seed);
+                sides.push_back({singleKeyOf(*run), title, title, group.experiment, {run}, true});
             }
         }
     }

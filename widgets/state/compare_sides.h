@@ -16,7 +16,7 @@ std::string withoutSeed(const RunConfig &config);
 struct CompareSide {
     QString key;        ///< the same in the next session: folder of the experiment and what is in it
     QString title;      ///< "DSA k32, seeds 0–2", "DSA k32 s1"
-    QString shortTitle; ///< without seeds: "DSA k32"
+    QString shortTitle; ///< of a group without seeds: "DSA k32"
     QString experiment;
     std::vector<RunData *> runs; ///< by seed, at least one
     bool single = false;         ///< one run of a group that has more
