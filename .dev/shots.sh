@@ -10,6 +10,7 @@ design_of()
         atlas-*) picture=2-inspect-atlas ;;
         focus-light) picture=3-inspect-focus ;;
         focus-dark) picture=3-inspect-focus-dark ;;
+        compare-*) picture=4-compare ;;
         first-run-*) picture=6a-first-run ;;
         form-* | cut-off-* | leak-*) picture=6b-errors ;;
         *) picture=7-states-and-parts ;;
@@ -62,11 +63,13 @@ take_shots()
     shot train train "$runs/demo"
     shot atlas atlas "$runs/demo"
     shot focus focus "$runs/demo"
+    shot compare compare "$runs/demo"
     shot first-run first-run ''
     shot classic atlas "$runs/demo" seq_64/classic/seed_0
     shot form form "$states/form.json"
     shot leak train "$states/leak"
     shot leak-focus focus "$states/leak"
+    shot leak-compare compare "$states/leak"
     shot cut-off train "$states/cut-off"
     shot checkpoint checkpoint "$states/checkpoint"
     return $status

@@ -1,10 +1,14 @@
 #include "app/exporting.h"
 
+#include "app/comparison_export.h"
 #include "app/run_choice.h"
 #include "app/run_folder_reader.h"
+#include "core/base/bench_document.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/speed_page.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/counterfactual_figure.h"
 #include "widgets/plots/loss_plot.h"
@@ -36,11 +40,19 @@ namespace {
 constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
                                                               {"comparison", "Comparison"},
                                                               {"selectors", "Selectors"},
+                                                              {"paired", "Loss and paired difference"},
+                                                              {"metrics", "Metrics of both sides"},
+                                                              {"position", "Loss by position"},
+                                                              {"counterfactual", "Which selector"},
+                                                              {"difference", "Attention difference"},
                                                               {"atlas", "Atlas"},
                                                               {"map", "Map of the layer"},
                                                               {"mask", "Selection mask"},
                                                               {"row", "Keys of the query"},
-                                                              {"distance", "Average by distance"}};
+                                                              {"distance", "Average by distance"},
+                                                              {"speed", "Time by context or shape"},
+                                                              {"breakdown", "Breakdown"},
+                                                              {"roofline", "Roofline"}};
 
 QString words(const QString &figure)
 {
@@ -194,21 +206,101 @@ void ExportDialog::save()
 
 namespace {
 
+bool isOfTwoSides(const QString &figure)
+{
+    static const QStringList names{QStringLiteral("paired"),     QStringLiteral("metrics"),
+                                   QStringLiteral("position"),   QStringLiteral("counterfactual"),
+                                   QStringLiteral("difference"), QStringLiteral("report")};
+    return names.contains(figure);
+}
+
+/// Lets a page that is shown offscreen come to its end: one that is not shown computes nothing.
+template <class PageType>
+void settle(PageType &page)
+{
+    page.show();
+    QElapsedTimer timer;
+    timer.start();
+    constexpr int kLongest = 60000;
+    while (!page.settled() && timer.elapsed() < kLongest) {
+        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 50);
+    }
+}
+
+void exportOfTwoSides(const FigureRequest &request, const std::vector<RunData *> &runs, const RunData *current,
+                      const FigureOptions &options)
+{
+    const bool report = request.figure == QLatin1String("report");
+    if (report && figureFormat(request.out) != FigureFormat::Pdf) {
+        throw Failure({"the report is a PDF", "--out", request.out.toStdString(), "a name that ends in .pdf", ""});
+    }
+    ViewState view;
+    HoverState hover;
+    ComparePage page(&view, &hover);
+    page.resize(1300, 860);
+    page.setRuns(runs, current);
+    const auto [a, b] = asked([&] { return namedSides(page.sides(), request.sideA, request.sideB); });
+    view.setSides(a, b);
+    settle(page);
+    const auto views = page.exportableViews();
+    const auto wanted =
+        std::find_if(views.begin(), views.end(), [&](const auto &named) { return named.first == request.figure; });
+    if (report && !views.empty()) {
+        writeComparisonReport(views, *page.content(), request.out);
+        return;
+    }
+    if (wanted == views.end()) {
+        const bool selectors = request.figure == QLatin1String("counterfactual");
+        throw Failure({"there is nothing to draw for this figure", current->experimentFolder().string(), "", "",
+                       selectors ? "Run sparsescope-cli counterfactual on the folder of the experiment first."
+                                 : "Both sides need what it shows: evaluations, or snapshots of one text."});
+    }
+    exportFigure(*wanted->second, request.out, options);
+}
+
+/// Of a stored measurement, at its longest context.
+bool isOfMeasurement(const QString &figure)
+{
+    return figure == QLatin1String("speed") || figure == QLatin1String("breakdown") ||
+           figure == QLatin1String("roofline");
+}
+
+void exportOfMeasurement(const FigureRequest &request, const FigureOptions &options)
+{
+    SpeedPage page;
+    page.add(std::make_shared<const BenchDocument>(readBench(request.runs)), true);
+    for (const auto &[name, view] : page.exportableViews()) {
+        if (name == request.figure) {
+            exportFigure(*view, request.out, options);
+        }
+    }
+}
+
 /// What could not be read goes into `damaged`; the figure is drawn without it.
 void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damaged)
 {
     const QString &figure = request.figure;
-    const bool known = std::any_of(std::begin(kFigures), std::end(kFigures),
+    const bool known = figure == QLatin1String("report") ||
+                       std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
         throw Failure({"unknown figure", "--export", figure.toStdString(),
-                       "loss, comparison, selectors, atlas, map, mask, row or distance", ""});
+                       "loss, comparison, selectors, atlas, map, mask, row or distance; of two sides paired, metrics, "
+                       "position, counterfactual, difference or report; of a measurement speed, breakdown or roofline",
+                       ""});
     }
     if (figure == QLatin1String("comparison") && !request.run.isEmpty()) {
         throw Failure({"the comparison draws every run of its experiment", "--run", request.run.toStdString(),
                        "only with the other figures", "Leave --run out."});
     }
     asked([&] { return figureFormat(request.out); });
+    FigureOptions options;
+    options.theme = request.theme;
+    options.scale = request.scale;
+    if (isOfMeasurement(figure)) {
+        exportOfMeasurement(request, options);
+        return;
+    }
     const std::vector<std::unique_ptr<RunData>> owned = dataOf(request.runs, damaged);
     std::vector<RunData *> runs;
     for (const auto &run : owned) {
@@ -218,9 +310,6 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     std::erase_if(runs, [&](const RunData *run) { // one experiment a figure
         return run->experimentFolder() != current->experimentFolder();
     });
-    FigureOptions options;
-    options.theme = request.theme;
-    options.scale = request.scale;
     const QString &out = request.out;
     if (figure == QLatin1String("comparison")) {
         exportFigure(ComparisonFigure(comparisonOf(runs, true)), out, options);
@@ -228,6 +317,10 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     }
     if (figure == QLatin1String("selectors")) {
         exportFigure(counterfactualFigureOf(runs, *current), out, options);
+        return;
+    }
+    if (isOfTwoSides(figure)) {
+        exportOfTwoSides(request, runs, current, options);
         return;
     }
     if (figure == QLatin1String("loss")) {
@@ -250,13 +343,7 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     view.setRun(current->id());
     view.setStep(current->snapshotSteps().back());
     view.setInspect(figure == QLatin1String("atlas") ? InspectView::Atlas : InspectView::Focus);
-    page.show(); // offscreen: a page that is not shown computes no maps
-    QElapsedTimer timer;
-    timer.start();
-    constexpr int kLongest = 60000;
-    while (!page.settled() && timer.elapsed() < kLongest) {
-        QCoreApplication::processEvents(QEventLoop::WaitForMoreEvents, 50);
-    }
+    settle(page);
     const auto views = page.exportableViews();
     const auto wanted =
         std::find_if(views.begin(), views.end(), [&figure](const auto &named) { return named.first == figure; });

@@ -36,12 +36,13 @@ private:
 
 /// What `--export` was asked for.
 struct FigureRequest {
-    QString figure;             ///< loss, comparison, atlas, map, mask, row or distance
-    std::filesystem::path runs; ///< folder of an experiment or of a run
+    QString figure;             ///< as `--export` names them
+    std::filesystem::path runs; ///< folder of an experiment or of a run; of a measurement its file
     QString run; ///< id of the run to draw; empty: the first sparse one. Not for the comparison, which draws all
     QString out; ///< the suffix says the format
     Theme theme = Theme::Light;
     double scale = 2;
+    QString sideA, sideB; ///< of the figures of two sides: "seq_64/sparse"; empty: proposed
 };
 
 /// No window. A run that cannot be read is left out of the figure, which is written all the same, and named in a Failure at

@@ -6,6 +6,7 @@
 #include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
 #include "core/experiment/runner.h"
+#include "core/train/counterfactual.h"
 #include "core/train/soundness.h"
 #include "core/train/warm_up.h"
 #include "widgets/style/theme.h"
@@ -26,7 +27,7 @@ namespace {
 
 struct Arguments {
     std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000",
-                                                            run, beside;
+                                                            run, beside, sideA, sideB;
     int scale = 1;
     bool demo = false;
 };
@@ -102,13 +103,19 @@ int main(int argc, char **argv)
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
-                      "Write a picture of a view: first-run, train, form, atlas, focus, checkpoint or continuation");
+                      "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint or "
+                      "continuation");
     parser.add_option("--export", given.figure,
-                      "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance");
+                      "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance; of two sides "
+                      "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
+                      "breakdown or roofline");
     parser.add_option(
         "--runs", given.runs,
-        "Folder of the runs to draw; for form an experiment file, for checkpoint and continuation its folder");
+        "Folder of the runs to draw; for form an experiment file, of a measurement the file that bench wrote, for "
+        "checkpoint and continuation the checkpoint's folder");
     parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
+    parser.add_option("--a", given.sideA, "Side A of a comparison: a group such as seq_64/sparse, or one run");
+    parser.add_option("--b", given.sideB, "Side B, likewise; without both the two that are worth looking at");
     parser.add_option("--out", given.out, "File to write");
     parser.add_option("--beside", given.beside, "A picture to put at the left of the screenshot");
     parser.add_option("--size", given.size, "Size of the picture, WIDTHxHEIGHT")->capture_default_str();
@@ -126,7 +133,7 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "--out: missing. Give the file to write.\n");
         return kBadUsage;
     }
-    if ((figure || (picture && given.screenshot != "first-run")) && given.runs.empty()) {
+    if ((figure || (picture && given.screenshot != "first-run" && given.screenshot != "speed")) && given.runs.empty()) {
         std::fprintf(stderr, "--runs: missing. Give the folder of an experiment or of a run.\n");
         return kBadUsage;
     }
@@ -151,15 +158,22 @@ int main(int argc, char **argv)
             options.out = QString::fromStdString(given.out);
             options.run = QString::fromStdString(given.run);
             options.beside = QString::fromStdString(given.beside);
+            options.sideA = QString::fromStdString(given.sideA);
+            options.sideB = QString::fromStdString(given.sideB);
             takeScreenshot(options);
             return 0;
         }
         if (figure) {
             const Theme theme = given.theme == "dark" ? Theme::Dark : Theme::Light;
             applyTheme(application, theme);
-            const FigureRequest request{
-                QString::fromStdString(given.figure), given.runs, QString::fromStdString(given.run),
-                QString::fromStdString(given.out),    theme,      parser.count("--scale") > 0 ? given.scale : 2.0};
+            const FigureRequest request{QString::fromStdString(given.figure),
+                                        given.runs,
+                                        QString::fromStdString(given.run),
+                                        QString::fromStdString(given.out),
+                                        theme,
+                                        parser.count("--scale") > 0 ? given.scale : 2.0,
+                                        QString::fromStdString(given.sideA),
+                                        QString::fromStdString(given.sideB)};
             exportFromRuns(request);
             return 0;
         }
@@ -174,6 +188,7 @@ int main(int argc, char **argv)
     options.describeDevice = describeDevice;
     options.warmUp = warmUpEngine;
     options.checkRun = checkRun;
+    options.measureSelectors = measureCounterfactual;
     if (!given.demo) { // the demonstration is the same for everyone
         options.session = sessionPath();
     }

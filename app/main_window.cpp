@@ -1,9 +1,11 @@
 #include "app/main_window.h"
 
+#include "app/comparison_export.h"
 #include "app/presets.h"
 #include "app/run_actions.h"
 #include "app/train_page.h"
 #include "core/base/presets.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/first_run_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -11,6 +13,7 @@
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
 #include "widgets/panels/soundness_panel.h"
+#include "widgets/panels/speed_page.h"
 #include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
@@ -47,6 +50,7 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
     m_queue.setDevice(m_options.device);
+    m_selectorMeasure = std::make_unique<SelectorMeasure>(m_options.measureSelectors, m_options.device);
     m_checks = std::make_unique<SoundnessChecks>(m_options.checkRun, m_options.device);
     m_frame.setInterval(kFrameMilliseconds);
     buildPages();
@@ -82,6 +86,8 @@ MainWindow::~MainWindow()
     m_queue.disconnect(this);
     delete m_runActions;
     // Views go before what they look at; as children of this window they would go after it.
+    m_comparisonExport.reset();
+    delete m_comparePage;
     delete m_inspectPage;
     delete m_trainPage;
     delete m_runTable;
@@ -153,7 +159,8 @@ void MainWindow::showRuns()
     m_metrics->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
     m_soundness->setRun(m_current, m_current ? runTitle(*m_current, beside) : QString());
     showChecks();
-    m_toolbar->setExportable(!m_runs.empty());
+    m_toolbar->setExportable(!m_runs.empty() || m_page == Page::Speed);
+    showCompareRuns(false);
 }
 
 void MainWindow::showChecks()
@@ -185,30 +192,40 @@ void MainWindow::showCursor()
 {
     const View &view = m_view.view();
     QString words;
-    if (m_current && view.step >= 0) {
+    if (m_current && view.step >= 0 && m_page != Page::Speed) {
         words = m_page == Page::Inspect
                     ? m_inspectPage->cursorText()
                     : QStringLiteral("Step cursor %1%2")
                           .arg(countText(view.step), view.followLive ? QStringLiteral(", following") : QString());
     }
     m_statusCursor->setText(words);
-    m_statusReducer->setText(m_page == Page::Inspect && m_current ? m_inspectPage->reducerText() : QString());
+    m_statusReducer->setText(m_page == Page::Compare                ? m_comparePage->pairingText()
+                             : m_page == Page::Speed                ? m_speedPage->subjectText()
+                             : m_page == Page::Inspect && m_current ? m_inspectPage->reducerText()
+                                                                    : QString());
 }
 
 void MainWindow::showPage(Page page)
 {
     m_page = page;
     m_toolbar->setPage(page);
+    if (page == Page::Speed) {
+        showStoredMeasurements();
+    }
     showFirstRun();
+    showMarks();
     showView();
 }
 
 void MainWindow::showFirstRun()
 {
     const bool first = m_runs.empty() && !m_composing && m_opening == 0;
-    m_stack->setCurrentWidget(first                   ? static_cast<QWidget *>(m_firstRun)
-                              : m_page == Page::Train ? static_cast<QWidget *>(m_trainPage)
-                                                      : m_inspectPage);
+    // Measurements need no run.
+    m_stack->setCurrentWidget(m_page == Page::Speed     ? static_cast<QWidget *>(m_speedPage)
+                              : first                   ? static_cast<QWidget *>(m_firstRun)
+                              : m_page == Page::Train   ? static_cast<QWidget *>(m_trainPage)
+                              : m_page == Page::Inspect ? static_cast<QWidget *>(m_inspectPage)
+                                                        : m_comparePage);
     updateDocks();
     showTraining();
 }

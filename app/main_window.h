@@ -4,6 +4,7 @@
 #include "app/run_folder_reader.h"
 #include "app/run_notices.h"
 #include "app/run_queue.h"
+#include "app/selector_measure.h"
 #include "app/session.h"
 #include "app/soundness_checks.h"
 #include "app/window_frame.h"
@@ -27,11 +28,15 @@
 #include <vector>
 
 class QLabel;
+class QMenu;
 class QPushButton;
 class QStackedWidget;
 
 namespace sparsescope {
 
+class ComparePage;
+class SpeedPage;
+class ComparisonExport;
 class ConfigForm;
 class ExportableView;
 class FirstRunPage;
@@ -62,6 +67,8 @@ struct WindowOptions {
     std::function<DeviceSpeed(const std::string &device)> warmUp;
     /// Measures the gates of a run when somebody asks; called on a thread of its own. Empty: they cannot be asked for.
     SoundnessChecks::Measure checkRun;
+    /// Asks a frozen checkpoint with the keys of each selector, likewise. Empty: the command line has to.
+    SelectorMeasure::Measure measureSelectors;
 };
 
 /// The program's window: toolbar, pages, docks, status bar, and everything between them and the runs.
@@ -89,6 +96,8 @@ public:
     ConfigForm *form() const { return m_form; }
     TrainPage *trainPage() const { return m_trainPage; }
     InspectPage *inspectPage() const { return m_inspectPage; }
+    ComparePage *comparePage() const { return m_comparePage; }
+    SpeedPage *speedPage() const { return m_speedPage; }
     /// Figures that can be exported now, with the names the command line uses: "loss", "comparison", "map".
     std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures() const;
     /// Brings back what the session file holds. Without `folders` only what is not a run: layout, toggles, draft, queue.
@@ -105,6 +114,8 @@ public Q_SLOTS:
     void toggleTheme();
     void exportFigures();
     void copyImage();
+    /// Into a folder that is asked for; ends the export that runs.
+    void exportComparison();
 
 Q_SIGNALS:
     void settledChanged();
@@ -128,6 +139,16 @@ private:
     void buildActions();
     void buildStatusBar();
     void connectParts();
+    void connectCompare();
+    void fillCompareMenu(QMenu *menu);
+    /// The runs that the Compare page may put on a side; `now`: some are about to go.
+    void showCompareRuns(bool now);
+    /// Badges and check boxes in the run table while the Compare page is shown.
+    void showMarks();
+    void putOnSide(const RunData &run, bool a);
+    void toggleCompared(RunData *run);
+    void folderOnSide(bool a, const std::filesystem::path &folder);
+    void showMeasurable();
     void lookForDevice();
     void warmUp();
     DeviceSpeed speed() const; ///< as measured, else that of such a device
@@ -164,6 +185,9 @@ private:
     /// Shows the run in a folder that was made on somebody's question as soon as it has been read.
     void showMade(const std::filesystem::path &folder);
     void continueText();
+    void openMeasurement(const std::filesystem::path &file);
+    /// Those that come with the program, once, when the Speed page is first asked for.
+    void showStoredMeasurements();
     void newExperiment();
     void showShortcuts();
     void showPlotMenu(QPoint globalPosition);
@@ -179,6 +203,8 @@ private:
     FirstRunPage *m_firstRun = nullptr;
     TrainPage *m_trainPage = nullptr;
     InspectPage *m_inspectPage = nullptr;
+    ComparePage *m_comparePage = nullptr;
+    SpeedPage *m_speedPage = nullptr;
     NoticeBar *m_notices = nullptr;
     RunTable *m_runTable = nullptr;
     RunActions *m_runActions = nullptr;
@@ -210,6 +236,7 @@ private:
     bool m_composing = false;             ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
+    bool m_measurementsShown = false;
     DeviceInfo m_device;
     std::optional<DeviceSpeed> m_speed;
     std::vector<RunConfig> m_demo; ///< runs of the demonstration
@@ -217,6 +244,10 @@ private:
     double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
+    bool m_compareRunsDue = false;
+    std::optional<std::pair<bool, std::filesystem::path>> m_dropped; ///< on A or B, until its run is read
+    std::unique_ptr<ComparisonExport> m_comparisonExport;            ///< while one is written
+    std::unique_ptr<SelectorMeasure> m_selectorMeasure;              ///< as the checks
     std::unique_ptr<SoundnessChecks> m_checks; ///< its thread ends before the runs that it feeds go
     RunQueue m_queue;                          // last: its thread stops before anything it feeds goes
 };

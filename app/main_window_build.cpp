@@ -4,6 +4,7 @@
 #include "app/inspect_menu.h"
 #include "app/run_actions.h"
 #include "app/train_page.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/first_run_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -12,22 +13,20 @@
 #include "widgets/panels/notice_bar.h"
 #include "widgets/panels/run_table.h"
 #include "widgets/panels/soundness_panel.h"
+#include "widgets/panels/speed_page.h"
 #include "widgets/panels/throughput_view.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/theme.h"
 
 #include <QAction>
 #include <QComboBox>
-#include <QFuture>
 #include <QLabel>
 #include <QMenuBar>
-#include <QPromise>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSplitter>
 #include <QStackedWidget>
 #include <QStatusBar>
-#include <QThreadPool>
 #include <QToolButton>
 #include <QVBoxLayout>
 
@@ -48,6 +47,12 @@ void MainWindow::buildPages()
     m_stack->addWidget(m_firstRun);
     m_stack->addWidget(m_trainPage);
     m_stack->addWidget(m_inspectPage);
+    m_comparePage = new ComparePage(&m_view, &m_hover);
+    m_comparePage->setObjectName(QStringLiteral("pageCompare"));
+    m_stack->addWidget(m_comparePage);
+    m_speedPage = new SpeedPage;
+    m_stack->addWidget(m_speedPage);
+    connect(m_speedPage, &SpeedPage::statusChanged, this, &MainWindow::showCursor);
     m_notices = new NoticeBar;
     auto *centre = new QWidget;
     setRole(centre, "page");
@@ -148,6 +153,7 @@ void MainWindow::buildActions()
     action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
     action(file, QStringLiteral("Open…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
     action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
+    action(file, QStringLiteral("Export comparison…"), {}, &MainWindow::exportComparison);
     QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
     connect(file, &QMenu::aboutToShow, this, [this, recent] {
         recent->clear();
@@ -173,6 +179,8 @@ void MainWindow::buildActions()
     QMenu *view = menuBar()->addMenu(QStringLiteral("View"));
     action(view, QStringLiteral("Train"), QKeySequence(Qt::CTRL | Qt::Key_1), [this] { showPage(Page::Train); });
     action(view, QStringLiteral("Inspect"), QKeySequence(Qt::CTRL | Qt::Key_2), [this] { showPage(Page::Inspect); });
+    action(view, QStringLiteral("Compare"), QKeySequence(Qt::CTRL | Qt::Key_3), [this] { showPage(Page::Compare); });
+    action(view, QStringLiteral("Speed"), QKeySequence(Qt::CTRL | Qt::Key_4), [this] { showPage(Page::Speed); });
     view->addSeparator();
     // The letters themselves act in keyPressEvent: only while no text field has the focus.
     action(view, QStringLiteral("Logarithmic steps\tL"), {}, [this] { m_trainPage->loss()->toggleLogX(); });
@@ -211,6 +219,8 @@ void MainWindow::buildActions()
 
     m_continueAction = fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
     connect(m_continueAction, &QAction::triggered, this, &MainWindow::continueText);
+    fillCompareMenu(menuBar()->addMenu(QStringLiteral("Compare")));
+
     QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
     action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
 }
@@ -310,6 +320,7 @@ void MainWindow::connectParts()
     });
     connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
     connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
+    connectCompare();
 }
 
 void MainWindow::showQueue()
@@ -324,77 +335,6 @@ void MainWindow::showQueue()
                                                  .arg(waiting.size())
                                                  .arg(waiting.size() == 1 ? "run" : "runs",
                                                       roughDurationText(estimatedSeconds(waiting, speed()))));
-}
-
-void MainWindow::showDemoSize()
-{
-    if (m_demo.empty()) {
-        return;
-    }
-    QString words = QStringLiteral("%1 layers, L = %2, all four families")
-                        .arg(m_demo.front().model.nLayers)
-                        .arg(m_demo.front().training.sequenceLength);
-    if (m_speed) {
-        words += QStringLiteral(", about %1 on this %2")
-                     .arg(roughDurationText(estimatedSeconds(m_demo, *m_speed)),
-                          m_device.isCuda ? QStringLiteral("GPU") : QStringLiteral("CPU"));
-    }
-    m_firstRun->setDemoSize(words);
-}
-
-DeviceSpeed MainWindow::speed() const { return m_speed.value_or(typicalSpeed(m_device.isCuda)); }
-
-void MainWindow::warmUp()
-{
-    m_queue.thread().prepare([this, warmUp = m_options.warmUp, device = m_options.device] {
-        const DeviceSpeed speed = warmUp(device);
-        QMetaObject::invokeMethod( // the window outlives the thread: the queue joins it
-            this,
-            [this, speed] {
-                m_speed = speed;
-                m_form->refreshEstimate();
-                showQueue();
-                showDemoSize();
-            },
-            Qt::QueuedConnection);
-    });
-}
-
-void MainWindow::lookForDevice()
-{
-    if (m_options.frozen || !m_options.describeDevice) {
-        if (m_current == nullptr) {
-            m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
-        }
-        return;
-    }
-    struct Answer {
-        DeviceInfo info;
-        QString failure;
-    };
-    auto promise = std::make_shared<QPromise<Answer>>();
-    promise->future().then(this, [this](const Answer &answer) {
-        const bool found = answer.failure.isEmpty();
-        m_device = answer.info;
-        m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"),
-                             !found, found ? QString::fromStdString(answer.info.note) : answer.failure);
-        m_firstRun->setCpuOnly(!m_device.isCuda);
-        if (!found) {
-            m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed,
-                            QStringLiteral("The device cannot be used"), answer.failure);
-        }
-    });
-    QThreadPool::globalInstance()->start([promise, describe = m_options.describeDevice, device = m_options.device] {
-        Answer answer;
-        promise->start();
-        try {
-            answer.info = describe(device);
-        } catch (const std::exception &error) {
-            answer.failure = QString::fromUtf8(error.what());
-        }
-        promise->addResult(std::move(answer));
-        promise->finish();
-    });
 }
 
 } // namespace sparsescope

@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 
 #include "app/train_page.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/panels/throughput_view.h"
 
@@ -19,7 +20,11 @@ constexpr int kNarrow = 1500, kLow = 860; ///< px
 void MainWindow::updateDocks()
 {
     const QWidget *shown = m_stack->currentWidget();
-    const std::string page = shown == m_trainPage ? "train" : shown == m_inspectPage ? "inspect" : "";
+    const std::string page = shown == m_trainPage     ? "train"
+                             : shown == m_inspectPage ? "inspect"
+                             : shown == m_comparePage ? "compare"
+                             : shown == m_speedPage   ? "speed"
+                                                      : "";
     if (m_layout == page && !page.empty()) {
         return;
     }
@@ -45,7 +50,7 @@ void MainWindow::resetLayout()
 
 void MainWindow::arrangeDocks()
 {
-    const bool docks = m_layout == "train";
+    const bool docks = m_layout == "train", compares = m_layout == "compare";
     m_low = height() < kLow;
     m_narrow = width() < kNarrow;
     m_throughput->setVisible(!m_low);
@@ -61,7 +66,10 @@ void MainWindow::arrangeDocks()
         tabifyDockWidget(m_runsDock, m_experimentDock);
     }
     for (PanelDock *dock : {m_runsDock, m_experimentDock, m_metricsDock, m_soundnessDock, m_logDock}) {
-        dock->setVisible(docks);
+        dock->setVisible(docks || (compares && dock == m_runsDock));
+    }
+    if (compares && isVisible()) {
+        QTimer::singleShot(0, this, [this] { resizeDocks({m_runsDock}, {m_narrow ? 270 : 322}, Qt::Horizontal); });
     }
     if (docks && isVisible()) {
         (m_composing ? m_experimentDock : m_runsDock)->raise();

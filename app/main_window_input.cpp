@@ -2,8 +2,10 @@
 
 #include "app/exporting.h"
 #include "app/train_page.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/panels/log_panel.h"
+#include "widgets/panels/speed_page.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/series_plot.h"
 #include "widgets/style/dialogs.h"
@@ -76,7 +78,7 @@ void MainWindow::dropEvent(QDropEvent *event)
 void MainWindow::showShortcuts()
 {
     static const std::pair<const char *, const char *> kKeys[] = {
-        {"Ctrl+1, Ctrl+2", "Train, Inspect"},
+        {"Ctrl+1 to Ctrl+4", "Train, Inspect, Compare, Speed"},
         {"Ctrl+N", "New experiment"},
         {"Ctrl+O", "Open runs or a checkpoint"},
         {"Ctrl+Return", "Start the queue"},
@@ -94,6 +96,7 @@ void MainWindow::showShortcuts()
         {"Ctrl+D", "Duplicate and change"},
         {"Alt+Up, Alt+Down", "Reorder the queue"},
         {"Space, Delete on a run", "Hide or show its curves, remove it from the queue"},
+        {"A, B on a run", "Put its group on that side of Compare"},
         {"Ctrl+F", "Filter runs"},
         {"Ctrl+E", "Export"},
         {"Ctrl+Shift+C", "Copy image"},
@@ -130,6 +133,10 @@ void MainWindow::copyImage()
 {
     if (m_page == Page::Inspect) {
         QApplication::clipboard()->setPixmap(m_inspectPage->mainView()->grab());
+    } else if (m_page == Page::Compare) {
+        QApplication::clipboard()->setPixmap(m_comparePage->grab());
+    } else if (m_page == Page::Speed) {
+        QApplication::clipboard()->setPixmap(m_speedPage->grab());
     } else {
         m_trainPage->loss()->plot()->copyImage();
     }
@@ -142,6 +149,9 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
         return std::shared_ptr<ExportableView>(view, [](ExportableView *) {});
     };
     std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> figures;
+    for (const auto &[name, view] : m_speedPage->exportableViews()) {
+        figures.emplace_back(name, borrowed(const_cast<ExportableView *>(view)));
+    }
     const std::vector<RunData *> shown = shownRuns();
     if (shown.empty()) {
         return figures;
@@ -152,13 +162,18 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
     for (const auto &[name, view] : m_inspectPage->exportableViews()) { // of the snapshot that the page shows
         figures.emplace_back(name, borrowed(const_cast<ExportableView *>(view)));
     }
+    for (const auto &[name, view] : m_comparePage->exportableViews()) {
+        figures.emplace_back(name, borrowed(const_cast<ExportableView *>(view)));
+    }
     return figures;
 }
 
 void MainWindow::exportFigures()
 {
     ExportDialog dialog(figures(),
-                        m_page != Page::Inspect                       ? QStringLiteral("loss")
+                        m_page == Page::Compare                       ? QStringLiteral("paired")
+                        : m_page == Page::Speed                       ? QStringLiteral("speed")
+                        : m_page != Page::Inspect                     ? QStringLiteral("loss")
                         : m_view.view().inspect == InspectView::Atlas ? QStringLiteral("atlas")
                                                                       : QStringLiteral("map"),
                         this);

@@ -3,6 +3,7 @@
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
 #include "app/presets.h"
+#include "core/base/bench_document.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/style/dialogs.h"
@@ -49,6 +50,10 @@ void MainWindow::openPath(const std::filesystem::path &given)
     }
     if (const std::filesystem::path checkpoint = checkpointAt(path); !checkpoint.empty()) {
         openCheckpoint(checkpoint);
+        return;
+    }
+    if (path.extension() == ".json" && looksLikeBench(path)) {
+        openMeasurement(path);
         return;
     }
     if (path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored)) {

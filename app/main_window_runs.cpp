@@ -26,6 +26,7 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
         showChecks();
     });
     m_composing = false;
+    showCompareRuns(false);
     if (!m_current) {
         setCurrentRun(added);
     } else if (m_model.indexOf(added).parent() == m_model.indexOf(m_current).parent()) {
@@ -94,6 +95,7 @@ void MainWindow::experimentRemoved(const QueuedExperiment &experiment)
     }
     const std::vector<std::unique_ptr<RunData>> gone = m_runs.take(experiment.folder); // until the views look elsewhere
     m_model.removeExperiment(QString::fromStdString(experiment.folder.string()));
+    showCompareRuns(true);
     if (m_current && m_current->experimentFolder() == experiment.folder) {
         leaveRun();
     }
@@ -113,6 +115,7 @@ void MainWindow::runRemoved(const QueuedExperiment &experiment, const std::strin
     }
     m_model.removeRun(run);
     const std::unique_ptr<RunData> gone = m_runs.take(run); // until the views look elsewhere
+    showCompareRuns(true);
     if (m_current == run) {
         leaveRun();
     } else {
@@ -209,6 +212,7 @@ void MainWindow::experimentFinished(const QueuedExperiment &experiment, const Ex
                       name);
     }
     m_reader.setLive({});
+    m_reader.readOnce(experiment.folder); // what a run notes about itself never came through memory
     if (m_current && m_view.view().followLive) {
         m_view.followStep(m_current->step());
     }
@@ -234,7 +238,11 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         fresh->apply(found.update);
         run = addRun(std::move(fresh));
     } else {
-        run->apply(found.update);
+        RunUpdate update = found.update;
+        if (fromMemory) {
+            update.log.clear(); // its lines came when they happened
+        }
+        run->apply(update);
     }
     if (waits && run->state() != RunState::Finished) {
         run->apply(StateChange{run->id().toStdString(), RunState::Queued, {}, run->step(), run->steps()});
@@ -252,6 +260,11 @@ void MainWindow::runFound(const FoundRun &found, bool first)
     }
     if (run == m_current && m_view.view().followLive) {
         m_view.followStep(run->step());
+    }
+    std::error_code ignored;
+    if (m_dropped && std::filesystem::equivalent(m_dropped->second, found.folder, ignored)) {
+        showCompareRuns(true);
+        folderOnSide(m_dropped->first, found.folder);
     }
     if (m_looked == experiment) { // what a checkpoint saw is what is asked for
         m_looked.clear();

@@ -24,7 +24,10 @@ constexpr std::size_t kRecent = 8;
 Session MainWindow::session() const
 {
     Session session;
-    session.page = m_page == Page::Inspect ? "inspect" : "train";
+    session.page = m_page == Page::Inspect   ? "inspect"
+                   : m_page == Page::Compare ? "compare"
+                   : m_page == Page::Speed   ? "speed"
+                                             : "train";
     session.geometry = saveGeometry();
     session.layouts = m_layouts;
     if (m_layout && !m_layout->empty()) {
@@ -110,7 +113,10 @@ void MainWindow::restoreSession(bool folders)
                             QString::fromUtf8(error.what()));
         }
     }
-    showPage(session->page == "inspect" ? Page::Inspect : Page::Train);
+    showPage(session->page == "inspect"   ? Page::Inspect
+             : session->page == "compare" ? Page::Compare
+             : session->page == "speed"   ? Page::Speed
+                                          : Page::Train);
     if (folders) {
         m_restored = std::move(session);
         std::error_code ignored;

@@ -30,6 +30,11 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
     m_resume = add("resumeAction", QStringLiteral("Resume"), {}, &RunActions::resumeCurrent);
     m_curves =
         add("curvesAction", QStringLiteral("Hide curves"), QKeySequence(Qt::Key_Space), &RunActions::toggleCurves);
+    m_useA = add("useAsAAction", QStringLiteral("Use as A"), QKeySequence(Qt::Key_A), &RunActions::useAsA);
+    m_useB = add("useAsBAction", QStringLiteral("Use as B"), QKeySequence(Qt::Key_B), &RunActions::useAsB);
+    for (QAction *side : {m_useA, m_useB}) {
+        side->setToolTip(QStringLiteral("With all its seeds; a single run stands in the list of the side"));
+    }
     m_folder = add("openFolderAction", QStringLiteral("Open folder"), {}, &RunActions::openFolder);
     m_up = add("moveUpAction", QStringLiteral("Move up in the queue"), QKeySequence(Qt::ALT | Qt::Key_Up),
                &RunActions::moveUp);
@@ -42,7 +47,7 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
     m_continue->setCheckable(true);
     m_continue->setToolTip(QStringLiteral("Start the next experiment even when a run of this one failed"));
     // Keys that a text or another list may want act only in the run table.
-    for (QAction *local : {m_curves, m_remove}) {
+    for (QAction *local : {m_curves, m_remove, m_useA, m_useB}) {
         local->setShortcutContext(Qt::WidgetWithChildrenShortcut);
         m_table->addAction(local);
     }
@@ -143,6 +148,8 @@ void RunActions::enable()
                       : run->curvesShown() ? QStringLiteral("Hide curves")
                                            : QStringLiteral("Show curves"));
     m_folder->setEnabled(any);
+    m_useA->setEnabled(run != nullptr);
+    m_useB->setEnabled(run != nullptr);
     m_continue->setChecked(m_queue->continueOnError());
 }
 
@@ -155,6 +162,9 @@ void RunActions::showMenu(QPoint globalPosition)
     for (QAction *action : {m_duplicate, m_resume, m_curves, m_folder}) {
         menu.addAction(action);
     }
+    menu.addSeparator();
+    menu.addAction(m_useA);
+    menu.addAction(m_useB);
     menu.addSeparator();
     for (QAction *action : {m_up, m_down, m_remove}) {
         menu.addAction(action);
@@ -223,6 +233,13 @@ void RunActions::toggleCurves()
 {
     m_table->toggleCurves();
     refresh();
+}
+
+void RunActions::useAs(bool a)
+{
+    if (const RunData *run = m_table->currentRun()) {
+        Q_EMIT sideRequested(run, a);
+    }
 }
 
 void RunActions::toggleContinueOnError() { m_queue->setContinueOnError(m_continue->isChecked()); }

@@ -38,6 +38,8 @@ public:
 Q_SIGNALS:
     /// The experiment of the current row is wanted in the form, to be changed and queued anew.
     void duplicateRequested(const std::filesystem::path &experimentFolder);
+    /// The group of the current run is wanted on a side of the comparison.
+    void sideRequested(const sparsescope::RunData *run, bool a);
     void resumeFailed(const std::filesystem::path &experimentFolder, const QString &reason);
 
 private:
@@ -58,6 +60,9 @@ private:
     void remove();
     void openFolder();
     void toggleCurves();
+    void useAsA() { useAs(true); }
+    void useAsB() { useAs(false); }
+    void useAs(bool a);
     void toggleContinueOnError();
 
     RunTable *m_table;
@@ -66,7 +71,7 @@ private:
     const RunCollection *m_runs;
     QWidget *m_window;
     std::vector<QAction *> m_all;
-    QAction *m_up, *m_down, *m_duplicate, *m_resume, *m_curves, *m_folder, *m_remove, *m_continue;
+    QAction *m_up, *m_down, *m_duplicate, *m_resume, *m_curves, *m_folder, *m_remove, *m_continue, *m_useA, *m_useB;
 };
 
 } // namespace sparsescope

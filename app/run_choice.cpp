@@ -31,4 +31,42 @@ RunData *runWithId(const std::vector<RunData *> &runs, const QString &id)
     return found;
 }
 
+namespace {
+
+QString keyNamed(const std::vector<CompareSide> &sides, const QString &name, const char *option)
+{
+    std::vector<std::string> names;
+    QString key;
+    for (const CompareSide &side : sides) {
+        const QString part = side.key.mid(experimentPart(side.key).size() + 1);
+        names.push_back(part.toStdString());
+        if (part == name && !key.isEmpty()) {
+            throw Failure({"more than one experiment here has this side", option, name.toStdString(), "",
+                           "Give the folder of one experiment with --runs."});
+        }
+        key = part == name ? side.key : key;
+    }
+    if (key.isEmpty()) {
+        const std::string nearest = nearestName(name.toStdString(), names);
+        throw Failure({"no such side", option, name.toStdString(), listed(names),
+                       nearest.empty() ? "" : "Did you mean " + nearest + "?"});
+    }
+    return key;
+}
+
+} // namespace
+
+std::pair<QString, QString> namedSides(const std::vector<CompareSide> &sides, const QString &a, const QString &b)
+{
+    const QString experiment = sides.empty() ? QString() : experimentPart(sides.front().key);
+    auto [first, second] = proposedSides(sides, experiment);
+    first = a.isEmpty() ? first : keyNamed(sides, a, "--a");
+    second = b.isEmpty() ? second : keyNamed(sides, b, "--b");
+    if (first.isEmpty() || second.isEmpty()) {
+        throw Failure({"there are no two sides to compare", "--a, --b", "", "",
+                       "Give the folder of an experiment with two families or settings."});
+    }
+    return {first, second};
+}
+
 } // namespace sparsescope

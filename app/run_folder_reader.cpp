@@ -1,5 +1,6 @@
 #include "app/run_folder_reader.h"
 
+#include "core/base/counterfactual_table.h"
 #include "core/base/error.h"
 #include "core/base/stored_checks.h"
 
@@ -58,7 +59,7 @@ RunUpdate read(Known &known)
         known.lastEvent = event.id;
         update.log.push_back({known.reader.config().folder(), event.wall, event.step, event.level, event.text});
     }
-    for (const char *key : {"device", "parameters", "source"}) {
+    for (const char *key : {"device", "parameters", "source", "task", kFingerprintKey, kCounterfactualKey}) {
         if (const auto value = known.reader.value(key)) {
             update.values[key] = *value;
         }
@@ -122,25 +123,6 @@ public:
 
     void setLive(std::set<std::filesystem::path> folders) { m_live = std::move(folders); }
 
-private:
-    void poll()
-    {
-        for (const auto &root : m_roots) {
-            look(root);
-        }
-        for (auto &[folder, known] : m_known) {
-            if (!mayGrow(known.state)) {
-                continue;
-            }
-            try {
-                auto run = std::make_shared<FoundRun>(FoundRun{folder, known.reader.config(), read(known)});
-                Q_EMIT m_owner->updated(std::move(run));
-            } catch (const std::exception &) {
-                continue; // the writer may hold it for a moment: the next look tells
-            }
-        }
-    }
-
     /// Reads runs that are new below `root`; returns how many runs are there.
     int look(const std::filesystem::path &root)
     {
@@ -169,6 +151,25 @@ private:
             }
         }
         return count;
+    }
+
+private:
+    void poll()
+    {
+        for (const auto &root : m_roots) {
+            look(root);
+        }
+        for (auto &[folder, known] : m_known) {
+            if (!mayGrow(known.state)) {
+                continue;
+            }
+            try {
+                auto run = std::make_shared<FoundRun>(FoundRun{folder, known.reader.config(), read(known)});
+                Q_EMIT m_owner->updated(std::move(run));
+            } catch (const std::exception &) {
+                continue; // the writer may hold it for a moment: the next look tells
+            }
+        }
     }
 
     /// Each fault is told once, not every second.
@@ -205,6 +206,12 @@ void RunFolderReader::open(const std::filesystem::path &folder)
 {
     QMetaObject::invokeMethod(
         m_worker, [worker = m_worker, folder] { worker->open(folder); }, Qt::QueuedConnection);
+}
+
+void RunFolderReader::readOnce(const std::filesystem::path &folder)
+{
+    QMetaObject::invokeMethod(
+        m_worker, [worker = m_worker, folder] { worker->look(folder); }, Qt::QueuedConnection);
 }
 
 void RunFolderReader::setLive(const std::set<std::filesystem::path> &experimentFolders)

@@ -33,6 +33,8 @@ public:
 
     /// Reads every run below `folder`, now and those that appear later.
     void open(const std::filesystem::path &folder);
+    /// Once, without watching it: runs below that were trained here and are not read yet come as found().
+    void readOnce(const std::filesystem::path &folder);
     void setLive(const std::set<std::filesystem::path> &experimentFolders);
 
 Q_SIGNALS:

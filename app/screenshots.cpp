@@ -5,6 +5,7 @@
 #include "app/main_window.h"
 #include "app/run_choice.h"
 #include "core/base/error.h"
+#include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
 
 #include <QApplication>
@@ -81,12 +82,26 @@ void showRuns(MainWindow &window, const ScreenshotOptions &options, const std::f
     }
 }
 
+void showSides(MainWindow &window, const ScreenshotOptions &options, const std::function<bool()> &inTime)
+{
+    ComparePage &page = *window.comparePage();
+    wait(5); // the page has its runs by then
+    if (!options.sideA.isEmpty() || !options.sideB.isEmpty()) {
+        const auto [a, b] = namedSides(page.sides(), options.sideA, options.sideB);
+        window.viewState().setSides(a, b);
+    }
+    while (!page.settled() && inTime()) {
+        wait(10);
+    }
+}
+
 } // namespace
 
 void takeScreenshot(const ScreenshotOptions &options)
 {
     const QString &view = options.view;
-    static const QStringList kViews{"first-run", "train", "form", "atlas", "focus", "checkpoint", "continuation"};
+    static const QStringList kViews{"first-run", "train", "form",       "atlas",       "focus",
+                                    "compare",   "speed", "checkpoint", "continuation"};
     if (!kViews.contains(view)) {
         throw Failure(
             {"unknown view", "--screenshot", view.toStdString(), kViews.join(QStringLiteral(", ")).toStdString(), ""});
@@ -101,16 +116,22 @@ void takeScreenshot(const ScreenshotOptions &options)
     QElapsedTimer timer;
     timer.start();
     const std::function<bool()> inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
-    if (inspect || view == QLatin1String("train")) {
+    const bool compare = view == QLatin1String("compare");
+    if (inspect || compare || view == QLatin1String("train")) {
         showRuns(window, options, inTime);
-        window.showPage(inspect ? Page::Inspect : Page::Train);
+        window.showPage(inspect ? Page::Inspect : compare ? Page::Compare : Page::Train);
         window.viewState().setInspect(view == QLatin1String("focus") ? InspectView::Focus : InspectView::Atlas);
-    } else if (view == QLatin1String("form")) {
+    } else if (view == QLatin1String("speed") && options.runs.empty()) {
+        window.showPage(Page::Speed);
+    } else if (view == QLatin1String("form") || view == QLatin1String("speed")) {
         window.openPath(options.runs);
     }
     window.show();
     while (inspect && !window.inspectPage()->settled() && inTime()) { // maps are computed off this thread
         wait(10);
+    }
+    if (compare) {
+        showSides(window, options, inTime);
     }
     QImage image;
     if (view == QLatin1String("checkpoint")) {

@@ -8,12 +8,13 @@
 namespace sparsescope {
 
 struct ScreenshotOptions {
-    QString view;               ///< first-run, train, form, atlas, focus, checkpoint
+    QString view;               ///< first-run, train, form, atlas, focus, compare, checkpoint
     std::filesystem::path runs; ///< empty: none; an experiment file for form, a checkpoint for checkpoint
     QSize size{1600, 1000};     ///< logical pixels
     QString out;
-    QString run;    ///< id of the run to show; empty: the first that selects keys
-    QString beside; ///< a picture to put at the left of it, as high as it; empty: none
+    QString run;          ///< id of the run to show; empty: the first that selects keys
+    QString sideA, sideB; ///< of compare: "seq_64/sparse"; empty: the page's own choice
+    QString beside;       ///< a picture to put at the left of it, as high as it; empty: none
 };
 
 /// Draws the window as it stands on those runs and writes it as PNG. The application's theme and scale are already set.

@@ -47,6 +47,14 @@ ordered_json toJson(const View &view)
         {"logarithmic", view.logarithmic}};
     json["atlas"] = view.inspect == InspectView::Atlas;
     json["overlay"] = view.overlay;
+    json["side_a"] = view.sideA.toStdString();
+    json["side_b"] = view.sideB.toStdString();
+    json["compared"] = ordered_json::array();
+    for (const QString &folder : view.compared) {
+        json["compared"].push_back(folder.toStdString());
+    }
+    json["compare_by"] = static_cast<int>(view.compareBy);
+    json["difference_limit"] = view.differenceLimit ? ordered_json(*view.differenceLimit) : ordered_json();
     json["limits"] = ordered_json::array(); // by kind of map; null: not locked
     for (const std::optional<Limits> &limits : view.limits) {
         json["limits"].push_back(limits ? ordered_json{limits->first, limits->second} : ordered_json());
@@ -72,6 +80,17 @@ View viewOf(const ordered_json &json)
     view.logarithmic = json.at("logarithmic");
     view.inspect = json.at("atlas").get<bool>() ? InspectView::Atlas : InspectView::Focus;
     view.overlay = json.at("overlay");
+    // Sessions from before the Compare page have none of these.
+    view.sideA = QString::fromStdString(json.value("side_a", std::string()));
+    view.sideB = QString::fromStdString(json.value("side_b", std::string()));
+    for (const std::string &folder : json.value("compared", std::vector<std::string>())) {
+        view.compared << QString::fromStdString(folder);
+    }
+    const int compareBy = json.value("compare_by", 0);
+    view.compareBy = compareBy > 0 && compareBy < kXAxes ? static_cast<XAxis>(compareBy) : XAxis::Step;
+    if (json.contains("difference_limit") && json["difference_limit"].is_number()) {
+        view.differenceLimit = json["difference_limit"].get<double>();
+    }
     const ordered_json &limits = json.at("limits");
     for (std::size_t kind = 0; kind < kMapKinds; ++kind) {
         if (!limits.at(kind).is_null()) {

@@ -49,6 +49,8 @@ RunToolbar::RunToolbar(QWidget *parent)
     : QToolBar(parent)
     , m_train(new QToolButton)
     , m_inspect(new QToolButton)
+    , m_compare(new QToolButton)
+    , m_speed(new QToolButton)
     , m_theme(new QToolButton)
     , m_start(
           button(QStringLiteral("Start"), "startButton", QStringLiteral("Start the queue (Ctrl+Return)"), Icon::Start))
@@ -88,8 +90,11 @@ RunToolbar::RunToolbar(QWidget *parent)
         connect(page, &QToolButton::clicked, this, [this, which] { Q_EMIT pageRequested(which); });
     };
     page(m_train, QStringLiteral("Train"), "trainPageButton", Icon::Train, "l", QStringLiteral("Ctrl+1"), Page::Train);
-    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, "r", QStringLiteral("Ctrl+2"),
+    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, "m", QStringLiteral("Ctrl+2"),
          Page::Inspect);
+    page(m_compare, QStringLiteral("Compare"), "comparePageButton", Icon::Compare, "m", QStringLiteral("Ctrl+3"),
+         Page::Compare);
+    page(m_speed, QStringLiteral("Speed"), "speedPageButton", Icon::Speed, "r", QStringLiteral("Ctrl+4"), Page::Speed);
     m_train->setChecked(true);
 
     auto *fresh = button(QStringLiteral("New experiment"), "newExperimentButton",
@@ -157,7 +162,14 @@ void RunToolbar::setTraining(Training training, bool canStart)
     m_stop->setEnabled(training == Training::Running || paused);
 }
 
-void RunToolbar::setPage(Page page) { (page == Page::Train ? m_train : m_inspect)->setChecked(true); }
+void RunToolbar::setPage(Page page)
+{
+    QToolButton *const shown = page == Page::Train     ? m_train
+                               : page == Page::Inspect ? m_inspect
+                               : page == Page::Compare ? m_compare
+                                                       : m_speed;
+    shown->setChecked(true);
+}
 
 void RunToolbar::setExportable(bool exportable) { m_export->setEnabled(exportable); }
 

@@ -14,7 +14,7 @@ class QToolButton;
 
 namespace sparsescope {
 
-enum class Page { Train, Inspect };
+enum class Page { Train, Inspect, Compare, Speed };
 
 /// Pages, run control, device and theme: on every page, so that training is never hidden.
 class RunToolbar : public QToolBar {
@@ -44,7 +44,7 @@ protected:
 private:
     void showDevice();
 
-    QToolButton *m_train, *m_inspect, *m_theme;
+    QToolButton *m_train, *m_inspect, *m_compare, *m_speed, *m_theme;
     QPushButton *m_start, *m_pause, *m_stop, *m_export;
     QLabel *m_device, *m_deviceIcon;
     bool m_deviceWarning = false;

@@ -6,6 +6,7 @@
 #include "core/base/length_expression.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
+#include "core/base/stored_counterfactual.h"
 
 #include <fmt/format.h>
 
@@ -160,11 +161,7 @@ void printSeeds(const std::vector<Frozen> &runs, const std::vector<Counterfactua
 void store(const Frozen &run, const Counterfactual &table, Output &output)
 {
     try {
-        const std::unique_ptr<RunWriter> writer = RunWriter::open(run.folder);
-        writer->value(kCounterfactualKey, toJson(table).dump());
-        writer->flush();
-        writeFileAtomically(run.folder / kCounterfactualFile, counterfactualCsv({table}));
-        writeFileAtomically(run.folder / kCounterfactualWindowsFile, counterfactualWindowsCsv(table));
+        storeCounterfactual(run.folder, table);
     } catch (const Failure &failure) {
         output.note(fmt::format("{}: not stored beside the run: {}", table.run, failure.what()));
     }

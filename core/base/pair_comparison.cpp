@@ -84,26 +84,6 @@ std::optional<Reading> readBoth(const Series &a, const Series &b)
     return first && second ? std::optional(Reading{at, *first, *second}) : std::nullopt;
 }
 
-Series overFlops(const ComparedRun &run)
-{
-    Series curve;
-    for (const Point &point : run.validation)
-        curve.push_back({executedFlopsAt(run.started.config, static_cast<std::int64_t>(point.x)), point.y});
-    return curve;
-}
-
-/// Empty where the run did not count its time.
-Series overSeconds(const ComparedRun &run)
-{
-    Series curve;
-    for (const Point &point : run.validation) {
-        const std::optional<double> seconds = valueAt(run.seconds, point.x);
-        if (seconds && (curve.empty() || *seconds > curve.back().x))
-            curve.push_back({*seconds, point.y});
-    }
-    return curve;
-}
-
 void judge(ComparisonView &view, double margin, BetterIs betterIs)
 {
     std::vector<double> differences;
@@ -159,8 +139,8 @@ std::string recipesOf(const Side &side)
     return side.empty() ? std::string() : toString(side.begin()->second->started.config.training.recipe);
 }
 
-PairComparison compareSides(const std::string &a, const Side &first, const std::string &b, const Side &second,
-                            const std::string &by, bool accuracy)
+PairComparison comparePair(const std::string &a, const Side &first, const std::string &b, const Side &second,
+                           const std::string &by, bool accuracy)
 {
     const RunConfig &sample = first.begin()->second->started.config;
     PairComparison comparison;
@@ -191,8 +171,8 @@ PairComparison compareSides(const std::string &a, const Side &first, const std::
                 put(comparison.steps, Reading{static_cast<double>(run->steps), *run->accuracy, *other.accuracy});
         } else {
             put(comparison.steps, readBoth(run->validation, other.validation));
-            put(comparison.flops, readBoth(overFlops(*run), overFlops(other)));
-            put(comparison.seconds, readBoth(overSeconds(*run), overSeconds(other)));
+            put(comparison.flops, readBoth(validationOver(*run, ReadOver::Flops), validationOver(other, ReadOver::Flops)));
+            put(comparison.seconds, readBoth(validationOver(*run, ReadOver::Seconds), validationOver(other, ReadOver::Seconds)));
         }
         lookAtGates(comparison, *run, other);
     }
@@ -295,6 +275,22 @@ double executedFlopsAt(const RunConfig &config, std::int64_t step)
     return total;
 }
 
+Series validationOver(const ComparedRun &run, ReadOver over)
+{
+    if (over == ReadOver::Steps)
+        return run.validation;
+    Series curve;
+    for (const Point &point : run.validation) {
+        const std::optional<double> at =
+            over == ReadOver::Flops
+                ? executedFlopsAt(run.started.config, static_cast<std::int64_t>(point.x))
+                : valueAt(run.seconds, point.x);
+        if (at && (over == ReadOver::Flops || curve.empty() || *at > curve.back().x))
+            curve.push_back({*at, point.y});
+    }
+    return curve;
+}
+
 std::optional<double> valueAt(const Series &series, double x)
 {
     const auto above = std::lower_bound(series.begin(), series.end(), x,
@@ -318,6 +314,28 @@ std::string PairComparison::verdict(const ComparisonView &view) const
     return text;
 }
 
+PairComparison compareSides(const std::vector<ComparedRun> &a, const std::vector<ComparedRun> &b, bool accuracy)
+{
+    Side first, second;
+    for (const ComparedRun &run : a)
+        first.emplace(run.started.config.training.seed, &run);
+    for (const ComparedRun &run : b)
+        second.emplace(run.started.config.training.seed, &run);
+    if (first.empty() || second.empty())
+        return {};
+    const auto nameOf = [](const Side &side) {
+        return toString(side.begin()->second->started.config.model.family);
+    };
+    PairComparison comparison = comparePair(nameOf(first), first, nameOf(second), second, kFamily, accuracy);
+    if (!comparison.comparable()) {
+        for (ComparisonView *view : {&comparison.steps, &comparison.flops, &comparison.seconds}) {
+            if (view->statistics.n > 0)
+                view->statistics.verdict = Verdict::NotComparable;
+        }
+    }
+    return comparison;
+}
+
 std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, const std::string &by,
                                          const std::string &reference)
 {
@@ -338,11 +356,11 @@ std::vector<PairComparison> comparePairs(const std::vector<ComparedRun> &runs, c
             });
         for (const auto &[a, b] : pairsOf(group, by, reference)) {
             const Side &first = *group.find(a), &second = *group.find(b);
-            table.push_back(compareSides(a, first, b, second, by, false));
+            table.push_back(comparePair(a, first, b, second, by, false));
             const bool task =
                 std::all_of(first.begin(), first.end(), [](const auto &entry) { return entry.second->task; });
             if (task)
-                table.push_back(compareSides(a, first, b, second, by, true));
+                table.push_back(comparePair(a, first, b, second, by, true));
         }
     }
     for (ComparisonView PairComparison::*view :

@@ -33,6 +33,12 @@ struct ComparedRun {
 /// (cost_model.h).
 double executedFlopsAt(const RunConfig &config, std::int64_t step);
 
+/// What the validation loss of a run is read over.
+enum class ReadOver { Steps, Flops, Seconds };
+/// Its validation loss over steps, executed operations, or seconds of training; over seconds empty where the run did not count
+/// its time.
+Series validationOver(const ComparedRun &run, ReadOver over);
+
 /// y at x on the straight line between its neighbours; nothing outside of the series, which ascends in x.
 std::optional<double> valueAt(const Series &series, double x);
 
@@ -73,6 +79,12 @@ struct PairComparison {
     /// "better", "not clear", "not comparable: Future cannot leak (seq_128/sparse/seed_0)".
     std::string verdict(const ComparisonView &view) const;
 };
+
+/// Two sides that somebody put together, each of runs that differ in their seed: b against a over the seeds that both have. The
+/// gates between runs are measured for these very pairs, so that whatever else differs withholds the verdict. One comparison
+/// on its own: who puts several into one table applies Holm's procedure to it. A side may be empty: then nothing is measured.
+PairComparison compareSides(const std::vector<ComparedRun> &a, const std::vector<ComparedRun> &b,
+                            bool accuracy = false);
 
 /// Every pair of sides in a table, groups in the order of length and swept values. `by`: "family" compares DSA with Classic,
 /// MHLA+DSA with MHLA, and the two kinds of attention; the name of a swept value ("top_k") compares its values with

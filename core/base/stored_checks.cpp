@@ -11,7 +11,6 @@
 namespace sparsescope {
 namespace {
 
-constexpr const char *kFingerprint = "fingerprint";
 const std::string kGates = "check/"; ///< how storedKey() begins
 constexpr int kPatienceMs = 5'000;   // a commit of the writer takes milliseconds
 
@@ -59,12 +58,16 @@ std::vector<CheckResult> readChecks(const RunReader &run)
 
 void storeFingerprint(RunWriter &writer, const RunFingerprint &fingerprint)
 {
-    writer.value(kFingerprint, toJson(fingerprint).dump());
+    writer.value(kFingerprintKey, toJson(fingerprint).dump());
 }
 
 std::optional<RunFingerprint> readFingerprint(const RunReader &run)
 {
-    const std::optional<std::string> stored = run.value(kFingerprint);
+    return fingerprintFromText(run.value(kFingerprintKey));
+}
+
+std::optional<RunFingerprint> fingerprintFromText(const std::optional<std::string> &stored)
+{
     if (!stored) {
         return std::nullopt;
     }

@@ -15,8 +15,11 @@ void storeChecks(RunWriter &writer, const std::vector<CheckResult> &results);
 /// In the order of gates(). One that cannot be read is "not run" and says so.
 std::vector<CheckResult> readChecks(const RunReader &run);
 
+constexpr const char *kFingerprintKey = "fingerprint"; ///< of the table `state`
+
 void storeFingerprint(RunWriter &writer, const RunFingerprint &fingerprint);
 /// Nothing where the start was not recorded or cannot be read.
 std::optional<RunFingerprint> readFingerprint(const RunReader &run);
+std::optional<RunFingerprint> fingerprintFromText(const std::optional<std::string> &stored);
 
 } // namespace sparsescope

@@ -1,9 +1,9 @@
 #include "core/experiment/stored_run.h"
 
+#include "core/base/compared_run.h"
 #include "core/base/comparison_text.h"
 #include "core/base/gates.h"
 #include "core/base/run_store.h"
-#include "core/base/stored_checks.h"
 
 #include <algorithm>
 #include <cmath>
@@ -115,24 +115,6 @@ std::optional<double> peakMemory(const RunReader &run)
     return std::nullopt;
 }
 
-ComparedRun comparedRun(const RunReader &reader)
-{
-    ComparedRun run;
-    run.started = {reader.config(), readFingerprint(reader)};
-    run.checks = readChecks(reader);
-    run.steps = reader.lastStep();
-    // A loss that became no number at the end has no final value, and an earlier one must not stand for it.
-    if (const auto last = reader.last("val.loss"); last && std::isfinite(*last))
-        run.validation = finite(reader.series("val.loss"));
-    run.seconds = finite(reader.series("time.trained"));
-    run.secondsPerStep = medianOf(valuesOf(reader, "time.step"));
-    run.accuracy = finite(reader.last("val.accuracy"));
-    run.chanceLoss = finite(reader.last("val.loss.chance"));
-    run.chanceAccuracy = finite(reader.last("val.accuracy.chance"));
-    run.task = reader.value("task") == "yes";
-    return run;
-}
-
 /// What the gates found, in one line and by name.
 void addSoundness(Json &row, const StoredRun &run)
 {
@@ -169,7 +151,7 @@ StoredRun readStoredRun(const fs::path &folder, const std::string &name)
     const RunReader reader(folder);
     StoredRun run;
     run.state = reader.state();
-    run.compared = comparedRun(reader);
+    run.compared = readComparedRun(reader);
     const RunConfig &config = run.config();
     run.row = {{"run", name},
                {"family", toString(config.model.family)},

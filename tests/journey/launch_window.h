@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/train/counterfactual.h"
 #include "tests/core/tiny_experiment.h"
 #include "tests/journey/live_window.h"
 
@@ -77,6 +78,7 @@ inline void LaunchWindow::open(Engine engine)
     options.presets = file("presets");
     options.session = file("session.json");
     options.device = "cpu";
+    options.measureSelectors = measureCounterfactual;
     close(); // before another holds the session
     m_window = std::make_unique<MainWindow>(std::move(engine), options);
     m_window->restoreSession(true);

@@ -10,6 +10,7 @@
 
 #include <QHeaderView>
 #include <QLineEdit>
+#include <QMouseEvent>
 #include <QPainter>
 #include <QSortFilterProxyModel>
 #include <QStyledItemDelegate>
@@ -21,12 +22,23 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 28;
+constexpr int kMarkWidth = 24, kMarkSize = 16;
 constexpr int kTrendFrom = 330; ///< px of table width: below, the chips that tell runs apart need the room
+
+QRectF markBox(const QRect &cell)
+{
+    return {cell.left() + 5.0, cell.center().y() + 0.5 - kMarkSize / 2.0, kMarkSize, kMarkSize};
+}
+
+} // namespace
 
 /// Chips, trend, loss and state of a run; name and progress of an experiment.
 class RunDelegate : public QStyledItemDelegate {
 public:
     using QStyledItemDelegate::QStyledItemDelegate;
+
+    bool marksShown = false;
+    std::map<const RunData *, RunMark> marks;
 
     QSize sizeHint(const QStyleOptionViewItem &, const QModelIndex &) const override { return {60, kRowHeight}; }
 
@@ -45,7 +57,9 @@ public:
         } else {
             painter->setFont(index.column() == RunTableModel::Name ? uiFont(13, QFont::DemiBold) : uiFont(12));
             painter->setPen(index.column() == RunTableModel::Name ? t.text : t.text2);
-            const QRect box = option.rect.adjusted(6, 0, -8, 0);
+            // Nothing stands left of the progress of an experiment: it takes the room.
+            const int left = index.column() == RunTableModel::State ? -50 : 6;
+            const QRect box = option.rect.adjusted(left, 0, -8, 0);
             const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
             painter->drawText(box, side | Qt::AlignVCenter,
                               painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
@@ -54,12 +68,40 @@ public:
     }
 
 private:
-    static void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run,
-                         bool selected, const Tokens &t)
+    RunMark markOf(const RunData &run) const
+    {
+        const auto found = marks.find(&run);
+        return found == marks.end() ? RunMark::Unticked : found->second;
+    }
+
+    void paintMark(QPainter &painter, const QRect &rect, const RunData &run, const Tokens &t) const
+    {
+        const RunMark mark = markOf(run);
+        const QRectF box = markBox(rect);
+        const QColor family = familyColour(run.config().model.family, t);
+        if (mark == RunMark::A || mark == RunMark::B || mark == RunMark::SecondB) {
+            paintSideBadge(painter, box, mark == RunMark::A ? QStringLiteral("A") : QStringLiteral("B"),
+                           sideColour(run.config().model.family, mark == RunMark::SecondB, t), t);
+            return;
+        }
+        painter.setPen(QPen(mark == RunMark::Ticked ? family : t.hint, 1.2));
+        painter.setBrush(t.field);
+        painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 3, 3);
+        if (mark == RunMark::Ticked) {
+            paintIcon(painter, box.adjusted(2, 2, -2, -2), Icon::Tick, family, t.field);
+        }
+    }
+
+    void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run, bool selected,
+                  const Tokens &t) const
     {
         switch (index.column()) {
         case RunTableModel::Name: {
             double left = rect.left() + 6;
+            if (marksShown) {
+                paintMark(painter, rect, run, t);
+                left += kMarkWidth;
+            }
             const QStringList chips = index.data(RunTableModel::ChipsRole).toStringList();
             for (int chip = 0; chip < chips.size(); ++chip) {
                 const QSizeF size = chipSize(chips[chip]);
@@ -120,14 +162,13 @@ private:
     }
 };
 
-} // namespace
-
 RunTable::RunTable(RunTableModel *model, QWidget *parent)
     : QWidget(parent)
     , m_model(model)
     , m_proxy(new QSortFilterProxyModel(this))
     , m_view(new QTreeView(this))
     , m_filter(new QLineEdit(this))
+    , m_delegate(new RunDelegate(m_view))
 {
     m_filter->setObjectName(QStringLiteral("runFilter"));
     m_filter->setAccessibleName(QStringLiteral("Filter"));
@@ -141,7 +182,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     m_view->setObjectName(QStringLiteral("runTable"));
     m_view->setAccessibleName(QStringLiteral("Runs"));
     m_view->setModel(m_proxy);
-    m_view->setItemDelegate(new RunDelegate(m_view));
+    m_view->setItemDelegate(m_delegate);
     m_view->setRootIsDecorated(false);
     m_view->setIndentation(0);
     m_view->setUniformRowHeights(true);
@@ -192,11 +233,44 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
             Q_EMIT runActivated(run);
         }
     });
+    connect(m_view, &QAbstractItemView::clicked, this, [this](const QModelIndex &index) {
+        RunData *run = m_model->runAt(m_proxy->mapToSource(index));
+        if (run != nullptr && m_delegate->marksShown && markRect(run).contains(m_pressed)) {
+            Q_EMIT markClicked(run);
+        }
+    });
+    m_view->viewport()->installEventFilter(this);
     connect(m_view, &QWidget::customContextMenuRequested, this, [this](QPoint at) {
         if (m_view->indexAt(at).isValid()) { // the press made that row the current one
             Q_EMIT menuRequested(m_view->viewport()->mapToGlobal(at));
         }
     });
+}
+
+bool RunTable::eventFilter(QObject *watched, QEvent *event)
+{
+    if (event->type() == QEvent::MouseButtonPress) {
+        m_pressed = static_cast<QMouseEvent *>(event)->pos(); // the view says which row was clicked, not where
+    }
+    return QWidget::eventFilter(watched, event);
+}
+
+void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
+{
+    if (shown == m_delegate->marksShown && marks == m_delegate->marks) {
+        return;
+    }
+    m_delegate->marksShown = shown;
+    m_delegate->marks = std::move(marks);
+    m_view->setAccessibleDescription(shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them")
+                                           : QString());
+    m_view->viewport()->update();
+}
+
+QRect RunTable::markRect(const RunData *run) const
+{
+    const QModelIndex at = m_proxy->mapFromSource(m_model->indexOf(run));
+    return at.isValid() ? markBox(m_view->visualRect(at)).toAlignedRect() : QRect();
 }
 
 void RunTable::resizeEvent(QResizeEvent *event)

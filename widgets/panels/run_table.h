@@ -4,6 +4,7 @@
 
 #include <QWidget>
 
+#include <map>
 #include <vector>
 
 class QLineEdit;
@@ -12,7 +13,11 @@ class QTreeView;
 
 namespace sparsescope {
 
+class RunDelegate;
 class RunTableModel;
+
+/// What stands before a run while sides are compared.
+enum class RunMark { Unticked, Ticked, A, B, SecondB };
 
 /// The runs of every open experiment, with a filter.
 class RunTable : public QWidget {
@@ -32,21 +37,28 @@ public:
     void setFilterText(const QString &text);
     QTreeView *view() const { return m_view; }
     void focusFilter();
+    /// Badges of the sides and check boxes before the runs; not `shown`: none.
+    void setMarks(bool shown, std::map<const RunData *, RunMark> marks);
+    QRect markRect(const RunData *run) const; ///< in the view's viewport
 
 Q_SIGNALS:
     void currentRunChanged(sparsescope::RunData *run);
     void runActivated(sparsescope::RunData *run); ///< double-click or Enter
     void currentRowChanged();                     ///< also to the row of an experiment
     void menuRequested(QPoint globalPosition);
+    void markClicked(sparsescope::RunData *run); ///< its check box
 
 protected:
     void resizeEvent(QResizeEvent *event) override;
+    bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
     RunTableModel *m_model;
     QSortFilterProxyModel *m_proxy;
     QTreeView *m_view;
     QLineEdit *m_filter;
+    RunDelegate *m_delegate;
+    QPoint m_pressed; ///< in the view's viewport
 };
 
 } // namespace sparsescope

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "widgets/state/compare_sides.h"
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
 #include "widgets/style/figure_export.h"
@@ -20,14 +21,6 @@ constexpr double kSide = 28, kTop = 112, kTitles = 118, kColumn = 236, kGap = 20
 constexpr double kDot = 3.5;
 
 QString valueText(double value, bool exact) { return exact ? shareText(value) : signedText(value); }
-
-/// "seq_64/sparse": what the seeds of one group share.
-std::string withoutSeed(const RunConfig &config)
-{
-    std::string folder = config.folder();
-    const std::string seed = "/seed_" + std::to_string(config.training.seed);
-    return folder.erase(folder.find(seed), seed.size());
-}
 
 QColor colourOf(const std::string &selector, const Tokens &t)
 {

@@ -35,6 +35,18 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
         low = values.empty() ? 0 : std::min(low, line.y);
         high = values.empty() ? line.y : std::max(high, line.y);
     }
+    for (const PlotBand &band : content.bands) {
+        for (const BandPoint &point : band.points) {
+            if (content.zero && point.n >= 2 && std::isfinite(point.std)) { // an interval that is cut off would mislead
+                low = std::min(low, point.mean - point.std);
+                high = std::max(high, point.mean + point.std);
+            }
+        }
+    }
+    if (content.zero) {
+        low = std::min(low, 0.0);
+        high = std::max(high, 0.0);
+    }
     if (content.yLow) {
         low = *content.yLow;
     }
@@ -53,7 +65,7 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
     return {content.yLow ? low : low - margin, content.yHigh ? high : high + margin};
 }
 
-std::optional<double> valueAt(const Series &points, double x)
+std::optional<double> valueBefore(const Series &points, double x)
 {
     auto after =
         std::upper_bound(points.begin(), points.end(), x, [](double value, const Point &p) { return value < p.x; });

@@ -22,11 +22,13 @@ struct PlotCurve {
     bool markers = false;       ///< markers (7 px, filled with the panel's colour) instead of a line
     bool markersOnLine = false; ///< both: for few points
     bool readAtCursor = true;   ///< a dot where the step cursor meets it
+    bool second = false;        ///< the other one of two of a family: grey and dashed
 };
 /// Mean and sample standard deviation as a translucent band.
 struct PlotBand {
     Family family = Family::Classic;
     std::vector<BandPoint> points;
+    bool second = false; ///< as the curve
 };
 struct PlotStage {
     double from = 0, to = 0;
@@ -39,12 +41,26 @@ struct PlotLine {
     QString text;
 };
 
+/// What a curve is called, beside it in its colour.
+struct PlotKey {
+    QString text;
+    Family family = Family::Classic;
+    bool second = false;
+};
+/// A solid line at zero with words at its sides, for differences.
+struct PlotZero {
+    QString above, below;
+};
+
 /// Everything a plot over steps shows; values only, so a test and the export read the same as the eye.
 struct PlotContent {
     std::vector<PlotCurve> curves;
     std::vector<PlotBand> bands;
     std::vector<PlotStage> stages;
     std::vector<PlotLine> lines;
+    std::vector<PlotKey> keys;    ///< inside the plot, under its top edge
+    std::optional<PlotZero> zero; ///< belongs to the fitted range
+    QString note;                 ///< in figures, inside the plot at its top right
     std::vector<double> ticks;  ///< snapshots, on the x axis
     std::optional<double> now;  ///< newest step while it trains
     StepAxis axis;              ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
@@ -58,6 +74,6 @@ struct PlotContent {
 /// The unzoomed range of y, with a margin.
 std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic);
 /// The value of a curve at x: that of the last point before it.
-std::optional<double> valueAt(const Series &points, double x);
+std::optional<double> valueBefore(const Series &points, double x);
 
 } // namespace sparsescope

@@ -34,7 +34,7 @@ void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Token
             high.push_back(point.mean + point.std);
         }
     }
-    QColor fill = familyColour(band.family, tokens);
+    QColor fill = sideColour(band.family, band.second, tokens);
     fill.setAlphaF(0.2F);
     for (QCPGraph *graph : {lower, upper}) {
         graph->setPen(Qt::NoPen);
@@ -50,14 +50,15 @@ void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Token
 
 void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 {
-    QColor colour = familyColour(curve.family, tokens);
+    const QColor colour = sideColour(curve.family, curve.second, tokens);
     QColor line = colour;
     line.setAlphaF(static_cast<float>(curve.opacity));
     graph->setChannelFillGraph(nullptr);
     graph->setBrush(Qt::NoBrush);
-    graph->setPen(QPen(line, curve.width, Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
+    graph->setPen(
+        QPen(line, curve.width, curve.second ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
-    graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7)
+    graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7, curve.second)
                                                                 : QCPScatterStyle(QCPScatterStyle::ssNone));
     QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
     QVector<QCPGraphData> values;
@@ -71,9 +72,9 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 
 } // namespace
 
-QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size)
+QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size, bool second)
 {
-    return {scatterShape(familyMarker(family)), QPen(familyColour(family, tokens), 1.6), tokens.panel, size};
+    return {scatterShape(familyMarker(family)), QPen(sideColour(family, second, tokens), 1.6), tokens.panel, size};
 }
 
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens)

@@ -12,6 +12,6 @@ namespace sparsescope {
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens);
 
 /// A family's marker, filled with the panel's colour so that the line under it does not show.
-QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size);
+QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size, bool second = false);
 
 } // namespace sparsescope

@@ -56,10 +56,12 @@ protected:
     {
         m_area = mParentPlot->axisRect()->rect();
         painter->setFont(uiFont(11));
+        drawZero(*painter);
         drawStages(*painter);
         drawLines(*painter);
         drawTicks(*painter);
         drawSteps(*painter);
+        drawKeys(*painter);
         if (m_scene.content.curves.empty() && !m_scene.content.empty.isEmpty()) {
             painter->setFont(uiFont(13));
             painter->setPen(m_scene.tokens.hint);
@@ -161,6 +163,51 @@ private:
         }
     }
 
+    void drawZero(QCPPainter &painter)
+    {
+        const Tokens &t = m_scene.tokens;
+        if (!m_scene.content.zero || m_scene.content.curves.empty()) {
+            return;
+        }
+        const double at = y(0);
+        if (at >= m_area.top() - 1 && at <= m_area.bottom() + 1) {
+            painter.setPen(QPen(t.text2, 1.4));
+            painter.drawLine(QPointF(m_area.left(), at), QPointF(m_area.right(), at));
+        }
+        painter.setFont(uiFont(11, QFont::DemiBold));
+        painter.setPen(t.text2);
+        const QRectF inside = m_area.adjusted(8, 3, -8, -3);
+        if (at - m_area.top() > 18) {
+            painter.drawText(inside, Qt::AlignLeft | Qt::AlignTop, m_scene.content.zero->above);
+        }
+        if (m_area.bottom() - at > 18) {
+            painter.drawText(inside, Qt::AlignLeft | Qt::AlignBottom, m_scene.content.zero->below);
+        }
+    }
+
+    /// Under the top edge at the right: losses have fallen by then.
+    void drawKeys(QCPPainter &painter)
+    {
+        const Tokens &t = m_scene.tokens;
+        double top = m_area.top() + 6;
+        const auto words = [&](const QString &text, const QColor &ink) {
+            const double width = std::min(QFontMetricsF(painter.font()).horizontalAdvance(text), m_area.width() - 24);
+            const QRectF box(m_area.right() - 8 - width, top, width + 2, 16);
+            painter.fillRect(box.adjusted(-3, 0, 3, 0), t.panel);
+            painter.setPen(ink);
+            painter.drawText(box, Qt::AlignRight | Qt::AlignVCenter,
+                             painter.fontMetrics().elidedText(text, Qt::ElideRight, static_cast<int>(width) + 2));
+            top += 18;
+        };
+        painter.setFont(uiFont(12, QFont::DemiBold));
+        for (const PlotKey &key : m_scene.content.keys) {
+            words(key.text, sideColour(key.family, key.second, t));
+        }
+        if (!m_scene.content.note.isEmpty()) {
+            words(m_scene.content.note, t.text);
+        }
+    }
+
     void drawTicks(QCPPainter &painter)
     {
         painter.setPen(QPen(m_scene.tokens.accent, 1.4));
@@ -209,10 +256,10 @@ private:
         painter.setClipRect(m_area);
         for (const PlotCurve &curve : content.curves) {
             const auto value = curve.readAtCursor && !curve.markers
-                                   ? valueAt(curve.points, content.axis.at(static_cast<double>(*m_scene.cursor)))
+                                   ? valueBefore(curve.points, content.axis.at(static_cast<double>(*m_scene.cursor)))
                                    : std::nullopt;
             if (value) {
-                const QColor colour = familyColour(curve.family, t);
+                const QColor colour = sideColour(curve.family, curve.second, t);
                 painter.setPen(Qt::NoPen);
                 painter.setBrush(colour);
                 painter.drawEllipse(QPointF(at, y(*value)), 3.2, 3.2);

@@ -103,7 +103,7 @@ void SeriesPlot::buildAxes()
     area->setAutoMargins(QCP::msLeft | QCP::msBottom | QCP::msRight);
     const int top = m_compact ? kCompactTopMargin : kTopMargin;
     area->setMargins({0, top, 0, 0});
-    area->setMinimumMargins({m_compact ? 30 : 44, top, 18, 22});
+    area->setMinimumMargins({std::max(m_leftMargin, m_compact ? 30 : 44), top, 18, 22});
     area->setRangeZoomFactor(0.85);
     for (QCPAxis *axis : {m_plot->xAxis, m_plot->yAxis}) {
         axis->setTickLength(0);
@@ -123,7 +123,7 @@ void SeriesPlot::countTicks()
 {
     // The ticker may place half as many again as it is asked for, to come to round numbers.
     const int room = (height() - kAroundAxis) / kTickPitch;
-    m_plot->yAxis->ticker()->setTickCount(m_compact ? 2 : std::clamp(room, 2, 5));
+    m_plot->yAxis->ticker()->setTickCount(std::clamp(room, 2, m_compact ? m_mostTicks : 5));
 }
 
 void SeriesPlot::resizeEvent(QResizeEvent *event)
@@ -161,7 +161,7 @@ void SeriesPlot::setContent(PlotContent content)
         m_fitting = true;
         buildAxes();
     }
-    m_plot->xAxis->setLabel(m_scene.content.xLabel);
+    m_plot->xAxis->setLabel(m_xLabelShown ? m_scene.content.xLabel : QString());
     m_plot->yAxis->setLabel(m_scene.content.yLabel);
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
     fit();
@@ -186,6 +186,14 @@ void SeriesPlot::fit()
 void SeriesPlot::setCompact(bool compact)
 {
     m_compact = compact;
+    m_fitting = true;
+    buildAxes();
+    m_fitting = false;
+}
+
+void SeriesPlot::setLeftMargin(int pixels)
+{
+    m_leftMargin = pixels;
     m_fitting = true;
     buildAxes();
     m_fitting = false;

@@ -27,6 +27,12 @@ public:
     const PlotContent &content() const { return m_scene.content; }
     /// Without the room for names of stages above it, and with few ticks on the y axis.
     void setCompact(bool compact);
+    /// At least as much room left of the plot, so that several begin at one line.
+    void setLeftMargin(int pixels);
+    /// How many ticks the y axis may have where it is compact; 2 at first.
+    void setMostTicks(int ticks) { m_mostTicks = ticks; }
+    /// Without it where another plot over the same axis stands below.
+    void setXLabelShown(bool shown) { m_xLabelShown = shown; }
     /// The last quarter in a corner, while that is free and nothing is zoomed.
     void setInset(bool wanted);
     bool insetShown() const { return m_inset && m_inset->shown(); }
@@ -85,6 +91,8 @@ private:
     std::unique_ptr<PlotInset> m_inset; ///< once it was wanted
     bool m_insetWanted = false;
     QPoint m_pressed;
+    int m_leftMargin = 0, m_mostTicks = 2;
+    bool m_xLabelShown = true;
     bool m_zoomedX = false, m_zoomedY = false, m_fitting = false, m_compact = false;
 };
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <utility>
 
 namespace sparsescope {
 
@@ -68,6 +69,10 @@ StepAxis::StepAxis(const RunData &run, XAxis axis, double unit)
         point.y /= unit;
     }
 }
+
+StepAxis::StepAxis(Series points)
+    : m_points(std::move(points))
+{}
 
 double StepAxis::at(double step) const
 {

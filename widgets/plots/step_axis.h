@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/series.h"
+#include "widgets/state/x_axis.h"
 
 #include <QString>
 
@@ -10,9 +11,6 @@ namespace sparsescope {
 
 class RunData;
 
-/// What a curve is drawn over.
-enum class XAxis { Step, Tokens, Time, Flops };
-
 /// Where the steps of one run lie on an axis: they rise along it. Without points a step lies at itself.
 class StepAxis {
 public:
@@ -21,6 +19,9 @@ public:
     /// step it goes on at the mean pace. FLOPs: of the cost model, stage by stage; an indexer warm-up is a jump.
     /// In units of `unit`.
     StepAxis(const RunData &run, XAxis axis, double unit = 1);
+
+    /// Through these places: step -> place, ascending in both.
+    explicit StepAxis(Series points);
 
     bool isStep() const { return m_points.empty(); }
     double at(double step) const;

@@ -19,6 +19,7 @@ public:
 
     /// Now, where it is due.
     void flush();
+    bool due() const { return m_due; }
     /// The widget is up to date by other means.
     void done();
 

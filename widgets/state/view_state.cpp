@@ -15,7 +15,11 @@ unsigned changedFields(const View &a, const View &b)
                             a.overlay != b.overlay,
                             a.colours != b.colours,
                             a.limits != b.limits,
-                            a.window != b.window};
+                            a.window != b.window,
+                            a.sideA != b.sideA || a.sideB != b.sideB,
+                            a.compared != b.compared,
+                            a.compareBy != b.compareBy,
+                            a.differenceLimit != b.differenceLimit};
     unsigned fields = 0, bit = 1;
     for (const bool field : differs) {
         fields |= field ? bit : 0;
@@ -180,6 +184,45 @@ void ViewState::clearLimits()
 {
     View view = m_view;
     view.limits = {};
+    set(view);
+}
+
+void ViewState::setSides(const QString &a, const QString &b)
+{
+    View view = m_view;
+    view.sideA = a;
+    view.sideB = b;
+    set(view);
+}
+
+void ViewState::proposeSides(const QString &a, const QString &b)
+{
+    View view = m_view;
+    view.sideA = a;
+    view.sideB = b;
+    show(view);
+}
+
+void ViewState::swapSides() { setSides(m_view.sideB, m_view.sideA); }
+
+void ViewState::setCompared(const QStringList &folders)
+{
+    View view = m_view;
+    view.compared = folders;
+    set(view);
+}
+
+void ViewState::setCompareBy(XAxis axis)
+{
+    View view = m_view;
+    view.compareBy = axis;
+    set(view);
+}
+
+void ViewState::setDifferenceLimit(std::optional<double> limit)
+{
+    View view = m_view;
+    view.differenceLimit = limit;
     set(view);
 }
 

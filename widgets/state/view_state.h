@@ -1,10 +1,12 @@
 #pragma once
 
+#include "widgets/state/x_axis.h"
 #include "widgets/style/colour_maps.h"
 
 #include <QElapsedTimer>
 #include <QObject>
 #include <QString>
+#include <QStringList>
 
 #include <array>
 #include <cstdint>
@@ -50,6 +52,10 @@ struct View {
     std::optional<ColourMapName> colours;                ///< none: those of the kind of map
     std::array<std::optional<Limits>, kMapKinds> limits; ///< locked ones, by kind of map
     std::optional<MapWindow> window;                     ///< none: the whole map
+    QString sideA, sideB;                                ///< CompareSide::key; empty: not chosen
+    QStringList compared;                                ///< folders of further runs beside the two sides
+    XAxis compareBy = XAxis::Step;
+    std::optional<double> differenceLimit; ///< of the attention difference, to both sides of zero; none: by the map
     bool operator==(const View &) const = default;
 
     std::optional<Limits> &limitsOf(MapKind kind) { return limits[static_cast<std::size_t>(kind)]; }
@@ -90,6 +96,13 @@ public:
     void setLimits(MapKind kind, std::optional<Limits> limits);
     void clearLimits();
     void setWindow(std::optional<MapWindow> window);
+    void setSides(const QString &a, const QString &b);
+    /// By a page that nobody has chosen sides on: no step of undo.
+    void proposeSides(const QString &a, const QString &b);
+    void swapSides();
+    void setCompared(const QStringList &folders);
+    void setCompareBy(XAxis axis);
+    void setDifferenceLimit(std::optional<double> limit);
 
     bool canUndo() const { return !m_undo.empty(); }
     bool canRedo() const { return !m_redo.empty(); }

@@ -68,6 +68,20 @@ void paintChip(QPainter &painter, const QRectF &box, const QString &text, const 
     painter.restore();
 }
 
+void paintSideBadge(QPainter &painter, const QRectF &box, const QString &letter, const QColor &colour,
+                    const Tokens &tokens)
+{
+    painter.save();
+    painter.setRenderHint(QPainter::Antialiasing);
+    painter.setPen(Qt::NoPen);
+    painter.setBrush(colour);
+    painter.drawRoundedRect(box, 4, 4);
+    painter.setPen(tokens.panel);
+    painter.setFont(uiFont(box.height() < 18 ? 11 : 13, QFont::DemiBold));
+    painter.drawText(box, Qt::AlignCenter, letter);
+    painter.restore();
+}
+
 void paintTag(QPainter &painter, QPointF anchor, Qt::Alignment side, const QString &text, const Tokens &tokens)
 {
     const QFont font = uiFont(11, QFont::DemiBold);

@@ -21,6 +21,10 @@ QSizeF chipSize(const QString &text);
 void paintChip(QPainter &painter, const QRectF &box, const QString &text, const Tokens &tokens,
                std::optional<Family> family = std::nullopt);
 
+/// A side of a comparison: its letter on its colour.
+void paintSideBadge(QPainter &painter, const QRectF &box, const QString &letter, const QColor &colour,
+                    const Tokens &tokens);
+
 /// A position tag on an axis: inverted box with a number. The anchor is the middle of the named side.
 void paintTag(QPainter &painter, QPointF anchor, Qt::Alignment side, const QString &text, const Tokens &tokens);
 

@@ -116,6 +116,11 @@ QColor familyColour(Family family, const Tokens &tokens)
     return tokens.text2;
 }
 
+QColor sideColour(Family family, bool second, const Tokens &tokens)
+{
+    return second ? tokens.hint : familyColour(family, tokens);
+}
+
 Marker familyMarker(Family family)
 {
     switch (family) {

@@ -34,6 +34,8 @@ const Tokens &tokens(Theme theme);
 enum class Marker { Circle, Square, Diamond, Triangle };
 QColor familyColour(Family family, const Tokens &tokens);
 Marker familyMarker(Family family);
+/// Of a side of a comparison: the family's, but grey for the second of two sides of one family.
+QColor sideColour(Family family, bool second, const Tokens &tokens);
 
 /// Fill of a cell or key box; for Missed the colour of its outline. Neither has no fill (invalid colour).
 QColor stateColour(KeyState state, const Tokens &tokens);

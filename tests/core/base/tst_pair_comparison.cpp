@@ -38,6 +38,7 @@ private slots:
     void indexerOnlyStagesCost();
     void equalSeconds();
     void accuracyOfATask();
+    void chosenSidesAreComparedAlike();
 };
 
 void tst_PairComparison::valuesBetweenPoints()
@@ -302,6 +303,37 @@ void tst_PairComparison::accuracyOfATask()
     QCOMPARE(table[1].margin, 0.01);
     QCOMPARE(verdictOf(table[1]), std::string("better")); // more is better
     QVERIFY(table[1].flops.pairs.empty());
+}
+
+void tst_PairComparison::chosenSidesAreComparedAlike()
+{
+    auto runs = sampleRuns(
+        kTwoFamilies, {{"seq_128/sparse/seed_0", 2.10}, {"seq_128/sparse/seed_1", 2.11}, {"seq_128/sparse/seed_2", 2.12}});
+    const auto sides = [&runs] {
+        std::pair<std::vector<ComparedRun>, std::vector<ComparedRun>> both;
+        for (const ComparedRun &run : runs)
+            (run.started.config.model.family == Family::Classic ? both.first : both.second).push_back(run);
+        return both;
+    };
+    const PairComparison inTable = comparePairs(runs).front(), chosen = compareSides(sides().first, sides().second);
+    QCOMPARE(*chosen.steps.statistics.mean, *inTable.steps.statistics.mean);
+    QCOMPARE(chosen.steps.statistics.ci95->low, inTable.steps.statistics.ci95->low);
+    QCOMPARE(*chosen.flops.statistics.mean, *inTable.flops.statistics.mean);
+    QCOMPARE(verdictOf(chosen), verdictOf(inTable));
+    const PairComparison turned = compareSides(sides().second, sides().first);
+    QCOMPARE(*turned.steps.statistics.mean, -*chosen.steps.statistics.mean);
+    QCOMPARE(verdictOf(turned), std::string("better"));
+    // What differs between the chosen runs themselves counts, whatever their experiments say.
+    for (ComparedRun &run : runs) {
+        if (run.started.config.model.family == Family::Sparse)
+            run.started.fingerprint->data = "another order";
+    }
+    const PairComparison other = compareSides(sides().first, sides().second);
+    QVERIFY(!other.comparable());
+    QCOMPARE(other.against.front().gate, std::string("data-order"));
+    QVERIFY(other.steps.statistics.verdict == Verdict::NotComparable);
+    QCOMPARE(compareSides({}, sides().second).steps.statistics.n, 0);
+    QVERIFY(compareSides({}, {}).comparable()); // nothing stands against nothing
 }
 
 QTEST_GUILESS_MAIN(tst_PairComparison)

@@ -38,6 +38,28 @@ private Q_SLOTS:
         QVERIFY(!state.canRedo());
     }
 
+    void sidesAreUndoneButNotProposals()
+    {
+        ViewState state;
+        state.proposeSides(QStringLiteral("a"), QStringLiteral("b"));
+        QVERIFY(!state.canUndo());
+        state.swapSides();
+        QCOMPARE(state.view().sideA, QStringLiteral("b"));
+        state.setCompareBy(XAxis::Flops);
+        state.setCompared({QStringLiteral("c")});
+        state.setDifferenceLimit(0.05);
+        for (int i = 0; i < 3; ++i) {
+            state.undo();
+        }
+        QCOMPARE(state.view().compareBy, XAxis::Step);
+        QVERIFY(state.view().compared.isEmpty() && !state.view().differenceLimit);
+        QCOMPARE(state.view().sideA, QStringLiteral("b"));
+        state.undo();
+        QCOMPARE(state.view().sideA, QStringLiteral("a"));
+        QCOMPARE(state.view().sideB, QStringLiteral("b"));
+        QVERIFY(!state.canUndo());
+    }
+
     void changesOfOneThingWithin400MillisecondsAreOneStep()
     {
         ViewState state;
