@@ -14,7 +14,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kLeftMargin = 62; ///< room for "−0.005" and the name of the axis: both plots begin at one line
+constexpr int kLeftMargin = 74; ///< room for "−0.0050" and the name of the axis: both plots begin at one line
 constexpr double kLossShare = 0.54;
 
 } // namespace
