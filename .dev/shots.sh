@@ -11,6 +11,7 @@ design_of()
         focus-light) picture=3-inspect-focus ;;
         focus-dark) picture=3-inspect-focus-dark ;;
         compare-*) picture=4-compare ;;
+        speed-*) picture=5-speed ;;
         first-run-*) picture=6a-first-run ;;
         form-* | cut-off-* | leak-*) picture=6b-errors ;;
         *) picture=7-states-and-parts ;;
@@ -65,6 +66,8 @@ take_shots()
     shot focus focus "$runs/demo"
     shot compare compare "$runs/demo"
     shot first-run first-run ''
+    shot speed speed ''
+    shot speed-training speed "$root/experiments/results/bench/h100/core_4x64_training.json"
     shot classic atlas "$runs/demo" seq_64/classic/seed_0
     shot form form "$states/form.json"
     shot leak train "$states/leak"

@@ -1,8 +1,10 @@
 #include "app/cli/bench_report.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
 
 namespace sparsescope {
 namespace {
@@ -28,6 +30,7 @@ ordered_json machineDocument(const std::string &subject, const Machine &machine,
     ordered_json document;
     document["schema"] = 1;
     document["bench"] = subject;
+    document["measured"] = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
     document["gpu"] = machine.isCuda;
     document["machine"] = {{"device", machine.device},
                            {"name", machine.name},
