@@ -244,7 +244,9 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
     std::vector<Row> rows{
         rowFor("index_scores", indexer, wrong.parts[Scores], scoresKernel(in.qi, in.ki), 2 * pairs * indexerWidth,
                2 * tokens * (indexerWidth + static_cast<double>(s.indexerWidth)) + 4 * pairs, machine),
-        rowFor("topk_select", indexer, wrong.parts[Select], selectKernel(at::empty({1, 1, s.context}, in.w.options())),
+        rowFor("topk_select", indexer, wrong.parts[Select],
+               selectKernel(
+                   at::empty({1, 1, s.context}, in.w.options()).expand({1, std::min(s.context, kMostQueries), -1})),
                0, 4 * pairs + 4 * selected, machine),
         rowFor("gathered_attention", attention, wrong.parts[Attend], gatheredKernel(in.q, in.kv, list, kValueWidth),
                2 * heads * selected * static_cast<double>(kWidth + kValueWidth),

@@ -145,6 +145,9 @@ public:
         m_params.rowStride = part.stride(1);
         m_params.firstRow = firstRow;
         m_params.rows = part.size(1);
+        const Tensor scratch =
+            at::empty({static_cast<std::int64_t>(select::scratchBytes(m_params))}, part.options().dtype(at::kByte));
+        m_params.scratch = scratch.numel() > 0 ? scratch.mutable_data_ptr() : nullptr;
         C10_CUDA_CHECK(select::launch(m_params, c10::cuda::getCurrentCUDAStream()));
     }
 

@@ -262,6 +262,7 @@ private Q_SLOTS:
                                   {1, 70, 70, 9, -5},
                                   {1, 300, 1500, 700, 1200},
                                   {1, 66, 5000, 64, 4934},
+                                  {1, 140, 66000, 300, 65860},
                                   {1, 64, 64, 100, 0}}) {
                 const Tensor q = onCard(randn({s.batch, s.rows, 4, 64}, type)),
                              k = onCard(randn({s.batch, s.keys, 64}, type)),
@@ -374,9 +375,11 @@ private Q_SLOTS:
 
     void nothingSpills()
     {
-        for (const std::int64_t keys : {64, 1000, 2000, 4000, 9000}) {
-            const dsa::KernelReport report = dsa::selectKernel(onCard(at::zeros({1, 1, keys}, at::kFloat)));
-            QVERIFY2(report.runs && report.spilledBytes == 0, report.why.c_str());
+        for (const std::int64_t keys : {64, 1000, 2000, 4000, 9000, 131072}) {
+            for (const std::int64_t rows : {1, 140}) {
+                const dsa::KernelReport report = dsa::selectKernel(onCard(at::zeros({1, rows, keys}, at::kFloat)));
+                QVERIFY2(report.runs && report.spilledBytes == 0, report.why.c_str());
+            }
         }
         for (const at::ScalarType type : {at::kFloat, at::kBFloat16, at::kHalf}) {
             for (const std::int64_t width : {32, 64, 128}) {

@@ -4,7 +4,7 @@
 
 namespace dsa::launch::topk_select {
 
-constexpr int kBlockBins = 2048, kCandidates = 4096;
+constexpr int kBlockBins = 2048, kCandidates = 3584;
 
 /// Sum over the threads before this one; `total` over all. Shared: a word a warp.
 template <int kThreads>
@@ -21,12 +21,8 @@ __device__ unsigned blockScan(unsigned value, unsigned *warpSums, unsigned &tota
         warpSums[warp] = through;
     }
     __syncthreads();
-    unsigned before = 0;
-    total = 0;
-    for (int i = 0; i < kThreads / 32; ++i) {
-        before += i < warp ? warpSums[i] : 0;
-        total += warpSums[i];
-    }
+    const unsigned sums = lane < kThreads / 32 ? warpSums[lane] : 0, before = __reduce_add_sync(kAllLanes, lane < warp ? sums : 0);
+    total = __reduce_add_sync(kAllLanes, sums);
     return before + through - value;
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernels/launch/choice.cuh"
 #include "kernels/launch/topk_select/long_select.cuh"
+#include "kernels/launch/topk_select/split_select.cuh"
 
 #include <algorithm>
 #include <limits>
@@ -11,6 +12,10 @@ namespace dsa::launch::topk_select {
 namespace {
 
 constexpr int kTransposeThreads = 256;
+constexpr std::int64_t kMostKept = 8192; // selected keys; of more the entries would fill a multiprocessor's shared memory
+constexpr std::int64_t kLoneRows = 132, kWideKept = 4096; // fewer rows than multiprocessors, or room for few blocks: the larger block
+constexpr std::int64_t kFewRows = 32, kSplitKeys = 65536, kFewBlocks = 264, kFewestSlices = 8, kMostSlices = 16; // rows that several blocks share
+constexpr int kStreamThreads = 256, kWideThreads = 512, kVectors = 4;
 constexpr std::int64_t kLongestKeys = std::int64_t{1} << 19; // two words for 32 keys must fit shared memory
 
 /// 64 x 64 bits a warp: a row of 32 is a lane, five exchanges transpose a 32 x 32 block.
@@ -63,6 +68,63 @@ Choice byWarp(const char *name)
     return {selectByWarp<kHeld, kBlocks>, name, kWarpThreads, kWarpsPerBlock, kWarpSelectBytes<kHeld>};
 }
 
+unsigned keptCapacity(const Params &p)
+{
+    return static_cast<unsigned>(std::max<std::int64_t>(5888, p.k + std::max<std::int64_t>(p.k / 2, 2048))); // four blocks a multiprocessor
+}
+
+std::size_t streamBytes(const Params &p)
+{
+    const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64);
+    return std::max({keptCapacity(p) * sizeof(uint2), writeKeptBytes(static_cast<std::size_t>(p.keys), static_cast<std::size_t>(p.k)),
+                     words * 4 * sizeof(unsigned) + kCandidates * sizeof(unsigned)});
+}
+
+std::int64_t blocksFor(std::int64_t count, std::int64_t perBlock)
+{
+    return (count + perBlock - 1) / perBlock;
+}
+
+bool sharedMemoryHolds(std::size_t bytes)
+{
+    int device = 0, most = 0;
+    return cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess &&
+           bytes <= static_cast<std::size_t>(most);
+}
+
+bool isStreamed(const Params &p)
+{
+    return p.keys > 4096 && p.k <= kMostKept && sharedMemoryHolds(streamBytes(p) + sizeof(KeptShared));
+}
+
+/// One slice a row: no block gets help.
+Slices slicesFor(const Params &p)
+{
+    const std::int64_t lines = p.batch * p.rows, vectors = p.keys / 4 + 2;
+    Slices slices;
+    if (lines > 0 && lines <= kFewRows && p.keys >= kSplitKeys && isStreamed(p)) {
+        slices.perRow = static_cast<int>(std::clamp(kFewBlocks / lines, kFewestSlices, kMostSlices));
+        slices.vectors = static_cast<int>(blocksFor(vectors, slices.perRow));
+        slices.counts = static_cast<unsigned *>(p.scratch);
+        slices.entries = reinterpret_cast<uint2 *>(slices.counts + blocksFor(lines * slices.perRow, 4) * 4);
+    }
+    return slices;
+}
+
+cudaError_t launchSplit(const Params &p, const Slices &slices, cudaStream_t stream)
+{
+    const unsigned lines = static_cast<unsigned>(p.batch * p.rows), capacity = keptCapacity(p);
+    const auto join = joinSlices<kWideThreads, kVectors>;
+    const cudaError_t error = cudaFuncSetAttribute(join, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(streamBytes(p)));
+    if (error != cudaSuccess) {
+        return error;
+    }
+    gatherSlices<kWideThreads, kVectors>
+        <<<lines * static_cast<unsigned>(slices.perRow), kWideThreads, kSamples * sizeof(uint2), stream>>>(p, slices, capacity);
+    join<<<lines, kWideThreads, streamBytes(p), stream>>>(p, slices, capacity);
+    return cudaGetLastError();
+}
+
 Choice choiceFor(const Params &p)
 {
     if (p.keys <= 256) {
@@ -80,16 +142,14 @@ Choice choiceFor(const Params &p)
     if (p.keys <= 4096) {
         return byWarp<128, 2>("warp a row, 128 scores a lane");
     }
+    if (isStreamed(p)) {
+        return p.batch * p.rows <= kLoneRows || p.k > kWideKept
+                   ? Choice{selectStreamed<kWideThreads, kVectors, false, 2>, "block of 512 a row, read once", kWideThreads, 1, streamBytes(p)}
+                   : Choice{selectStreamed<kStreamThreads, kVectors, false, 4>, "block a row, read once", kStreamThreads, 1, streamBytes(p)};
+    }
     const std::size_t words = static_cast<std::size_t>((p.keys + 63) / 64) * 4 * sizeof(unsigned), all = words + kColumnDepth * kColumnBytes;
-    int device = 0, most = 0;
-    const bool known = cudaGetDevice(&device) == cudaSuccess && cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) == cudaSuccess;
-    const bool fits = known && all + sizeof(BlockShared) <= static_cast<std::size_t>(most);
-    return {selectLong, "block a row, read once", kLongThreads, 1, fits ? all : words + kCandidates * sizeof(unsigned)};
-}
-
-std::int64_t blocksFor(std::int64_t count, std::int64_t perBlock)
-{
-    return (count + perBlock - 1) / perBlock;
+    const bool fits = sharedMemoryHolds(all + sizeof(BlockShared));
+    return {selectLong, "block a row, the keys near the threshold kept", kLongThreads, 1, fits ? all : words + kCandidates * sizeof(unsigned)};
 }
 
 } // namespace
@@ -110,6 +170,13 @@ bool supported(const Params &p, const char **why)
     return reason == nullptr;
 }
 
+std::size_t scratchBytes(const Params &p)
+{
+    const Slices slices = slicesFor(p);
+    const std::size_t blocks = static_cast<std::size_t>(p.batch * p.rows * slices.perRow);
+    return slices.perRow > 1 ? (blocks + 3) / 4 * 16 + blocks * 4 * static_cast<std::size_t>(slices.vectors) * sizeof(uint2) : 0;
+}
+
 cudaError_t launch(const Params &p, cudaStream_t stream)
 {
     if (!supported(p)) {
@@ -118,6 +185,10 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
     const std::int64_t lines = p.batch * p.rows;
     if (lines == 0) {
         return cudaSuccess;
+    }
+    const Slices slices = slicesFor(p);
+    if (p.scratch && slices.perRow > 1) {
+        return launchSplit(p, slices, stream);
     }
     const Choice choice = choiceFor(p);
     return launchChoice(choice, blocksFor(lines, choice.rowsPerBlock), p, stream);
@@ -138,6 +209,14 @@ cudaError_t launchTranspose(const Params &p, cudaStream_t stream)
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
+    if (slicesFor(p).perRow > 1) {
+        struct {
+            void (*kernel)(Params, Slices, unsigned);
+            const char *name;
+            std::size_t dynamicBytes;
+        } const join{joinSlices<kWideThreads, kVectors>, "several blocks a row, read once", streamBytes(p)};
+        return describeChoice(join, info);
+    }
     return describeChoice(choiceFor(p), info);
 }
 

@@ -21,10 +21,13 @@ struct Params {
     std::int64_t batch = 0, queries = 0, keys = 0, k = 1;
     std::int64_t offset = 0; ///< query t sees keys s <= t + offset
     std::int64_t firstRow = 0, rows = 0;
+    void *scratch = nullptr; ///< scratchBytes of it, or null: then a few long rows take longer
 };
 
 /// Says in `why` (when given) what a launch would not take.
 bool supported(const Params &params, const char **why = nullptr);
+/// What a launch can put to use; free again once it has run. 0: nothing.
+std::size_t scratchBytes(const Params &params);
 /// Writes everything but bitsT. Asynchronous on `stream`; two runs give the same bits.
 cudaError_t launch(const Params &params, cudaStream_t stream);
 /// bitsT from the bits of all T queries.
