@@ -49,7 +49,7 @@ void MainWindow::showStoredMeasurements()
         try {
             m_speedPage->add(std::make_shared<const BenchDocument>(readBench(file)), false);
         } catch (const std::exception &error) {
-            m_notices->post(QString::fromStdString(file.string()), NoticeBar::Kind::Warning,
+            m_notices->post(QString::fromStdString(file.string()), NoticeBar::Kind::Check,
                             QStringLiteral("A measurement is left out"), QString::fromUtf8(error.what()));
         }
     }

@@ -25,10 +25,10 @@ std::string textAt(const JsonView &object, const char *key)
 }
 
 /// `unit`: "us" or "ms".
-BenchTiming timingOf(const JsonView &view, const char *name, const char *backend, const std::string &unit)
+MeasuredTiming timingOf(const JsonView &view, const char *name, const char *backend, const std::string &unit)
 {
     const double scale = unit == "ms" ? 1000 : 1;
-    BenchTiming timing{view.at(name).text(), view.at(backend).text(), scale * view.at(unit).number()};
+    MeasuredTiming timing{view.at(name).text(), view.at(backend).text(), scale * view.at(unit).number()};
     const JsonView quartiles = view.at(unit + "_quartiles");
     const std::vector<double> bounds = quartiles.numbers();
     if (bounds.size() != 2) {
@@ -43,11 +43,11 @@ BenchTiming timingOf(const JsonView &view, const char *name, const char *backend
     return timing;
 }
 
-BenchRow operationOf(const JsonView &view)
+MeasuredRow operationOf(const JsonView &view)
 {
     const JsonView shape = view.at("shape");
-    BenchRow row{view.at("op").text(), shape.at("batch").integer(), shape.at("queries").integer(),
-                 shape.at("keys").integer()};
+    MeasuredRow row{view.at("op").text(), shape.at("batch").integer(), shape.at("queries").integer(),
+                    shape.at("keys").integer()};
     row.k = integerAt(shape, "k");
     row.heads = integerAt(shape, "heads");
     row.width = integerAt(shape, "width");
@@ -59,10 +59,10 @@ BenchRow operationOf(const JsonView &view)
     return row;
 }
 
-BenchRow stepOf(const JsonView &view)
+MeasuredRow stepOf(const JsonView &view)
 {
     const std::int64_t length = view.at("sequence_length").integer();
-    BenchRow row{"training step of " + view.at("family").text(), view.at("batch").integer(), length, length};
+    MeasuredRow row{"training step of " + view.at("family").text(), view.at("batch").integer(), length, length};
     row.k = integerAt(view, "top_k");
     row.width = integerAt(view, "vocabulary");
     row.right = view.at("agree").flag();
@@ -100,7 +100,7 @@ BenchDocument readBench(const std::filesystem::path &file)
     }
     const JsonView rows = view.at("rows");
     for (const JsonView &item : rows.items()) {
-        BenchRow row = item.has("op") ? operationOf(item) : stepOf(item);
+        MeasuredRow row = item.has("op") ? operationOf(item) : stepOf(item);
         row.bytes = item.at("bytes").number();
         row.flops = item.at("flops").number();
         if (row.timings.empty()) {

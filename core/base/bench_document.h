@@ -9,7 +9,7 @@
 namespace sparsescope {
 
 /// One candidate of a stored measurement.
-struct BenchTiming {
+struct MeasuredTiming {
     std::string name;    ///< "ours", "aten", "torch.topk", "torch.sdpa"; of a training step "captured", "eager"
     std::string backend; ///< what ran
     double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
@@ -19,14 +19,14 @@ struct BenchTiming {
 };
 
 /// One operation, or training step, of one shape.
-struct BenchRow {
+struct MeasuredRow {
     std::string op; ///< "topk_select", "attention core forward", "training step of sparse"
     std::int64_t batch = 1, queries = 1, keys = 1;
     std::optional<std::int64_t> k, heads, width;
     bool right = true; ///< its results equalled the reference, in the same process
     double bytes = 0, flops = 0;
     std::optional<double> floorMicroseconds;
-    std::vector<BenchTiming> timings; ///< ours first
+    std::vector<MeasuredTiming> timings; ///< ours first
 };
 
 /// What `sparsescope-cli bench --out` wrote.
@@ -40,7 +40,7 @@ struct BenchDocument {
     std::optional<double> flopsPerSecond; ///< of a bf16 product
     int rounds = 0;
     std::string measured; ///< ISO 8601, UTC; empty where it does not say
-    std::vector<BenchRow> rows;
+    std::vector<MeasuredRow> rows;
 };
 
 /// Throws Failure naming the file, the place in it, what was found and what is allowed.

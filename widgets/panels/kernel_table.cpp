@@ -48,7 +48,7 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
         return;
     }
     const Tokens &t = currentTokens();
-    const auto add = [&](const QString &title, const BenchRow &row, const BenchTiming &timing, bool ours) {
+    const auto add = [&](const QString &title, const MeasuredRow &row, const MeasuredTiming &timing, bool ours) {
         const int at = rowCount();
         insertRow(at);
         const bool right = row.right || !ours;
@@ -86,7 +86,7 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
             add(piece.title, *piece.row, piece.row->timings.front(), true);
         }
     }
-    for (const BenchTiming &timing : point.whole->timings) {
+    for (const MeasuredTiming &timing : point.whole->timings) {
         add(operationTitle(point.whole->op), *point.whole, timing, &timing == &point.whole->timings.front());
     }
 }

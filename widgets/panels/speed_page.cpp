@@ -243,7 +243,7 @@ QString SpeedPage::subjectText() const
     if (!m_content || m_point < 0) {
         return {};
     }
-    const BenchRow &row = *m_content->points[static_cast<std::size_t>(m_point)].whole;
+    const MeasuredRow &row = *m_content->points[static_cast<std::size_t>(m_point)].whole;
     QStringList words;
     if (row.heads && row.width) {
         words << QStringLiteral("%1 heads of %2").arg(*row.heads).arg(*row.width);

@@ -74,7 +74,7 @@ std::vector<std::pair<QString, double>> BreakdownView::gains() const
 double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top, const Tokens &t) const
 {
     const SpeedPoint &shown = *point();
-    using Measure = std::function<double(const BenchRow &)>;
+    using Measure = std::function<double(const MeasuredRow &)>;
     const auto group = [&](const QString &title, const Measure &ours, double baseline,
                            const std::function<QString(double)> &words) {
         painter.setFont(uiFont(12, QFont::DemiBold));
@@ -112,12 +112,12 @@ double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top
     };
     const bool dense = shown.baseline && shown.baseline->name == "torch.sdpa";
     group(
-        QStringLiteral("Arithmetic"), [](const BenchRow &row) { return row.flops; }, 0, flopsText);
+        QStringLiteral("Arithmetic"), [](const MeasuredRow &row) { return row.flops; }, 0, flopsText);
     group(
-        QStringLiteral("Memory traffic"), [](const BenchRow &row) { return row.bytes; }, 0,
+        QStringLiteral("Memory traffic"), [](const MeasuredRow &row) { return row.bytes; }, 0,
         [](double bytes) { return bytesText(bytes); });
     group(
-        QStringLiteral("Time"), [](const BenchRow &row) { return row.timings.front().microseconds; },
+        QStringLiteral("Time"), [](const MeasuredRow &row) { return row.timings.front().microseconds; },
         dense ? shown.baseline->microseconds : 0, timeText);
     return top;
 }
@@ -172,7 +172,7 @@ QString BreakdownView::csv() const
     QString text = QStringLiteral("part,flops,bytes,us,floor_us\n");
     if (point()) {
         for (const SpeedPiece &piece : point()->pieces) {
-            const BenchRow &row = *piece.row;
+            const MeasuredRow &row = *piece.row;
             text += QStringList{csvText(piece.title), csvNumber(row.flops), csvNumber(row.bytes),
                                 row.right ? csvNumber(piece.microseconds()) : QString(),
                                 row.floorMicroseconds ? csvNumber(*row.floorMicroseconds) : QString()}

@@ -283,8 +283,8 @@ QString LayerTimePlot::csv() const
         return text;
     }
     for (const SpeedPoint &point : m_content->points) {
-        const auto line = [&](const QString &part, const BenchRow &row, bool whole) {
-            const BenchTiming &ours = row.timings.front();
+        const auto line = [&](const QString &part, const MeasuredRow &row, bool whole) {
+            const MeasuredTiming &ours = row.timings.front();
             const auto factor = whole ? point.factor() : std::nullopt;
             const bool against = whole && point.baseline;
             text += QStringList{csvText(point.label),

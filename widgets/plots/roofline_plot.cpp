@@ -38,7 +38,7 @@ std::vector<RooflinePlot::Mark> RooflinePlot::marks(const Tokens &t) const
     if (!m_content || m_content->points.empty()) {
         return result;
     }
-    const auto add = [&](const QString &title, const QString &candidate, const BenchRow &row, double microseconds,
+    const auto add = [&](const QString &title, const QString &candidate, const MeasuredRow &row, double microseconds,
                          const QColor &colour) {
         if (row.flops > 0 && row.bytes > 0 && row.right) {
             result.push_back({title, candidate, row.flops / row.bytes, row.flops / microseconds * 1e6, colour});

@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kCore[] = "attention core", kStep[] = "training step of ";
 
-bool isCore(const BenchRow &row) { return row.op.starts_with(kCore); }
+bool isCore(const MeasuredRow &row) { return row.op.starts_with(kCore); }
 
 SpeedPart partOf(const std::string &op)
 {
@@ -35,10 +35,10 @@ int heightOf(SpeedPart part)
 }
 
 /// The strongest of the others; the plain tensor path only where there is no other.
-const BenchTiming *baselineOf(const BenchRow &row)
+const MeasuredTiming *baselineOf(const MeasuredRow &row)
 {
-    const BenchTiming *found = nullptr;
-    for (const BenchTiming &timing : row.timings) {
+    const MeasuredTiming *found = nullptr;
+    for (const MeasuredTiming &timing : row.timings) {
         const bool plain = timing.name == "aten";
         if (&timing == &row.timings.front() || (plain && found != nullptr)) {
             continue;
@@ -49,7 +49,7 @@ const BenchTiming *baselineOf(const BenchRow &row)
     return found;
 }
 
-QString shapeText(const BenchRow &row)
+QString shapeText(const MeasuredRow &row)
 {
     QString text = QStringLiteral("B %1  L %2").arg(row.batch).arg(countText(row.keys));
     if (row.queries != row.keys) {
@@ -58,7 +58,7 @@ QString shapeText(const BenchRow &row)
     return row.k ? text + QStringLiteral("  k %1").arg(countText(*row.k)) : text;
 }
 
-QString baselineTitle(const BenchTiming *baseline)
+QString baselineTitle(const MeasuredTiming *baseline)
 {
     if (baseline == nullptr) {
         return QStringLiteral("Nothing to stand against");
@@ -101,7 +101,7 @@ SpeedContent speedContent(std::shared_ptr<const BenchDocument> document)
     content.document = std::move(document);
     const bool atLength = content.atLength();
     std::vector<SpeedPiece> waiting; // the parts stand before their whole
-    for (const BenchRow &row : content.document->rows) {
+    for (const MeasuredRow &row : content.document->rows) {
         SpeedPiece piece{partOf(row.op), operationTitle(row.op), &row};
         if (atLength && !isCore(row)) {
             waiting.push_back(std::move(piece));
@@ -188,7 +188,7 @@ QString factorText(double factor)
     return QStringLiteral("%1×").arg(factor, 0, 'f', factor < 0.995 ? 2 : factor < 99.5 ? 1 : 0);
 }
 
-QString rateText(const BenchRow &row, double microseconds)
+QString rateText(const MeasuredRow &row, double microseconds)
 {
     if (row.flops > 0) {
         return significantText(row.flops / microseconds / 1e6) + QStringLiteral(" TFLOP/s");

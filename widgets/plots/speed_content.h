@@ -19,16 +19,16 @@ enum class SpeedPart { Whole, Attention, Indexer, Selection, Backward };
 struct SpeedPiece {
     SpeedPart part = SpeedPart::Whole;
     QString title;
-    const BenchRow *row = nullptr; ///< of the document
+    const MeasuredRow *row = nullptr; ///< of the document
     double microseconds() const { return row->timings.front().microseconds; }
 };
 
 /// One context length, or one shape: the baseline and ours.
 struct SpeedPoint {
-    QString label;                         ///< "64K", "B 8  L 2,048  k 1,024"
-    const BenchRow *whole = nullptr;       ///< ours is its first timing
-    const BenchTiming *baseline = nullptr; ///< absent: nothing to stand against
-    std::vector<SpeedPiece> pieces;        ///< from the bottom up; at least one
+    QString label;                            ///< "64K", "B 8  L 2,048  k 1,024"
+    const MeasuredRow *whole = nullptr;       ///< ours is its first timing
+    const MeasuredTiming *baseline = nullptr; ///< absent: nothing to stand against
+    std::vector<SpeedPiece> pieces;           ///< from the bottom up; at least one
 
     bool right() const;
     double ours() const { return whole->timings.front().microseconds; }
@@ -60,7 +60,7 @@ QString timeText(double microseconds);
 /// "3.2×", "0.38×".
 QString factorText(double factor);
 /// "591 TFLOP/s", or where nothing is multiplied "3.40 TB/s".
-QString rateText(const BenchRow &row, double microseconds);
+QString rateText(const MeasuredRow &row, double microseconds);
 
 QColor partColour(SpeedPart part, const Tokens &tokens);
 QColor baselineColour(const Tokens &tokens);

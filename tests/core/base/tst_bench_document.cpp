@@ -59,7 +59,7 @@ void tst_BenchDocument::readsEveryStoredMeasurement()
         QVERIFY(looksLikeBench(entry.path()));
         const BenchDocument document = readBench(entry.path());
         QVERIFY(!document.machine.empty() && document.flopsPerSecond.value_or(0) > 1e12);
-        for (const BenchRow &row : document.rows) {
+        for (const MeasuredRow &row : document.rows) {
             QVERIFY2(row.right, row.op.c_str());
             QVERIFY(!row.timings.empty() && row.keys >= 1 && row.bytes > 0);
         }
@@ -74,7 +74,7 @@ void tst_BenchDocument::readsWhatWasWritten()
     QCOMPARE(document.indexer, std::string("4x64"));
     QCOMPARE(document.rounds, 7);
     QCOMPARE(document.rows.size(), std::size_t{1});
-    const BenchRow &row = document.rows.front();
+    const MeasuredRow &row = document.rows.front();
     QCOMPARE(row.k.value_or(0), std::int64_t{2048});
     QVERIFY(!row.floorMicroseconds.has_value());
     QCOMPARE(row.timings.at(0).spread(), 0.1);

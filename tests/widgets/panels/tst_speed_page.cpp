@@ -21,9 +21,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-BenchRow rowOf(const std::string &op, std::int64_t context, double ours, double floor, double flops)
+MeasuredRow rowOf(const std::string &op, std::int64_t context, double ours, double floor, double flops)
 {
-    BenchRow row{op, 1, context, context, 2048, 128, 576};
+    MeasuredRow row{op, 1, context, context, 2048, 128, 576};
     row.flops = flops;
     row.bytes = 1e9;
     row.floorMicroseconds = floor;
