@@ -24,7 +24,10 @@ pack_bundle()
         cp "$bin/$name" "$to/bin/" && ln -s launch "$to/$name" || return 1
     done
     cp "$root/.dev/launch" "$to/launch"
-    cp -r "$root/experiments" "$to/share/sparsescope/"
+    # Of the results only what the Speed page shows.
+    mkdir -p "$to/share/sparsescope/experiments/results"
+    cp "$root"/experiments/*.json "$to/share/sparsescope/experiments/"
+    cp -r "$root/experiments/results/bench" "$to/share/sparsescope/experiments/results/"
     cp -r "$root/tests/truth" "$to/tests/" && rm -f "$to"/tests/truth/*.cpp
     cp "$root/LICENSE" "$to/"
     for name in platforms/libqoffscreen.so platforms/libqxcb.so iconengines/libqsvgicon.so imageformats/libqsvg.so \
