@@ -212,6 +212,7 @@ void MainWindow::showPage(Page page)
     if (page == Page::Speed) {
         showStoredMeasurements();
     }
+    m_toolbar->setExportable(!m_runs.empty() || page == Page::Speed);
     showFirstRun();
     showMarks();
     showView();

@@ -32,6 +32,8 @@ KernelTable::KernelTable(QWidget *parent)
     setShowGrid(false);
     setFrameShape(QFrame::NoFrame);
     setWordWrap(false);
+    // Numbers of neighbouring columns do not touch.
+    setStyleSheet(QStringLiteral("QTableWidget::item { padding: 0 8px; } QHeaderView::section { padding: 4px 8px; }"));
     horizontalHeader()->setHighlightSections(false);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     horizontalHeader()->setSectionResizeMode(Source, QHeaderView::Stretch);
@@ -87,7 +89,9 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
         }
     }
     for (const MeasuredTiming &timing : point.whole->timings) {
-        add(operationTitle(point.whole->op), *point.whole, timing, &timing == &point.whole->timings.front());
+        const bool ours = &timing == &point.whole->timings.front();
+        add(!ours && content.atLength() ? content.baselineTitle : operationTitle(point.whole->op), *point.whole, timing,
+            ours);
     }
 }
 

@@ -98,7 +98,7 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
         painter.drawLine(QPointF(plot.left(), y(value)), QPointF(plot.right(), y(value)));
         painter.setPen(t.text2);
         painter.drawText(QRectF(plot.left() - 48, y(value) - 8, 42, 16), Qt::AlignRight | Qt::AlignVCenter,
-                         significantText(value / 1e12, 3));
+                         value >= 1e12 ? countText(std::llround(value / 1e12)) : QString::number(value / 1e12));
     }
     const double ridge = arithmetic / memory;
     painter.setPen(QPen(t.text, 1.5));

@@ -3,6 +3,7 @@
 #include "widgets/state/number_text.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace sparsescope {
@@ -179,6 +180,9 @@ QString contextText(std::int64_t tokens)
 
 QString timeText(double microseconds)
 {
+    if (microseconds >= 1e6) {
+        return countText(std::llround(microseconds / 1000)) + QStringLiteral(" ms");
+    }
     return microseconds < 1000 ? significantText(microseconds) + QStringLiteral(" µs")
                                : significantText(microseconds / 1000) + QStringLiteral(" ms");
 }
