@@ -241,6 +241,9 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         RunUpdate update = found.update;
         if (fromMemory) {
             update.log.clear(); // its lines came when they happened
+            // And so did its state: one that was taken out of the queue never began, which the disk calls queued.
+            update.state = {run->id().toStdString(), run->state(), run->reason().toStdString(), run->step(),
+                            run->steps()};
         }
         run->apply(update);
     }

@@ -59,10 +59,11 @@ void tst_Measure::findsWhereItWins()
     QTest::mouseClick(plot, Qt::LeftButton, Qt::NoModifier, plot->pointBox(0).center().toPoint());
     QCOMPARE(page->point(), 0);
     QVERIFY(m_window->child<KernelTable>("kernelTable")->rowCount() >= 4);
-    const QString path = m_window->exported("speed", "csv");
+    const QString path = m_window->exported("speed", "CSV");
     QFile csv(path);
     QVERIFY2(csv.open(QIODevice::ReadOnly), qPrintable(path));
-    QVERIFY(csv.readAll().contains("128K,\"Attention core, "));
+    const QByteArray text = csv.readAll();
+    QVERIFY2(text.contains("128K,\"Attention core, "), text.constData());
 }
 
 void tst_Measure::ownMeasurementIsDropped()
