@@ -274,7 +274,7 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     auto *keys = new QHBoxLayout;
     keys->setSpacing(4);
     constexpr std::pair<const char *, const char *> kKeys[] = {
-        {"Ctrl+1, 2", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
+        {"Ctrl+1 to 4", "switch page"}, {"Ctrl+N", "new experiment"}, {"Ctrl+Return", "start the queue"},
         {"F6", "pause or resume"},    {"[  and  ]", "snapshots"},   {"F1", "all shortcuts"}};
     for (const auto &[cap, words] : kKeys) {
         keys->addWidget(keyHint(QString::fromUtf8(cap), QString::fromUtf8(words), this));
