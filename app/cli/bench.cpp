@@ -142,13 +142,7 @@ int bench(const BenchOptions &options, Output &output)
     for (const Shape &shape : shapes) {
         for (const dsa::benchmark::Row &row :
              dsa::benchmark::measure(options.subject, shape, machine, options.method)) {
-            output.data()["rows"].push_back(rowDocument(row));
-            for (const std::string &line : rowLines(row))
-                output.line(line);
-            if (!row.wrong.empty()) {
-                right = false;
-                output.error({row.op + " is wrong: " + row.wrong, "", "", "", ""});
-            }
+            right = report(row, output) && right;
         }
     }
     if (!options.out.empty())

@@ -94,13 +94,7 @@ int benchLong(const BenchLongOptions &options, const dsa::benchmark::Machine &ma
     bool right = true;
     for (const LongShape &shape : longShapes(options)) {
         for (const dsa::benchmark::Row &row : dsa::benchmark::measureLong(shape, machine, options.method)) {
-            output.data()["rows"].push_back(rowDocument(row));
-            for (const std::string &line : rowLines(row))
-                output.line(line);
-            if (!row.wrong.empty()) {
-                right = false;
-                output.error({row.op + " is wrong: " + row.wrong, "", "", "", ""});
-            }
+            right = report(row, output) && right;
         }
         // A later length may not fit: what is there stays.
         if (!options.out.empty())

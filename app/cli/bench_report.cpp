@@ -132,4 +132,14 @@ std::vector<std::string> rowLines(const Row &row)
     return lines;
 }
 
+bool report(const Row &row, Output &output)
+{
+    output.data()["rows"].push_back(rowDocument(row));
+    for (const std::string &line : rowLines(row))
+        output.line(line);
+    if (!row.wrong.empty())
+        output.error({row.op + " is wrong: " + row.wrong, "", "", "", ""});
+    return row.wrong.empty();
+}
+
 } // namespace sparsescope

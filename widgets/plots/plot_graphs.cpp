@@ -55,8 +55,7 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
     line.setAlphaF(static_cast<float>(curve.opacity));
     graph->setChannelFillGraph(nullptr);
     graph->setBrush(Qt::NoBrush);
-    graph->setPen(
-        QPen(line, curve.width, curve.second ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
+    graph->setPen(QPen(line, curve.width, curve.second ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
     graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7, curve.second)
                                                                 : QCPScatterStyle(QCPScatterStyle::ssNone));
@@ -74,7 +73,12 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 
 QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size, bool second)
 {
-    return {scatterShape(familyMarker(family)), QPen(sideColour(family, second, tokens), 1.6), tokens.panel, size};
+    return markerOf(familyMarker(family), sideColour(family, second, tokens), tokens, size);
+}
+
+QCPScatterStyle markerOf(Marker marker, const QColor &line, const Tokens &tokens, double size)
+{
+    return {scatterShape(marker), QPen(line, 1.6), tokens.panel, size};
 }
 
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens)

@@ -1,6 +1,7 @@
 #include "widgets/plots/selector_plot.h"
 
 #include "widgets/plots/compare_paper.h"
+#include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
@@ -19,21 +20,6 @@ namespace {
 
 constexpr int kLowHeight = 130;
 constexpr double kLegendRow = 20;
-
-QCPScatterStyle::ScatterShape shapeOf(Marker marker)
-{
-    switch (marker) {
-    case Marker::Circle:
-        return QCPScatterStyle::ssCircle;
-    case Marker::Square:
-        return QCPScatterStyle::ssSquare;
-    case Marker::Diamond:
-        return QCPScatterStyle::ssDiamond;
-    case Marker::Triangle:
-        return QCPScatterStyle::ssTriangle;
-    }
-    return QCPScatterStyle::ssCircle;
-}
 
 } // namespace
 
@@ -96,7 +82,7 @@ void SelectorPlot::applyTokens(const Tokens &tokens) const
         const SelectorLook look = selectorLook(curve.selector, m_content->selectors.family, tokens);
         QPen pen(look.colour, look.bold ? 2.4 : 1.6, look.dashed ? Qt::DashLine : Qt::SolidLine);
         plot()->graph(i)->setPen(pen);
-        plot()->graph(i)->setScatterStyle({shapeOf(look.marker), QPen(look.colour, 1.6), tokens.panel, 7});
+        plot()->graph(i)->setScatterStyle(markerOf(look.marker, look.colour, tokens, 7));
     }
     m_line->setPen(QPen(tokens.cursor, 1));
     m_tag->setColor(tokens.text);
