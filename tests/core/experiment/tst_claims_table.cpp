@@ -74,6 +74,20 @@ void tst_ClaimsTable::longContext()
     QCOMPARE(verdict(document, 20), std::string("not clear")); // the selection and two lengths are missing
     QVERIFY2(contains(measured(document, 20), "no benchmark of attention at 131072 tokens"),
              measured(document, 20).c_str());
+    // With the selection in the time a large factor says something too.
+    const auto core = [](double atLongest) {
+        return benchDocument(
+            "attention",
+            {operationRow("attention core forward", 1, 32768, {{"ours", 20}, {"torch.sdpa", 60}}),
+             operationRow("attention core forward", 1, 65536, {{"ours", 20}, {"torch.sdpa", 120}}),
+             operationRow("attention core forward", 1, 131072, {{"ours", atLongest}, {"torch.sdpa", 220}})});
+    };
+    results.write(results.root() / "bench/attention.json", core(20));
+    QCOMPARE(verdict(results.judged(), 20), std::string("holds"));
+    QVERIFY2(contains(measured(results.judged(), 20), "selection of k 2048 keys included"),
+             measured(results.judged(), 20).c_str());
+    results.write(results.root() / "bench/attention.json", core(40));
+    QCOMPARE(verdict(results.judged(), 20), std::string("does not hold"));
 }
 
 void tst_ClaimsTable::growthOfTheSelection()
