@@ -312,7 +312,9 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     });
     const QString &out = request.out;
     if (figure == QLatin1String("comparison")) {
-        exportFigure(ComparisonFigure(comparisonOf(runs, true)), out, options);
+        Comparison comparison = comparisonOf(runs, true);
+        damaged.insert(damaged.end(), comparison.problems.begin(), comparison.problems.end());
+        exportFigure(ComparisonFigure(std::move(comparison)), out, options);
         return;
     }
     if (figure == QLatin1String("selectors")) {

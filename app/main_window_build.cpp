@@ -298,11 +298,9 @@ void MainWindow::connectParts()
     connect(&m_reader, &RunFolderReader::updated, this,
             [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
     connect(&m_reader, &RunFolderReader::failed, this, [this](const QString &folder, const QString &reason) {
-        m_notices->post(
-            folder, NoticeBar::Kind::Failed,
-            QStringLiteral("Could not open %1")
-                .arg(QString::fromStdString(std::filesystem::path(folder.toStdString()).filename().string())),
-            reason);
+        m_notices->post(folder, NoticeBar::Kind::Failed,
+                        QStringLiteral("Could not open %1").arg(QString::fromStdString(runName(folder.toStdString()))),
+                        reason);
     });
     connect(&m_reader, &RunFolderReader::opened, this, [this](const QString &folder, int runs) {
         --m_opening;

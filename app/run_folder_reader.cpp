@@ -31,6 +31,16 @@ std::filesystem::path experimentFolderOf(const std::filesystem::path &runFolder,
     return left;
 }
 
+std::string runName(const std::filesystem::path &runFolder)
+{
+    std::filesystem::path name;
+    for (const std::filesystem::path &part : runFolder) {
+        const bool begins = part.string().starts_with("seq_");
+        name = begins || name.empty() || !name.begin()->string().starts_with("seq_") ? part : name / part;
+    }
+    return name.string();
+}
+
 namespace {
 
 /// A run with what of it was handed out already.
@@ -79,7 +89,7 @@ RunUpdate read(Known &known)
 
 FoundRun readRun(const std::filesystem::path &folder)
 {
-    Known known{RunReader(folder), {}, 0, RunState::Queued};
+    Known known{RunReader::verified(folder), {}, 0, RunState::Queued};
     RunUpdate update = read(known);
     return {folder, known.reader.config(), std::move(update)};
 }

@@ -51,6 +51,9 @@ private:
     Worker *m_worker; // lives on m_thread
 };
 
+/// What a person calls a run whose run.json cannot be read: "seq_64/sparse/seed_0" by the folder's own names, or the last one.
+std::string runName(const std::filesystem::path &runFolder);
+
 /// Reads one run as a whole, now, on the calling thread. Throws Failure.
 FoundRun readRun(const std::filesystem::path &folder);
 

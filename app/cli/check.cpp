@@ -33,11 +33,11 @@ std::vector<Judged> storedRuns(const fs::path &subject)
     // A checkpoint lies in <run>/checkpoints/<step>.
     if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
         const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        result.push_back({RunReader(run).config(), {}, subject});
+        result.push_back({RunReader::verified(run).config(), {}, subject});
         return result;
     }
     for (const fs::path &folder : findRuns(subject)) {
-        const RunReader reader(folder);
+        const RunReader reader = RunReader::verified(folder);
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         result.push_back({reader.config(), folder, checkpoints.empty() ? fs::path() : checkpoints.back().folder});
     }

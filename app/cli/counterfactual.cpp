@@ -41,11 +41,11 @@ std::vector<Frozen> frozenRuns(const fs::path &subject)
     // A checkpoint lies in <run>/checkpoints/<step>.
     if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
         const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        result.push_back({RunReader(run).config(), run, subject});
+        result.push_back({RunReader::verified(run).config(), run, subject});
         return result;
     }
     for (const fs::path &folder : fs::is_directory(subject) ? findRuns(subject) : std::vector<fs::path>()) {
-        const RunReader reader(folder);
+        const RunReader reader = RunReader::verified(folder);
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         if (!checkpoints.empty())
             result.push_back({reader.config(), folder, checkpoints.back().folder});
@@ -193,11 +193,8 @@ int counterfactual(const Request &request, Output &output)
     if (subject != runs[0].folder && subject != runs[0].checkpoint) { // the folder of an experiment
         writeFileAtomically(subject / kCounterfactualFile, counterfactualCsv(tables));
         output.line("All rows: " + (subject / kCounterfactualFile).string());
-        const Figures figures = drawSelectors(subject);
-        for (const fs::path &file : figures.files)
-            output.line("Figure:   " + file.string());
-        if (!figures.note.empty())
-            output.note(figures.note);
+        if (!tell(drawSelectors(subject), "Figure:   ", output))
+            return kFailed;
     }
     return kDone;
 }

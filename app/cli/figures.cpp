@@ -1,5 +1,7 @@
 #include "app/cli/figures.h"
 
+#include "app/cli/output.h"
+
 #include <fmt/format.h>
 
 #include <sys/wait.h>
@@ -8,10 +10,13 @@
 #include <spawn.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <system_error>
 #include <thread>
 
@@ -25,10 +30,28 @@ using namespace std::chrono_literals;
 
 constexpr auto kLongestDrawing = 120s;
 
-/// Did the program end by itself, done or with a complaint (0 or 1)? Else `why` says what happened. Its standard output goes to
-/// our standard error, so that --json stays one document.
-bool runQuietly(const std::vector<std::string> &words, std::string &why)
+struct Closed {
+    void operator()(std::FILE *file) const { std::fclose(file); }
+};
+
+/// What the program said; the last line ends without a break.
+std::string textOf(std::FILE *file)
 {
+    constexpr std::size_t kLongest = 4096;
+    std::string text(kLongest, '\0');
+    std::rewind(file);
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    while (!text.empty() && text.back() == '\n')
+        text.pop_back();
+    return text;
+}
+
+/// Empty when the program ended with 0; else its complaint, or what happened to it.
+std::string complaintOf(const std::vector<std::string> &words)
+{
+    const std::unique_ptr<std::FILE, Closed> said(std::tmpfile());
+    if (!said)
+        return std::strerror(errno);
     std::vector<char *> arguments;
     for (const std::string &word : words)
         arguments.push_back(const_cast<char *>(word.c_str()));
@@ -45,30 +68,29 @@ bool runQuietly(const std::vector<std::string> &words, std::string &why)
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fileno(said.get()), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fileno(said.get()), STDERR_FILENO);
     pid_t child = 0;
     const int failed = posix_spawn(&child, words[0].c_str(), &actions, nullptr, arguments.data(), environment.data());
     posix_spawn_file_actions_destroy(&actions);
-    if (failed != 0) {
-        why = std::strerror(failed);
-        return false;
-    }
+    if (failed != 0)
+        return std::strerror(failed);
     const auto deadline = std::chrono::steady_clock::now() + kLongestDrawing;
     int status = 0;
     while (waitpid(child, &status, WNOHANG) == 0) {
         if (std::chrono::steady_clock::now() > deadline) {
             kill(child, SIGKILL);
             waitpid(child, &status, 0);
-            why = "it took too long";
-            return false;
+            return "it took too long";
         }
         std::this_thread::sleep_for(10ms);
     }
-    if (WIFEXITED(status) && WEXITSTATUS(status) <= 1)
-        return true;
-    why = WIFEXITED(status) ? fmt::format("it ended with {}", WEXITSTATUS(status))
-                            : fmt::format("signal {} ended it", WTERMSIG(status));
-    return false;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return "";
+    if (std::string text = textOf(said.get()); WIFEXITED(status) && !text.empty())
+        return text;
+    return WIFEXITED(status) ? fmt::format("it ended with {}", WEXITSTATUS(status))
+                             : fmt::format("signal {} ended it", WTERMSIG(status));
 }
 
 } // namespace
@@ -96,17 +118,21 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
     }
     for (const char *ending : {".png", ".svg"}) {
         const fs::path file = experimentFolder / (std::string(name) + ending);
-        std::string why;
         std::error_code code;
         const fs::file_time_type before = fs::last_write_time(file, code);
-        // A damaged run is left out of the figure and makes the program end with 1: what counts is the file.
-        if (runQuietly(
-                {program.string(), "--export", figure, "--runs", experimentFolder.string(), "--out", file.string()},
-                why) &&
-            fs::last_write_time(file, code) != before && !code)
+        const bool wasThere = !code;
+        const std::string complaint = complaintOf(
+            {program.string(), "--export", figure, "--runs", experimentFolder.string(), "--out", file.string()});
+        // With something damaged the figure is drawn without it: what counts is the file.
+        if (fs::last_write_time(file, code) != before && !code) {
             figures.files.push_back(file);
-        else
-            figures.note = fmt::format("{} was not drawn{}.", file.string(), why.empty() ? "" : ": " + why);
+            if (!complaint.empty())
+                figures.problems.push_back(complaint);
+        } else {
+            figures.problems.push_back(fmt::format("{} was not drawn{}{}", file.string(),
+                                                   wasThere ? ", the one there is older" : "",
+                                                   complaint.empty() ? "" : ": " + complaint));
+        }
     }
     return figures;
 }
@@ -116,6 +142,17 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
 Figures drawFigures(const fs::path &experimentFolder)
 {
     return draw("comparison", "sequence_length_comparison", experimentFolder);
+}
+
+bool tell(const Figures &figures, const std::string &label, Output &output)
+{
+    for (const fs::path &file : figures.files)
+        output.line(label + file.string());
+    if (!figures.note.empty())
+        output.note(figures.note);
+    for (const std::string &problem : figures.problems)
+        output.error({problem, "", "", "", ""});
+    return figures.problems.empty();
 }
 
 Figures drawSelectors(const fs::path &experimentFolder) { return draw("selectors", "selectors", experimentFolder); }

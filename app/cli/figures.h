@@ -6,11 +6,17 @@
 
 namespace sparsescope {
 
+class Output;
+
 /// What became of the pictures, which the window program draws.
 struct Figures {
     std::vector<std::filesystem::path> files;
-    std::string note; ///< why some are missing; empty when none is
+    std::string note;                  ///< why none is wanted here; empty when they are
+    std::vector<std::string> problems; ///< what could not be drawn, and why; or what was drawn without something
 };
+
+/// Into the command's words: a file a line after `label`, the note, the problems as errors. False when there are problems.
+bool tell(const Figures &figures, const std::string &label, Output &output);
 
 /// Has the sibling program `sparsescope` draw sequence_length_comparison.png and .svg into the experiment's folder,
 /// without a display. Never throws for what that program does.

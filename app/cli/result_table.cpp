@@ -73,7 +73,7 @@ struct RunRow {
 
 RunRow readRow(const fs::path &folder, const std::string &name)
 {
-    const RunReader run(folder);
+    const RunReader run = RunReader::verified(folder);
     RunRow row{name, displayName(run.config().model.family), displayName(run.state()), {}};
     const std::vector<CheckResult> checks = readChecks(run);
     const auto failed = std::count_if(checks.begin(), checks.end(),
@@ -159,13 +159,9 @@ bool writeResults(const fs::path &experimentFolder, Output &output)
     const Figures figures = drawFigures(experimentFolder);
     output.data()["figures"] = nlohmann::ordered_json::array();
     output.line("Summary:    " + (experimentFolder / "RESULTS_SUMMARY.md").string());
-    for (const fs::path &file : figures.files) {
+    for (const fs::path &file : figures.files)
         output.data()["figures"].push_back(file.string());
-        output.line("Comparison: " + file.string());
-    }
-    if (!figures.note.empty())
-        output.note(figures.note);
-    return summary["problems"].empty();
+    return tell(figures, "Comparison: ", output) && summary["problems"].empty();
 }
 
 } // namespace sparsescope

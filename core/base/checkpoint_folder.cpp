@@ -16,7 +16,7 @@ std::filesystem::path checkpointFolder(const std::filesystem::path &given)
         throw ConfigFailure({{"no checkpoint here", given.string(), "",
                               "a folder with config.json and model.safetensors, or the folder of a run", ""}});
     }
-    const RunReader run(given);
+    const RunReader run = RunReader::verified(given);
     const std::vector<CheckpointInfo> stored = run.checkpoints();
     // What a checkpoint from elsewhere saw is a run without weights of its own.
     std::filesystem::path source = run.value("source").value_or("");

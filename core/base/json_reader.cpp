@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <limits>
@@ -62,14 +63,42 @@ void checkDepth(const std::string &text, const std::string &origin)
     }
 }
 
+struct Number {
+    std::string text;
+    std::size_t at; ///< its first byte
+};
+
+/// The first number outside of a string that no double holds.
+Number numberBeyondRange(const std::string &text)
+{
+    constexpr auto kParts = "+-.0123456789Ee";
+    bool inString = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (inString && c == '\\') {
+            ++i;
+        } else if (c == '"') {
+            inString = !inString;
+        } else if (!inString && (c == '-' || (c >= '0' && c <= '9'))) {
+            const std::size_t end = std::min(text.find_first_not_of(kParts, i), text.size());
+            const std::string number = text.substr(i, end - i);
+            if (!std::isfinite(std::strtod(number.c_str(), nullptr)))
+                return {number, i};
+            i = end - 1;
+        }
+    }
+    return {"", 0};
+}
+
 struct Repeated {
     std::string key;
     std::size_t at; ///< byte where it stands the second time
 };
 
-/// A key that one object of a valid document has twice: the library keeps the last and says nothing.
-std::optional<Repeated> repeatedKey(const std::string &text)
+/// Keys that one object of a valid document has again: the library keeps the last and says nothing.
+std::vector<Repeated> repeatedKeys(const std::string &text)
 {
+    std::vector<Repeated> repeated;
     struct Level {
         bool isObject;
         std::set<std::string> keys;
@@ -92,12 +121,12 @@ std::optional<Repeated> repeatedKey(const std::string &text)
             if (keyNext) {
                 const auto key = ordered_json::parse(text.substr(begin, i + 1 - begin)).get<std::string>();
                 if (!levels.back().keys.insert(key).second)
-                    return Repeated{key, begin};
+                    repeated.push_back({key, begin});
             }
             keyNext = false;
         }
     }
-    return std::nullopt;
+    return repeated;
 }
 
 std::optional<double> numberOf(const ordered_json &value)
@@ -198,12 +227,20 @@ ordered_json parseJson(const std::string &text, const std::string &origin)
         const std::size_t byte = error.byte == 0 ? 0 : error.byte - 1;
         throw Failure(
             {"not valid JSON (" + reason(error.what()) + ")", origin + ", " + position(text, byte), "", "", ""});
-    } catch (const nlohmann::json::exception &error) {
-        throw Failure({"not valid JSON (" + reason(error.what()) + ")", origin, "", "", ""});
+    } catch (const nlohmann::json::out_of_range &error) { // the library gives no place
+        const Number number = numberBeyondRange(text);
+        throw Failure({"number is too large", origin + ", " + position(text, number.at), brief(number.text),
+                       fmt::format("at most {:.2g}", std::numeric_limits<double>::max()), ""});
     }
-    if (const std::optional<Repeated> twice = repeatedKey(text))
-        throw Failure({"key given twice", origin + ", " + position(text, twice->at), brief(twice->key), "each key once",
-                       "Take out one of the two."});
+    if (const std::vector<Repeated> repeated = repeatedKeys(text); !repeated.empty()) {
+        std::string places, keys;
+        for (const Repeated &key : repeated) {
+            places += (places.empty() ? "" : "; ") + position(text, key.at);
+            keys += (keys.empty() ? "" : ", ") + brief(key.key);
+        }
+        throw Failure({repeated.size() == 1 ? "key given twice" : "keys given twice", origin + ", " + places, keys,
+                       "each key once", "Take out all but one."});
+    }
     return document;
 }
 

@@ -31,6 +31,23 @@ std::string lastPart(const std::string &path)
     return path.substr(path.rfind('.') + 1); // npos + 1 = 0: the whole
 }
 
+std::string parentOf(const std::string &path)
+{
+    const std::size_t dot = path.rfind('.');
+    return dot == std::string::npos ? std::string() : path.substr(0, dot);
+}
+
+/// "lr" of "learning_rate".
+std::string initials(const std::string &name)
+{
+    std::string letters;
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        if (name[i] != '_' && (i == 0 || name[i - 1] == '_'))
+            letters += name[i];
+    }
+    return letters;
+}
+
 } // namespace
 
 std::string nearestName(const std::string &name, const std::vector<std::string> &known)
@@ -42,6 +59,10 @@ std::string nearestName(const std::string &name, const std::vector<std::string> 
     for (const std::string &candidate : known) {
         if (candidate != name && lastPart(candidate) == lastPart(name))
             return candidate;
+        if (parentOf(candidate) == parentOf(name) && initials(lastPart(candidate)) == lastPart(name))
+            return candidate;
+        if (name.starts_with(candidate + ".")) // the group that was written already
+            continue;
         const std::size_t distance = editDistance(name, candidate);
         if (best.empty() || distance < bestDistance) {
             best = candidate;

@@ -117,6 +117,13 @@ RunReader::RunReader(const fs::path &folder)
                        "Restore the file from a copy, or train the run again."});
 }
 
+RunReader RunReader::verified(const fs::path &folder)
+{
+    RunReader reader(folder);
+    reader.m_impl->connect().verify();
+    return reader;
+}
+
 const fs::path &RunReader::folder() const { return m_impl->folder; }
 
 const RunConfig &RunReader::config() const { return m_impl->config; }

@@ -73,6 +73,10 @@ class RunReader {
 public:
     explicit RunReader(const std::filesystem::path &folder); ///< throws Failure: no run here, damaged, or newer schema
 
+    /// Reads every page of the database first; throws Failure when one is damaged. For what judges a run: the constructor
+    /// and the queries see only the pages that they need.
+    static RunReader verified(const std::filesystem::path &folder);
+
     const std::filesystem::path &folder() const;
     const RunConfig &config() const;
     /// A running or paused run whose heartbeat is older than 30 s (or whose process on this host is gone) reads as Interrupted.

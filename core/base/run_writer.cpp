@@ -249,14 +249,7 @@ std::unique_ptr<RunWriter> RunWriter::open(const fs::path &folder)
     const RunReader reader(folder); // throws for anything that is no run of this version
     auto impl = std::make_unique<Impl>(folder);
     impl->connect(Database::Mode::Write);
-    const Database &database = *impl->database;
-    Statement check(database, "PRAGMA quick_check(1)");
-    if (check.next() && check.text(0) != "ok")
-        throw Failure({"run's database is damaged",
-                       database.file().string(),
-                       check.text(0),
-                       {},
-                       "Restore the file from a copy, or train the run again."});
+    impl->database->verify();
     makeFolder(folder / "snapshots");
     makeFolder(folder / "checkpoints");
     tidy(folder);

@@ -61,9 +61,22 @@ Database::Database(const std::filesystem::path &file, Mode mode, int patienceMs)
         fail(code);
 }
 
-void Database::fail(int code) const
+void Database::verify()
 {
-    const std::string found = m_handle ? sqlite3_errmsg(m_handle.get()) : sqlite3_errstr(code);
+    Statement check(*this, "PRAGMA quick_check(1)");
+    std::string found = check.next() ? check.text(0) : "ok";
+    if (found == "ok")
+        return;
+    // A heading that names SQLite's own word for the file comes first, then what is wrong.
+    if (const std::size_t line = found.find('\n'); found.starts_with("***") && line != std::string::npos)
+        found.erase(0, line + 1);
+    fail(SQLITE_CORRUPT, found.substr(0, found.find('\n')));
+}
+
+void Database::fail(int code) const { fail(code, m_handle ? sqlite3_errmsg(m_handle.get()) : sqlite3_errstr(code)); }
+
+void Database::fail(int code, const std::string &found) const
+{
     std::string what = "cannot read or write the run's database", remedy = "Check the disk, then try again.";
     switch (code & 0xff) {
     case SQLITE_FULL:

@@ -24,6 +24,7 @@ public:
 
     void execute(const char *sql);
     std::int64_t integer(const char *sql); ///< first column of the first row
+    void verify(); ///< reads every page; throws Failure when one does not belong to a whole database
     const std::filesystem::path &file() const { return m_file; }
 
 private:
@@ -32,6 +33,7 @@ private:
         void operator()(sqlite3 *) const;
     };
     [[noreturn]] void fail(int code) const;
+    [[noreturn]] void fail(int code, const std::string &found) const;
     std::filesystem::path m_file;
     std::unique_ptr<sqlite3, Close> m_handle;
 };

@@ -148,7 +148,7 @@ const std::vector<std::string> &measuredKeys()
 
 StoredRun readStoredRun(const fs::path &folder, const std::string &name)
 {
-    const RunReader reader(folder);
+    const RunReader reader = RunReader::verified(folder);
     StoredRun run;
     run.state = reader.state();
     run.compared = readComparedRun(reader);

@@ -48,6 +48,24 @@ std::optional<double> SeedValues::std() const
     return std::sqrt(squares / static_cast<double>(values.size() - 1));
 }
 
+namespace {
+
+/// The newest that is whole; none leaves the comparison without one.
+void readNewestSnapshot(const RunData &run, Comparison &comparison)
+{
+    const auto &steps = run.snapshotSteps();
+    for (auto step = steps.rbegin(); step != steps.rend() && !comparison.snapshot; ++step) {
+        try {
+            comparison.snapshot =
+                std::make_shared<const Snapshot>(sparsescope::readSnapshot(snapshotFile(run.folder(), *step)));
+        } catch (const std::exception &failure) {
+            comparison.problems.emplace_back(failure.what());
+        }
+    }
+}
+
+} // namespace
+
 Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
 {
     Comparison comparison;
@@ -112,9 +130,8 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
         comparison.snapshotFamily = shown->config().model.family;
         comparison.snapshotRun = shown->id();
         comparison.snapshot = shown->cachedSnapshot(shown->snapshotSteps().back());
-        if (!comparison.snapshot && readSnapshot) {
-            comparison.snapshot = std::make_shared<const Snapshot>(
-                sparsescope::readSnapshot(snapshotFile(shown->folder(), shown->snapshotSteps().back())));
+        if (readSnapshot) {
+            readNewestSnapshot(*shown, comparison);
         }
     }
     return comparison;

@@ -47,6 +47,7 @@ struct Comparison {
     std::shared_ptr<const Snapshot> snapshot; ///< of a sparse run, its newest
     Family snapshotFamily = Family::Sparse;
     QString snapshotRun;
+    std::vector<std::string> problems; ///< snapshots that cannot be read; the newest whole one is taken
 };
 
 /// Of finished and unfinished runs alike. `readSnapshot`: may read the newest snapshot from disk now (never on a GUI thread

@@ -31,6 +31,9 @@ private slots:
         QCOMPARE(nearestName("training.step", known), std::string("training.steps"));
         QCOMPARE(nearestName("seed", known), std::string("training.seed"));
         QCOMPARE(nearestName("top_k", known), std::string("model.selection.top_k"));
+        QCOMPARE(nearestName("training.lr", {"training", "training.steps", "training.learning_rate"}),
+                 std::string("training.learning_rate"));
+        QCOMPARE(nearestName("training.zz", {"training"}), std::string());
         QCOMPARE(nearestName("stroies", known), std::string("stories"));
         QCOMPARE(nearestName("zzzz", known), std::string());
         QCOMPARE(nearestName("", known), std::string());

@@ -59,7 +59,15 @@ private slots:
         QVERIFY(failureOf("{\"a\": {\"c\": 1}, \"b\": {\"c\": 2}}").empty());
         const std::string where = failureOf("{\n  \"a\": [{\"b\": \"}\"}, 1],\n  \"\\u0061\": 2\n}");
         QVERIFY2(where.find("exp.json, line 3, column 3: key given twice, got \"a\"") == 0, where.c_str());
+        const std::string both = failureOf("{\"a\": 1,\n\"a\": 2,\n\"b\": 3,\n\"b\": 4}");
+        QVERIFY2(both.find("exp.json, line 2, column 1; line 4, column 1: keys given twice, got \"a\", \"b\"") == 0,
+                 both.c_str());
         QVERIFY(failureOf("{\"a\": \"a\", \"b\": [\"b\", \"b\", {\"a\": \"\\\"a\\\": 1\"}]}").empty());
+    }
+    void aNumberThatNoDoubleHoldsIsNamed()
+    {
+        const std::string found = failureOf("{\"1e999\": -1.5,\n \"b\": [0, -1e400]}");
+        QVERIFY2(found.find("exp.json, line 2, column 11: number is too large, got \"-1e400\"") == 0, found.c_str());
     }
     void nothingHidesBehindAZeroByte()
     {

@@ -77,6 +77,7 @@ private slots:
     void readersAndTheWriterDoNotHinderOneAnother();
     void aFullDiskKeepsTheRows();
     void aGoneFolderKeepsTheRows();
+    void everyDamagedPageIsFound();
     void damagedAndHostileFolders();
     void newerSchemasAreRefused();
     void runsAreFound();
@@ -462,6 +463,35 @@ void tst_RunStore::aGoneFolderKeepsTheRows()
     fs::rename(folder / "copy", folder / "run.sqlite");
     writer->scalars(2, 1, {{"train.loss", 1}});
     QVERIFY(contains(messageOf([&] { writer->flush(); }), "replaced"));
+}
+
+void tst_RunStore::everyDamagedPageIsFound()
+{
+    const fs::path folder = fresh();
+    {
+        auto writer = RunWriter::create(folder, config());
+        for (std::int64_t step = 1; step <= 300; ++step) {
+            writer->scalars(step, 1, {{"train.loss", 1}, {"grad.norm", 1}});
+            writer->event(step, LogLevel::Info, std::string(100, 'x'), 1);
+        }
+    }
+    RunReader::verified(folder);
+    std::string whole;
+    {
+        std::ifstream stream(folder / "run.sqlite", std::ios::binary);
+        whole.assign(std::istreambuf_iterator<char>(stream), {});
+    }
+    constexpr std::size_t kPage = 4096;
+    QVERIFY(whole.size() / kPage >= 8);
+    for (std::size_t page = 0; page < whole.size() / kPage; ++page) {
+        std::string holed = whole;
+        std::fill_n(holed.begin() + static_cast<std::ptrdiff_t>(page * kPage), kPage, '\0');
+        std::ofstream(folder / "run.sqlite", std::ios::binary) << holed;
+        const std::string message = messageOf([&] { RunReader::verified(folder); });
+        QVERIFY2(contains(message, "run's database is damaged") && contains(message, "run.sqlite") &&
+                     !contains(message, "***"),
+                 (std::to_string(page) + ": " + message).c_str());
+    }
 }
 
 void tst_RunStore::damagedAndHostileFolders()
