@@ -27,13 +27,15 @@ ExperimentConfig experimentOf(const std::string &word, const std::vector<std::st
 {
     std::vector<Error> errors;
     const std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
-    if (!errors.empty())
-        throw ConfigFailure(std::move(errors));
     try {
-        return asked([&] { return loadExperiment(fileOf(word), overrides); });
+        ExperimentConfig experiment = asked([&] { return loadExperiment(fileOf(word), overrides); });
+        if (errors.empty())
+            return experiment;
     } catch (const ConfigFailure &failure) {
-        throw placed(failure, changes);
+        const std::vector<Error> more = placed(failure, changes).errors();
+        errors.insert(errors.end(), more.begin(), more.end());
     }
+    throw ConfigFailure(std::move(errors));
 }
 
 } // namespace sparsescope

@@ -7,6 +7,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <set>
 
@@ -52,9 +55,15 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
     if (!fs::is_directory(there, code)) {
         errors.add({"the output folder cannot be made", folder.string(), there.string() + ", which is no folder",
                     "a place in a folder", "Choose another --out."});
-    } else if (::access(there.c_str(), W_OK | X_OK) != 0) {
-        errors.add({"the output folder cannot be written", folder.string(), "", "",
-                    "Change the permissions of " + there.string() + ", or choose another --out."});
+        return;
+    }
+    // Permissions do not tell of file systems that refuse new entries, as /proc does: try it.
+    std::string trial = (there / ".sparsescope-XXXXXX").string();
+    if (::mkdtemp(trial.data())) {
+        fs::remove(trial, code);
+    } else {
+        errors.add({"the output folder cannot be written", folder.string(), std::strerror(errno), "",
+                    "Make room in " + there.string() + " or change its permissions, or choose another --out."});
     }
 }
 
@@ -127,7 +136,7 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
         return start;
     }
     try {
-        const RunReader reader(folder);
+        const RunReader reader = RunReader::verified(folder);
         if (toJson(reader.config()) != toJson(config)) {
             errors.add({"the run was started with another configuration", folder.string(), "", "",
                         "Resume with the same experiment and the same --set, or choose another --out."});
@@ -148,13 +157,16 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
             return start;
         }
         const fs::path last = checkpoints.back().folder;
+        const char *whatIsLeft = "What was measured is whole; for the weights the run must be trained again.";
         try {
-            checkCheckpoint(last);
+            checkWeights(last);
+            whatIsLeft = "What was measured and the weights are whole, and a finished run does not go on from it.";
+            checkTrainerState(last);
         } catch (const Failure &failure) {
             start.problem = fmt::format("The checkpoint of step {} is damaged: {} ", checkpoints.back().step,
                                         failure.error().text());
-            start.problem += done ? "What was measured is whole; for the weights the run must be trained again."
-                                  : "Remove the folder " + last.string() + " to go on from the one before it.";
+            start.problem +=
+                done ? whatIsLeft : "Remove the folder " + last.string() + " to go on from the one before it.";
             start.kind = done ? start.kind : RunStart::Kind::Damaged;
         }
     } catch (const Failure &failure) {

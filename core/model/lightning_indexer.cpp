@@ -14,6 +14,7 @@ LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource,
     : m_heads(options.indexHeads)
     , m_dim(options.indexHeadDim)
     , m_rope(options.indexRope)
+    , m_attached(options.plantedAttachedIndexer)
     , m_queries(parameters.add(prefix + "wq_b.weight", {static_cast<std::int64_t>(m_heads) * m_dim, querySource},
                                projectionStart(querySource)))
     , m_keys(parameters.add(prefix + "wk.weight", {m_dim, options.dModel}, projectionStart(options.dModel)))
@@ -25,9 +26,10 @@ LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource,
 
 IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u, const RotaryTables &rotary) const
 {
-    const at::Tensor input = x.detach();
+    const at::Tensor input = m_attached ? x : x.detach();
     const std::int64_t batch = x.size(0), tokens = x.size(1);
-    const at::Tensor rawQueries = at::linear(u.detach(), m_queries).view({batch, tokens, m_heads, m_dim});
+    const at::Tensor rawQueries =
+        at::linear(m_attached ? u : u.detach(), m_queries).view({batch, tokens, m_heads, m_dim});
     const at::Tensor rawKeys = at::linear(input, m_keys);
     const auto style = m_rope == RopeStyle::Interleaved ? dsa::RopeStyle::Interleaved : dsa::RopeStyle::HalfSplit;
     IndexFactors factors;

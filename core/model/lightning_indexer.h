@@ -23,6 +23,7 @@ public:
 private:
     int m_heads, m_dim;
     RopeStyle m_rope;
+    bool m_attached;                     ///< a planted fault: see ModelOptions
     at::Tensor m_queries;                ///< wq_b [HI dI, U]
     at::Tensor m_keys;                   ///< wk [dI, D]
     at::Tensor m_normWeight, m_normBias; ///< k_norm [dI]

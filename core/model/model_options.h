@@ -43,6 +43,8 @@ struct ModelOptions {
     RopeStyle indexRope = RopeStyle::HalfSplit;
     std::vector<bool>
         ownsIndexer; ///< a layer each; false: reuses the nearest earlier selection (IndexShare). Empty without an indexer
+    /// A fault that no configuration asks for: the indexer's inputs keep their gradient. Soundness tests plant it.
+    bool plantedAttachedIndexer = false;
     // Feed-forward
     int dFf = 512;
     MoeOptions moe;

@@ -29,10 +29,14 @@ StageMachine::Position readPosition(const std::filesystem::path &folder)
 
 } // namespace
 
-void checkCheckpoint(const std::filesystem::path &folder)
+void checkWeights(const std::filesystem::path &folder)
 {
     readJsonFile(folder / "config.json");
     const WeightFiles weights(folder);
+}
+
+void checkTrainerState(const std::filesystem::path &folder)
+{
     const SafetensorsFile state(folder / kTensors);
     readPosition(folder);
 }

@@ -13,9 +13,10 @@ namespace sparsescope {
 void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &config, const Transformer &model,
                      const Optimizer &optimizer, const StageMachine::Position &position);
 
-/// Is a checkpoint whole, as far as that shows without reading the numbers: every file there, its syntax and its size right?
-/// Throws Failure naming the file.
-void checkCheckpoint(const std::filesystem::path &folder);
+/// Is a checkpoint's model, or what the trainer needs to go on from it, whole, as far as that shows without reading the
+/// numbers: every file there, its syntax and its size right? Throws Failure naming the file.
+void checkWeights(const std::filesystem::path &folder);
+void checkTrainerState(const std::filesystem::path &folder);
 
 /// Restores what writeCheckpoint wrote. Throws Failure naming file and field when anything is missing, damaged or belongs to
 /// another configuration.

@@ -39,6 +39,9 @@ protected:
         painter->setPen(t.text2);
         painter->drawText(box.adjusted(10, 4, -24, 0), Qt::AlignLeft | Qt::AlignTop,
                           QStringLiteral("Last quarter, enlarged"));
+        if (painter->modes().testFlag(QCPPainter::pmNoCaching)) {
+            return; // into a file, where nobody can click
+        }
         painter->setPen(QPen(t.hint, 1.4));
         const QRectF sign = cross().adjusted(4, 4, -4, -4);
         painter->drawLine(sign.topLeft(), sign.bottomRight());

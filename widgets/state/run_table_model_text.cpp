@@ -76,7 +76,7 @@ QVariant RunTableModel::runData(const Group &group, std::size_t row, int column,
     const QString state = QString::fromStdString(displayName(run.state()));
     const QString soundness =
         run.unsound() ? QStringLiteral(". ") + QString::fromStdString(soundnessHeadline(run.checks())) : QString();
-    const std::optional<double> loss = run.state() == RunState::Finished ? run.best("val.loss") : run.last("val.loss");
+    const std::optional<double> loss = run.last("val.loss"); // what tables and comparisons take too
     const double progress =
         run.steps() > 0 ? std::clamp(static_cast<double>(run.step()) / static_cast<double>(run.steps()), 0.0, 1.0)
                         : 0.0;
@@ -139,6 +139,9 @@ QVariant RunTableModel::headerData(int section, Qt::Orientation orientation, int
 {
     if (orientation == Qt::Horizontal && role == Qt::TextAlignmentRole && section == ValidationLoss) {
         return QVariant(Qt::AlignRight | Qt::AlignVCenter);
+    }
+    if (orientation == Qt::Horizontal && role == Qt::ToolTipRole && section == ValidationLoss) {
+        return QStringLiteral("Validation loss in nats per token, the newest value");
     }
     if (orientation != Qt::Horizontal || role != Qt::DisplayRole) {
         return {};

@@ -43,7 +43,27 @@ private Q_SLOTS:
     void filesThatAreNoConfiguration();
     void allFaultsOfAFileAtOnce();
     void whatSetGaveIsNamedAsItsPlace();
+    void aSetThatIsNoneHidesNoOtherFault();
+    void aPlaceThatTakesNoFoldersIsRefusedFirst();
 };
+
+void tst_CliBadConfigurations::aSetThatIsNoneHidesNoOtherFault()
+{
+    const Result result = run({"train", "smoke", "--set", "steps", "--set", "training.lr=1", "--device", "cpu"});
+    QCOMPARE(result.code, 2);
+    QVERIFY2(result.err.contains("--set: got \"steps\", allowed path.to.field=VALUE") &&
+                 result.err.contains("training.lr: unknown field. Did you mean training.learning_rate?"),
+             result.err.constData());
+}
+
+void tst_CliBadConfigurations::aPlaceThatTakesNoFoldersIsRefusedFirst()
+{
+    const Result result = run({"train", "smoke", "--device", "cpu", "--out", "/proc/x"});
+    QCOMPARE(result.code, 2);
+    QVERIFY2(result.err.contains("/proc/x/smoke: the output folder cannot be written") &&
+                 !result.err.contains("About"), // the plan comes after what stands in its way
+             result.err.constData());
+}
 
 void tst_CliBadConfigurations::oneFaultOneMessage_data()
 {

@@ -79,6 +79,8 @@ class tst_CliHardWeather : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void aDamagedRunIsNamedAndTheRestReported();
+    void aDamagedPageInTheMiddleIsFound();
+    void aDamagedSnapshotIsNamedAndTheFigureDrawn();
     void resumeSaysWhereEachRunGoesOn();
     void aFinishedRunWithADamagedCheckpointIsNamed();
     void aDamagedRunAtResumeDoesNotStopTheOthers();
@@ -107,6 +109,47 @@ void tst_CliHardWeather::aDamagedRunIsNamedAndTheRestReported()
     const Result json = run({"report", experiment, "--json"}); // figures or not, the damaged run is an error
     QCOMPARE(json.json()["ok"], QJsonValue(false));
     QCOMPARE(json.json()["errors"][0]["path"].toString(), QString("seq_32/classic/seed_0"));
+}
+
+void tst_CliHardWeather::aDamagedPageInTheMiddleIsFound()
+{
+    QTemporaryDir folder;
+    QCOMPARE(run(training(folder.path(), 4)).code, 0);
+    const fs::path database = runFolder(folder.path(), "sparse") / "run.sqlite";
+    constexpr std::uintmax_t kPage = 4096;
+    {
+        std::fstream stream(database, std::ios::binary | std::ios::in | std::ios::out);
+        stream.seekp(static_cast<std::streamoff>(fs::file_size(database) / kPage / 2 * kPage));
+        stream << std::string(kPage, '\0');
+    }
+    for (const QStringList &words :
+         {QStringList{"report", folder.filePath("smoke")}, QStringList{"check", folder.filePath("smoke")},
+          QStringList{"compare", folder.filePath("smoke")}, QStringList{"counterfactual", folder.filePath("smoke")},
+          training(folder.path(), 4) << "--resume"}) {
+        const Result result = run(words);
+        QVERIFY2(result.code != 0 && result.err.contains("run's database is damaged") && !result.err.contains("***"),
+                 (words[0].toUtf8() + ": " + result.err).constData());
+    }
+}
+
+void tst_CliHardWeather::aDamagedSnapshotIsNamedAndTheFigureDrawn()
+{
+    if (qEnvironmentVariable("SPARSESCOPE_GUI") != "ON" || !QFileInfo::exists(program().chopped(4)))
+        QSKIP("the window program is not built here");
+    QTemporaryDir folder;
+    QCOMPARE(run(training(folder.path(), 4)).code, 0);
+    const std::vector<SnapshotInfo> snapshots = RunReader(runFolder(folder.path(), "sparse")).snapshots();
+    QVERIFY(!snapshots.empty());
+    for (const SnapshotInfo &snapshot : snapshots)
+        fs::resize_file(snapshot.file, fs::file_size(snapshot.file) / 2);
+    const QString experiment = folder.filePath("smoke");
+    for (const char *ending : {"png", "svg"})
+        QFile::remove(experiment + "/sequence_length_comparison." + ending);
+    const Result report = run({"report", experiment});
+    QCOMPARE(report.code, 1);
+    QVERIFY2(report.err.contains(snapshots.back().file.filename().c_str()), report.err.constData());
+    for (const char *ending : {"png", "svg"})
+        QVERIFY2(QFileInfo::exists(experiment + "/sequence_length_comparison." + ending), report.err.constData());
 }
 
 void tst_CliHardWeather::resumeSaysWhereEachRunGoesOn()
@@ -144,6 +187,9 @@ void tst_CliHardWeather::aFinishedRunWithADamagedCheckpointIsNamed()
         QVERIFY2(err.contains("seq_32/sparse/seed_0: run is done, but: The checkpoint of step 2 is damaged") &&
                      err.contains(damaged.c_str()),
                  resumed.err.constData());
+        const bool ofTheTrainer = QByteArray(file).startsWith("trainer");
+        QVERIFY2(err.contains("for the weights the run must be trained again") != ofTheTrainer, resumed.err);
+        QVERIFY2(err.contains("What was measured and the weights are whole") == ofTheTrainer, resumed.err);
         QVERIFY(RunReader(runFolder(folder.path(), "sparse")).state() == RunState::Finished);
     }
 }

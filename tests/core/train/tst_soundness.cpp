@@ -25,18 +25,22 @@ namespace {
 /// A run at step 0, or with other weights beside them.
 struct Subject {
     RunConfig config;
+    bool attachedIndexer;
     std::unique_ptr<DataSource> data;
     std::unique_ptr<Transformer> fresh, model;
 
-    explicit Subject(RunConfig run)
+    explicit Subject(RunConfig run, bool attached = false)
         : config(std::move(run))
+        , attachedIndexer(attached)
         , data(makeDataSource(config))
         , fresh(atStart())
         , model(atStart())
     {}
     std::unique_ptr<Transformer> atStart() const
     {
-        auto result = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
+        ModelOptions options = modelOptions(config, data->vocabulary());
+        options.plantedAttachedIndexer = attachedIndexer;
+        auto result = std::make_unique<Transformer>(options);
         result->parameters().initialise(config.training.seed);
         return result;
     }
@@ -146,6 +150,8 @@ private Q_SLOTS:
     void aMissingKeyIsFound();
     void aFaultAsSmallAsRoundingIsFound();
     void aRecipeWithoutKlIsFound();
+    void anIndexerThatTrainsTheModelIsFound_data();
+    void anIndexerThatTrainsTheModelIsFound();
     void aBadStartIsFound();
     void anIndexerThatDidNotMoveIsFound();
     void worseThanChanceIsFound();
@@ -254,6 +260,24 @@ void tst_Soundness::aRecipeWithoutKlIsFound()
     config.training.stages = {{"Sparse training", 10, StageAttention::Sparse, StageTrains::All, KlTarget::None, {}}};
     Subject subject(config);
     QCOMPARE(failing(checked(subject.untrained())), std::set<std::string>{"indexer-gradient"});
+}
+
+void tst_Soundness::anIndexerThatTrainsTheModelIsFound_data()
+{
+    QTest::addColumn<int>("family");
+    for (const Family family : {Family::Sparse, Family::MhlaSparse}) {
+        QTest::newRow(displayName(family).c_str()) << static_cast<int>(family);
+    }
+}
+
+void tst_Soundness::anIndexerThatTrainsTheModelIsFound()
+{
+    QFETCH(int, family);
+    Subject subject(tinyRun(static_cast<Family>(family)), true);
+    const auto results = checked(subject.untrained());
+    QCOMPARE(failing(results), std::set<std::string>{"indexer-gradient"});
+    QVERIFY2(results.at("indexer-gradient").measured.find("KL reaches main weights") != std::string::npos,
+             textOf(results));
 }
 
 void tst_Soundness::aBadStartIsFound()

@@ -19,6 +19,7 @@ private Q_SLOTS:
     void waitingExperimentsMoveAndGo();
     void onlyWaitingExperimentsAreDragged();
     void unknownIsADash();
+    void theLossIsTheNewestOfAFinishedRunToo();
     void failureIsTold();
     void numbersReadAsTheyShould();
 };
@@ -170,6 +171,23 @@ void tst_RunTableModel::unknownIsADash()
     const QModelIndex loss = model.indexOf(runs[0].get(), RunTableModel::ValidationLoss);
     QCOMPARE(loss.data().toString(), QStringLiteral("–"));
     QVERIFY(!loss.data(RunTableModel::SortRole).isValid());
+}
+
+void tst_RunTableModel::theLossIsTheNewestOfAFinishedRunToo()
+{
+    auto runs = test::smallRuns();
+    RunTableModel model;
+    model.setRuns(test::pointers(runs));
+    for (const auto &[step, value] : std::vector<std::pair<std::int64_t, double>>{{10, 2.0}, {20, 2.5}}) {
+        EvalRecord record;
+        record.step = step;
+        record.scalars = {{"val.loss", value}};
+        runs[0]->apply(record);
+    }
+    runs[0]->apply(StateChange{"", RunState::Finished, "", 20, 20});
+    runs[0]->flush();
+    const QModelIndex loss = model.indexOf(runs[0].get(), RunTableModel::ValidationLoss);
+    QCOMPARE(loss.data(RunTableModel::SortRole).toDouble(), 2.5);
 }
 
 void tst_RunTableModel::failureIsTold()
