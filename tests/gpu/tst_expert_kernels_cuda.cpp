@@ -34,7 +34,10 @@ struct Chosen {
 Chosen chosenByHand(const Tensor &logits, const Tensor &bias, std::int64_t chosen, bool normalise, double scale)
 {
     const Tensor scores = logits.sigmoid();
-    const Tensor order = at::argsort(scores.detach() + bias, /*stable=*/true, 1, /*descending=*/true);
+    // Equal logits stay equal: their fp64 scores may differ by an ulp, since the end of a row is not computed by vectors.
+    constexpr double kGrid = 1ll << 40;
+    const Tensor ranked = ((scores.detach() + bias) * kGrid).round();
+    const Tensor order = at::argsort(ranked, /*stable=*/true, 1, /*descending=*/true);
     const Tensor experts = order.narrow(1, 0, chosen);
     Tensor weights = scores.gather(1, experts);
     if (normalise) {
