@@ -2,9 +2,12 @@
 
 #include "core/base/stop_signals.h"
 
+#include <fmt/format.h>
+
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 
 namespace sparsescope {
 namespace {
@@ -16,13 +19,17 @@ extern "C" void askToStop(int) { stopAsked = true; }
 
 } // namespace
 
-Interrupt::Interrupt(RunControl &control)
+Interrupt::Interrupt(RunControl &control, bool quiet)
 {
     onStopSignals(askToStop);
-    m_watcher = std::jthread([&control](std::stop_token stop) {
+    m_watcher = std::jthread([&control, quiet](std::stop_token stop) {
         while (!stop.stop_requested()) {
             if (stopAsked) {
                 control.stop();
+                if (!quiet)
+                    fmt::print(stderr,
+                               "\nStopping after the step at hand, with a checkpoint. Once more ends it at once, "
+                               "and what came after the last checkpoint is lost.\n");
                 return;
             }
             std::this_thread::sleep_for(std::chrono::milliseconds(20));

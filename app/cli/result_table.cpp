@@ -74,6 +74,7 @@ struct RunRow {
 RunRow readRow(const fs::path &folder, const std::string &name)
 {
     const RunReader run = RunReader::verified(folder);
+    run.demandName(name);
     RunRow row{name, displayName(run.config().model.family), displayName(run.state()), {}};
     const std::vector<CheckResult> checks = readChecks(run);
     const auto failed = std::count_if(checks.begin(), checks.end(),

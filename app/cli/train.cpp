@@ -119,7 +119,7 @@ int train(const TrainOptions &options, Output &output)
     const fs::path folder = fs::path(options.out) / experiment.name;
     output.data()["folder"] = folder.string();
     RunControl control;
-    const Interrupt interrupt(control);
+    const Interrupt interrupt(control, output.quiet());
     Progress progress(plan.configs, output);
     const std::vector<RunOutcome> outcomes = runPlan(experiment, plan, runner, control, progress);
     progress.finish();
@@ -140,7 +140,8 @@ int train(const TrainOptions &options, Output &output)
     if (interrupt.happened()) {
         output.note(
             whole ? "Stopped. Everything is saved; go on with --resume."
-                  : "Stopped. What is named above could not be saved; --resume goes on from the last checkpoints.");
+                  : "Stopped. What is named above failed and needs a hand first; the rest is saved and goes on with "
+                    "--resume.");
         return whole ? kInterrupted : kFailed;
     }
     return writeResults(folder, output) && whole ? kDone : kFailed;

@@ -52,6 +52,10 @@ std::string toString(StageTrains trains) { return wordOf(trains); }
 
 std::string toString(KlTarget target) { return wordOf(target); }
 
+bool comparesWithAttention(KlTarget target) { return target == KlTarget::Visible || target == KlTarget::Selected; }
+
+std::string toString(WarmupObjective objective) { return wordOf(objective); }
+
 std::string toString(Recipe recipe) { return wordOf(recipe); }
 
 std::string RunConfig::folder() const
@@ -86,9 +90,12 @@ std::vector<StageConfig> stagesOf(const RunConfig &config)
     const std::int64_t dense = static_cast<std::int64_t>(kDenseShare * static_cast<double>(training.steps));
     const std::int64_t sparse = training.steps - dense;
     const auto addWarmup = [&] {
-        if (learns)
-            add(kIndexerWarmup, training.warmupIndexerSteps, StageAttention::Dense, StageTrains::Indexer,
-                KlTarget::Visible);
+        const WarmupObjective by = training.warmupObjective;
+        const KlTarget target = by == WarmupObjective::Entropy     ? KlTarget::Entropy
+                                : by == WarmupObjective::Diversity ? KlTarget::Diversity
+                                                                   : KlTarget::Visible;
+        if (learns && by != WarmupObjective::None)
+            add(kIndexerWarmup, training.warmupIndexerSteps, StageAttention::Dense, StageTrains::Indexer, target);
     };
     switch (training.recipe) {
     case Recipe::Scratch:

@@ -23,7 +23,11 @@ enum class RopeStyle { HalfSplit, Interleaved };
 enum class Recipe { Scratch, Warmup, Joint, FrozenWarmup, Custom };
 enum class StageAttention { Dense, Sparse };
 enum class StageTrains { All, Main, Indexer };
-enum class KlTarget { None, Visible, Selected };
+/// What trains an indexer. Visible and Selected: KL against the attention over these keys. Entropy and Diversity look at no
+/// attention at all (core/model/untaught_objectives.h).
+enum class KlTarget { None, Visible, Selected, Entropy, Diversity };
+/// What the indexer's own stage of a recipe trains it by. None: there is no such stage.
+enum class WarmupObjective { Kl, Entropy, Diversity, None };
 enum class Schedule { Cosine, Constant };
 enum class Precision { Auto, Fp32, Bf16 };
 enum class Captured { Auto, On, Off };
@@ -35,6 +39,8 @@ bool isSparse(Family);
 std::string toString(StageAttention);
 std::string toString(StageTrains);
 std::string toString(KlTarget);
+bool comparesWithAttention(KlTarget); ///< Visible or Selected
+std::string toString(WarmupObjective);
 std::string toString(Recipe);
 
 struct DataConfig {
@@ -122,10 +128,11 @@ struct TrainingConfig {
     int batchSize = 16;
     std::int64_t steps = 1000; ///< main-model steps
     Recipe recipe = Recipe::Joint;
-    std::int64_t warmupIndexerSteps = 150; ///< indexer-only steps of recipe warmup, of frozen-warmup
-    std::vector<StageConfig> stages;       ///< only with recipe custom
-    double learningRate = 0;               ///< resolved by family and width (EXPERIMENTS.md 6) unless given
-    double indexerLearningRate = 0;        ///< likewise
+    std::int64_t warmupIndexerSteps = 150;                 ///< indexer-only steps of recipe warmup, of frozen-warmup
+    WarmupObjective warmupObjective = WarmupObjective::Kl; ///< of these steps
+    std::vector<StageConfig> stages;                       ///< only with recipe custom
+    double learningRate = 0;        ///< resolved by family and width (EXPERIMENTS.md 6) unless given
+    double indexerLearningRate = 0; ///< likewise
     double klWeight = 1.0;
     Schedule schedule = Schedule::Cosine;
     double scheduleFloor = 0.1;   ///< cosine ends at this share of the rate

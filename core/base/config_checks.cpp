@@ -177,6 +177,11 @@ void checkStages(Checker &check, const TrainingConfig &training)
     const bool custom = training.recipe == Recipe::Custom;
     check.require(!custom || !training.stages.empty(), {"training.stages", "training.recipe"},
                   check.given("training.stages") ? "[]" : "none", "at least one stage with recipe custom");
+    const bool warmsUp = training.recipe == Recipe::Warmup || training.recipe == Recipe::FrozenWarmup;
+    check.require(warmsUp || training.warmupObjective == WarmupObjective::Kl,
+                  {"training.warmup_objective", "training.recipe"},
+                  fmt::format("{} with recipe {}", toString(training.warmupObjective), toString(training.recipe)),
+                  "kl where no stage trains the indexer alone", "Set training.recipe to warmup or frozen-warmup.");
     check.require(custom || training.stages.empty(), {"training.stages", "training.recipe"},
                   fmt::format("{} with recipe {}", training.stages.size(), toString(training.recipe)),
                   "stages with recipe custom only", "Set training.recipe = custom, or leave out the stages.");
@@ -190,7 +195,7 @@ void checkStages(Checker &check, const TrainingConfig &training)
         if (!check.readable({path.c_str()}))
             continue;
         check.require(stage.trains != StageTrains::Indexer || stage.kl != KlTarget::None, {kl.c_str()}, "none",
-                      "visible or selected: the indexer learns from nothing else");
+                      "visible, selected, entropy or diversity: the indexer learns from nothing else");
         check.require(stage.trains != StageTrains::Main || stage.kl == KlTarget::None, {kl.c_str()}, toString(stage.kl),
                       "none where only the main weights are trained");
         check.require(stage.kl != KlTarget::Selected || stage.attention == StageAttention::Sparse, {kl.c_str()},

@@ -79,7 +79,15 @@ void applyOverrides(ordered_json &document, const std::vector<Override> &overrid
         const bool sweeps = change.path == "sweep" || change.path.rfind("sweep.", 0) == 0;
         const FieldInfo *info = fieldAt(change.path);
         if (!info && !sweeps) {
-            std::vector<std::string> known = knownPaths();
+            const std::vector<std::string> known = knownPaths();
+            const auto inside = std::find_if(known.begin(), known.end(), [&](const std::string &path) {
+                return path.starts_with(change.path + ".");
+            });
+            if (inside != known.end()) {
+                addOnce(errors, {"is a group of fields", change.path, brief(value),
+                                 "one of its fields, such as " + *inside, ""});
+                continue;
+            }
             const std::string nearest = nearestName(change.path, known);
             addOnce(errors, {"unknown field", change.path.substr(0, 160), "", "",
                              nearest.empty() ? "" : "Did you mean " + nearest + "?"});
@@ -265,7 +273,8 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
         run.bad.insert(bad.begin(), bad.end());
         checkRun(run, errors);
         if (run.given.count("data.path") && run.config.data.path.empty() && run.config.data.source != "text")
-            addOnce(errors, {"", "data.path", "\"\"", "the path of a text file", "Leave it out to train without a file."});
+            addOnce(errors,
+                    {"", "data.path", "\"\"", "the path of a text file", "Leave it out to train without a file."});
         if (++folders[run.config.folder()] == 2)
             addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(),
                              "values that differ in letters, digits, '.', '_' or '-'", ""});

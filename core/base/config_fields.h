@@ -121,8 +121,11 @@ void describeStage(Visitor &visit, StageConfig &stage)
     visit(choice<StageAttention>("attention", "Attention", "Over every visible key, or over the selected keys"),
           stage.attention);
     visit(choice<StageTrains>("train", "Trains", "Which weights this stage changes"), stage.trains);
-    visit(choice<KlTarget>("kl", "Indexer loss", "Keys over which the indexer is compared with the attention"),
-          stage.kl);
+    visit(
+        choice<KlTarget>("kl", "Indexer loss",
+                         "Keys over which the indexer is compared with the attention; entropy and diversity look at no "
+                         "attention"),
+        stage.kl);
     visit(orNull(
               derived(number("learning_rate", "Learning rate", 1e-9, 10, "Replaces the rate of what this stage trains"),
                       "as the recipe")),
@@ -291,6 +294,13 @@ void describeTraining(Visitor &visit, TrainingConfig &training)
                   "steps"),
                sparse),
           training.warmupIndexerSteps);
+    visit(
+        only(choice<WarmupObjective>(
+                 "training.warmup_objective", "Indexer warm-up by",
+                 "What these steps train it by: KL against the attention, few keys a query (entropy), other keys than "
+                 "the query before (diversity); none leaves them out"),
+             sparse),
+        training.warmupObjective);
     visit(derived(make(FieldInfo::Kind::Stages, "training.stages", "Stages", "Own stages, with recipe custom only"),
                   "from recipe"),
           training.stages);

@@ -37,7 +37,11 @@ struct Words<StageTrains> {
 };
 template <>
 struct Words<KlTarget> {
-    static constexpr const char *kNames[] = {"none", "visible", "selected"};
+    static constexpr const char *kNames[] = {"none", "visible", "selected", "entropy", "diversity"};
+};
+template <>
+struct Words<WarmupObjective> {
+    static constexpr const char *kNames[] = {"kl", "entropy", "diversity", "none"};
 };
 template <>
 struct Words<Schedule> {

@@ -158,7 +158,8 @@ StepFlops stepFlops(const RunConfig &config, int vocabulary, const StageConfig &
         flops.indexer = indexers * (projections + batch * visible * pair);
         if (learns) {
             const double compared = stage.kl == KlTarget::Selected ? attended : visible;
-            const double teacher = 2 * batch * compared * shape.heads * shape.keyDim;
+            const double teacher =
+                comparesWithAttention(stage.kl) ? 2 * batch * compared * shape.heads * shape.keyDim : 0;
             flops.indexerLoss = indexers * (teacher + 2 * (projections + batch * compared * pair));
         }
     }

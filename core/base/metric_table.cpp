@@ -55,6 +55,9 @@ std::vector<MetricInfo> makeTable()
                 "KL(p over A || softmax of I over A), A the visible keys (dense attention) or S (sparse)",
                 "indexer.kl_uniform"));
     layered(add("indexer.kl_uniform", "KL of equal scores", "nats", "indexer.kl with I = 0"));
+    add("indexer.entropy", "Indexer entropy", "share", "entropy of softmax I over the visible keys / ln(t+1)", "1");
+    add("indexer.diversity", "Sameness of neighbours", "share",
+        "cosine of softmax I of query t and of query t-1 over the visible keys", "near 1");
     layered(add("indexer.captured", "Mass captured", "share",
                 "(mass kept - chance) / (mass kept by the oracle - chance)", "0 (the oracle: 1)"));
 

@@ -26,8 +26,15 @@ RunConfig readConfig(const fs::path &folder)
 {
     const fs::path file = runFile(folder);
     std::error_code code;
-    if (!fs::is_regular_file(file, code))
+    if (!fs::is_regular_file(file, code)) {
+        if (fs::is_regular_file(databaseFile(folder), code))
+            throw Failure({"run's description is missing",
+                           file.string(),
+                           {},
+                           {},
+                           "Restore the file, or remove the folder and train the run again."});
         throw Failure({"no run here", folder.string(), {}, {}, "A run folder holds run.json."});
+    }
     const nlohmann::ordered_json document = readJsonFile(file);
     if (!document.is_object() || !document.contains("schema") || !document["schema"].is_number_integer())
         throw Failure({"run's description is damaged", file.string(), {}, "an object with schema", {}});
@@ -115,6 +122,10 @@ RunReader::RunReader(const fs::path &folder)
                        fmt::format("schema {} with {} of 5 tables", version, tables),
                        {},
                        "Restore the file from a copy, or train the run again."});
+    const std::string own = m_impl->config.folder();
+    if (const std::string of = m_impl->value(kRunKey).value_or(own); of != own)
+        throw Failure({"run's database and its run.json are of different runs", databaseFile(folder).string(), of, own,
+                       "Restore the file that does not belong here."});
 }
 
 RunReader RunReader::verified(const fs::path &folder)
@@ -122,6 +133,13 @@ RunReader RunReader::verified(const fs::path &folder)
     RunReader reader(folder);
     reader.m_impl->connect().verify();
     return reader;
+}
+
+void RunReader::demandName(const std::string &name) const
+{
+    if (const std::string own = config().folder(); own != name)
+        throw Failure({"is the description of another run", runFile(folder()).string(), own, name,
+                       "Restore the file that belongs here."});
 }
 
 const fs::path &RunReader::folder() const { return m_impl->folder; }
@@ -246,14 +264,19 @@ std::vector<fs::path> findRuns(const fs::path &folder)
 {
     std::vector<fs::path> runs;
     std::error_code code;
-    if (fs::exists(runFile(folder), code))
+    // A database alone is a run whose description is missing: its reader says so.
+    const auto isRun = [](const fs::path &place) {
+        std::error_code ignored;
+        return fs::exists(runFile(place), ignored) || fs::exists(databaseFile(place), ignored);
+    };
+    if (isRun(folder))
         return {folder};
     auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, code);
     for (; !code && it != fs::recursive_directory_iterator(); it.increment(code)) {
         std::error_code ignored;
         if (it->is_symlink(ignored) || !it->is_directory(ignored))
             continue;
-        if (fs::exists(runFile(it->path()), ignored)) {
+        if (isRun(it->path())) {
             runs.push_back(it->path());
             it.disable_recursion_pending();
         }

@@ -79,6 +79,8 @@ public:
 
     const std::filesystem::path &folder() const;
     const RunConfig &config() const;
+    /// Throws Failure where run.json describes another run than `name`, its folder below the experiment's.
+    void demandName(const std::string &name) const;
     /// A running or paused run whose heartbeat is older than 30 s (or whose process on this host is gone) reads as Interrupted.
     RunState state() const;
     std::string stateReason() const;
@@ -98,7 +100,7 @@ private:
     std::shared_ptr<Impl> m_impl;
 };
 
-/// Every run folder below `folder` (or `folder` itself), sorted by path; stops at run.json.
+/// Every run folder below `folder` (or `folder` itself), sorted by path: where run.json or run.sqlite lies; stops there.
 std::vector<std::filesystem::path> findRuns(const std::filesystem::path &folder);
 
 } // namespace sparsescope

@@ -235,6 +235,10 @@ std::unique_ptr<RunWriter> RunWriter::create(const fs::path &folder, const RunCo
         Statement(*impl->database, "INSERT OR REPLACE INTO state(key, value) VALUES('state', ?)")
             .bind(toString(RunState::Queued))
             .run();
+        Statement(*impl->database, "INSERT OR REPLACE INTO state(key, value) VALUES(?, ?)")
+            .bind(std::string(kRunKey))
+            .bind(config.folder())
+            .run();
         impl->database->execute(fmt::format("PRAGMA user_version={}", kRunSchema).c_str());
         transaction.commit();
     }

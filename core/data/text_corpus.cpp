@@ -163,6 +163,23 @@ std::vector<std::string_view> splitDocuments(std::string_view text, const std::s
     return documents;
 }
 
+namespace {
+
+/// UTF-16 and UTF-32 have a zero byte beside every Latin letter: as bytes they would train a model of zeros.
+void refuseWideText(const std::string &text, const std::string &path)
+{
+    constexpr double kMostZeros = 0.2;
+    const auto zeros = std::count(text.begin(), text.end(), '\0');
+    const bool marked = text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF");
+    if (marked || static_cast<double>(zeros) > kMostZeros * static_cast<double>(text.size())) {
+        throw Failure({marked ? "is UTF-16 text" : "is no UTF-8 text", "data.path",
+                       fmt::format("{} ({} of {} bytes are zero)", path, zeros, text.size()), "UTF-8 text",
+                       "Convert it, as iconv -f UTF-16 -t UTF-8 does."});
+    }
+}
+
+} // namespace
+
 TextCorpus::TextCorpus(const DataConfig &data, int length, std::shared_ptr<const Tokenizer> tokenizer)
     : m_tokenizer(std::move(tokenizer))
 {
@@ -173,6 +190,7 @@ TextCorpus::TextCorpus(const DataConfig &data, int length, std::shared_ptr<const
     if (!isUtf8(text)) {
         m_notice = fmt::format("data.path: {} is not UTF-8 text; its bytes are taken as they are.", data.path);
     }
+    refuseWideText(text, data.path);
     const std::vector<std::string_view> documents = splitDocuments(text, data.separator);
     if (documents.size() < 2) {
         throw Failure(

@@ -210,6 +210,7 @@ std::vector<RunOutcome> runPlan(const ExperimentConfig &experiment, const StartP
             outcomes.back().step = start.steps;
         } else if (start.kind == RunStart::Kind::Damaged) {
             outcomes.back().state = RunState::Failed;
+            outcomes.back().step = start.step;
         }
         observer.onState({start.run, outcomes[i].state, start.problem, outcomes[i].step, start.steps});
     }

@@ -62,8 +62,12 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
     if (::mkdtemp(trial.data())) {
         fs::remove(trial, code);
     } else {
-        errors.add({"the output folder cannot be written", folder.string(), std::strerror(errno), "",
-                    "Make room in " + there.string() + " or change its permissions, or choose another --out."});
+        const int why = errno;
+        const std::string first = why == ENOSPC                                   ? "Make room there, or choose"
+                                  : why == EACCES || why == EPERM || why == EROFS ? "Change its permissions, or choose"
+                                                                                  : "Choose";
+        errors.add({"the output folder cannot be written", folder.string(), there.string() + ": " + std::strerror(why),
+                    "", first + " another --out."});
     }
 }
 
@@ -201,6 +205,9 @@ StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &opt
     plan.configs = wantedRuns(expand(experiment), options.runs);
     const fs::path folder = options.out / experiment.name;
     Errors errors;
+    if (options.out.empty()) {
+        errors.add({"", "--out", "\"\"", "a folder", ""});
+    }
     checkFolder(folder, options.resume, errors);
     try {
         const DeviceInfo device = describeDevice(options.device);

@@ -149,6 +149,7 @@ const std::vector<std::string> &measuredKeys()
 StoredRun readStoredRun(const fs::path &folder, const std::string &name)
 {
     const RunReader reader = RunReader::verified(folder);
+    reader.demandName(name);
     StoredRun run;
     run.state = reader.state();
     run.compared = readComparedRun(reader);

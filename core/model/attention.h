@@ -31,7 +31,7 @@ struct AttentionContext {
     std::int64_t offset = 0;            ///< tokens before them, kept by the cache
     LayerCache *cache = nullptr;        ///< of the layer that runs; absent: the text starts here
     bool sparse = false;                ///< restrict attention to the selection
-    KlTarget kl = KlTarget::None;       ///< compute the indexer's loss over these keys
+    KlTarget kl = KlTarget::None;       ///< compute the indexer's loss: over these keys, or by this objective
     const Selector *override = nullptr; ///< counterfactual: select with this instead of the configured selector
     std::int64_t topK = 0;              ///< keys per query (the configured k unless a caller sweeps it)
     double topP = 0;                    ///< of an adaptive override

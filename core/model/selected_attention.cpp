@@ -1,5 +1,6 @@
 #include "core/model/selected_attention.h"
 
+#include "core/model/untaught_objectives.h"
 #include "kernels/ops/dsa.h"
 
 #include <ATen/ops/zeros_like.h>
@@ -59,7 +60,8 @@ public:
         at::Tensor loss;
         if (m_learns) {
             const c10::AutoGradMode gradient(m_context.indexerGradient);
-            loss = divergence(m_context.kl, m_index.w);
+            loss = comparesWithAttention(m_context.kl) ? divergence(m_context.kl, m_index.w)
+                                                       : untaughtObjective(m_context.kl, m_index, m_context.offset);
             m_context.klLosses.push_back(loss);
         }
         if (m_context.trace) {
@@ -166,8 +168,9 @@ private:
         trace.lseDense = denseLse();
         if (m_layer.m_indexer) {
             const KlTarget ran = m_sparse ? KlTarget::Selected : KlTarget::Visible;
-            const KlTarget target = m_context.kl == KlTarget::None ? ran : m_context.kl;
-            trace.kl = loss.defined() ? loss.detach() : divergence(target, m_index.w);
+            const bool compared = comparesWithAttention(m_context.kl);
+            const KlTarget target = compared ? m_context.kl : ran;
+            trace.kl = compared && loss.defined() ? loss.detach() : divergence(target, m_index.w);
             // Scores that are all zero are an indexer that knows nothing: uniform over the same keys.
             trace.klUniform = divergence(target, at::zeros_like(m_index.w));
         }

@@ -17,6 +17,12 @@ constexpr std::size_t kStepsTogether = 16;
 constexpr double kSecondsTogether = 0.25;
 constexpr const char *kNames[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
 
+/// What value `index` of a step is called.
+std::string nameOf(int index, KlTarget kl)
+{
+    return index == 1 && !comparesWithAttention(kl) ? "indexer." + toString(kl) : kNames[index];
+}
+
 /// A place in the work of the current stream. Its clock tells when the device came there, which is not when it was put out.
 c10::Event markOn(const at::Device &device)
 {
@@ -95,12 +101,12 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
             }
             const double value = values[i];
             if (!std::isfinite(value)) {
-                return Broken{
-                    pending.step,
-                    fmt::format("{} became {}", i == 0 ? "loss" : kNames[i], std::isnan(value) ? "NaN" : "infinite"),
-                    pending.origin};
+                return Broken{pending.step,
+                              fmt::format("{} became {}", i == 0 ? "loss" : nameOf(i, pending.origin.kl),
+                                          std::isnan(value) ? "NaN" : "infinite"),
+                              pending.origin};
             }
-            record.scalars.push_back({kNames[i], value});
+            record.scalars.push_back({nameOf(i, pending.origin.kl), value});
         }
         if (pending.origin.counted) {
             record.scalars.push_back({"time.step", seconds});

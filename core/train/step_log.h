@@ -23,6 +23,7 @@ public:
         std::int64_t batch = 0, mainStep = 0;
         bool counted =
             true; ///< on the axis; else many steps stand at one place of it, and none of them has a time there
+        KlTarget kl = KlTarget::Visible; ///< what trained the indexer: the name of its loss
     };
     /// A number that is not finite.
     struct Broken {

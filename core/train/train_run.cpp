@@ -312,7 +312,7 @@ struct TrainRun::Impl {
         inStep = false;
         const bool stageEnded = stages.advance();
         if (counted || tensors.kl.defined()) {
-            steps.add(step(), {before.stage, index, before.mainSteps, counted}, tensors);
+            steps.add(step(), {before.stage, index, before.mainSteps, counted, stage.kl}, tensors);
         }
         logStepPath();
 

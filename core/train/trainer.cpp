@@ -284,8 +284,9 @@ std::string Trainer::audit(const StageConfig &stage) const
                                     stage.learningRate.value_or(m_config.training.learningRate))
                       : fmt::format("; {} main parameters frozen", main);
     if (plan.indexer) {
-        text += fmt::format("; KL over the {} keys trains {} indexer parameters at {:g}",
-                            plan.kl == KlTarget::Visible ? "visible" : "selected", indexer,
+        const std::string by = comparesWithAttention(plan.kl) ? "KL over the " + toString(plan.kl) + " keys"
+                                                              : toString(plan.kl) + " of its scores";
+        text += fmt::format("; {} trains {} indexer parameters at {:g}", by, indexer,
                             stage.trains == StageTrains::Indexer && stage.learningRate
                                 ? *stage.learningRate
                                 : m_config.training.indexerLearningRate);

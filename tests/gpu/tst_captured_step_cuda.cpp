@@ -150,6 +150,9 @@ void tst_CapturedStepCuda::equalsTheEagerStep_data()
             }
         }
     }
+    for (const KlTarget untaught : {KlTarget::Entropy, KlTarget::Diversity}) {
+        row("sparse", toString(untaught).c_str(), StageAttention::Dense, StageTrains::Indexer, untaught, "bf16");
+    }
     row("sparse", "sparse, frozen indexer", StageAttention::Sparse, StageTrains::Main, KlTarget::None, "bf16");
     row("sparse", "sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, "bf16", "12 experts");
     row("sparse", "sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, "bf16", "oracle");

@@ -1,5 +1,6 @@
 #include "widgets/plots/comparison.h"
 
+#include "core/base/error.h"
 #include "core/base/gates.h"
 #include "core/base/run_store.h"
 #include "widgets/state/run_data.h"
@@ -56,8 +57,14 @@ void readNewestSnapshot(const RunData &run, Comparison &comparison)
     const auto &steps = run.snapshotSteps();
     for (auto step = steps.rbegin(); step != steps.rend() && !comparison.snapshot; ++step) {
         try {
-            comparison.snapshot =
-                std::make_shared<const Snapshot>(sparsescope::readSnapshot(snapshotFile(run.folder(), *step)));
+            const std::filesystem::path file = snapshotFile(run.folder(), *step);
+            auto snapshot = std::make_shared<const Snapshot>(sparsescope::readSnapshot(file));
+            if (snapshot->run != run.config().folder() || snapshot->step != *step) {
+                throw Failure({"is the snapshot of another run or step", file.string(),
+                               snapshot->run + ", step " + std::to_string(snapshot->step),
+                               run.config().folder() + ", step " + std::to_string(*step), ""});
+            }
+            comparison.snapshot = std::move(snapshot);
         } catch (const std::exception &failure) {
             comparison.problems.emplace_back(failure.what());
         }

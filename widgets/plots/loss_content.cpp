@@ -233,56 +233,71 @@ PlotContent metricContent(const RunData &run, const std::string &metric, double 
     return content;
 }
 
-QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options,
-                std::pair<double, double> steps)
+namespace {
+
+/// Training loss by step as it came, mean over the runs that have it there.
+std::map<double, double> rawLosses(const std::vector<const RunData *> &runs)
+{
+    std::map<double, std::pair<double, int>> sums;
+    for (const RunData *run : runs) {
+        for (const Point &point : run->series(kTrain)) {
+            auto &[sum, count] = sums[point.x];
+            sum += point.y;
+            ++count;
+        }
+    }
+    std::map<double, double> means;
+    for (const auto &[step, sum] : sums) {
+        means[step] = sum.first / sum.second;
+    }
+    return means;
+}
+
+} // namespace
+
+QString lossCsv(const std::vector<LossGroup> &groups, const LossPlotOptions &options, std::pair<double, double> steps)
 {
     QString text = QStringLiteral("series,quantity,step,raw,smoothed,mean,std,n\n");
     const auto [low, high] = steps;
+    const auto rows = [&, low = low, high = high](const QString &series, const std::vector<BandPoint> &points,
+                                                  const std::map<double, double> *raw) {
+        const QString name = csvText(series);
+        for (const BandPoint &point : points) {
+            if (point.x < low || point.x > high) {
+                continue;
+            }
+            const auto at = raw ? raw->find(point.x) : std::map<double, double>::const_iterator();
+            const QString unsmoothed = raw == nullptr     ? csvNumber(point.mean)
+                                       : at != raw->end() ? csvNumber(at->second)
+                                                          : QString();
+            text += QStringList({name, raw ? QStringLiteral("train") : QStringLiteral("validation"), csvNumber(point.x),
+                                 unsmoothed, raw ? csvNumber(point.mean) : QString(), csvNumber(point.mean),
+                                 csvNumber(point.std), QString::number(point.n)})
+                        .join(QLatin1Char(',')) +
+                    QLatin1Char('\n');
+        }
+    };
+    const auto both = [&](const QString &series, const std::vector<const RunData *> &runs,
+                          const std::vector<BandPoint> &train, const std::vector<BandPoint> &validation) {
+        if (options.kind != LossKind::Validation) {
+            const std::map<double, double> raw = rawLosses(runs);
+            rows(series, train, &raw);
+        }
+        if (options.kind != LossKind::Training) {
+            rows(series, validation, nullptr);
+        }
+    };
     for (const LossGroup &group : groups) {
         if (options.hidden.count(group.family)) {
             continue;
         }
-        std::map<double, double> raw;
-        if (options.raw && current != nullptr && std::count(group.runs.begin(), group.runs.end(), current) > 0) {
-            for (const Point &point : current->series(kTrain)) {
-                raw[point.x] = point.y;
-            }
-        }
-        const auto rows = [&, low = low, high = high](const QString &series, const std::vector<BandPoint> &points,
-                                                      const QString &quantity, bool train) {
-            const QString name = csvText(series);
-            for (const BandPoint &point : points) {
-                if (point.x < low || point.x > high) {
-                    continue;
-                }
-                const auto at = raw.find(point.x);
-                const bool one = point.n == 1;
-                text += name + QLatin1Char(',') + quantity + QLatin1Char(',') + csvNumber(point.x) + QLatin1Char(',') +
-                        (train && at != raw.end() ? csvNumber(at->second)
-                         : train                  ? QString()
-                         : one                    ? csvNumber(point.mean)
-                                                  : QString()) +
-                        QLatin1Char(',') + (train && one ? csvNumber(point.mean) : QString()) + QLatin1Char(',') +
-                        csvNumber(point.mean) + QLatin1Char(',') + csvNumber(point.std) + QLatin1Char(',') +
-                        QString::number(point.n) + QLatin1Char('\n');
-            }
-        };
-        const auto both = [&](const QString &series, const std::vector<BandPoint> &train,
-                              const std::vector<BandPoint> &validation) {
-            if (options.kind != LossKind::Validation) {
-                rows(series, train, QStringLiteral("train"), true);
-            }
-            if (options.kind != LossKind::Training) {
-                rows(series, validation, QStringLiteral("validation"), false);
-            }
-        };
         if (!options.eachSeed) {
-            both(familyText(group.family), group.train, group.validation);
+            both(familyText(group.family), group.runs, group.train, group.validation);
             continue;
         }
         for (const LossGroup::Seed &seed : group.seeds) {
             both(QStringLiteral("%1 s%2").arg(familyText(group.family)).arg(seed.run->config().training.seed),
-                 meanAndStd({seed.train}), meanAndStd({seed.validation}));
+                 {seed.run}, meanAndStd({seed.train}), meanAndStd({seed.validation}));
         }
     }
     return text;

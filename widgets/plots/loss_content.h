@@ -49,10 +49,9 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
 PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options);
 /// One metric of one run: raw 1 px at 30 %, smoothed 2 px, its chance baseline where there is one.
 PlotContent metricContent(const RunData &run, const std::string &metric, double smoothing, XAxis xAxis = XAxis::Step);
-/// Pure: the groups as a table, in a range of steps. One row a step and series: raw is the value of the run whose raw trace
-/// is shown, n the number of seeds in the mean.
-QString lossCsv(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options,
-                std::pair<double, double> steps);
+/// Pure: the groups as a table, in a range of steps. One row a step and series: raw is the loss without smoothing, mean over
+/// the runs that have it there; mean and std are those of the curve that is drawn (of training smoothed), n its seeds.
+QString lossCsv(const std::vector<LossGroup> &groups, const LossPlotOptions &options, std::pair<double, double> steps);
 QString familyText(Family family);
 
 } // namespace sparsescope

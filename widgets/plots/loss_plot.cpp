@@ -361,7 +361,7 @@ void LossPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens)
     painter.translate(-4, -60);
 }
 
-QString LossPlot::csv() const { return lossCsv(m_groups, m_current, m_options, m_plot->stepRange()); }
+QString LossPlot::csv() const { return lossCsv(m_groups, m_options, m_plot->stepRange()); }
 
 nlohmann::ordered_json LossPlot::exportContext() const
 {
@@ -369,6 +369,10 @@ nlohmann::ordered_json LossPlot::exportContext() const
     context["figure"] = "loss";
     context["setting"] = m_setting.toStdString();
     context["smoothing"] = m_options.smoothing;
+    context["columns"] = {{"raw", "as it came, mean over the n runs"},
+                          {"smoothed", "training: mean over the n runs of the smoothed curves"},
+                          {"mean", "the curve that is drawn: of training smoothed, of validation as it came"},
+                          {"std", "over the n runs, of what mean is of"}};
     context["runs"] = nlohmann::ordered_json::array();
     for (const LossGroup &group : m_groups) {
         for (const RunData *run : group.runs) {

@@ -25,7 +25,7 @@ bool recipeHasKl(const RunConfig &config)
 {
     const std::vector<StageConfig> stages = stagesOf(config);
     return std::any_of(stages.begin(), stages.end(), [](const StageConfig &stage) {
-        return stage.steps > 0 && stage.trains != StageTrains::Main && stage.kl != KlTarget::None;
+        return stage.steps > 0 && stage.trains != StageTrains::Main && comparesWithAttention(stage.kl);
     });
 }
 

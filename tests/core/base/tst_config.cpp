@@ -73,6 +73,7 @@ private slots:
     void batchFollowsTheLength();
     void stages_data();
     void stages();
+    void warmUpByAnotherObjective();
     void customStages();
     void roundTripOfEveryPreset();
     void roundTripKeepsEveryField();
@@ -538,6 +539,24 @@ void tst_config::stages()
     }
 }
 
+void tst_config::warmUpByAnotherObjective()
+{
+    const auto stagesBy = [](const char *recipe, const char *objective) {
+        ordered_json document = minimal();
+        document["model"] = {{"family", "sparse"}};
+        document["training"] = {{"recipe", recipe}, {"steps", 100}, {"warmup_objective", objective}};
+        return stageText(onlyRun(document));
+    };
+    const std::string entropy = stagesBy("warmup", "entropy");
+    QVERIFY2(entropy.find("150 dense indexer entropy; ") != std::string::npos, entropy.c_str());
+    const std::string diversity = stagesBy("frozen-warmup", "diversity");
+    QVERIFY2(diversity.find("150 dense indexer diversity; ") == diversity.find("150"), diversity.c_str());
+    const std::string none = stagesBy("warmup", "none");
+    QVERIFY2(none.find("indexer") == std::string::npos && none.find("sparse all selected") != std::string::npos,
+             none.c_str());
+    QVERIFY_THROWS_EXCEPTION(ConfigFailure, stagesBy("scratch", "entropy"));
+}
+
 void tst_config::customStages()
 {
     const ordered_json document = patched(R"({"training": {"recipe": "custom", "stages": [
@@ -564,7 +583,7 @@ void tst_config::roundTripOfEveryPreset()
           "expert-search",  "four-families", "frozen-warmup",  "indexer-heads",          "indexer-width",
           "noise-floor",    "rate-grid",     "rate-search",    "recall-brackets",        "recall-documents",
           "recall-length",  "recall-mqar",   "recall-recipes", "recall-selectors",       "recall-trained-selectors",
-          "selectors-text", "smoke",         "sparsity-level", "the-302-percent"})
+          "selectors-text", "smoke",         "sparsity-level", "the-302-percent",        "warmup-objective"})
         QVERIFY2(std::count(names.begin(), names.end(), name) == 1, name);
     for (const PresetInfo &preset : all) {
         QVERIFY(!preset.question.empty());

@@ -258,6 +258,11 @@ void tst_TextSource::badFiles()
     check(config, "data.path", "a folder");
     config.data.path = "/dev/zero";
     check(config, "data.path", "not a regular file");
+    std::string wide;
+    for (const char letter : play(50))
+        wide += {letter, '\0'};
+    check(runOn(wide, 64), "data.path", "is no UTF-8 text");
+    check(runOn("\xFF\xFE" + wide, 64), "data.path", "is UTF-16 text");
     check(runOn("", 64), "data.path", "file is empty");
     check(runOn("one document only", 4), "data.path", "1 document with");
     check(runOn("\n\n\n", 4), "data.path", "no document with");

@@ -26,6 +26,7 @@ private Q_SLOTS:
     void theLeakStandsBesideTheClaim();
     void twoSeedsAreTooFew();
     void recipesOfATask();
+    void warmUpsWithoutATeacher();
     void moreHeadsThanFour();
     void hyperparametersAreJudgedTogether();
     void whatIsSelected();
@@ -55,7 +56,7 @@ void tst_Claims::nothingIsMeasuredWithoutResults()
         QVERIFY2(row["because"].is_string() && !row["because"].get<std::string>().empty(), row["id"].dump().c_str());
     }
     QCOMPARE(because(document, 1), std::string("there are no results of preset exp1-sparse-vs-classic"));
-    QVERIFY2(contains(because(document, 15), "none, visible or selected"), because(document, 15).c_str());
+    QCOMPARE(because(document, 15), std::string("there are no results of preset warmup-objective"));
     QVERIFY(document["counts"]["not measured"] == Json(28));
     QVERIFY_THROWS_EXCEPTION(Failure, judgeClaims(results.root() / "nowhere"));
 }
@@ -193,6 +194,29 @@ void tst_Claims::recipesOfATask()
         contains(measured(document, 14), "DSA, recipe warmup against scratch: +50.0 points [+50.0, +50.0], better"),
         measured(document, 14).c_str());
     QVERIFY2(contains(measured(document, 14), "no stage of its own"), measured(document, 14).c_str());
+}
+
+void tst_Claims::warmUpsWithoutATeacher()
+{
+    const ResultsFolder results;
+    const auto judgedWith = [&](double byDiversity) {
+        fs::remove_all(results.folder("warmup-objective"));
+        results.store("warmup-objective", [&](const RunConfig &run) {
+            const WarmupObjective by = run.training.warmupObjective;
+            const double accuracy = by == WarmupObjective::None        ? 0.4
+                                    : by == WarmupObjective::Diversity ? byDiversity
+                                                                       : 0.8;
+            return std::vector<Scalar>{
+                {"train.loss", 1}, {"val.loss", 2 + jitter(run)}, {"val.accuracy", accuracy + jitter(run)}};
+        });
+        return results.judged();
+    };
+    QCOMPARE(verdict(judgedWith(0.8), 15), std::string("holds"));
+    const Json document = judgedWith(0.4);
+    QCOMPARE(verdict(document, 15), std::string("does not hold"));
+    QVERIFY2(contains(measured(document, 15), "entropy against none: +40.0 points") &&
+                 contains(measured(document, 15), "diversity against none"),
+             measured(document, 15).c_str());
 }
 
 void tst_Claims::moreHeadsThanFour()

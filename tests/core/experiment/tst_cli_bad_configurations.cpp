@@ -49,8 +49,12 @@ private Q_SLOTS:
 
 void tst_CliBadConfigurations::aSetThatIsNoneHidesNoOtherFault()
 {
-    const Result result = run({"train", "smoke", "--set", "steps", "--set", "training.lr=1", "--device", "cpu"});
+    const Result result =
+        run({"train", "smoke", "--set", "steps", "--set", "training.lr=1", "--set", "model.moe=3", "--device", "cpu"});
     QCOMPARE(result.code, 2);
+    QVERIFY2(
+        result.err.contains("model.moe: is a group of fields, got 3, allowed one of its fields, such as model.moe."),
+        result.err.constData());
     QVERIFY2(result.err.contains("--set: got \"steps\", allowed path.to.field=VALUE") &&
                  result.err.contains("training.lr: unknown field. Did you mean training.learning_rate?"),
              result.err.constData());
@@ -63,6 +67,9 @@ void tst_CliBadConfigurations::aPlaceThatTakesNoFoldersIsRefusedFirst()
     QVERIFY2(result.err.contains("/proc/x/smoke: the output folder cannot be written") &&
                  !result.err.contains("About"), // the plan comes after what stands in its way
              result.err.constData());
+    const Result nowhere = run({"train", "smoke", "--device", "cpu", "--out", ""});
+    QCOMPARE(nowhere.code, 2);
+    QVERIFY2(nowhere.err.contains("--out: got \"\", allowed a folder"), nowhere.err.constData());
 }
 
 void tst_CliBadConfigurations::oneFaultOneMessage_data()

@@ -81,6 +81,8 @@ private Q_SLOTS:
     void aDamagedRunIsNamedAndTheRestReported();
     void aDamagedPageInTheMiddleIsFound();
     void aDamagedSnapshotIsNamedAndTheFigureDrawn();
+    void aFileOfAnotherRunIsNamed_data();
+    void aFileOfAnotherRunIsNamed();
     void resumeSaysWhereEachRunGoesOn();
     void aFinishedRunWithADamagedCheckpointIsNamed();
     void aDamagedRunAtResumeDoesNotStopTheOthers();
@@ -129,6 +131,38 @@ void tst_CliHardWeather::aDamagedPageInTheMiddleIsFound()
         const Result result = run(words);
         QVERIFY2(result.code != 0 && result.err.contains("run's database is damaged") && !result.err.contains("***"),
                  (words[0].toUtf8() + ": " + result.err).constData());
+    }
+}
+
+void tst_CliHardWeather::aFileOfAnotherRunIsNamed_data()
+{
+    QTest::addColumn<QString>("file");
+    QTest::addColumn<QString>("what");
+    QTest::newRow("run.json") << "run.json"
+                              << "is the description of another run";
+    QTest::newRow("run.sqlite") << "run.sqlite"
+                                << "are of different runs";
+    QTest::newRow("both") << "run.json run.sqlite"
+                          << "is the description of another run";
+    QTest::newRow("no run.json") << ""
+                                 << "run's description is missing";
+}
+
+void tst_CliHardWeather::aFileOfAnotherRunIsNamed()
+{
+    QFETCH(QString, file);
+    QFETCH(QString, what);
+    QTemporaryDir folder;
+    QCOMPARE(run(training(folder.path(), 2)).code, 0);
+    const fs::path from = runFolder(folder.path(), "classic"), to = runFolder(folder.path(), "sparse");
+    for (const QString &name : file.split(QLatin1Char(' '), Qt::SkipEmptyParts))
+        fs::copy_file(from / name.toStdString(), to / name.toStdString(), fs::copy_options::overwrite_existing);
+    if (file.isEmpty())
+        fs::remove(to / "run.json");
+    for (const char *command : {"report", "compare"}) {
+        const Result result = run({command, folder.filePath("smoke")});
+        QVERIFY2(result.code != 0 && result.err.contains(what.toUtf8()) && result.err.contains("sparse/seed_0"),
+                 (QByteArray(command) + ": " + result.err).constData());
     }
 }
 

@@ -75,6 +75,9 @@ void tst_Trainer::eachStageTrainsOnlyWhatItSays_data()
     row("dense, no KL", StageAttention::Dense, StageTrains::Main, KlTarget::None, true, false);
     row("dense, KL over visible", StageAttention::Dense, StageTrains::All, KlTarget::Visible, true, true);
     row("indexer only", StageAttention::Dense, StageTrains::Indexer, KlTarget::Visible, false, true);
+    row("indexer only, entropy", StageAttention::Dense, StageTrains::Indexer, KlTarget::Entropy, false, true);
+    row("indexer only, diversity", StageAttention::Dense, StageTrains::Indexer, KlTarget::Diversity, false, true);
+    row("sparse, entropy", StageAttention::Sparse, StageTrains::All, KlTarget::Entropy, true, true);
     row("sparse", StageAttention::Sparse, StageTrains::All, KlTarget::Selected, true, true);
     row("sparse, frozen indexer", StageAttention::Sparse, StageTrains::Main, KlTarget::None, true, false);
 }
