@@ -1,3 +1,4 @@
+#include "app/cli/bench_decode.h"
 #include "app/cli/bench_long.h"
 #include "app/cli/bench_report.h"
 #include "app/cli/bench_step.h"
@@ -27,6 +28,7 @@ struct BenchOptions {
     std::vector<int> vocabularies; ///< of the subject step
     std::vector<std::string> contexts;
     std::string indexer, direction; ///< of the subject attention at length; empty: not given
+    std::int64_t requests = 0;      ///< of the subject decode; 0: not given
     dsa::benchmark::Options method;
 };
 
@@ -99,11 +101,14 @@ std::vector<Shape> shapesOf(const BenchOptions &options, bool isCuda)
     return {shape};
 }
 
-/// Of `bench attention` at length.
+constexpr std::int64_t kUsualRequests = 64, kWidestPaged = 128; // a page has one scale for a key
+constexpr const char *kUsualDecodeContexts = "8192..131072";
+
+/// Of `bench attention` at length, and of `bench decode`.
 BenchLongOptions longOptions(const BenchOptions &options)
 {
     BenchLongOptions result;
-    result.contexts = options.contexts;
+    result.contexts = options.contexts.empty() ? std::vector<std::string>{kUsualDecodeContexts} : options.contexts;
     result.indexer = options.indexer.empty() ? result.indexer : options.indexer;
     result.direction = options.direction.empty() ? result.direction : options.direction;
     result.changes = options.changes;
@@ -116,13 +121,20 @@ int bench(const BenchOptions &options, Output &output)
 {
     if (!options.out.empty())
         checkOutFile(options.out);
-    const bool atLength = !options.contexts.empty();
-    if (atLength && options.subject != "attention")
-        throw ConfigFailure({{"", "--context", "subject " + options.subject, "subject attention", ""}});
+    const bool decodes = options.subject == "decode", atLength = decodes || !options.contexts.empty();
+    if (atLength && !decodes && options.subject != "attention")
+        throw ConfigFailure({{"", "--context", "subject " + options.subject, "subject attention or decode", ""}});
     if (!atLength && (!options.indexer.empty() || !options.direction.empty()))
         throw ConfigFailure({{"", "--indexer and --direction", "no --context", "together with --context", ""}});
-    if (atLength)
-        longShapes(longOptions(options)); // what is wrong is said before the work
+    if (decodes ? !options.direction.empty() : options.requests > 0)
+        throw ConfigFailure({{"", decodes ? "--direction" : "--requests", "subject " + options.subject,
+                              decodes ? "subject attention" : "subject decode", ""}});
+    if (atLength) { // what is wrong is said before the work
+        const std::vector<dsa::benchmark::LongShape> layers = longShapes(longOptions(options));
+        if (decodes && layers.front().indexerWidth > kWidestPaged)
+            throw ConfigFailure(
+                {{"", "--indexer", options.indexer, fmt::format("a width of 1 to {}", kWidestPaged), ""}});
+    }
     const DeviceInfo device = describeDevice(options.device);
     const bool steps = options.subject == "step";
     const std::vector<Shape> shapes = steps || atLength ? std::vector<Shape>{} : shapesOf(options, device.isCuda);
@@ -133,6 +145,9 @@ int bench(const BenchOptions &options, Output &output)
     if (steps)
         return benchStep({options.changes, options.vocabularies, options.out, options.method.rounds}, machine,
                          device.note, output);
+    if (decodes)
+        return benchDecode(longOptions(options), options.requests > 0 ? options.requests : kUsualRequests, machine,
+                           device.note, output);
     if (atLength)
         return benchLong(longOptions(options), machine, device.note, output);
     output.data() = machineDocument(options.subject, machine, device.note, options.method);
@@ -155,9 +170,9 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, loss, step")
+    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, loss, step, decode")
         ->required()
-        ->check(CLI::IsMember({"topk", "indexer", "attention", "loss", "step"}))
+        ->check(CLI::IsMember({"topk", "indexer", "attention", "loss", "step", "decode"}))
         ->type_name("SUBJECT");
     command
         .add_option(
@@ -172,13 +187,16 @@ Action declareBench(CLI::App &command)
         .add_option(
             "--context", options->contexts,
             "Of attention: one layer's core over sequences of this many tokens; 4096..131072 doubles from one to the "
-            "other. --set takes k and heads then")
+            "other. --set takes k and heads then. Of decode: the tokens of each request, 8192..131072 unless given")
         ->type_name("TOKENS");
     command.add_option("--indexer", options->indexer, "With --context: its heads and their width; 64x128 unless given")
         ->type_name("HEADSxWIDTH");
     command.add_option("--direction", options->direction, "With --context: forward (unless given) or training")
         ->check(CLI::IsMember({"forward", "training"}))
         ->type_name("DIRECTION");
+    command.add_option("--requests", options->requests, "Of decode: how many get a new token at once; 64 unless given")
+        ->check(CLI::Range(1, 4096))
+        ->type_name("NUMBER");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:1")->capture_default_str();
     command.add_option("--rounds", options->method.rounds, "Turns of all candidates, two samples each")
         ->check(CLI::Range(1, 1000))

@@ -19,7 +19,9 @@ ordered_json orNull(double value) { return value > 0 ? ordered_json(value) : ord
 /// What has heads, and of what; empty for a selection alone.
 std::string headsOf(const Row &row)
 {
-    return row.op == "topk_select" ? "" : row.op.starts_with("index_s") ? "indexer" : "attention";
+    const bool selects = row.op == "topk_select" || row.op == "decode_select",
+               scores = row.op.starts_with("index_s") || row.op == "decode_scores";
+    return selects ? "" : scores ? "indexer" : "attention";
 }
 
 } // namespace

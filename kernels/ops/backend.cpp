@@ -1,6 +1,7 @@
 #include "kernels/ops/dsa.h"
 
 #include "kernels/ops/attention_kernel.h"
+#include "kernels/ops/decode_kernel.h"
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/gathered_kernel.h"
 #include "kernels/ops/index_kl_kernel.h"
@@ -19,9 +20,9 @@ namespace dsa {
 
 namespace {
 
-constexpr std::array kOps{"index_scores",    "topk_select", "index_select",       "masked_attention",
-                          "dense_attention", "index_kl",    "gathered_attention", "index_prepare",
-                          "apply_rope",      "pack_mask",   "unpack_mask"};
+constexpr std::array kOps{"index_scores", "topk_select",        "index_select",  "masked_attention", "dense_attention",
+                          "index_kl",     "gathered_attention", "index_prepare", "apply_rope",       "pack_mask",
+                          "unpack_mask",  "index_quantize",     "decode_scores", "decode_select",    "gathered_decode"};
 
 Backend backendOf(const KernelReport &report) { return {report.backend(), report.why}; }
 
@@ -41,7 +42,7 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         const bool kernel = packsWithKernel(inputs[0], &why);
         return {kernel ? "sm80" : "aten", why};
     }
-    if (op == "topk_select") {
+    if (op == "topk_select" || op == "decode_select") {
         return backendOf(selectKernel(inputs[0]));
     }
     if ((op == "index_scores" || op == "index_select") && inputs.size() >= 3) {
@@ -70,6 +71,15 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
         const KernelReport forward = gatheredKernel(inputs[0], inputs[1], inputs[2], 512);
         const KernelReport backward = gatheredGradientKernel(inputs[0], inputs[1], inputs[2], 512, true);
         return {forward.backend(), forward.runs ? forward.why + "; " + backward.why : forward.why};
+    }
+    if (op == "index_quantize") {
+        return backendOf(indexQuantizeKernel(inputs[0]));
+    }
+    if (op == "decode_scores" && inputs.size() >= 4) { // q8, w, pages, table
+        return backendOf(decodeScoresKernel(inputs[0], inputs[2], inputs[3]));
+    }
+    if (op == "gathered_decode" && inputs.size() >= 4) {
+        return backendOf(gatheredDecodeKernel(inputs[0], inputs[1], inputs[2], inputs[3], 512));
     }
     if (op == "apply_rope" && inputs.size() >= 2) {
         const char *why = rotaryRefusal(inputs[0], inputs[1]);

@@ -15,7 +15,7 @@ struct Shape {
     std::int64_t heads = 4,
                  width = 64; ///< of the indexer, or of the attention; the subject topk has none; the indexer of the
                              ///< subject loss has 4 heads of 64
-    std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16
+    std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16; of decode_scores float8_e4m3
     std::string scores = "random"; ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
 
@@ -68,6 +68,12 @@ struct LongShape {
         false; ///< forward and backward of the attention; the selection has no gradient, and no loss of the indexer runs
 };
 
+/// One layer's core for one new token of each request, over paged caches in e4m3 that hold `layer.context` tokens a request.
+struct DecodeShape {
+    LongShape layer; ///< its direction is of no matter
+    std::int64_t requests = 64;
+};
+
 /// Subjects: "topk", "indexer", "attention", "loss".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
@@ -77,5 +83,9 @@ std::vector<Row> measure(const std::string &subject, const Shape &shape, const M
 /// The parts, then the whole ("attention core"), all timed in the same passes over the sequence; queries go in chunks, so that no
 /// array of all scores exists. Not in graphs: every launch is long. `machine.isCuda` false: the CPU path, of ours alone.
 std::vector<Row> measureLong(const LongShape &shape, const Machine &machine, const Options &options);
+
+/// The parts, each timed by itself, and then the whole ("attention core decode"), in graphs; against dense attention of the
+/// library over a latent cache in bf16.
+std::vector<Row> measureDecode(const DecodeShape &shape, const Machine &machine, const Options &options);
 
 } // namespace dsa::benchmark

@@ -1,5 +1,7 @@
 #include "kernels/ops/dispatch.h"
 
+#include "kernels/ops/decode_dispatch.h"
+
 #include <ATen/core/dispatch/Dispatcher.h>
 
 namespace dsa::dispatch {
@@ -14,6 +16,8 @@ c10::TypedOperatorHandle<Signature> find(const char *name)
     keepAutograd();
     keepKernels();
     keepLossKernels();
+    keepDecode();
+    keepDecodeKernels();
     return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 

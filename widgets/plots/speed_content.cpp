@@ -15,16 +15,17 @@ bool isCore(const MeasuredRow &row) { return row.op.starts_with(kCore); }
 
 SpeedPart partOf(const std::string &op)
 {
-    if (op.starts_with("topk")) {
+    if (op.starts_with("topk") || op == "decode_select") {
         return SpeedPart::Selection;
     }
-    if (op.starts_with("index")) {
+    if (op.starts_with("index") || op == "decode_scores") {
         return SpeedPart::Indexer;
     }
     if (op.ends_with("backward")) {
         return SpeedPart::Backward;
     }
-    return op.find("attention") != std::string::npos ? SpeedPart::Attention : SpeedPart::Whole;
+    const bool attends = op.find("attention") != std::string::npos || op == "gathered_decode";
+    return attends ? SpeedPart::Attention : SpeedPart::Whole;
 }
 
 /// From the bottom up, as a bar is read: what is attended, then what it took to select.
@@ -64,7 +65,7 @@ QString baselineTitle(const MeasuredTiming *baseline)
     if (baseline == nullptr) {
         return QStringLiteral("Nothing to stand against");
     }
-    if (baseline->name == "torch.sdpa") {
+    if (baseline->name == "torch.sdpa" || baseline->name == "torch.bmm") {
         return QStringLiteral("Dense attention");
     }
     if (baseline->name == "aten") {
@@ -143,6 +144,10 @@ QString operationTitle(const std::string &op)
         {"gathered_attention", "Sparse attention"},
         {"gathered_attention backward", "Sparse attention, backward"},
         {"index_kl with its gradients", "Indexer loss and gradients"},
+        {"decode_scores", "Indexer scores, a new token"},
+        {"decode_select", "Top-k selection, a new token"},
+        {"gathered_decode", "Sparse attention, a new token"},
+        {"attention core decode", "Attention core, decode"},
         {"attention core forward", "Attention core, forward"},
         {"attention core training", "Attention core, training"},
         {"training step of classic", "Classic"},

@@ -4,7 +4,7 @@ namespace dsa::launch::gathered_attention {
 
 Choice forwardChoice()
 {
-    return {gatheredForward, "wgmma over gathered rows", kBlockThreads, kForwardBytes};
+    return {gatheredForward<PlainRows>, "wgmma over gathered rows", kBlockThreads, kForwardBytes};
 }
 
 } // namespace dsa::launch::gathered_attention

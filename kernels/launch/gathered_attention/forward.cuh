@@ -104,7 +104,13 @@ struct ForwardWork {
     __device__ __forceinline__ void advance() { index += static_cast<int>(gridDim.x); }
 };
 
-__device__ __forceinline__ void copyForward(const Params &p, ForwardShared &shared, std::uint32_t base)
+/// Rows as they lie in the table: what a copying warpgroup does, and the registers of a thread of it and of the others.
+struct PlainRows {
+    static constexpr int kCopyRegisters = gathered_attention::kCopyRegisters, kMultiplyRegisters = gathered_attention::kMultiplyRegisters;
+    static __device__ __forceinline__ void copy(const Params &p, ForwardShared &shared, std::uint32_t base);
+};
+
+__device__ __forceinline__ void PlainRows::copy(const Params &p, ForwardShared &shared, std::uint32_t base)
 {
     const RowCopier start(static_cast<int>(threadIdx.x) % kGroupThreads);
     RowCopier copier = start;
@@ -291,6 +297,7 @@ __device__ __forceinline__ void multiplyForward(const Params &p, ForwardShared &
 }
 
 /// o and lse.
+template <class Rows>
 __global__ void __launch_bounds__(kBlockThreads, 1) gatheredForward(const __grid_constant__ Params p)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -316,10 +323,10 @@ __global__ void __launch_bounds__(kBlockThreads, 1) gatheredForward(const __grid
     __syncthreads();
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0);
     if (group == 2) {
-        hopper::giveRegisters<kCopyRegisters>();
-        copyForward(p, shared, base);
+        hopper::giveRegisters<Rows::kCopyRegisters>();
+        Rows::copy(p, shared, base);
     } else {
-        hopper::takeRegisters<kMultiplyRegisters>();
+        hopper::takeRegisters<Rows::kMultiplyRegisters>();
         multiplyForward(p, shared, base, group);
     }
 #endif

@@ -52,7 +52,7 @@ __device__ __forceinline__ RowView rowOf(const Params &p, long long line)
     row.scores = p.scores + b * p.batchStride + r * p.rowStride;
     row.bits = p.bits ? reinterpret_cast<unsigned *>(p.bits + row.index * words) : nullptr;
     row.idx = p.idx ? p.idx + row.index * p.k : nullptr;
-    const long long last = t + p.offset + 1;
+    const long long last = t + (p.lengths ? __ldg(p.lengths + b) - p.queries : p.offset) + 1;
     row.visible = static_cast<int>(last < 0 ? 0 : last < p.keys ? last : p.keys);
     return row;
 }

@@ -20,6 +20,7 @@ struct Params {
     float *tau = nullptr, *lse = nullptr;        ///< [B,T] lowest selected score and log sum exp; both or neither
     std::int64_t batch = 0, queries = 0, keys = 0, k = 1;
     std::int64_t offset = 0; ///< query t sees keys s <= t + offset
+    const std::int32_t *lengths = nullptr; ///< [B]; given, it is s <= t + lengths[b] - T instead
     std::int64_t firstRow = 0, rows = 0;
     void *scratch = nullptr; ///< scratchBytes of it, or null: then a few long rows take longer
 };

@@ -27,6 +27,7 @@ private Q_SLOTS:
     void timesTheCpuPathAndSaysSo();
     void timesTrainingSteps();
     void timesAttentionAtLength();
+    void timesDecoding();
     void writesItsDocument();
     void wordsForPeople();
     void refuses_data();
@@ -128,6 +129,31 @@ void tst_cliBench::timesAttentionAtLength()
     QCOMPARE(rows[4]["flops"].toDouble(), parts);
 }
 
+void tst_cliBench::timesDecoding()
+{
+    const Result result = run({"decode", "--device", "cpu", "--rounds", "1", "--context", "70..140", "--requests", "3",
+                               "--indexer", "2x16", "--set", "k=24", "--set", "heads=2", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonObject document = result.json();
+    QCOMPARE(document["bench"].toString(), QString("decode"));
+    QCOMPARE(document["direction"].toString(), QString("decode"));
+    QCOMPARE(document["requests"].toInt(), 3);
+    const QJsonArray rows = document["rows"].toArray();
+    const QStringList ops{"decode_scores", "decode_select", "gathered_decode", "attention core decode"};
+    QCOMPARE(rows.size(), 2 * ops.size());
+    for (int i = 0; i < rows.size(); ++i) {
+        QCOMPARE(rows[i]["op"].toString(), ops[i % ops.size()]);
+        QCOMPARE(rows[i]["equals_reference"], QJsonValue(true));
+        QCOMPARE(rows[i]["shape"]["batch"].toInt(), 3);
+        QCOMPARE(rows[i]["shape"]["queries"].toInt(), 1);
+        QCOMPARE(rows[i]["shape"]["keys"].toInt(), i < ops.size() ? 70 : 140);
+        QVERIFY(rows[i]["timings"][0]["us"].toDouble() > 0);
+    }
+    // Two pages of 64 keys: 16 bytes and a scale each; the scores that come out; queries, weights and the table.
+    QCOMPARE(rows[0]["bytes"].toDouble(), 3.0 * (2 * 64 * 20 + 4 * 70 + 2 * 16 + 4 * 2 + 4 * 2));
+    QCOMPARE(rows[3]["flops"].toDouble(), rows[0]["flops"].toDouble() + rows[2]["flops"].toDouble());
+}
+
 void tst_cliBench::writesItsDocument()
 {
     QTemporaryDir folder;
@@ -175,6 +201,10 @@ void tst_cliBench::refuses_data()
     QTest::newRow("context") << QStringList{"attention", "--context", "64..32"} << "4096..131072";
     QTest::newRow("indexer") << QStringList{"attention", "--context", "64", "--indexer", "4"} << "64x128 or 4x64";
     QTest::newRow("field at length") << QStringList{"attention", "--context", "64", "--set", "width=3"} << "k, heads";
+    QTest::newRow("requests of another subject")
+        << QStringList{"attention", "--context", "64", "--requests", "3"} << "--requests: got subject attention";
+    QTest::newRow("direction of decoding") << QStringList{"decode", "--direction", "training"} << "subject decode";
+    QTest::newRow("indexer of decoding") << QStringList{"decode", "--indexer", "4x256"} << "a width of 1 to 128";
     QTest::newRow("device") << QStringList{"topk", "--device", "abacus"} << "abacus";
 }
 
