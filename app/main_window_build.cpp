@@ -63,7 +63,6 @@ void MainWindow::buildPages()
     layout->addWidget(m_stack, 1);
     // The widest page's hint would keep the docks of the others at their smallest.
     m_stack->setMinimumWidth(480);
-    setCentralWidget(centre);
 }
 
 void MainWindow::buildDocks()
@@ -79,6 +78,7 @@ void MainWindow::buildDocks()
     m_log->setUtc(m_options.frozen);
     auto *metricsScroll = new QScrollArea;
     metricsScroll->setWidget(m_metrics);
+    metricsScroll->setAccessibleName(QStringLiteral("Metrics"));
     metricsScroll->setWidgetResizable(true);
     metricsScroll->setFrameShape(QFrame::NoFrame);
     metricsScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -86,6 +86,8 @@ void MainWindow::buildDocks()
     metricsScroll->viewport()->setBackgroundRole(QPalette::Button);
     m_runsDock = new PanelDock(QStringLiteral("Runs"), "runsDock", m_runTable, this);
     m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
+    setCentralWidget(
+        m_stack->parentWidget()); // here: Tab goes from the left docks to the page and on to the right ones
     m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
     m_soundness = new SoundnessPanel;
     m_soundnessDock = new PanelDock(QStringLiteral("Soundness"), "soundnessDock", m_soundness, this);

@@ -97,6 +97,7 @@ void MainWindow::showShortcuts()
         {"Alt+Up, Alt+Down", "Reorder the queue"},
         {"Space, Delete on a run", "Hide or show its curves, remove it from the queue"},
         {"A, B on a run", "Put its group on that side of Compare"},
+        {"C on a run", "Draw it beside A and B, or no longer"},
         {"Ctrl+F", "Filter runs"},
         {"Ctrl+E", "Export"},
         {"Ctrl+Shift+C", "Copy image"},

@@ -28,6 +28,7 @@ KernelTable::KernelTable(QWidget *parent)
     verticalHeader()->setDefaultSectionSize(26);
     setEditTriggers(QAbstractItemView::NoEditTriggers);
     setSelectionBehavior(QAbstractItemView::SelectRows);
+    setTabKeyNavigation(false); // Tab goes on to the next view
     setAlternatingRowColors(true);
     setShowGrid(false);
     setFrameShape(QFrame::NoFrame);

@@ -89,6 +89,7 @@ RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     foot->addWidget(makeLabel(QStringLiteral("Attention"), "sub", this));
     foot->addWidget(m_head);
     column->addLayout(foot);
+    setTabOrder(m_all, m_head);
 }
 
 QToolButton *RowCard::makeArrow(const char *name, const QString &words, Icon icon, int by)

@@ -162,13 +162,54 @@ private:
     }
 };
 
+/// Says aloud what the delegate draws before a run.
+class MarkedRuns : public QSortFilterProxyModel {
+public:
+    MarkedRuns(const RunDelegate &delegate, const RunTableModel &runs, QObject *parent)
+        : QSortFilterProxyModel(parent)
+        , m_delegate(delegate)
+        , m_runs(runs)
+    {}
+
+    QVariant data(const QModelIndex &index, int role) const override
+    {
+        const QVariant data = QSortFilterProxyModel::data(index, role);
+        if (role != Qt::AccessibleTextRole || index.column() != RunTableModel::Name || !m_delegate.marksShown) {
+            return data;
+        }
+        const auto mark = m_delegate.marks.find(m_runs.runAt(mapToSource(index)));
+        return mark == m_delegate.marks.end() ? data
+                                              : QVariant(data.toString() + QStringLiteral(", ") + words(mark->second));
+    }
+
+private:
+    static QString words(RunMark mark)
+    {
+        switch (mark) {
+        case RunMark::Unticked:
+            return QStringLiteral("not drawn");
+        case RunMark::Ticked:
+            return QStringLiteral("drawn beside A and B");
+        case RunMark::A:
+            return QStringLiteral("side A");
+        case RunMark::B:
+        case RunMark::SecondB:
+            return QStringLiteral("side B");
+        }
+        return {};
+    }
+
+    const RunDelegate &m_delegate;
+    const RunTableModel &m_runs;
+};
+
 RunTable::RunTable(RunTableModel *model, QWidget *parent)
     : QWidget(parent)
     , m_model(model)
-    , m_proxy(new QSortFilterProxyModel(this))
-    , m_view(new QTreeView(this))
     , m_filter(new QLineEdit(this))
+    , m_view(new QTreeView(this))
     , m_delegate(new RunDelegate(m_view))
+    , m_proxy(new MarkedRuns(*m_delegate, *model, this))
 {
     m_filter->setObjectName(QStringLiteral("runFilter"));
     m_filter->setAccessibleName(QStringLiteral("Filter"));
@@ -262,8 +303,8 @@ void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
     }
     m_delegate->marksShown = shown;
     m_delegate->marks = std::move(marks);
-    m_view->setAccessibleDescription(shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them")
-                                           : QString());
+    m_view->setAccessibleDescription(
+        shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them") : QString());
     m_view->viewport()->update();
 }
 

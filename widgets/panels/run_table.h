@@ -54,10 +54,10 @@ protected:
 
 private:
     RunTableModel *m_model;
-    QSortFilterProxyModel *m_proxy;
-    QTreeView *m_view;
     QLineEdit *m_filter;
+    QTreeView *m_view;
     RunDelegate *m_delegate;
+    QSortFilterProxyModel *m_proxy;
     QPoint m_pressed; ///< in the view's viewport
 };
 

@@ -81,6 +81,7 @@ QWidget *SpeedPage::buildHeader()
         button->setAccessibleName(button->text());
         setRole(button, "seg");
         m_directionGroup->addButton(button, id);
+        setTabOrder(id == 0 ? static_cast<QWidget *>(m_chosen) : m_directionGroup->button(0), button);
         directions->addWidget(button);
     }
     row->addWidget(makeLabel(QStringLiteral("Measurement"), "sub", bar));

@@ -77,7 +77,7 @@ QPushButton[role="seg"]:checked, QToolButton[role="seg"]:checked { background: @
     font-weight: 600; }
 QPushButton[role="seg"]:focus, QToolButton[role="seg"]:focus { border-color: @accent@; border-right-width: 1px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: @field@; border: 1px solid @border@; border-radius: 4px;
-    padding: 2px 6px; min-height: 20px; color: @text@; selection-background-color: @selection@;
+    padding: 2px 6px; min-height: 20px; selection-background-color: @selection@;
     selection-color: @text@; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border: 2px solid @accent@; padding: 1px 5px; }
 QLineEdit[bad="true"], QSpinBox[bad="true"], QDoubleSpinBox[bad="true"], QComboBox[bad="true"] {
@@ -90,7 +90,8 @@ QComboBox QAbstractItemView { background: @panel@; color: @text@; border: 1px so
     selection-background-color: @selection@; selection-color: @selectionText@; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
     width: 0; border: 0; }
-QTableView, QTreeView, QPlainTextEdit, QListView { background: @panel@; color: @text@; border: 0;
+QTableView, QTreeView, QListView { color: @text@; }
+QTableView, QTreeView, QPlainTextEdit, QListView { background: @panel@; border: 0;
     alternate-background-color: @alternate@; selection-background-color: @selection@; selection-color: @text@;
     gridline-color: @grid@; }
 QHeaderView { background: @panel@; }
