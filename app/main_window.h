@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/bench_process.h"
 #include "app/run_collection.h"
 #include "app/run_folder_reader.h"
 #include "app/run_notices.h"
@@ -186,6 +187,16 @@ private:
     void showMade(const std::filesystem::path &folder);
     void continueText();
     void openMeasurement(const std::filesystem::path &file);
+    void connectSpeed();
+    /// Why the measurement that is shown cannot be made again here, in words; empty: it can.
+    QString whyNotMeasured() const;
+    void showBenchable();
+    /// Training is paused first; the measurement begins when it stands still.
+    void measureAgain();
+    void beginMeasurement();
+    void endMeasurement();
+    /// Where new measurements are kept.
+    std::filesystem::path measurementFolder() const;
     /// Those that come with the program, once, when the Speed page is first asked for.
     void showStoredMeasurements();
     void newExperiment();
@@ -237,6 +248,9 @@ private:
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_measurementsShown = false;
+    /// Asked for, while training comes to its pause.
+    std::shared_ptr<const BenchDocument> m_benchDue;
+    bool m_pausedForBench = false; ///< training goes on when it has ended
     DeviceInfo m_device;
     std::optional<DeviceSpeed> m_speed;
     std::vector<RunConfig> m_demo; ///< runs of the demonstration
@@ -247,9 +261,10 @@ private:
     bool m_compareRunsDue = false;
     std::optional<std::pair<bool, std::filesystem::path>> m_dropped; ///< on A or B, until its run is read
     std::unique_ptr<ComparisonExport> m_comparisonExport;            ///< while one is written
-    std::unique_ptr<SelectorMeasure> m_selectorMeasure;              ///< as the checks
-    std::unique_ptr<SoundnessChecks> m_checks; ///< its thread ends before the runs that it feeds go
-    RunQueue m_queue;                          // last: its thread stops before anything it feeds goes
+    std::unique_ptr<BenchProcess> m_bench;
+    std::unique_ptr<SelectorMeasure> m_selectorMeasure; ///< as the checks
+    std::unique_ptr<SoundnessChecks> m_checks;          ///< its thread ends before the runs that it feeds go
+    RunQueue m_queue;                                   // last: its thread stops before anything it feeds goes
 };
 
 } // namespace sparsescope

@@ -52,7 +52,6 @@ void MainWindow::buildPages()
     m_stack->addWidget(m_comparePage);
     m_speedPage = new SpeedPage;
     m_stack->addWidget(m_speedPage);
-    connect(m_speedPage, &SpeedPage::statusChanged, this, &MainWindow::showCursor);
     m_notices = new NoticeBar;
     auto *centre = new QWidget;
     setRole(centre, "page");
@@ -321,6 +320,7 @@ void MainWindow::connectParts()
     connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
     connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
     connectCompare();
+    connectSpeed();
 }
 
 void MainWindow::showQueue()

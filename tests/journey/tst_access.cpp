@@ -1,6 +1,7 @@
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
 #include "app/exporting.h"
+#include "tests/journey/controls.h"
 #include "tests/journey/drawn_text.h"
 #include "tests/journey/launch_window.h"
 #include "tests/widgets/colour_vision.h"
@@ -8,18 +9,14 @@
 #include "widgets/panels/inspect_page.h"
 #include "widgets/plots/view.h"
 
-#include <QAbstractItemView>
-#include <QAbstractSpinBox>
-#include <QAccessible>
-#include <QDockWidget>
-#include <QMenuBar>
 #include <QPlainTextEdit>
 #include <QSet>
-#include <QSlider>
-#include <QTabBar>
-#include <QToolButton>
 
 using namespace sparsescope;
+using test::controlsOf;
+using test::described;
+using test::nameOf;
+using test::orderFault;
 
 namespace {
 
@@ -34,99 +31,6 @@ const std::pair<const char *, Surface> kSurfaces[] = {{"first run", Surface::Fir
                                                       {"export dialog", Surface::Export},
                                                       {"checkpoint dialog", Surface::Checkpoint},
                                                       {"continuation dialog", Surface::Continuation}};
-
-bool isPartOf(const QWidget *widget, const char *className)
-{
-    for (const QWidget *at = widget->parentWidget(); at != nullptr; at = at->parentWidget()) {
-        if (at->inherits(className)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// Something a person can do something with; parts of compound controls are not counted on their own.
-bool isControl(const QWidget *widget)
-{
-    for (const char *whole :
-         {"QAbstractSpinBox", "QComboBox", "QTabBar", "QMenuBar", "QAbstractItemView", "QScrollBar"}) {
-        if (isPartOf(widget, whole)) {
-            return false;
-        }
-    }
-    if (widget->objectName() == QLatin1String("qt_toolbar_ext_button") || widget->inherits("QScrollBar")) {
-        return false;
-    }
-    for (const char *kind : {"QAbstractButton", "QAbstractSpinBox", "QComboBox", "QLineEdit", "QSlider",
-                             "QAbstractItemView", "QPlainTextEdit"}) {
-        if (widget->inherits(kind)) {
-            return true;
-        }
-    }
-    return widget->focusPolicy() & Qt::TabFocus && !widget->inherits("QTabBar") && !widget->inherits("QMenuBar");
-}
-
-QString nameOf(const QWidget *widget)
-{
-    if (widget->inherits("QComboBox")) { // its interface answers with what is chosen
-        return widget->accessibleName();
-    }
-    QAccessibleInterface *access = QAccessible::queryAccessibleInterface(const_cast<QWidget *>(widget));
-    return access != nullptr ? access->text(QAccessible::Name) : QString();
-}
-
-QString described(const QWidget *widget)
-{
-    QString path = QStringLiteral("%1 '%2' \"%3\"")
-                       .arg(QLatin1String(widget->metaObject()->className()), widget->objectName(), nameOf(widget));
-    for (const QWidget *at = widget->parentWidget(); at != nullptr; at = at->parentWidget()) {
-        if (!at->objectName().isEmpty() && !at->objectName().startsWith(QLatin1String("qt_"))) {
-            return path + QStringLiteral(" in ") + at->objectName();
-        }
-    }
-    return path;
-}
-
-/// Of a window: toolbar, left docks, page, right docks, bottom. Of a dialog: 0.
-int regionOf(const QWidget *widget)
-{
-    const auto *window = qobject_cast<const QMainWindow *>(widget->window());
-    for (const QWidget *at = widget; window != nullptr && at != nullptr; at = at->parentWidget()) {
-        if (const auto *dock = qobject_cast<const QDockWidget *>(at)) {
-            const Qt::DockWidgetArea area = window->dockWidgetArea(const_cast<QDockWidget *>(dock));
-            return area == Qt::LeftDockWidgetArea ? 1 : area == Qt::RightDockWidgetArea ? 3 : 4;
-        }
-        if (at == window->centralWidget()) {
-            return 2;
-        }
-    }
-    return 0;
-}
-
-/// What is wrong with Tab going from one to the other; empty: it is how one reads.
-QString orderFault(const QWidget &before, const QWidget &after)
-{
-    const QRect one(before.mapTo(before.window(), QPoint()), before.size());
-    const QRect two(after.mapTo(after.window(), QPoint()), after.size());
-    const bool sameRow = two.center().y() >= one.top() && two.center().y() <= one.bottom();
-    const bool sameColumn = one.left() <= two.right() && two.left() <= one.right();
-    const bool back = regionOf(&before) != regionOf(&after) ? regionOf(&after) < regionOf(&before)
-                      : before.parentWidget() == after.parentWidget() && sameRow
-                          ? two.left() < one.left()
-                          : sameColumn && two.bottom() < one.top();
-    return back ? described(&after) + QStringLiteral(" comes after ") + described(&before) : QString();
-}
-
-std::vector<QWidget *> controlsOf(QWidget *top)
-{
-    std::vector<QWidget *> controls;
-    for (QWidget *widget : top->findChildren<QWidget *>()) {
-        if (widget->window() == top && widget->isVisible() && isControl(widget)) {
-            controls.push_back(widget);
-        }
-    }
-    return controls;
-}
 
 } // namespace
 
