@@ -135,7 +135,7 @@ void SnapshotStrip::togglePlay()
         return;
     }
     const auto &steps = m_run->snapshotSteps();
-    if (style()->styleHint(QStyle::SH_Widget_Animation_Duration, nullptr, this) == 0) {
+    if (reducedMotion()) {
         m_viewState->setStep(steps.back());
         return;
     }

@@ -21,6 +21,7 @@ namespace sparsescope {
 namespace {
 
 Theme g_theme = Theme::Light;
+bool g_reducedMotion = false;
 
 // @name@ stands for a token. Selectors use the property `role`, never an object name.
 const char *const kSheet = R"(
@@ -198,6 +199,13 @@ void applyTheme(QApplication &application, Theme theme)
 }
 
 Theme currentTheme() { return g_theme; }
+
+void setReducedMotion(bool reduced) { g_reducedMotion = reduced; }
+
+bool reducedMotion()
+{
+    return g_reducedMotion || QApplication::style()->styleHint(QStyle::SH_Widget_Animation_Duration) == 0;
+}
 
 const Tokens &currentTokens() { return tokens(g_theme); }
 
