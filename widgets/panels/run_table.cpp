@@ -1,5 +1,6 @@
 #include "widgets/panels/run_table.h"
 
+#include "widgets/panels/role_label.h"
 #include "widgets/panels/sparkline.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
@@ -210,6 +211,8 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     , m_view(new QTreeView(this))
     , m_delegate(new RunDelegate(m_view))
     , m_proxy(new MarkedRuns(*m_delegate, *model, this))
+    , m_hint(
+          makeLabel(QStringLiteral("Press A or B to put a run on that side, C to draw it beside them"), "hint", this))
 {
     m_filter->setObjectName(QStringLiteral("runFilter"));
     m_filter->setAccessibleName(QStringLiteral("Filter"));
@@ -256,6 +259,10 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     layout->setSpacing(0);
     layout->addWidget(top);
     layout->addWidget(m_view, 1);
+    m_hint->setContentsMargins(12, 4, 12, 8);
+    m_hint->setWordWrap(true);
+    m_hint->hide();
+    layout->addWidget(m_hint);
 
     connect(m_filter, &QLineEdit::textChanged, this, [this](const QString &text) {
         m_proxy->setFilterFixedString(text);
@@ -305,6 +312,7 @@ void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
     m_delegate->marks = std::move(marks);
     m_view->setAccessibleDescription(
         shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them") : QString());
+    m_hint->setVisible(shown);
     m_view->viewport()->update();
 }
 

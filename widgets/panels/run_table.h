@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+class QLabel;
 class QLineEdit;
 class QSortFilterProxyModel;
 class QTreeView;
@@ -58,6 +59,7 @@ private:
     QTreeView *m_view;
     RunDelegate *m_delegate;
     QSortFilterProxyModel *m_proxy;
+    QLabel *m_hint;   ///< which keys put a run on a side, while sides are compared
     QPoint m_pressed; ///< in the view's viewport
 };
 
