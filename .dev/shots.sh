@@ -67,6 +67,8 @@ take_shots()
     shot compare compare "$runs/demo"
     shot first-run first-run ''
     shot speed speed ''
+    shot help help ''
+    shot preferences preferences ''
     shot speed-training speed "$root/experiments/results/bench/h100/core_4x64_training.json"
     shot classic atlas "$runs/demo" seq_64/classic/seed_0
     shot form form "$states/form.json"

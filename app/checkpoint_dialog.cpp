@@ -98,6 +98,7 @@ CheckpointDialog::CheckpointDialog(std::filesystem::path checkpoint, std::filesy
     foot->addStretch();
     foot->addWidget(m_cancel);
     foot->addWidget(m_start);
+    setTabOrder(m_cancel, m_start);
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(20, 20, 20, 16);
     layout->setSpacing(12);

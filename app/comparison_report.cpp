@@ -3,6 +3,7 @@
 #include "widgets/plots/compare_paper.h"
 #include "widgets/style/check_look.h"
 #include "widgets/style/fonts.h"
+#include "widgets/style/marks.h"
 
 #include <QPageSize>
 #include <QPainter>
@@ -33,9 +34,9 @@ void titlePage(QPainter &painter, const CompareContent &content, const Tokens &t
     };
     const RunConfig &config = content.input.a->runs.front().compared.started.config;
     line(QStringLiteral("A: %1").arg(content.input.a->title), uiFont(22, QFont::DemiBold),
-         sideColour(content.input.a->family, false, t), 30);
+         wordsColour(sideColour(content.input.a->family, false, t), t), 30);
     line(QStringLiteral("B: %1").arg(content.input.b->title), uiFont(22, QFont::DemiBold),
-         sideColour(content.input.b->family, content.input.sameFamily(), t), 36);
+         wordsColour(sideColour(content.input.b->family, content.input.sameFamily(), t), t), 36);
     line(QString::fromStdString(config.question.empty() ? config.experiment : config.question), uiFont(14), t.text2,
          28);
     if (!content.fault.title.isEmpty()) {

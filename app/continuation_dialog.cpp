@@ -3,6 +3,7 @@
 #include "app/fresh_folder.h"
 #include "core/base/maps.h"
 #include "widgets/panels/role_label.h"
+#include "widgets/panels/tab_order.h"
 #include "widgets/plots/token_strip.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/theme.h"
@@ -94,6 +95,8 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     layout->addWidget(buildQuestion());
     layout->addWidget(buildText(), 1);
     layout->addWidget(m_fault);
+    sparsescope::setTabOrder(
+        {m_promptEdit, m_reading, m_count, m_temperature, m_layer, m_strip, m_close, m_inspect, m_start});
     layout->addLayout(foot);
     connectParts();
     if (!tokens.empty()) {
@@ -158,6 +161,7 @@ QWidget *ContinuationDialog::buildText()
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     scroll->setWidget(m_strip);
+    scroll->setFocusPolicy(Qt::NoFocus); // it follows the token that was chosen
     // The newest line stays in sight while the text grows.
     QScrollBar *bar = scroll->verticalScrollBar();
     connect(bar, &QScrollBar::rangeChanged, this, [this, bar](int, int high) {

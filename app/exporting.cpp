@@ -151,6 +151,7 @@ ExportDialog::ExportDialog(Figures figures, const QString &chosen, QWidget *pare
     buttons->addStretch(1);
     buttons->addWidget(close);
     buttons->addWidget(save);
+    setTabOrder(close, save);
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(20, 20, 20, 16);
     layout->setSpacing(12);

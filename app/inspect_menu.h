@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 class QAction;
 class QMenu;
 
@@ -8,8 +10,8 @@ namespace sparsescope {
 class InspectPage;
 class ViewState;
 
-/// Every command of the Inspect page; its keys act on the page itself, so the menu only names them. Returns the one that lets
-/// the current run's checkpoint write on: the window's to answer.
-QAction *fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view);
+/// Everything that can be done with the maps and snapshots, with its key. `lockLimits`: of the page that is shown. Returns
+/// "Continue a text", which the window answers.
+QAction *fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view, const std::function<void()> &lockLimits);
 
 } // namespace sparsescope

@@ -50,6 +50,11 @@ sparsescope::Theme themeOf(const std::string &text)
     return word == QLatin1String("dark") ? sparsescope::Theme::Dark : sparsescope::Theme::Light;
 }
 
+bool needsNoRuns(const std::string &view)
+{
+    return view == "first-run" || view == "speed" || view == "help" || view == "preferences";
+}
+
 /// While Qt looks for a display: it would say much and then abort.
 void sayNoDisplay(QtMsgType type, const QMessageLogContext &, const QString &text)
 {
@@ -103,8 +108,8 @@ int main(int argc, char **argv)
     parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
-                      "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint or "
-                      "continuation");
+                      "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint, "
+                      "continuation, help or preferences");
     parser.add_option("--export", given.figure,
                       "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance; of two sides "
                       "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
@@ -133,7 +138,7 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "--out: missing. Give the file to write.\n");
         return kBadUsage;
     }
-    if ((figure || (picture && given.screenshot != "first-run" && given.screenshot != "speed")) && given.runs.empty()) {
+    if ((figure || (picture && !needsNoRuns(given.screenshot))) && given.runs.empty()) {
         std::fprintf(stderr, "--runs: missing. Give the folder of an experiment or of a run.\n");
         return kBadUsage;
     }

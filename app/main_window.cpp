@@ -50,7 +50,9 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
     m_queue.setDevice(m_options.device);
+    setReducedMotion(!m_options.frozen && QSettings().value(QStringLiteral("reducedMotion")).toBool());
     m_selectorMeasure = std::make_unique<SelectorMeasure>(m_options.measureSelectors, m_options.device);
+    m_bench = std::make_unique<BenchProcess>();
     m_checks = std::make_unique<SoundnessChecks>(m_options.checkRun, m_options.device);
     m_frame.setInterval(kFrameMilliseconds);
     buildPages();
@@ -288,8 +290,17 @@ void MainWindow::showTraining()
     }
     // On the first-run page the form is out of sight: nothing says what Start would train.
     const bool formShown = m_stack->currentWidget() != m_firstRun;
+    m_checkpointAction->setEnabled(training == Training::Running);
     m_toolbar->setTraining(training, !m_queue.waiting().empty() || (formShown && m_form->experiment().has_value()));
     showStatus();
+    if (m_benchDue && (training == Training::Idle || training == Training::Paused)) {
+        beginMeasurement();
+    } else if (m_bench->running() && training == Training::Running) {
+        endMeasurement(); // somebody let it go on: no time that is measured beside it means anything
+        m_notices->post(QStringLiteral("measurement"), NoticeBar::Kind::Check,
+                        QStringLiteral("The measurement has ended"),
+                        QStringLiteral("Training went on. Pause it, or wait for its end, and measure again."));
+    }
 }
 
 void MainWindow::showStatus()

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "app/bench_process.h"
 #include "app/run_collection.h"
 #include "app/run_folder_reader.h"
 #include "app/run_notices.h"
@@ -46,6 +47,7 @@ class MetricsPanel;
 class NoticeBar;
 class RunActions;
 class RunTable;
+class SeriesPlot;
 class SoundnessPanel;
 class ThroughputView;
 class TrainPage;
@@ -114,6 +116,7 @@ public Q_SLOTS:
     void toggleTheme();
     void exportFigures();
     void copyImage();
+    void copyData(); ///< the numbers of the picture, as CSV
     /// Into a folder that is asked for; ends the export that runs.
     void exportComparison();
 
@@ -137,6 +140,17 @@ private:
     void buildPages();
     void buildDocks();
     void buildActions();
+    void buildFileMenus();
+    void buildViewMenu(QMenu *menu);
+    QAction *addCommand(QMenu *menu, const QString &text, const QKeySequence &keys, std::function<void()> command);
+    SeriesPlot *shownPlot() const; ///< of steps, on the page that is shown; null: it has none
+    void zoomBy(double factor);
+    void resetZoom();
+    QString shownFigure() const; ///< what a person means by "this picture", as the command line names it
+    void showPreferences();
+    void chooseTable();
+    /// Curves of a table as a run; asks which family they show.
+    void importTable(const std::filesystem::path &file);
     void buildStatusBar();
     void connectParts();
     void connectCompare();
@@ -183,13 +197,22 @@ private:
     void chooseFolder();
     void openCheckpoint(const std::filesystem::path &folder);
     /// Shows the run in a folder that was made on somebody's question as soon as it has been read.
-    void showMade(const std::filesystem::path &folder);
+    void showMade(const std::filesystem::path &folder, Page page = Page::Inspect);
     void continueText();
     void openMeasurement(const std::filesystem::path &file);
+    void connectSpeed();
+    /// Why the measurement that is shown cannot be made again here, in words; empty: it can.
+    QString whyNotMeasured() const;
+    void showBenchable();
+    /// Training is paused first; the measurement begins when it stands still.
+    void measureAgain();
+    void beginMeasurement();
+    void endMeasurement();
+    /// Where new measurements are kept.
+    std::filesystem::path measurementFolder() const;
     /// Those that come with the program, once, when the Speed page is first asked for.
     void showStoredMeasurements();
     void newExperiment();
-    void showShortcuts();
     void showPlotMenu(QPoint globalPosition);
 
     WindowOptions m_options;
@@ -213,7 +236,7 @@ private:
     MetricsPanel *m_metrics = nullptr;
     SoundnessPanel *m_soundness = nullptr;
     QPushButton *m_runChecks = nullptr;
-    QAction *m_runChecksAction = nullptr, *m_continueAction = nullptr;
+    QAction *m_runChecksAction = nullptr, *m_checkpointAction = nullptr, *m_continueAction = nullptr;
     LogPanel *m_log = nullptr;
     ThroughputView *m_throughput = nullptr;
     PanelDock *m_runsDock = nullptr, *m_experimentDock = nullptr, *m_metricsDock = nullptr, *m_soundnessDock = nullptr,
@@ -228,6 +251,7 @@ private:
     std::optional<Session> m_restored; ///< until the runs it speaks of are there
     std::vector<std::filesystem::path> m_folders, m_recent;
     std::filesystem::path m_looked;              ///< the run in it is shown when it is found
+    Page m_lookedPage = Page::Inspect;           ///< there
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
     /// The page whose layout is on screen; empty on the first-run page, which has no docks.
     std::optional<std::string> m_layout;
@@ -237,6 +261,9 @@ private:
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_measurementsShown = false;
+    /// Asked for, while training comes to its pause.
+    std::shared_ptr<const BenchDocument> m_benchDue;
+    bool m_pausedForBench = false; ///< training goes on when it has ended
     DeviceInfo m_device;
     std::optional<DeviceSpeed> m_speed;
     std::vector<RunConfig> m_demo; ///< runs of the demonstration
@@ -247,9 +274,10 @@ private:
     bool m_compareRunsDue = false;
     std::optional<std::pair<bool, std::filesystem::path>> m_dropped; ///< on A or B, until its run is read
     std::unique_ptr<ComparisonExport> m_comparisonExport;            ///< while one is written
-    std::unique_ptr<SelectorMeasure> m_selectorMeasure;              ///< as the checks
-    std::unique_ptr<SoundnessChecks> m_checks; ///< its thread ends before the runs that it feeds go
-    RunQueue m_queue;                          // last: its thread stops before anything it feeds goes
+    std::unique_ptr<BenchProcess> m_bench;
+    std::unique_ptr<SelectorMeasure> m_selectorMeasure; ///< as the checks
+    std::unique_ptr<SoundnessChecks> m_checks;          ///< its thread ends before the runs that it feeds go
+    RunQueue m_queue;                                   // last: its thread stops before anything it feeds goes
 };
 
 } // namespace sparsescope

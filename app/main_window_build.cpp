@@ -1,7 +1,6 @@
 #include "app/main_window.h"
 
 #include "app/estimate.h"
-#include "app/inspect_menu.h"
 #include "app/run_actions.h"
 #include "app/train_page.h"
 #include "widgets/panels/compare_page.h"
@@ -21,7 +20,6 @@
 #include <QAction>
 #include <QComboBox>
 #include <QLabel>
-#include <QMenuBar>
 #include <QPushButton>
 #include <QScrollArea>
 #include <QSplitter>
@@ -52,7 +50,6 @@ void MainWindow::buildPages()
     m_stack->addWidget(m_comparePage);
     m_speedPage = new SpeedPage;
     m_stack->addWidget(m_speedPage);
-    connect(m_speedPage, &SpeedPage::statusChanged, this, &MainWindow::showCursor);
     m_notices = new NoticeBar;
     auto *centre = new QWidget;
     setRole(centre, "page");
@@ -63,7 +60,6 @@ void MainWindow::buildPages()
     layout->addWidget(m_stack, 1);
     // The widest page's hint would keep the docks of the others at their smallest.
     m_stack->setMinimumWidth(480);
-    setCentralWidget(centre);
 }
 
 void MainWindow::buildDocks()
@@ -79,6 +75,7 @@ void MainWindow::buildDocks()
     m_log->setUtc(m_options.frozen);
     auto *metricsScroll = new QScrollArea;
     metricsScroll->setWidget(m_metrics);
+    metricsScroll->setAccessibleName(QStringLiteral("Metrics"));
     metricsScroll->setWidgetResizable(true);
     metricsScroll->setFrameShape(QFrame::NoFrame);
     metricsScroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
@@ -86,6 +83,8 @@ void MainWindow::buildDocks()
     metricsScroll->viewport()->setBackgroundRole(QPalette::Button);
     m_runsDock = new PanelDock(QStringLiteral("Runs"), "runsDock", m_runTable, this);
     m_experimentDock = new PanelDock(QStringLiteral("Experiment"), "experimentDock", m_form, this);
+    setCentralWidget(
+        m_stack->parentWidget()); // here: Tab goes from the left docks to the page and on to the right ones
     m_metricsDock = new PanelDock(QStringLiteral("Metrics"), "metricsDock", metricsScroll, this);
     m_soundness = new SoundnessPanel;
     m_soundnessDock = new PanelDock(QStringLiteral("Soundness"), "soundnessDock", m_soundness, this);
@@ -139,90 +138,6 @@ void MainWindow::buildStatusBar()
     statusBar()->addPermanentWidget(m_statusSaved);
     statusBar()->addPermanentWidget(m_statusReducer);
     statusBar()->addPermanentWidget(m_statusCursor);
-}
-
-void MainWindow::buildActions()
-{
-    const auto action = [this](QMenu *menu, const QString &text, const QKeySequence &keys, auto slot) {
-        QAction *action = menu->addAction(text);
-        action->setShortcut(keys);
-        connect(action, &QAction::triggered, this, slot);
-        return action;
-    };
-    QMenu *file = menuBar()->addMenu(QStringLiteral("File"));
-    action(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), &MainWindow::newExperiment);
-    action(file, QStringLiteral("Open…"), QKeySequence(Qt::CTRL | Qt::Key_O), &MainWindow::chooseFolder);
-    action(file, QStringLiteral("Export…"), QKeySequence(Qt::CTRL | Qt::Key_E), &MainWindow::exportFigures);
-    action(file, QStringLiteral("Export comparison…"), {}, &MainWindow::exportComparison);
-    QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
-    connect(file, &QMenu::aboutToShow, this, [this, recent] {
-        recent->clear();
-        for (const std::filesystem::path &folder : m_recent) {
-            recent->addAction(QString::fromStdString(folder.string()), this, [this, folder] { openPath(folder); });
-        }
-        recent->menuAction()->setVisible(!m_recent.empty());
-    });
-    file->addSeparator();
-    action(file, QStringLiteral("Quit"), QKeySequence(Qt::CTRL | Qt::Key_Q), [this] { close(); });
-
-    QMenu *edit = menuBar()->addMenu(QStringLiteral("Edit"));
-    action(edit, QStringLiteral("Undo view change"), QKeySequence(Qt::CTRL | Qt::Key_Z), [this] { m_view.undo(); });
-    action(edit, QStringLiteral("Redo view change"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_Z),
-           [this] { m_view.redo(); });
-    action(edit, QStringLiteral("Copy image"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_C), &MainWindow::copyImage);
-    action(edit, QStringLiteral("Filter runs"), QKeySequence(Qt::CTRL | Qt::Key_F), [this] {
-        m_runsDock->show();
-        m_runsDock->raise();
-        m_runTable->focusFilter();
-    });
-
-    QMenu *view = menuBar()->addMenu(QStringLiteral("View"));
-    action(view, QStringLiteral("Train"), QKeySequence(Qt::CTRL | Qt::Key_1), [this] { showPage(Page::Train); });
-    action(view, QStringLiteral("Inspect"), QKeySequence(Qt::CTRL | Qt::Key_2), [this] { showPage(Page::Inspect); });
-    action(view, QStringLiteral("Compare"), QKeySequence(Qt::CTRL | Qt::Key_3), [this] { showPage(Page::Compare); });
-    action(view, QStringLiteral("Speed"), QKeySequence(Qt::CTRL | Qt::Key_4), [this] { showPage(Page::Speed); });
-    view->addSeparator();
-    // The letters themselves act in keyPressEvent: only while no text field has the focus.
-    action(view, QStringLiteral("Logarithmic steps\tL"), {}, [this] { m_trainPage->loss()->toggleLogX(); });
-    action(view, QStringLiteral("Logarithmic loss\tY"), {}, [this] { m_trainPage->loss()->toggleLogY(); });
-    action(view, QStringLiteral("Unsmoothed loss\tR"), {}, [this] { m_trainPage->loss()->toggleRaw(); });
-    QAction *inset = view->addAction(QStringLiteral("Last quarter, enlarged"));
-    inset->setCheckable(true);
-    inset->setChecked(m_trainPage->loss()->insetWanted());
-    connect(inset, &QAction::toggled, m_trainPage->loss(), &LossPlot::setInsetWanted);
-    connect(m_trainPage->loss(), &LossPlot::insetWantedChanged, inset, &QAction::setChecked);
-    view->addSeparator();
-    const std::tuple<PanelDock *, int> docks[] = {
-        {m_logDock, Qt::Key_F8}, {m_runsDock, Qt::Key_F9}, {m_metricsDock, Qt::Key_F10}};
-    for (const auto &[dock, key] : docks) {
-        dock->toggleViewAction()->setShortcut(QKeySequence(key));
-        view->addAction(dock->toggleViewAction());
-    }
-    view->addAction(m_experimentDock->toggleViewAction());
-    view->addAction(m_soundnessDock->toggleViewAction());
-    action(view, QStringLiteral("Reset layout"), {}, &MainWindow::resetLayout);
-    view->addSeparator();
-    action(view, QStringLiteral("Light or dark"), QKeySequence(Qt::CTRL | Qt::Key_T), &MainWindow::toggleTheme);
-    action(view, QStringLiteral("Full screen"), QKeySequence(Qt::Key_F11),
-           [this] { setWindowState(windowState() ^ Qt::WindowFullScreen); });
-
-    QMenu *run = menuBar()->addMenu(QStringLiteral("Run"));
-    action(run, QStringLiteral("Start"), QKeySequence(Qt::CTRL | Qt::Key_Return), &MainWindow::startQueue);
-    action(run, QStringLiteral("Pause or resume"), QKeySequence(Qt::Key_F6), &MainWindow::togglePause);
-    action(run, QStringLiteral("Stop"), QKeySequence(Qt::SHIFT | Qt::Key_F6), &MainWindow::stopTraining);
-
-    m_runChecksAction = action(run, QStringLiteral("Run checks"), {}, [this] { m_checks->start(m_current); });
-    run->addSeparator();
-    for (QAction *entry : m_runActions->actions()) {
-        run->addAction(entry);
-    }
-
-    m_continueAction = fillInspectMenu(menuBar()->addMenu(QStringLiteral("Inspect")), *m_inspectPage, m_view);
-    connect(m_continueAction, &QAction::triggered, this, &MainWindow::continueText);
-    fillCompareMenu(menuBar()->addMenu(QStringLiteral("Compare")));
-
-    QMenu *help = menuBar()->addMenu(QStringLiteral("Help"));
-    action(help, QStringLiteral("Shortcuts"), QKeySequence(Qt::Key_F1), &MainWindow::showShortcuts);
 }
 
 void MainWindow::connectParts()
@@ -319,6 +234,7 @@ void MainWindow::connectParts()
     connect(m_inspectPage, &InspectPage::statusChanged, this, &MainWindow::showCursor);
     connect(&m_frame, &QTimer::timeout, this, &MainWindow::showFrame);
     connectCompare();
+    connectSpeed();
 }
 
 void MainWindow::showQueue()

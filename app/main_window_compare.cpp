@@ -41,6 +41,7 @@ void MainWindow::connectCompare()
         putOnSide(*run, a);
         showPage(Page::Compare);
     });
+    connect(m_runActions, &RunActions::besideRequested, this, &MainWindow::toggleCompared);
     SelectorCard *card = m_comparePage->selectors();
     connect(card, &SelectorCard::measureRequested, this,
             [this] { m_selectorMeasure->start(m_comparePage->selectorRuns()); });

@@ -66,6 +66,7 @@ void MainWindow::lookForDevice()
         m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"),
                              !found, found ? QString::fromStdString(answer.info.note) : answer.failure);
         m_firstRun->setCpuOnly(!m_device.isCuda);
+        showBenchable();
         if (!found) {
             m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed,
                             QStringLiteral("The device cannot be used"), answer.failure);

@@ -2,8 +2,8 @@
 
 #include "app/train_page.h"
 #include "widgets/panels/compare_page.h"
-#include "widgets/panels/speed_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/speed_page.h"
 #include "widgets/panels/throughput_view.h"
 
 #include <QStackedWidget>

@@ -1,6 +1,8 @@
 #include "app/main_window.h"
 
 #include "app/exporting.h"
+#include "app/preferences_dialog.h"
+#include "app/run_actions.h"
 #include "app/train_page.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -8,14 +10,16 @@
 #include "widgets/panels/speed_page.h"
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/series_plot.h"
-#include "widgets/style/dialogs.h"
+#include "widgets/style/theme.h"
 
 #include <QApplication>
 #include <QClipboard>
+#include <QDir>
 #include <QDropEvent>
 #include <QKeyEvent>
 #include <QMenu>
 #include <QMimeData>
+#include <QSettings>
 #include <QUrl>
 
 /// Keys, drops, menus and export of the window.
@@ -23,29 +27,9 @@ namespace sparsescope {
 
 void MainWindow::keyPressEvent(QKeyEvent *event)
 {
-    // A focused text field takes letters before they come here.
-    LossPlot *loss = m_trainPage->loss();
-    const bool ten = event->modifiers() & Qt::ShiftModifier;
     switch (event->key()) {
-    case Qt::Key_L:
-        loss->toggleLogX();
-        break;
-    case Qt::Key_Y:
-        loss->toggleLogY();
-        break;
-    case Qt::Key_R:
-        loss->toggleRaw();
-        break;
-    case Qt::Key_BracketLeft:
-    case Qt::Key_BraceLeft:
-        m_inspectPage->stepSnapshot(ten ? -10 : -1);
-        break;
-    case Qt::Key_BracketRight:
-    case Qt::Key_BraceRight:
-        m_inspectPage->stepSnapshot(ten ? 10 : 1);
-        break;
     case Qt::Key_Home:
-        m_inspectPage->stepSnapshot(-1000000);
+        m_inspectPage->firstSnapshot();
         break;
     case Qt::Key_End:
         m_view.setFollowLive(true);
@@ -73,43 +57,6 @@ void MainWindow::dropEvent(QDropEvent *event)
         }
     }
     event->acceptProposedAction();
-}
-
-void MainWindow::showShortcuts()
-{
-    static const std::pair<const char *, const char *> kKeys[] = {
-        {"Ctrl+1 to Ctrl+4", "Train, Inspect, Compare, Speed"},
-        {"Ctrl+N", "New experiment"},
-        {"Ctrl+O", "Open runs or a checkpoint"},
-        {"Ctrl+Return", "Start the queue"},
-        {"F6", "Pause or resume"},
-        {"Shift+F6", "Stop"},
-        {"[ and ], Shift: ten", "Previous, next snapshot"},
-        {"Home, End", "First snapshot, follow live"},
-        {"Enter, Esc", "Focus, Atlas"},
-        {"Page up, page down", "Layer"},
-        {"Arrows in the map, Shift: ten", "Key, query"},
-        {"M, K", "Mask overlay, lock limits"},
-        {"Ctrl+Z, Ctrl+Shift+Z", "Undo, redo view change"},
-        {"L, Y, R", "Log x, log y, raw"},
-        {"+, −, 0 on a plot", "Zoom, show everything"},
-        {"Ctrl+D", "Duplicate and change"},
-        {"Alt+Up, Alt+Down", "Reorder the queue"},
-        {"Space, Delete on a run", "Hide or show its curves, remove it from the queue"},
-        {"A, B on a run", "Put its group on that side of Compare"},
-        {"Ctrl+F", "Filter runs"},
-        {"Ctrl+E", "Export"},
-        {"Ctrl+Shift+C", "Copy image"},
-        {"F8, F9, F10", "Log, Runs, Metrics"},
-        {"Ctrl+T", "Light or dark"},
-        {"F11", "Full screen"}};
-    QString rows;
-    for (const auto &[keys, words] : kKeys) {
-        rows += QStringLiteral("<tr><td style='padding-right:18px'><tt>%1</tt></td><td>%2</td></tr>")
-                    .arg(QString::fromUtf8(keys).toHtmlEscaped(), QString::fromUtf8(words));
-    }
-    dialogs::ask(this, QStringLiteral("Shortcuts"), QStringLiteral("<table>%1</table>").arg(rows),
-                 {QStringLiteral("Close")});
 }
 
 void MainWindow::showInLog(const RunData *run)
@@ -168,15 +115,47 @@ std::vector<std::pair<QString, std::shared_ptr<ExportableView>>> MainWindow::fig
     return figures;
 }
 
+QString MainWindow::shownFigure() const
+{
+    return m_page == Page::Compare                       ? QStringLiteral("paired")
+           : m_page == Page::Speed                       ? QStringLiteral("speed")
+           : m_page != Page::Inspect                     ? QStringLiteral("loss")
+           : m_view.view().inspect == InspectView::Atlas ? QStringLiteral("atlas")
+                                                         : QStringLiteral("map");
+}
+
+void MainWindow::copyData()
+{
+    for (const auto &[name, view] : figures()) {
+        if (name == shownFigure()) {
+            QApplication::clipboard()->setText(view->csv());
+        }
+    }
+}
+
+void MainWindow::showPreferences()
+{
+    const QString folder = QSettings().value(QStringLiteral("exportFolder"), QDir::currentPath()).toString();
+    auto *dialog = new PreferencesDialog({currentTheme(), QSettings().value(QStringLiteral("reducedMotion")).toBool(),
+                                          m_queue.continueOnError(), folder},
+                                         this);
+    connect(dialog, &PreferencesDialog::changed, this, [this](const Preferences &wanted) {
+        QSettings settings;
+        settings.setValue(QStringLiteral("reducedMotion"), wanted.reducedMotion);
+        settings.setValue(QStringLiteral("exportFolder"), wanted.exportFolder);
+        setReducedMotion(wanted.reducedMotion);
+        m_queue.setContinueOnError(wanted.continueOnError);
+        m_runActions->refresh();
+        if (wanted.theme != currentTheme()) {
+            toggleTheme();
+        }
+    });
+    dialog->open();
+}
+
 void MainWindow::exportFigures()
 {
-    ExportDialog dialog(figures(),
-                        m_page == Page::Compare                       ? QStringLiteral("paired")
-                        : m_page == Page::Speed                       ? QStringLiteral("speed")
-                        : m_page != Page::Inspect                     ? QStringLiteral("loss")
-                        : m_view.view().inspect == InspectView::Atlas ? QStringLiteral("atlas")
-                                                                      : QStringLiteral("map"),
-                        this);
+    ExportDialog dialog(figures(), shownFigure(), this);
     dialog.exec();
 }
 

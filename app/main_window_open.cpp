@@ -2,12 +2,17 @@
 
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
+#include "app/csv_import.h"
 #include "app/presets.h"
 #include "core/base/bench_document.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/notice_bar.h"
 #include "widgets/style/dialogs.h"
 
+#include <QDir>
+#include <QFuture>
+#include <QPromise>
+#include <QThreadPool>
 #include <QTimer>
 
 #include <system_error>
@@ -56,6 +61,10 @@ void MainWindow::openPath(const std::filesystem::path &given)
         openMeasurement(path);
         return;
     }
+    if (path.extension() == ".csv" && std::filesystem::is_regular_file(path, ignored)) {
+        importTable(path);
+        return;
+    }
     if (path.extension() == ".json" && std::filesystem::is_regular_file(path, ignored)) {
         try {
             m_form->offer(loadPreset(path));
@@ -72,10 +81,58 @@ void MainWindow::openPath(const std::filesystem::path &given)
     m_reader.open(path);
 }
 
+void MainWindow::chooseTable()
+{
+    const QString file = dialogs::chooseFile(this, QStringLiteral("Import CSV"), QDir::currentPath(),
+                                             QStringLiteral("Tables (*.csv *.tsv *.txt);;All files (*)"));
+    if (!file.isEmpty()) {
+        importTable(file.toStdString());
+    }
+}
+
+void MainWindow::importTable(const std::filesystem::path &file)
+{
+    const QString name = QString::fromStdString(file.filename().string());
+    const Family families[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
+    QStringList buttons;
+    for (const Family family : families) {
+        buttons << QString::fromStdString(displayName(family));
+    }
+    const int answer =
+        dialogs::ask(this, QStringLiteral("Import %1").arg(name),
+                     QStringLiteral("Which family do its curves show? They get its colour and marker."), buttons);
+    if (answer < 0) {
+        return;
+    }
+    struct Answer {
+        std::filesystem::path folder;
+        QString failure;
+    };
+    auto promise = std::make_shared<QPromise<Answer>>();
+    promise->future().then(this, [this, name](const Answer &made) {
+        if (made.failure.isEmpty()) {
+            showMade(made.folder, Page::Train); // there are curves, and nothing else
+            return;
+        }
+        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("Could not import %1").arg(name), made.failure);
+    });
+    QThreadPool::globalInstance()->start([promise, file, family = families[answer], out = m_options.out] {
+        Answer made;
+        promise->start();
+        try {
+            made.folder = importCsv(file, family, out);
+        } catch (const std::exception &error) {
+            made.failure = QString::fromUtf8(error.what());
+        }
+        promise->addResult(std::move(made));
+        promise->finish();
+    });
+}
+
 void MainWindow::openCheckpoint(const std::filesystem::path &folder)
 {
     auto *dialog = new CheckpointDialog(folder, m_options.out, this);
-    connect(dialog, &CheckpointDialog::looked, this, &MainWindow::showMade);
+    connect(dialog, &CheckpointDialog::looked, this, [this](const std::filesystem::path &made) { showMade(made); });
     QTimer::singleShot(0, dialog, &QDialog::open); // the window itself may still be on its way
 }
 
@@ -86,12 +143,14 @@ void MainWindow::continueText()
     }
     auto *dialog = new ContinuationDialog(m_current->folder(), runTitle(*m_current, m_model.runsBeside(m_current)),
                                           m_options.out, taskPrompt(*m_current), this);
-    connect(dialog, &ContinuationDialog::toInspect, this, &MainWindow::showMade);
+    connect(dialog, &ContinuationDialog::toInspect, this,
+            [this](const std::filesystem::path &made) { showMade(made); });
     dialog->show();
 }
 
-void MainWindow::showMade(const std::filesystem::path &folder)
+void MainWindow::showMade(const std::filesystem::path &folder, Page page)
 {
+    m_lookedPage = page;
     std::error_code ignored;
     m_looked = std::filesystem::absolute(folder, ignored).lexically_normal();
     openPath(m_looked);

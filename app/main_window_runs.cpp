@@ -272,7 +272,7 @@ void MainWindow::runFound(const FoundRun &found, bool first)
     if (m_looked == experiment) { // what a checkpoint saw is what is asked for
         m_looked.clear();
         setCurrentRun(run);
-        showPage(Page::Inspect);
+        showPage(m_lookedPage);
     }
     showFirstRun();
 }

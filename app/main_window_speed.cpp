@@ -8,9 +8,10 @@
 #include <algorithm>
 #include <memory>
 #include <system_error>
+#include <utility>
 #include <vector>
 
-/// Stored measurements: those that come with the program, and those that somebody opens.
+/// Measurements: those that come with the program, those that somebody opens, and those that are made here.
 namespace sparsescope {
 
 /// Files of `bench` are some ten kilobytes: read where they are asked for.
@@ -35,10 +36,11 @@ void MainWindow::showStoredMeasurements()
     m_measurementsShown = true;
     std::vector<std::filesystem::path> files;
     std::error_code ignored;
-    for (const auto &entry :
-         std::filesystem::recursive_directory_iterator(presetFolder() / "results" / "bench", ignored)) {
-        if (entry.path().extension() == ".json") {
-            files.push_back(entry.path());
+    for (const std::filesystem::path &folder : {presetFolder() / "results" / "bench", measurementFolder()}) {
+        for (const auto &entry : std::filesystem::recursive_directory_iterator(folder, ignored)) {
+            if (entry.path().extension() == ".json") {
+                files.push_back(entry.path());
+            }
         }
     }
     std::sort(files.begin(), files.end());
@@ -52,6 +54,104 @@ void MainWindow::showStoredMeasurements()
             m_notices->post(QString::fromStdString(file.string()), NoticeBar::Kind::Check,
                             QStringLiteral("A measurement is left out"), QString::fromUtf8(error.what()));
         }
+    }
+}
+
+std::filesystem::path MainWindow::measurementFolder() const { return m_options.out / "measurements"; }
+
+void MainWindow::connectSpeed()
+{
+    connect(m_speedPage, &SpeedPage::statusChanged, this, [this] {
+        showCursor();
+        showBenchable();
+    });
+    connect(m_speedPage, &SpeedPage::measureRequested, this, &MainWindow::measureAgain);
+    connect(m_speedPage, &SpeedPage::cancelRequested, this, &MainWindow::endMeasurement);
+    connect(m_bench.get(), &BenchProcess::progressed, this, [this](const QString &what, double share) {
+        m_speedPage->setMeasuring((m_pausedForBench ? QStringLiteral("Training is paused · ") : QString()) + what,
+                                  share);
+    });
+    connect(m_bench.get(), &BenchProcess::finished, this, [this](const std::filesystem::path &file) {
+        endMeasurement();
+        openMeasurement(file);
+    });
+    connect(m_bench.get(), &BenchProcess::failed, this, [this](const QString &reason) {
+        endMeasurement();
+        m_notices->post(QStringLiteral("measurement"), NoticeBar::Kind::Failed, QStringLiteral("Nothing was measured"),
+                        reason);
+    });
+    showBenchable();
+}
+
+QString MainWindow::whyNotMeasured() const
+{
+    const BenchDocument *shown = m_speedPage->shown();
+    if (shown == nullptr) {
+        return QStringLiteral("Open a measurement first.");
+    }
+    std::error_code ignored;
+    if (!std::filesystem::exists(BenchProcess::program().toStdString(), ignored)) {
+        return QStringLiteral("%1 is not there: it is what measures.").arg(BenchProcess::program());
+    }
+    if (m_device.name.empty()) {
+        return QStringLiteral("Looking for devices…");
+    }
+    if (shown->gpu && !m_device.isCuda) {
+        return QStringLiteral(
+                   "No GPU is used here%1. This was measured on %2; the CPU's time for it says nothing about "
+                   "the kernels.")
+            .arg(m_device.note.empty() ? QString() : QStringLiteral(" (%1)").arg(QString::fromStdString(m_device.note)),
+                 QString::fromStdString(shown->machine));
+    }
+    return {};
+}
+
+void MainWindow::showBenchable()
+{
+    if (m_options.frozen) { // a picture does not say what its machine lacks
+        return;
+    }
+    const QString why = whyNotMeasured();
+    m_speedPage->setMeasurable(why.isEmpty(),
+                               !why.isEmpty() ? why
+                                              : QStringLiteral("The same sizes on %1. Training is paused meanwhile.")
+                                                    .arg(QString::fromStdString(m_device.description)));
+}
+
+void MainWindow::measureAgain()
+{
+    if (!whyNotMeasured().isEmpty() || m_bench->running()) {
+        return;
+    }
+    m_benchDue = m_speedPage->shownDocument();
+    if (m_queue.training() && !m_queue.thread().pausing()) {
+        m_pausedForBench = true;
+        m_queue.pause();
+    }
+    m_speedPage->setMeasuring(QStringLiteral("Training is being paused"), 0);
+    showTraining(); // begins at once where nothing trains
+}
+
+void MainWindow::beginMeasurement()
+{
+    const std::shared_ptr<const BenchDocument> document = std::exchange(m_benchDue, nullptr);
+    std::error_code ignored;
+    const std::filesystem::path folder = std::filesystem::absolute(measurementFolder(), ignored);
+    const std::string name = benchName(*document);
+    std::filesystem::path file = folder / (name + ".json");
+    for (int number = 2; std::filesystem::exists(file, ignored); ++number) {
+        file = folder / (name + "-" + std::to_string(number) + ".json");
+    }
+    m_bench->start(benchCommand(*document, m_options.device, file), file, static_cast<int>(document->rows.size()));
+}
+
+void MainWindow::endMeasurement()
+{
+    m_benchDue.reset();
+    m_bench->cancel();
+    m_speedPage->setMeasuring({}, 0);
+    if (std::exchange(m_pausedForBench, false) && m_queue.training() && m_queue.thread().pausing()) {
+        m_queue.resume();
     }
 }
 

@@ -32,6 +32,8 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
         add("curvesAction", QStringLiteral("Hide curves"), QKeySequence(Qt::Key_Space), &RunActions::toggleCurves);
     m_useA = add("useAsAAction", QStringLiteral("Use as A"), QKeySequence(Qt::Key_A), &RunActions::useAsA);
     m_useB = add("useAsBAction", QStringLiteral("Use as B"), QKeySequence(Qt::Key_B), &RunActions::useAsB);
+    m_beside = add("compareTooAction", QStringLiteral("Draw beside A and B, or no longer"), QKeySequence(Qt::Key_C),
+                   &RunActions::drawBeside);
     for (QAction *side : {m_useA, m_useB}) {
         side->setToolTip(QStringLiteral("With all its seeds; a single run stands in the list of the side"));
     }
@@ -47,7 +49,7 @@ RunActions::RunActions(RunTable *table, RunTableModel *model, RunQueue *queue, c
     m_continue->setCheckable(true);
     m_continue->setToolTip(QStringLiteral("Start the next experiment even when a run of this one failed"));
     // Keys that a text or another list may want act only in the run table.
-    for (QAction *local : {m_curves, m_remove, m_useA, m_useB}) {
+    for (QAction *local : {m_curves, m_remove, m_useA, m_useB, m_beside}) {
         local->setShortcutContext(Qt::WidgetWithChildrenShortcut);
         m_table->addAction(local);
     }
@@ -150,6 +152,7 @@ void RunActions::enable()
     m_folder->setEnabled(any);
     m_useA->setEnabled(run != nullptr);
     m_useB->setEnabled(run != nullptr);
+    m_beside->setEnabled(run != nullptr);
     m_continue->setChecked(m_queue->continueOnError());
 }
 
@@ -165,6 +168,7 @@ void RunActions::showMenu(QPoint globalPosition)
     menu.addSeparator();
     menu.addAction(m_useA);
     menu.addAction(m_useB);
+    menu.addAction(m_beside);
     menu.addSeparator();
     for (QAction *action : {m_up, m_down, m_remove}) {
         menu.addAction(action);
@@ -239,6 +243,13 @@ void RunActions::useAs(bool a)
 {
     if (const RunData *run = m_table->currentRun()) {
         Q_EMIT sideRequested(run, a);
+    }
+}
+
+void RunActions::drawBeside()
+{
+    if (RunData *run = m_table->currentRun()) {
+        Q_EMIT besideRequested(run);
     }
 }
 

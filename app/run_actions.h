@@ -40,6 +40,7 @@ Q_SIGNALS:
     void duplicateRequested(const std::filesystem::path &experimentFolder);
     /// The group of the current run is wanted on a side of the comparison.
     void sideRequested(const sparsescope::RunData *run, bool a);
+    void besideRequested(sparsescope::RunData *run); ///< drawn beside the two sides, or no longer
     void resumeFailed(const std::filesystem::path &experimentFolder, const QString &reason);
 
 private:
@@ -62,6 +63,7 @@ private:
     void toggleCurves();
     void useAsA() { useAs(true); }
     void useAsB() { useAs(false); }
+    void drawBeside();
     void useAs(bool a);
     void toggleContinueOnError();
 
@@ -71,7 +73,8 @@ private:
     const RunCollection *m_runs;
     QWidget *m_window;
     std::vector<QAction *> m_all;
-    QAction *m_up, *m_down, *m_duplicate, *m_resume, *m_curves, *m_folder, *m_remove, *m_continue, *m_useA, *m_useB;
+    QAction *m_up, *m_down, *m_duplicate, *m_resume, *m_curves, *m_folder, *m_remove, *m_continue, *m_useA, *m_useB,
+        *m_beside;
 };
 
 } // namespace sparsescope

@@ -2,11 +2,14 @@
 
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
+#include "app/help_dialog.h"
 #include "app/main_window.h"
+#include "app/preferences_dialog.h"
 #include "app/run_choice.h"
 #include "core/base/error.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/style/theme.h"
 
 #include <QApplication>
 #include <QElapsedTimer>
@@ -19,6 +22,7 @@
 #include <QThread>
 
 #include <functional>
+#include <memory>
 
 namespace sparsescope {
 
@@ -100,8 +104,8 @@ void showSides(MainWindow &window, const ScreenshotOptions &options, const std::
 void takeScreenshot(const ScreenshotOptions &options)
 {
     const QString &view = options.view;
-    static const QStringList kViews{"first-run", "train", "form",       "atlas",       "focus",
-                                    "compare",   "speed", "checkpoint", "continuation"};
+    static const QStringList kViews{"first-run", "train", "form",       "atlas",        "focus",      "compare",
+                                    "speed",     "help",  "checkpoint", "continuation", "preferences"};
     if (!kViews.contains(view)) {
         throw Failure(
             {"unknown view", "--screenshot", view.toStdString(), kViews.join(QStringLiteral(", ")).toStdString(), ""});
@@ -134,7 +138,18 @@ void takeScreenshot(const ScreenshotOptions &options)
         showSides(window, options, inTime);
     }
     QImage image;
-    if (view == QLatin1String("checkpoint")) {
+    if (view == QLatin1String("help") || view == QLatin1String("preferences")) {
+        std::unique_ptr<QDialog> dialog;
+        if (view == QLatin1String("help")) {
+            dialog = std::make_unique<HelpDialog>(QStringLiteral("Shortcuts"), QString(), shortcutRows(), true);
+        } else {
+            dialog = std::make_unique<PreferencesDialog>(
+                Preferences{currentTheme(), false, true, QStringLiteral("figures")});
+        }
+        dialog->setAttribute(Qt::WA_DeleteOnClose, false);
+        dialog->show();
+        image = settledPicture(*dialog, inTime);
+    } else if (view == QLatin1String("checkpoint")) {
         CheckpointDialog dialog(options.runs, "runs");
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
         dialog.show();

@@ -123,6 +123,13 @@ void TrainingThread::pause()
     }
 }
 
+void TrainingThread::checkpointNow()
+{
+    if (m_control) {
+        m_control->checkpointNow();
+    }
+}
+
 void TrainingThread::resume()
 {
     if (m_control) {

@@ -57,6 +57,8 @@ public:
     void pause();
     void resume();
     void stop();
+    /// At the end of the step, beside those that come by themselves.
+    void checkpointNow();
     bool pausing() const { return m_control && m_control->paused(); }
     bool stopping() const { return m_control && m_control->stopping(); }
     /// Of the experiment that trains, those that have not begun; see RunControl.

@@ -200,6 +200,7 @@ void RunToolbar::changeEvent(QEvent *event)
 PanelDock::PanelDock(const QString &title, const char *name, QWidget *content, QWidget *parent)
     : QDockWidget(title, parent)
     , m_title(new TitleBar(this))
+    , m_lastInTitle(m_title)
 {
     setObjectName(QLatin1String(name));
     setAccessibleName(title);
@@ -216,6 +217,11 @@ PanelDock::PanelDock(const QString &title, const char *name, QWidget *content, Q
     setWidget(content);
 }
 
-void PanelDock::addTitleWidget(QWidget *widget) { m_title->layout()->addWidget(widget); }
+void PanelDock::addTitleWidget(QWidget *widget)
+{
+    m_title->layout()->addWidget(widget);
+    setTabOrder(m_lastInTitle, widget); // before what the dock holds
+    m_lastInTitle = widget;
+}
 
 } // namespace sparsescope

@@ -62,6 +62,7 @@ public:
 
 private:
     QWidget *m_title;
+    QWidget *m_lastInTitle; ///< the controls in it follow one another
 };
 
 } // namespace sparsescope

@@ -51,6 +51,8 @@ MeasuredRow operationOf(const JsonView &view)
     row.k = integerAt(shape, "k");
     row.heads = integerAt(shape, "heads");
     row.width = integerAt(shape, "width");
+    row.type = textAt(shape, "type");
+    row.scores = textAt(shape, "scores");
     row.right = view.at("equals_reference").flag();
     row.floorMicroseconds = numberAt(view, "floor_us");
     for (const JsonView &timing : view.at("timings").items()) {
@@ -92,6 +94,7 @@ BenchDocument readBench(const std::filesystem::path &file)
     result.measured = textAt(view, "measured");
     const JsonView machine = view.at("machine");
     result.machine = machine.at("name").text();
+    result.gpu = view.has("gpu") ? view.at("gpu").flag() : result.machine != "CPU";
     result.clockMhz = numberAt(machine, "clock_mhz");
     result.bytesPerSecond = numberAt(machine, "copy_bytes_per_s");
     result.flopsPerSecond = numberAt(machine, "bf16_flops_per_s");

@@ -27,6 +27,7 @@ struct MeasuredRow {
     double bytes = 0, flops = 0;
     std::optional<double> floorMicroseconds;
     std::vector<MeasuredTiming> timings; ///< ours first
+    std::string type, scores;            ///< of the inputs: "bfloat16"; "random", "plateau"; empty where it has none
 };
 
 /// What `sparsescope-cli bench --out` wrote.
@@ -34,6 +35,7 @@ struct BenchDocument {
     std::filesystem::path file;
     std::string subject;                  ///< "topk", "attention", "step", ...
     std::string indexer, direction;       ///< of an attention core at length: "64x128", "forward"; else empty
+    bool gpu = false;                     ///< measured on a card
     std::string machine;                  ///< "NVIDIA H100 80GB HBM3"
     std::optional<double> clockMhz;       ///< while multiplying
     std::optional<double> bytesPerSecond; ///< of a copy; measured there, as the next

@@ -40,6 +40,13 @@ public:
         return m_window->findChild<T *>(QLatin1String(name));
     }
     void click(const char *name) const { QTest::mouseClick(child<QWidget>(name), Qt::LeftButton); }
+    void type(const char *edit, const QString &text) const
+    {
+        auto *field = child<QLineEdit>(edit);
+        field->setFocus();
+        field->selectAll();
+        QTest::keyClicks(field, text);
+    }
     /// On the first-run page: into the form.
     void choosePreset(const char *name) const;
     /// Through the export dialog, into a folder that goes with this object: path of the file. `figure` empty: the one proposed.

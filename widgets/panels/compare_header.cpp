@@ -1,6 +1,7 @@
 #include "widgets/panels/compare_header.h"
 
 #include "widgets/panels/role_label.h"
+#include "widgets/panels/tab_order.h"
 #include "widgets/style/check_look.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/icons.h"
@@ -23,7 +24,8 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kBadge = 22, kWordsFrom = 900, kOneRowFrom = 1560; ///< px of width from which everything stands in one row
+constexpr int kBadge = 22, kWordsFrom = 900,
+              kOneRowFrom = 1560; ///< px of width from which everything stands in one row
 
 QPixmap badge(const QString &letter, const QColor &colour, const Tokens &t, qreal dpr)
 {
@@ -66,12 +68,13 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     , m_export(new QPushButton(QStringLiteral("Export comparison…"), this))
 {
     setProperty("role", "card");
-    const std::tuple<QComboBox *, const char *, QString> sides[] = {
-        {m_a, "sideA", QStringLiteral("A")}, {m_b, "sideB", QStringLiteral("B")}};
+    const std::tuple<QComboBox *, const char *, QString> sides[] = {{m_a, "sideA", QStringLiteral("A")},
+                                                                    {m_b, "sideB", QStringLiteral("B")}};
     for (const auto &[combo, name, letter] : sides) {
         combo->setObjectName(QLatin1String(name));
         combo->setAccessibleName(letter);
-        combo->setToolTip(QStringLiteral("Side %1: all seeds of a group, or one run. A run folder can be dropped here.").arg(letter));
+        combo->setToolTip(
+            QStringLiteral("Side %1: all seeds of a group, or one run. A run folder can be dropped here.").arg(letter));
         combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
         combo->setMinimumContentsLength(16);
         combo->setMinimumWidth(140);
@@ -92,7 +95,8 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     m_by->setAccessibleName(QStringLiteral("Over"));
     m_by->addItems({QStringLiteral("By step"), QStringLiteral("By tokens"), QStringLiteral("By time"),
                     QStringLiteral("By FLOPs")});
-    m_by->setToolTip(QStringLiteral("Time: of the optimiser steps. FLOPs: executed ones, those of the indexer included."));
+    m_by->setToolTip(
+        QStringLiteral("Time: of the optimiser steps. FLOPs: executed ones, those of the indexer included."));
     m_export->setObjectName(QStringLiteral("exportComparisonButton"));
     m_export->setProperty("role", "primary");
     m_matchBox->setObjectName(QStringLiteral("matchSummary"));
@@ -120,10 +124,7 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     grid->setColumnMinimumWidth(column++, 4);
     grid->addWidget(m_by, 0, column++);
     grid->addWidget(m_export, 0, column);
-    QWidget *const order[] = {m_a, m_b, m_swap, m_by, m_export};
-    for (int i = 1; i < 5; ++i) {
-        setTabOrder(order[i - 1], order[i]);
-    }
+    sparsescope::setTabOrder({m_a, m_b, m_swap, m_by, m_export});
     connect(m_swap, &QPushButton::clicked, m_viewState, &ViewState::swapSides);
     connect(m_by, &QComboBox::activated, m_viewState,
             [this](int index) { m_viewState->setCompareBy(static_cast<XAxis>(index)); });
@@ -244,9 +245,10 @@ void CompareHeader::setExporting(const QString &progress)
     m_export->setText(progress.isEmpty() ? QStringLiteral("Export comparison…")
                                          : QStringLiteral("Cancel, %1").arg(progress));
     m_export->setAccessibleName(m_export->text());
-    m_export->setToolTip(progress.isEmpty()
-                             ? QStringLiteral("A folder with every figure, the tables, both configurations and one report")
-                             : QStringLiteral("Stop writing and remove what was written"));
+    m_export->setToolTip(
+        progress.isEmpty()
+            ? QStringLiteral("A folder with every figure, the tables, both configurations and one report")
+            : QStringLiteral("Stop writing and remove what was written"));
     m_export->setIcon(makeIcon(Icon::Export, IconRole::OnAccent));
 }
 
@@ -275,7 +277,8 @@ void CompareHeader::resizeEvent(QResizeEvent *event)
             grid->addWidget(m_matchBox, 1, 0, 1, 9);
         }
     }
-    QMetaObject::invokeMethod(this, [this] { showFacts(); }, Qt::QueuedConnection); // labels have their widths by then
+    QMetaObject::invokeMethod(
+        this, [this] { showFacts(); }, Qt::QueuedConnection); // labels have their widths by then
 }
 
 void CompareHeader::changeEvent(QEvent *event)

@@ -28,7 +28,7 @@ ConfigForm::ConfigForm(QWidget *parent)
     , m_more(new QToolButton(this))
     , m_message(new QLabel(this))
     , m_estimateLabel(new QLabel(this))
-    , m_add(new QPushButton(this))
+    , m_add(new QPushButton) // as Reset: its layout puts it here
 {
     m_preset->setObjectName(QStringLiteral("presetCombo"));
     m_preset->setAccessibleName(QStringLiteral("Preset"));
@@ -40,7 +40,7 @@ ConfigForm::ConfigForm(QWidget *parent)
     setRole(m_estimateLabel, "sub");
     m_add->setObjectName(QStringLiteral("addToQueueButton"));
     setRole(m_add, "primary");
-    auto *reset = new QPushButton(QStringLiteral("Reset"), this);
+    auto *reset = new QPushButton(QStringLiteral("Reset")); // put here by its layout, after the fields, as Tab comes to it
     reset->setObjectName(QStringLiteral("resetConfigButton"));
     reset->setAccessibleName(QStringLiteral("Reset"));
     m_more->setObjectName(QStringLiteral("moreFieldsButton"));
@@ -79,6 +79,7 @@ ConfigForm::ConfigForm(QWidget *parent)
     scroll->setWidgetResizable(true);
     scroll->setFrameShape(QFrame::NoFrame);
     scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus); // it follows the field that has the focus
     auto *buttons = new QHBoxLayout;
     buttons->addWidget(reset);
     buttons->addStretch(1);

@@ -2,6 +2,7 @@
 
 #include "widgets/panels/message_view.h"
 #include "widgets/panels/role_label.h"
+#include "widgets/panels/tab_order.h"
 #include "widgets/plots/difference_heatmap.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/icons.h"
@@ -41,11 +42,13 @@ DifferenceCard::DifferenceCard(ViewState *viewState, HoverState *hoverState, QWi
     m_kind->setObjectName(QStringLiteral("differenceKind"));
     m_kind->setAccessibleName(QStringLiteral("Kind of difference"));
     m_kind->addItems({QStringLiteral("Attention"), QStringLiteral("Selection")});
-    m_kind->setToolTip(QStringLiteral("Attention: weights that ran, mean over the heads. Selection: keys that only one side "
-                                      "may read."));
+    m_kind->setToolTip(
+        QStringLiteral("Attention: weights that ran, mean over the heads. Selection: keys that only one side "
+                       "may read."));
     m_lock->setObjectName(QStringLiteral("differenceLock"));
     m_lock->setAccessibleName(QStringLiteral("Lock limits"));
-    m_lock->setToolTip(QStringLiteral("Lock limits: the same colours mean the same values for every layer, step and pair of sides"));
+    m_lock->setToolTip(
+        QStringLiteral("Lock limits: the same colours mean the same values for every layer, step and pair of sides"));
     m_lock->setIcon(makeIcon(Icon::Lock));
     m_lock->setCheckable(true);
     m_lock->setProperty("role", "icon");
@@ -63,6 +66,7 @@ DifferenceCard::DifferenceCard(ViewState *viewState, HoverState *hoverState, QWi
     column->setContentsMargins(12, 8, 8, 8);
     column->setSpacing(4);
     column->addLayout(head);
+    sparsescope::setTabOrder({m_kind, m_layer, m_lock, m_map});
     column->addWidget(m_stack, 1);
     column->addWidget(m_words);
     connect(m_layer, &QComboBox::currentIndexChanged, this, [this](int index) {

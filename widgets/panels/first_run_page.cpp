@@ -257,8 +257,8 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     cards->addWidget(
         card("openCard", Picture::Folders, QStringLiteral("Open runs or a checkpoint"),
              QStringLiteral("Open the folder of a run, of an experiment, or of a Hugging Face checkpoint. You can also "
-                            "drop it on this window."),
-             new QLabel(QStringLiteral("Run folders, also of a run that still trains; checkpoints")), open, this),
+                            "drop it on this window, or a CSV of metrics."),
+             new QLabel(QStringLiteral("Run folders, checkpoints, CSV files")), open, this),
         4);
 
     setRole(m_notice, "info");

@@ -54,6 +54,7 @@ public:
 
 public Q_SLOTS:
     void stepSnapshot(int by);
+    void firstSnapshot();
     void togglePlay();
     void moveLayer(int by);
     void toggleOverlay();

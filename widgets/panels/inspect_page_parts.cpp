@@ -70,6 +70,8 @@ void InspectPage::keyPressEvent(QKeyEvent *event)
 
 void InspectPage::stepSnapshot(int by) { m_strip->stepBy(by); }
 
+void InspectPage::firstSnapshot() { stepSnapshot(-static_cast<int>(m_run ? m_run->snapshotSteps().size() : 0)); }
+
 void InspectPage::togglePlay() { m_strip->togglePlay(); }
 
 void InspectPage::moveLayer(int by) { m_header->moveLayer(by); }

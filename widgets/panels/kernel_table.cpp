@@ -28,12 +28,13 @@ KernelTable::KernelTable(QWidget *parent)
     verticalHeader()->setDefaultSectionSize(26);
     setEditTriggers(QAbstractItemView::NoEditTriggers);
     setSelectionBehavior(QAbstractItemView::SelectRows);
+    setTabKeyNavigation(false); // Tab goes on to the next view
     setAlternatingRowColors(true);
     setShowGrid(false);
     setFrameShape(QFrame::NoFrame);
     setWordWrap(false);
     // Numbers of neighbouring columns do not touch.
-    setStyleSheet(QStringLiteral("QTableWidget::item { padding: 0 8px; } QHeaderView::section { padding: 4px 8px; }"));
+    setStyleSheet(QStringLiteral("QTableWidget::item { padding: 0 8px; border: 0; } QHeaderView::section { padding: 4px 8px; }"));
     horizontalHeader()->setHighlightSections(false);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     horizontalHeader()->setSectionResizeMode(Source, QHeaderView::Stretch);

@@ -275,7 +275,8 @@ KeyTable::KeyTable(ViewState *viewState, HoverState *hoverState, QWidget *parent
     setShowGrid(false);
     setMouseTracking(true);
     setSelectionMode(QAbstractItemView::NoSelection);
-    setFocusPolicy(Qt::NoFocus); // the arrows belong to the map
+    setFocusPolicy(Qt::TabFocus); // a click leaves the arrows to the map
+    setTabKeyNavigation(false);
     setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     setVerticalScrollMode(QAbstractItemView::ScrollPerPixel);
     verticalHeader()->hide();
@@ -337,6 +338,19 @@ void KeyTable::hoverChanged()
     if (const int row = m_model.rowOfKey(markedKey()); row >= 0 && m_all) {
         scrollTo(m_model.index(row, 0));
     }
+}
+
+/// Up and down go to the key in the row above or below; everything else is the page's.
+void KeyTable::keyPressEvent(QKeyEvent *event)
+{
+    const int by = event->key() == Qt::Key_Up ? -1 : event->key() == Qt::Key_Down ? 1 : 0;
+    if (by == 0 || !m_row || m_model.rowCount() == 0) {
+        event->ignore();
+        return;
+    }
+    const int row = std::clamp(m_model.rowOfKey(m_viewState->view().key) + by, 0, m_model.rowCount() - 1);
+    m_viewState->setCell(m_row->request.query, m_model.keyAt(row));
+    scrollTo(m_model.index(m_model.rowOfKey(m_viewState->view().key), 0));
 }
 
 void KeyTable::mouseMoveEvent(QMouseEvent *event)

@@ -25,6 +25,7 @@ ProbeCard::ProbeCard(ViewState *viewState, HoverState *hoverState, QWidget *pare
     scroll->viewport()->setAutoFillBackground(false);
     m_tokens->setAutoFillBackground(false);
     scroll->setMinimumHeight(58);
+    scroll->setFocusPolicy(Qt::NoFocus); // it follows the query
     auto *title = new QHBoxLayout;
     title->setSpacing(8);
     title->addWidget(makeLabel(QStringLiteral("Probe text"), "heading", this));

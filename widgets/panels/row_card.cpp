@@ -62,6 +62,7 @@ RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     m_statistics->setAccessibleName(QStringLiteral("Query statistics"));
     m_head->setObjectName(QStringLiteral("attentionHeadCombo"));
     m_head->setAccessibleName(QStringLiteral("Attention column"));
+    m_head->setSizeAdjustPolicy(QComboBox::AdjustToContents); // its entries come with the first row
     m_head->setToolTip(QStringLiteral("Whose attention the table shows"));
     m_all->setObjectName(QStringLiteral("allKeysBox"));
     m_all->setAccessibleName(m_all->text());
@@ -89,6 +90,7 @@ RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     foot->addWidget(makeLabel(QStringLiteral("Attention"), "sub", this));
     foot->addWidget(m_head);
     column->addLayout(foot);
+    setTabOrder(m_all, m_head);
 }
 
 QToolButton *RowCard::makeArrow(const char *name, const QString &words, Icon icon, int by)

@@ -1,5 +1,6 @@
 #include "widgets/panels/run_table.h"
 
+#include "widgets/panels/role_label.h"
 #include "widgets/panels/sparkline.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
@@ -162,13 +163,56 @@ private:
     }
 };
 
+/// Says aloud what the delegate draws before a run.
+class MarkedRuns : public QSortFilterProxyModel {
+public:
+    MarkedRuns(const RunDelegate &delegate, const RunTableModel &runs, QObject *parent)
+        : QSortFilterProxyModel(parent)
+        , m_delegate(delegate)
+        , m_runs(runs)
+    {}
+
+    QVariant data(const QModelIndex &index, int role) const override
+    {
+        const QVariant data = QSortFilterProxyModel::data(index, role);
+        if (role != Qt::AccessibleTextRole || index.column() != RunTableModel::Name || !m_delegate.marksShown) {
+            return data;
+        }
+        const auto mark = m_delegate.marks.find(m_runs.runAt(mapToSource(index)));
+        return mark == m_delegate.marks.end() ? data
+                                              : QVariant(data.toString() + QStringLiteral(", ") + words(mark->second));
+    }
+
+private:
+    static QString words(RunMark mark)
+    {
+        switch (mark) {
+        case RunMark::Unticked:
+            return QStringLiteral("not drawn");
+        case RunMark::Ticked:
+            return QStringLiteral("drawn beside A and B");
+        case RunMark::A:
+            return QStringLiteral("side A");
+        case RunMark::B:
+        case RunMark::SecondB:
+            return QStringLiteral("side B");
+        }
+        return {};
+    }
+
+    const RunDelegate &m_delegate;
+    const RunTableModel &m_runs;
+};
+
 RunTable::RunTable(RunTableModel *model, QWidget *parent)
     : QWidget(parent)
     , m_model(model)
-    , m_proxy(new QSortFilterProxyModel(this))
-    , m_view(new QTreeView(this))
     , m_filter(new QLineEdit(this))
+    , m_view(new QTreeView(this))
     , m_delegate(new RunDelegate(m_view))
+    , m_proxy(new MarkedRuns(*m_delegate, *model, this))
+    , m_hint(
+          makeLabel(QStringLiteral("Press A or B to put a run on that side, C to draw it beside them"), "hint", this))
 {
     m_filter->setObjectName(QStringLiteral("runFilter"));
     m_filter->setAccessibleName(QStringLiteral("Filter"));
@@ -215,6 +259,10 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     layout->setSpacing(0);
     layout->addWidget(top);
     layout->addWidget(m_view, 1);
+    m_hint->setContentsMargins(12, 4, 12, 8);
+    m_hint->setWordWrap(true);
+    m_hint->hide();
+    layout->addWidget(m_hint);
 
     connect(m_filter, &QLineEdit::textChanged, this, [this](const QString &text) {
         m_proxy->setFilterFixedString(text);
@@ -262,8 +310,9 @@ void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
     }
     m_delegate->marksShown = shown;
     m_delegate->marks = std::move(marks);
-    m_view->setAccessibleDescription(shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them")
-                                           : QString());
+    m_view->setAccessibleDescription(
+        shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them") : QString());
+    m_hint->setVisible(shown);
     m_view->viewport()->update();
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+class QLabel;
 class QLineEdit;
 class QSortFilterProxyModel;
 class QTreeView;
@@ -54,10 +55,11 @@ protected:
 
 private:
     RunTableModel *m_model;
-    QSortFilterProxyModel *m_proxy;
-    QTreeView *m_view;
     QLineEdit *m_filter;
+    QTreeView *m_view;
     RunDelegate *m_delegate;
+    QSortFilterProxyModel *m_proxy;
+    QLabel *m_hint;   ///< which keys put a run on a side, while sides are compared
     QPoint m_pressed; ///< in the view's viewport
 };
 

@@ -192,6 +192,7 @@ SoundnessPanel::SoundnessPanel(QWidget *parent)
     m_scroll->setWidgetResizable(true);
     m_scroll->setFrameShape(QFrame::NoFrame);
     m_scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    m_scroll->setAccessibleName(accessibleName());
     m_scroll->viewport()->setAutoFillBackground(true);
     m_scroll->viewport()->setBackgroundRole(QPalette::Button);
     auto *words = new QVBoxLayout;

@@ -15,6 +15,7 @@
 #include <QGridLayout>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QProgressBar>
 #include <QPushButton>
 #include <QStackedWidget>
 #include <QVBoxLayout>
@@ -33,6 +34,10 @@ SpeedPage::SpeedPage(QWidget *parent)
     , m_directions(new QWidget(this))
     , m_directionGroup(new QButtonGroup(this))
     , m_measured(makeLabel({}, "sub", this))
+    , m_progressWords(makeLabel({}, "sub", this))
+    , m_progress(new QProgressBar(this))
+    , m_measure(new QPushButton(QStringLiteral("Measure again"), this))
+    , m_cancel(new QPushButton(QStringLiteral("Cancel"), this))
     , m_time(new LayerTimePlot(this))
     , m_breakdown(new BreakdownView(this))
     , m_kernels(new KernelTable(this))
@@ -57,6 +62,8 @@ SpeedPage::SpeedPage(QWidget *parent)
                        "file here: File > Open, or drop it on the window."));
     connect(m_chosen, &QComboBox::currentIndexChanged, this, &SpeedPage::showChosen);
     connect(m_directionGroup, &QButtonGroup::idClicked, this, &SpeedPage::chooseDirection);
+    connect(m_measure, &QPushButton::clicked, this, &SpeedPage::measureRequested);
+    connect(m_cancel, &QPushButton::clicked, this, &SpeedPage::cancelRequested);
     connect(m_time, &LayerTimePlot::pointChosen, this, &SpeedPage::setPoint);
 }
 
@@ -81,6 +88,7 @@ QWidget *SpeedPage::buildHeader()
         button->setAccessibleName(button->text());
         setRole(button, "seg");
         m_directionGroup->addButton(button, id);
+        setTabOrder(id == 0 ? static_cast<QWidget *>(m_chosen) : m_directionGroup->button(0), button);
         directions->addWidget(button);
     }
     row->addWidget(makeLabel(QStringLiteral("Measurement"), "sub", bar));
@@ -88,6 +96,24 @@ QWidget *SpeedPage::buildHeader()
     row->addWidget(m_directions);
     row->addStretch();
     row->addWidget(m_measured);
+    const auto named = [](QWidget *widget, const char *name, const QString &words) {
+        widget->setObjectName(QLatin1String(name));
+        widget->setAccessibleName(words);
+    };
+    named(m_measure, "measureButton", m_measure->text());
+    named(m_cancel, "measureCancel", m_cancel->text());
+    named(m_progress, "measureProgress", QStringLiteral("Measured"));
+    m_progress->setTextVisible(false);
+    m_progress->setFixedSize(120, 6);
+    m_progress->setRange(0, 1000);
+    m_progressWords->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
+    m_progressWords->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
+    setRole(m_measure, "primary");
+    row->addWidget(m_progressWords, 1);
+    row->addWidget(m_progress);
+    row->addWidget(m_measure);
+    row->addWidget(m_cancel);
+    setMeasuring({}, 0);
     return bar;
 }
 
@@ -179,6 +205,25 @@ void SpeedPage::showChosen()
     m_point = -1;
     setPoint(static_cast<int>(m_content->points.size()) - 1);
     showDirections();
+}
+
+void SpeedPage::setMeasurable(bool possible, const QString &why)
+{
+    m_measure->setEnabled(possible);
+    m_measure->setToolTip(why);
+    m_measure->setAccessibleDescription(why);
+}
+
+void SpeedPage::setMeasuring(const QString &what, double share)
+{
+    const bool measuring = !what.isEmpty();
+    m_progressWords->setText(what);
+    m_progress->setValue(static_cast<int>(1000 * share));
+    for (QWidget *widget : std::initializer_list<QWidget *>{m_progressWords, m_progress, m_cancel}) {
+        widget->setVisible(measuring);
+    }
+    m_measured->setVisible(!measuring);
+    m_measure->setVisible(!measuring);
 }
 
 void SpeedPage::showDirections()

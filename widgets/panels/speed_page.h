@@ -13,6 +13,7 @@
 class QButtonGroup;
 class QComboBox;
 class QLabel;
+class QProgressBar;
 class QPushButton;
 class QStackedWidget;
 
@@ -26,7 +27,7 @@ class MessageView;
 class RooflinePlot;
 
 /// Stored measurements of `sparsescope-cli bench`: time by context or shape against the baseline, where it goes at one of them,
-/// every candidate with its check, and how near to the machine's ceilings they are. Measures nothing itself.
+/// every candidate with its check, and how near to the machine's ceilings they are. Asks for a new measurement; measures nothing itself.
 class SpeedPage : public QWidget {
     Q_OBJECT
 
@@ -36,6 +37,7 @@ public:
     /// One that is there already (the same file) is replaced. `show`: it becomes the one that is shown.
     void add(std::shared_ptr<const BenchDocument> document, bool show);
     const BenchDocument *shown() const { return m_content ? m_content->document.get() : nullptr; }
+    std::shared_ptr<const BenchDocument> shownDocument() const { return m_content ? m_content->document : nullptr; }
     int point() const { return m_point; }
     void setPoint(int index);
     /// "128 heads, k 2,048 · median of 14 samples"
@@ -43,8 +45,15 @@ public:
     /// What can be exported from here now, with the names that the command line uses: "speed", "breakdown", "roofline".
     std::vector<std::pair<QString, const ExportableView *>> exportableViews() const;
 
+    /// The shown one can be measured again here; `why`: what the button says about it, or why it cannot be pressed.
+    void setMeasurable(bool possible, const QString &why);
+    /// What is being measured, with the share that is done; empty: nothing is.
+    void setMeasuring(const QString &what, double share);
+
 Q_SIGNALS:
     void statusChanged();
+    void measureRequested();
+    void cancelRequested();
 
 protected:
     void changeEvent(QEvent *event) override;
@@ -67,7 +76,9 @@ private:
     QComboBox *m_chosen;
     QWidget *m_directions;
     QButtonGroup *m_directionGroup;
-    QLabel *m_measured;
+    QLabel *m_measured, *m_progressWords;
+    QProgressBar *m_progress;
+    QPushButton *m_measure, *m_cancel;
     QLabel *m_timeTitle = nullptr, *m_timeSub = nullptr, *m_breakdownTitle = nullptr, *m_breakdownSub = nullptr,
            *m_kernelsTitle = nullptr, *m_kernelsSub = nullptr, *m_roofTitle = nullptr, *m_roofSub = nullptr;
     LayerTimePlot *m_time;

@@ -4,6 +4,7 @@
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
+#include "widgets/style/marks.h"
 #include "widgets/style/theme.h"
 
 #include <qcustomplot.h>
@@ -61,7 +62,7 @@ void DistancePlot::applyTokens(const Tokens &tokens) const
     dashes.setDashPattern({4, 2});
     m_attention->setPen(dashes);
     m_selectedWords->setColor(tokens.selectedNeeded);
-    m_attentionWords->setColor(tokens.dsa);
+    m_attentionWords->setColor(wordsColour(tokens.dsa, tokens));
     for (QCPItemText *item : {m_selectedWords, m_attentionWords}) {
         item->setBrush(tokens.panel);
         item->setPen(Qt::NoPen);

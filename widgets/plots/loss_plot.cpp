@@ -57,9 +57,6 @@ QToolButton *toggle(const QString &text, const char *name, const char *edge, con
 
 LossPlot::LossPlot(QWidget *parent)
     : QWidget(parent)
-    , m_plot(new SeriesPlot(this))
-    , m_slider(new QSlider(Qt::Horizontal, this))
-    , m_smoothingText(new QLabel(this))
     , m_kind(choice("metricCombo", QStringLiteral("Which loss"),
                     {QStringLiteral("Train and validation"), QStringLiteral("Train"), QStringLiteral("Validation")},
                     this))
@@ -70,11 +67,15 @@ LossPlot::LossPlot(QWidget *parent)
                      QStringLiteral("By FLOPs")},
                     this))
     , m_settings(choice("settingCombo", QStringLiteral("Setting"), {}, this))
+    , m_slider(new QSlider(Qt::Horizontal, this))
+    , m_smoothingText(new QLabel(this))
     , m_logX(toggle(QStringLiteral("log x"), "logXButton", "l", QStringLiteral("Logarithmic steps (L)"), this))
     , m_logY(toggle(QStringLiteral("log y"), "logYButton", "m", QStringLiteral("Logarithmic loss (Y)"), this))
     , m_raw(toggle(QStringLiteral("raw"), "rawButton", "r", QStringLiteral("Unsmoothed loss of the selected run (R)"),
                    this))
     , m_more(new QToolButton(this))
+    , m_fit(new QToolButton(this))
+    , m_plot(new SeriesPlot(this))
     , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })
 {
     auto *title = new QLabel(QStringLiteral("Loss"), this);
@@ -94,12 +95,11 @@ LossPlot::LossPlot(QWidget *parent)
     m_more->setToolTip(QStringLiteral("Which loss, seeds, x axis"));
     m_more->hide();
     connect(m_more, &QToolButton::clicked, this, &LossPlot::showMore);
-    auto *fit = new QToolButton(this);
-    fit->setObjectName(QStringLiteral("fitButton"));
-    fit->setIcon(makeIcon(Icon::Fit));
-    fit->setToolTip(QStringLiteral("Show everything (0)"));
-    fit->setAccessibleName(QStringLiteral("Show everything"));
-    setRole(fit, "icon");
+    m_fit->setObjectName(QStringLiteral("fitButton"));
+    m_fit->setIcon(makeIcon(Icon::Fit));
+    m_fit->setToolTip(QStringLiteral("Show everything (0)"));
+    m_fit->setAccessibleName(QStringLiteral("Show everything"));
+    setRole(m_fit, "icon");
     m_raw->setChecked(true);
     m_plot->setObjectName(QStringLiteral("lossPlot"));
     m_plot->setAccessibleName(QStringLiteral("Loss"));
@@ -119,7 +119,7 @@ LossPlot::LossPlot(QWidget *parent)
     header->addStretch(1);
     header->addLayout(toggles);
     header->addWidget(m_more);
-    header->addWidget(fit);
+    header->addWidget(m_fit);
     auto *layout = new QVBoxLayout(this);
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
@@ -141,7 +141,7 @@ LossPlot::LossPlot(QWidget *parent)
         m_options.raw = on;
         refresh();
     });
-    connect(fit, &QToolButton::clicked, m_plot, &SeriesPlot::resetView);
+    connect(m_fit, &QToolButton::clicked, m_plot, &SeriesPlot::resetView);
     connect(m_kind, &QComboBox::currentIndexChanged, this, [this](int index) {
         m_options.kind = static_cast<LossKind>(index);
         refresh();

@@ -71,11 +71,12 @@ private:
     void foldHeader(); ///< what has no room goes behind "…"
     void showMore();
 
-    SeriesPlot *m_plot;
+    // As they are read: Tab goes through them in the order in which they are made.
+    QComboBox *m_kind, *m_seeds, *m_axis, *m_settings;
     QSlider *m_slider;
     QLabel *m_smoothingText;
-    QComboBox *m_kind, *m_seeds, *m_axis, *m_settings;
-    QToolButton *m_logX, *m_logY, *m_raw, *m_more;
+    QToolButton *m_logX, *m_logY, *m_raw, *m_more, *m_fit;
+    SeriesPlot *m_plot;
     bool m_insetWanted = true;
     VisibleRefresh m_refresh;
     std::vector<QPointer<RunData>> m_runs;

@@ -2,6 +2,7 @@
 
 #include "widgets/state/number_text.h"
 #include "widgets/style/fonts.h"
+#include "widgets/style/marks.h"
 
 #include <qcustomplot.h>
 
@@ -201,7 +202,7 @@ private:
         };
         painter.setFont(uiFont(12, QFont::DemiBold));
         for (const PlotKey &key : m_scene.content.keys) {
-            words(key.text, sideColour(key.family, key.second, t));
+            words(key.text, wordsColour(sideColour(key.family, key.second, t), t));
         }
         if (!m_scene.content.note.isEmpty()) {
             words(m_scene.content.note, t.text);

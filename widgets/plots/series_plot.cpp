@@ -20,6 +20,7 @@ namespace sparsescope {
 
 namespace {
 
+constexpr double kZoomStep = 1.25;
 constexpr int kAroundAxis = 50, kTickPitch = 24;      ///< px
 constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of the stages, or none
 
@@ -344,13 +345,18 @@ void SeriesPlot::changeEvent(QEvent *event)
     }
 }
 
+void SeriesPlot::zoomBy(double factor)
+{
+    m_plot->xAxis->scaleRange(1 / factor, m_plot->xAxis->range().center());
+    m_plot->replot(QCustomPlot::rpQueuedReplot);
+}
+
 void SeriesPlot::keyPressEvent(QKeyEvent *event)
 {
     if (event->key() == Qt::Key_0) {
         resetView();
     } else if (event->key() == Qt::Key_Plus || event->key() == Qt::Key_Minus) {
-        m_plot->xAxis->scaleRange(event->key() == Qt::Key_Plus ? 0.8 : 1.25, m_plot->xAxis->range().center());
-        m_plot->replot(QCustomPlot::rpQueuedReplot);
+        zoomBy(event->key() == Qt::Key_Plus ? kZoomStep : 1 / kZoomStep);
     } else {
         QWidget::keyPressEvent(event);
     }

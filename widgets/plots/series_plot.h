@@ -51,6 +51,8 @@ public:
     std::pair<double, double> stepRange() const;
     /// Shows what another plot over the same axis shows; `zoomed` false: as much as there is.
     void followX(std::pair<double, double> range, bool zoomed);
+    /// About the middle of the x axis; above 1: closer.
+    void zoomBy(double factor);
     bool zoomedX() const { return m_zoomedX; }
     std::pair<double, double> yRange() const;
     /// Where a value lies, in this widget's pixels.

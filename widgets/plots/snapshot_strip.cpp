@@ -84,6 +84,10 @@ SnapshotStrip::SnapshotStrip(ViewState *viewState, QWidget *parent)
     row->addLayout(left);
     row->addWidget(m_slider, 1);
     row->addLayout(right);
+    setTabOrder(m_previous, m_playButton);
+    setTabOrder(m_playButton, m_next);
+    setTabOrder(m_next, m_slider);
+    setTabOrder(m_slider, m_follow);
     m_count->setMinimumWidth(m_count->fontMetrics().horizontalAdvance(QStringLiteral("100 of 100")));
     m_churn->setMinimumWidth(m_churn->fontMetrics().horizontalAdvance(QStringLiteral("Churn 0.00 since 10,000")));
 
@@ -131,7 +135,7 @@ void SnapshotStrip::togglePlay()
         return;
     }
     const auto &steps = m_run->snapshotSteps();
-    if (style()->styleHint(QStyle::SH_Widget_Animation_Duration, nullptr, this) == 0) {
+    if (reducedMotion()) {
         m_viewState->setStep(steps.back());
         return;
     }

@@ -9,6 +9,7 @@
 #include <QKeyEvent>
 #include <QMouseEvent>
 #include <QPainter>
+#include <QScrollArea>
 
 #include <algorithm>
 
@@ -39,6 +40,7 @@ TokenStrip::TokenStrip(ViewState *viewState, HoverState *hoverState, QWidget *pa
     setSizePolicy(policy);
     connect(m_hoverState, &HoverState::changed, this, qOverload<>(&QWidget::update));
     connect(m_viewState, &ViewState::changed, this, qOverload<>(&QWidget::update));
+    connect(m_viewState, &ViewState::changed, this, &TokenStrip::showQuery);
 }
 
 void TokenStrip::setSnapshot(std::shared_ptr<const Snapshot> snapshot)
@@ -150,7 +152,7 @@ void TokenStrip::paintEvent(QPaintEvent *event)
             painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 3, 3);
             ink = t.text;
         } else if (state == KeyState::Future) {
-            ink = mix(t.panel, t.hint, 0.72);
+            ink = t.hint;
         }
         painter.setPen(ink);
         painter.drawText(box, Qt::AlignCenter, m_words[static_cast<std::size_t>(i)]);
@@ -184,6 +186,22 @@ void TokenStrip::changeEvent(QEvent *event)
         update();
     }
     QWidget::changeEvent(event);
+}
+
+void TokenStrip::showQuery()
+{
+    const int query = m_viewState->view().query;
+    if (query == m_shownQuery) {
+        return;
+    }
+    m_shownQuery = query;
+    const QRect box = tokenRect(query);
+    for (QWidget *at = parentWidget(); at != nullptr && !box.isEmpty(); at = at->parentWidget()) {
+        if (auto *scroll = qobject_cast<QScrollArea *>(at)) {
+            scroll->ensureVisible(box.center().x(), box.center().y(), 0, kBoxHeight);
+            return;
+        }
+    }
 }
 
 int TokenStrip::tokenAt(QPoint position) const

@@ -42,10 +42,13 @@ protected:
 
 private:
     std::vector<QRect> boxesFor(int width) const;
+    /// Where the text is scrolled: a query that was chosen elsewhere comes into sight.
+    void showQuery();
     int tokenAt(QPoint position) const; ///< -1: none
 
     ViewState *m_viewState;
     HoverState *m_hoverState;
+    int m_shownQuery = -1;
     std::shared_ptr<const Snapshot> m_snapshot;
     std::shared_ptr<const RowAnswer> m_row;
     std::vector<QString> m_words;

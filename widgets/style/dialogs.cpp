@@ -61,6 +61,15 @@ QString chooseFolder(QWidget *parent, const QString &title, const QString &start
     return QFileDialog::getExistingDirectory(parent, title, start);
 }
 
+QString chooseFile(QWidget *parent, const QString &title, const QString &start, const QString &filter)
+{
+    g_asked << title;
+    if (g_path) {
+        return *std::exchange(g_path, std::nullopt);
+    }
+    return QFileDialog::getOpenFileName(parent, title, start, filter);
+}
+
 QString chooseNewFile(QWidget *parent, const QString &title, const QString &start, const QString &filter)
 {
     g_asked << title;

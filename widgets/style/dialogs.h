@@ -12,10 +12,12 @@ namespace sparsescope::dialogs {
 int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons);
 /// An existing folder, or empty.
 QString chooseFolder(QWidget *parent, const QString &title, const QString &start);
+/// An existing file, or empty.
+QString chooseFile(QWidget *parent, const QString &title, const QString &start, const QString &filter);
 /// A name for a new file, or empty.
 QString chooseNewFile(QWidget *parent, const QString &title, const QString &start, const QString &filter);
 
-/// Each answers one question and is used up: an index of ask(), a path of the two others.
+/// Each answers one question and is used up: an index of ask(), a path of the others.
 void setNextAnswer(int button);
 void setNextPath(const QString &path);
 /// Texts of the questions asked since the start, for tests.

@@ -48,6 +48,27 @@ QColor mix(const QColor &from, const QColor &to, double share)
     return QColor(between(from.red(), to.red()), between(from.green(), to.green()), between(from.blue(), to.blue()));
 }
 
+double contrast(const QColor &one, const QColor &other)
+{
+    const auto luminance = [](const QColor &colour) {
+        const auto linear = [](double part) {
+            return part <= 0.03928 ? part / 12.92 : std::pow((part + 0.055) / 1.055, 2.4);
+        };
+        return 0.2126 * linear(colour.redF()) + 0.7152 * linear(colour.greenF()) + 0.0722 * linear(colour.blueF());
+    };
+    const double a = luminance(one), b = luminance(other);
+    return (std::max(a, b) + 0.05) / (std::min(a, b) + 0.05);
+}
+
+QColor wordsColour(const QColor &colour, const Tokens &tokens)
+{
+    QColor words = colour;
+    for (double share = 0.05; contrast(words, tokens.panel) < 4.5 && share < 1; share += 0.05) {
+        words = mix(colour, tokens.text, share);
+    }
+    return words;
+}
+
 QSizeF chipSize(const QString &text)
 {
     return {QFontMetricsF(uiFont(11, QFont::DemiBold)).horizontalAdvance(text) + 10, 18};
@@ -74,7 +95,7 @@ void paintSideBadge(QPainter &painter, const QRectF &box, const QString &letter,
     painter.save();
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setPen(Qt::NoPen);
-    painter.setBrush(colour);
+    painter.setBrush(wordsColour(colour, tokens));
     painter.drawRoundedRect(box, 4, 4);
     painter.setPen(tokens.panel);
     painter.setFont(uiFont(box.height() < 18 ? 11 : 13, QFont::DemiBold));

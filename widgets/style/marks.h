@@ -35,6 +35,12 @@ void paintStateSwatch(QPainter &painter, const QRectF &box, KeyState state, cons
 /// a vector export.
 void paintHatch(QPainter &painter, const QPolygonF &polygon, double step, const QColor &colour);
 
+/// Contrast of two opaque colours, 1 to 21. Source: WCAG 2.1.
+double contrast(const QColor &one, const QColor &other);
+/// `colour` for words on a panel, or for a ground that carries words in the panel's colour: nearer to that of text where it
+/// would be too faint (below 4.5).
+QColor wordsColour(const QColor &colour, const Tokens &tokens);
+
 /// Colour between two colours, for tints.
 QColor mix(const QColor &from, const QColor &to, double share);
 

@@ -21,6 +21,7 @@ namespace sparsescope {
 namespace {
 
 Theme g_theme = Theme::Light;
+bool g_reducedMotion = false;
 
 // @name@ stands for a token. Selectors use the property `role`, never an object name.
 const char *const kSheet = R"(
@@ -77,7 +78,7 @@ QPushButton[role="seg"]:checked, QToolButton[role="seg"]:checked { background: @
     font-weight: 600; }
 QPushButton[role="seg"]:focus, QToolButton[role="seg"]:focus { border-color: @accent@; border-right-width: 1px; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: @field@; border: 1px solid @border@; border-radius: 4px;
-    padding: 2px 6px; min-height: 20px; color: @text@; selection-background-color: @selection@;
+    padding: 2px 6px; min-height: 20px; selection-background-color: @selection@;
     selection-color: @text@; }
 QLineEdit:focus, QSpinBox:focus, QDoubleSpinBox:focus, QComboBox:focus { border: 2px solid @accent@; padding: 1px 5px; }
 QLineEdit[bad="true"], QSpinBox[bad="true"], QDoubleSpinBox[bad="true"], QComboBox[bad="true"] {
@@ -90,7 +91,8 @@ QComboBox QAbstractItemView { background: @panel@; color: @text@; border: 1px so
     selection-background-color: @selection@; selection-color: @selectionText@; }
 QSpinBox::up-button, QSpinBox::down-button, QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {
     width: 0; border: 0; }
-QTableView, QTreeView, QPlainTextEdit, QListView { background: @panel@; color: @text@; border: 0;
+QTableView, QTreeView, QListView { color: @text@; }
+QTableView, QTreeView, QPlainTextEdit, QListView { background: @panel@; border: 0;
     alternate-background-color: @alternate@; selection-background-color: @selection@; selection-color: @text@;
     gridline-color: @grid@; }
 QHeaderView { background: @panel@; }
@@ -197,6 +199,13 @@ void applyTheme(QApplication &application, Theme theme)
 }
 
 Theme currentTheme() { return g_theme; }
+
+void setReducedMotion(bool reduced) { g_reducedMotion = reduced; }
+
+bool reducedMotion()
+{
+    return g_reducedMotion || QApplication::style()->styleHint(QStyle::SH_Widget_Animation_Duration) == 0;
+}
 
 const Tokens &currentTokens() { return tokens(g_theme); }
 

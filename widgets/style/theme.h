@@ -19,6 +19,10 @@ namespace sparsescope {
 /// Fusion, palette, fonts and style sheet. Widgets that paint themselves get QEvent::StyleChange and read currentTokens().
 void applyTheme(QApplication &application, Theme theme);
 Theme currentTheme();
+
+/// Nothing plays, it jumps: asked for here, or by the desktop.
+void setReducedMotion(bool reduced);
+bool reducedMotion();
 /// Tokens of the theme that was applied last (light before that).
 const Tokens &currentTokens();
 

@@ -87,7 +87,7 @@ Tokens makeDark()
     t.stage = rgb("#222B37");
     t.chance = rgb("#929BA9");
     t.cursor = rgb("#E8EBEF");
-    t.heads = {rgb("#9C8CF5"), rgb("#44AA99"), rgb("#C2C255"), rgb("#D9699B")};
+    t.heads = {rgb("#9C8CF5"), rgb("#44AA99"), rgb("#C2C255"), rgb("#CF3F63")};
     t.dark = true;
     return t;
 }

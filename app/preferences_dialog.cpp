@@ -1,0 +1,88 @@
+#include "app/preferences_dialog.h"
+
+#include "widgets/panels/role_label.h"
+#include "widgets/style/dialogs.h"
+#include "widgets/style/theme.h"
+
+#include <QCheckBox>
+#include <QComboBox>
+#include <QFormLayout>
+#include <QHBoxLayout>
+#include <QLineEdit>
+#include <QPushButton>
+#include <QVBoxLayout>
+
+namespace sparsescope {
+
+PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *parent)
+    : QDialog(parent)
+    , m_theme(new QComboBox(this))
+    , m_motion(new QCheckBox(QStringLiteral("Reduce motion: jump through snapshots instead of playing them"), this))
+    , m_continue(new QCheckBox(QStringLiteral("Go on with the queue when a run has failed"), this))
+    , m_folder(new QLineEdit(preferences.exportFolder, this))
+{
+    setObjectName(QStringLiteral("preferencesDialog"));
+    setWindowTitle(QStringLiteral("Preferences"));
+    setAttribute(Qt::WA_DeleteOnClose);
+    const auto named = [](QWidget *widget, const char *name, const QString &words) {
+        widget->setObjectName(QLatin1String(name));
+        widget->setAccessibleName(words);
+    };
+    named(m_theme, "themeCombo", QStringLiteral("Theme"));
+    named(m_motion, "reducedMotionBox", m_motion->text());
+    named(m_continue, "continueOnErrorBox", m_continue->text());
+    named(m_folder, "exportFolderEdit", QStringLiteral("Folder for exports"));
+    m_theme->addItems({QStringLiteral("Light"), QStringLiteral("Dark")});
+    m_theme->setCurrentIndex(preferences.theme == Theme::Dark ? 1 : 0);
+    m_motion->setChecked(preferences.reducedMotion);
+    m_continue->setChecked(preferences.continueOnError);
+    m_folder->setMinimumWidth(320);
+    auto *choose = new QPushButton(QStringLiteral("Choose…"), this);
+    named(choose, "exportFolderChoose", choose->text());
+    auto *close = new QPushButton(QStringLiteral("Close"), this);
+    named(close, "preferencesClose", close->text());
+    close->setDefault(true);
+    setRole(close, "primary");
+
+    auto *folder = new QHBoxLayout;
+    folder->addWidget(m_folder, 1);
+    folder->addWidget(choose);
+    auto *form = new QFormLayout;
+    form->setHorizontalSpacing(12);
+    form->setVerticalSpacing(12);
+    form->addRow(makeLabel(QStringLiteral("Theme"), "sub", this), m_theme);
+    form->addRow(makeLabel(QStringLiteral("Motion"), "sub", this), m_motion);
+    form->addRow(makeLabel(QStringLiteral("Queue"), "sub", this), m_continue);
+    form->addRow(makeLabel(QStringLiteral("Exports"), "sub", this), folder);
+    auto *foot = new QHBoxLayout;
+    foot->addStretch(1);
+    foot->addWidget(close);
+    auto *column = new QVBoxLayout(this);
+    column->setContentsMargins(20, 18, 20, 16);
+    column->setSpacing(14);
+    column->addWidget(makeLabel(QStringLiteral("Preferences"), "title", this));
+    column->addLayout(form);
+    column->addStretch(1);
+    column->addLayout(foot);
+
+    connect(m_theme, &QComboBox::activated, this, &PreferencesDialog::tell);
+    connect(m_motion, &QCheckBox::toggled, this, &PreferencesDialog::tell);
+    connect(m_continue, &QCheckBox::toggled, this, &PreferencesDialog::tell);
+    connect(m_folder, &QLineEdit::editingFinished, this, &PreferencesDialog::tell);
+    connect(choose, &QPushButton::clicked, this, [this] {
+        const QString chosen = dialogs::chooseFolder(this, QStringLiteral("Folder for exports"), m_folder->text());
+        if (!chosen.isEmpty()) {
+            m_folder->setText(chosen);
+            tell();
+        }
+    });
+    connect(close, &QPushButton::clicked, this, &QDialog::accept);
+}
+
+void PreferencesDialog::tell()
+{
+    Q_EMIT changed({m_theme->currentIndex() == 1 ? Theme::Dark : Theme::Light, m_motion->isChecked(),
+                    m_continue->isChecked(), m_folder->text()});
+}
+
+} // namespace sparsescope
