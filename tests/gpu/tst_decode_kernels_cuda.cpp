@@ -164,6 +164,32 @@ private Q_SLOTS:
         QVERIFY(identical(found, dsa::decode_scores(onCard(q8), onCard(w), card.index, card.table, card.lengths)));
     }
 
+    void scoresInE4m3EqualTheReference()
+    {
+        struct Size {
+            std::int64_t batch, queries, keys, heads, width, offset;
+        };
+        for (const Size &s : {Size{1, 1, 1, 64, 128, 0}, Size{2, 70, 70, 64, 128, 0}, Size{3, 17, 200, 4, 64, 183},
+                              Size{1, 9, 5000, 33, 48, 4991}, Size{2, 30, 90, 64, 112, -7}, Size{1, 5, 9, 1, 16, 20}}) {
+            const auto [q8, w, k8, scale] = dsa::index_quantize(
+                randn({s.batch, s.queries, s.heads, s.width}, at::kFloat),
+                randn({s.batch, s.keys, s.width}, at::kFloat), randn({s.batch, s.queries, s.heads}, at::kFloat));
+            poison(s.batch * s.queries * s.keys);
+            const auto score = [&] {
+                return dsa::index_scores_quantized(onCard(q8), onCard(k8), onCard(w), onCard(scale), s.offset);
+            };
+            const Tensor found = score(),
+                         expected = dsa::index_scores_quantized(q8, k8, w.to(at::kDouble), scale, s.offset);
+            for (std::int64_t b = 0; b < s.batch; ++b) {
+                for (std::int64_t t = 0; t < s.queries; ++t) {
+                    const double error = relativeError(found[b][t], expected[b][t]);
+                    QVERIFY2(error <= kScores, qPrintable(QString("S %1 row %2: %3").arg(s.keys).arg(t).arg(error)));
+                }
+            }
+            QVERIFY(identical(found, score()));
+        }
+    }
+
     void aScoreWithoutANumberStaysOne()
     {
         PagedCache cache({200}, 4, 128);
