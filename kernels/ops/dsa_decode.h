@@ -17,7 +17,8 @@ constexpr std::int64_t kLatentRowBytes = 656; ///< of a token's row in the cache
 std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, const Tensor &ki, const Tensor &w);
 
 /// index_scores of what index_quantize gives: I[b,t,s] = kscale[b,s] sum_j w[b,t,j] relu(q8[b,t,j] . k8[b,s]), f32 [B,T,S] (f64
-/// where w is), -inf beyond causality. The kernel's rows are within 2e-3 of float64's.
+/// where w is), -inf beyond causality. The kernel's rows are within 2e-3 of float64's, by the norm that |w| would give (heads
+/// may cancel).
 Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale,
                               std::int64_t offset = 0);
 
