@@ -66,7 +66,7 @@ void apply(const Override &change, Shape &shape, std::vector<Error> &errors)
             member = value;
     };
     if (name == "type")
-        return word(shape.type, {"bfloat16", "float16", "float32"});
+        return word(shape.type, {"bfloat16", "float16", "float32", "float8_e4m3"});
     if (name == "scores")
         return word(shape.scores, {"random", "plateau"});
     for (const SizeField &field : kSizes) {

@@ -45,6 +45,7 @@ ordered_json machineDocument(const std::string &subject, const Machine &machine,
                            {"memory_clock_mhz", orNull(machine.memoryClockMhz)},
                            {"copy_bytes_per_s", orNull(machine.bytesPerSecond)},
                            {"bf16_flops_per_s", orNull(machine.flopsLow)},
+                           {"e4m3_flops_per_s", orNull(machine.flopsE4m3)},
                            {"fp32_flops_per_s", orNull(machine.flopsFloat)}};
     document["method"] = {{"rounds", method.rounds},
                           {"launches", method.launches},
@@ -102,9 +103,9 @@ std::vector<std::string> machineLines(const Machine &machine)
     if (machine.clockMhz > 0)
         lines.push_back(fmt::format("Clocks     {:.0f} MHz while multiplying (at most {:.0f}), memory {:.0f} MHz",
                                     machine.clockMhz, machine.highestClockMhz, machine.memoryClockMhz));
-    lines.push_back(
-        fmt::format("Ceilings   copy {:.2f} TB/s, bf16 product {:.0f} TF/s, fp32 product {:.1f} TF/s, measured here",
-                    machine.bytesPerSecond / 1e12, machine.flopsLow / 1e12, machine.flopsFloat / 1e12));
+    lines.push_back(fmt::format(
+        "Ceilings   copy {:.2f} TB/s, bf16 product {:.0f} TF/s, e4m3 {:.0f}, fp32 {:.1f}, measured here",
+        machine.bytesPerSecond / 1e12, machine.flopsLow / 1e12, machine.flopsE4m3 / 1e12, machine.flopsFloat / 1e12));
     return lines;
 }
 

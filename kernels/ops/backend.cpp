@@ -20,9 +20,10 @@ namespace dsa {
 
 namespace {
 
-constexpr std::array kOps{"index_scores", "topk_select",        "index_select",  "masked_attention", "dense_attention",
-                          "index_kl",     "gathered_attention", "index_prepare", "apply_rope",       "pack_mask",
-                          "unpack_mask",  "index_quantize",     "decode_scores", "decode_select",    "gathered_decode"};
+constexpr std::array kOps{
+    "index_scores",           "topk_select",   "index_select",  "masked_attention", "dense_attention", "index_kl",
+    "gathered_attention",     "index_prepare", "apply_rope",    "pack_mask",        "unpack_mask",     "index_quantize",
+    "index_scores_quantized", "decode_scores", "decode_select", "gathered_decode"};
 
 Backend backendOf(const KernelReport &report) { return {report.backend(), report.why}; }
 
@@ -74,6 +75,9 @@ Backend backend_of(const std::string &op, const std::vector<Tensor> &inputs)
     }
     if (op == "index_quantize") {
         return backendOf(indexQuantizeKernel(inputs[0]));
+    }
+    if (op == "index_scores_quantized" && inputs.size() >= 2) {
+        return backendOf(quantizedScoresKernel(inputs[0], inputs[1]));
     }
     if (op == "decode_scores" && inputs.size() >= 4) { // q8, w, pages, table
         return backendOf(decodeScoresKernel(inputs[0], inputs[2], inputs[3]));

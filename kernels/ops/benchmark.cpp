@@ -199,6 +199,8 @@ std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
             {1, 2048, 2048, 512, 64, 128},
             {1, 2048, 32768, 2048},
             {1, 2048, 32768, 2048, 64, 128},
+            {1, 2048, 32768, 2048, 64, 128, "float8_e4m3"},
+            {1, 2048, 131072, 2048, 64, 128, "float8_e4m3"},
             {8, 2048, 2048, 1024, 4, 64, "float32"}};
 }
 
@@ -213,10 +215,11 @@ std::vector<Row> measure(const std::string &subject, const Shape &shape, const M
         device = std::make_unique<c10::cuda::CUDAGuard>(at::Device(machine.device));
     }
 #endif
-    std::vector<Row> rows = subject == "topk"        ? std::vector<Row>{measureTopk(shape, machine, options)}
-                            : subject == "loss"      ? std::vector<Row>{measureLoss(shape, machine, options)}
-                            : subject == "attention" ? measureAttention(shape, machine, options)
-                                                     : measureIndexer(shape, machine, options);
+    std::vector<Row> rows = subject == "topk"             ? std::vector<Row>{measureTopk(shape, machine, options)}
+                            : subject == "loss"           ? std::vector<Row>{measureLoss(shape, machine, options)}
+                            : subject == "attention"      ? measureAttention(shape, machine, options)
+                            : shape.type == "float8_e4m3" ? std::vector<Row>{measureQuantized(shape, machine, options)}
+                                                          : measureIndexer(shape, machine, options);
 #ifdef SPARSESCOPE_HAS_KERNELS
     if (machine.isCuda) {
         c10::cuda::CUDACachingAllocator::emptyCache(); // graphs keep pools of their own

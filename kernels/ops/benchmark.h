@@ -15,7 +15,7 @@ struct Shape {
     std::int64_t heads = 4,
                  width = 64; ///< of the indexer, or of the attention; the subject topk has none; the indexer of the
                              ///< subject loss has 4 heads of 64
-    std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16; of decode_scores float8_e4m3
+    std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16; of the indexer float8_e4m3 too
     std::string scores = "random"; ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
 
@@ -28,7 +28,11 @@ struct Machine {
     double clockMhz = 0, highestClockMhz = 0, memoryClockMhz = 0; ///< while multiplying; 0 when the driver does not say
     double bytesPerSecond = 0;                                    ///< of a copy, read and written bytes together
     double flopsLow = 0, flopsFloat = 0;                          ///< of a bf16 and an fp32 matrix product (no TF32)
-    double flops(const std::string &type) const { return type == "float32" ? flopsFloat : flopsLow; }
+    double flopsE4m3 = 0;                                         ///< of an e4m3 one; 0 where the library has none
+    double flops(const std::string &type) const
+    {
+        return type == "float32" ? flopsFloat : type == "float8_e4m3" && flopsE4m3 > 0 ? flopsE4m3 : flopsLow;
+    }
 };
 /// Times copy and products; nothing on the CPU.
 Machine describeMachine(const std::string &device);

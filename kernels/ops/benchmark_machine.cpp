@@ -1,8 +1,10 @@
 #include "kernels/ops/benchmark_timer.h"
 
 #include <ATen/Context.h>
+#include <ATen/ops/_scaled_mm.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/mm.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/randn.h>
 #include <c10/util/Exception.h>
 
@@ -69,6 +71,17 @@ double productFlops(at::ScalarType type, const at::Device &device, std::int64_t 
     return 2 * n * n * n / bestOf([&] { at::mm(a, b); });
 }
 
+/// The right factor lies by columns; sums as short as the tensor cores keep them.
+double e4m3ProductFlops(const at::Device &device, std::int64_t size)
+{
+    const at::Tensor a = at::randn({size, size}, at::TensorOptions().device(device)).to(at::kFloat8_e4m3fn),
+                     b = at::randn({size, size}, at::TensorOptions().device(device)).to(at::kFloat8_e4m3fn).t(),
+                     one = at::ones({}, at::TensorOptions().device(device));
+    const double n = static_cast<double>(size);
+    return 2 * n * n * n /
+           bestOf([&] { at::_scaled_mm(a, b, one, one, std::nullopt, std::nullopt, at::kBFloat16, true); });
+}
+
 #endif
 
 } // namespace
@@ -103,6 +116,9 @@ Machine describeMachine(const std::string &name)
     machine.flopsFloat = productFlops(at::kFloat, device, 4096);
     at::globalContext().setAllowTF32CuBLAS(allowedBefore);
     machine.flopsLow = productFlops(at::kBFloat16, device, 8192);
+    if (properties.major >= 9) {
+        machine.flopsE4m3 = e4m3ProductFlops(device, 8192);
+    }
     // The clock of a busy card: asked while products are still in its queue.
     const at::Tensor a = at::randn({8192, 8192}, at::TensorOptions().device(device).dtype(at::kBFloat16));
     for (int i = 0; i < 40; ++i) {

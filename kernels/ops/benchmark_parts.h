@@ -21,6 +21,8 @@ void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<voi
 
 /// masked_attention and its backward.
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options);
+/// index_scores_quantized, and the scores of the same queries and keys in bf16 beside it.
+Row measureQuantized(const Shape &shape, const Machine &machine, const Options &options);
 /// index_kl over the selected keys, with the gradients that come with it.
 Row measureLoss(const Shape &shape, const Machine &machine, const Options &options);
 

@@ -61,6 +61,17 @@ void indexQuantize(const Tensor &qi, const Tensor &ki, const Tensor &w)
                 "index_quantize: q must be 1 to 128 wide (one scale a row), got ", qi.sizes());
 }
 
+void quantizedScores(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale)
+{
+    const char *op = "index_scores_quantized";
+    checks::indexer(op, q8, k8, w);
+    shape(op, "q", q8, at::kFloat8_e4m3fn, 4, "[B,T,Hi,Di]");
+    shape(op, "kscale", kscale, at::kFloat, 2, "[B,S]");
+    size(op, "kscale", kscale, 0, k8.size(0), "the batch of k");
+    size(op, "kscale", kscale, 1, k8.size(1), "the keys");
+    together(op, q8, {{"kscale", &kscale}});
+}
+
 void decodeScores(const Tensor &q8, const Tensor &w, const Tensor &pages, const Tensor &tableOf, const Tensor &lengths)
 {
     const char *op = "decode_scores";
@@ -117,6 +128,16 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, cons
     return {q.values, w.to(at::kFloat).mul(q.scale), k.values, k.scale};
 }
 
+Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale,
+                              std::int64_t offset)
+{
+    check::quantizedScores(q8, k8, w, kscale);
+    const BelowAutograd guard;
+    const at::ScalarType type = reference::accumulateType(w.scalar_type());
+    const Tensor keys = k8.to(type).mul_(kscale.to(type).unsqueeze(-1));
+    return reference::indexScores(q8.to(type), keys, w.to(type), offset);
+}
+
 Tensor decode_scores(const Tensor &q8, const Tensor &w, const Tensor &pages, const Tensor &table, const Tensor &lengths)
 {
     check::decodeScores(q8, w, pages, table, lengths);
@@ -158,6 +179,12 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, cons
     check::indexQuantize(qi, ki, w);
     return {fresh(qi, qi.sizes(), at::kFloat8_e4m3fn), fresh(qi, w.sizes(), at::kFloat),
             fresh(ki, ki.sizes(), at::kFloat8_e4m3fn), fresh(ki, {ki.size(0), ki.size(1)}, at::kFloat)};
+}
+
+Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale, std::int64_t)
+{
+    check::quantizedScores(q8, k8, w, kscale);
+    return fresh(w, {q8.size(0), q8.size(1), k8.size(1)}, reference::accumulateType(w.scalar_type()));
 }
 
 Tensor decode_scores(const Tensor &q8, const Tensor &w, const Tensor &pages, const Tensor &table, const Tensor &lengths)
@@ -206,6 +233,13 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, cons
     return op.call(qi, ki, w);
 }
 
+Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale,
+                              std::int64_t offset)
+{
+    static const auto op = find<decltype(index_scores_quantized)>("dsa::index_scores_quantized");
+    return op.call(q8, k8, w, kscale, offset);
+}
+
 Tensor decode_scores(const Tensor &q8, const Tensor &w, const Tensor &pages, const Tensor &table, const Tensor &lengths)
 {
     static const auto op = find<decltype(decode_scores)>("dsa::decode_scores");
@@ -230,6 +264,7 @@ std::tuple<Tensor, Tensor> gathered_decode(const Tensor &q, const Tensor &pages,
 TORCH_LIBRARY_FRAGMENT(dsa, m)
 {
     m.def("index_quantize(Tensor qi, Tensor ki, Tensor w) -> (Tensor q8, Tensor w2, Tensor k8, Tensor kscale)");
+    m.def("index_scores_quantized(Tensor q8, Tensor k8, Tensor w, Tensor kscale, int offset=0) -> Tensor");
     m.def("decode_scores(Tensor q8, Tensor w, Tensor pages, Tensor table, Tensor lengths) -> Tensor");
     m.def("decode_select(Tensor scores, int k, Tensor lengths) -> (Tensor idx, Tensor count)");
     m.def("gathered_decode(Tensor q, Tensor pages, Tensor table, Tensor idx, int dv, float? scale=None) "
@@ -240,6 +275,7 @@ TORCH_LIBRARY_IMPL(dsa, CompositeExplicitAutograd, m)
 {
     namespace plain = dsa::dispatch::plain;
     m.impl("index_quantize", TORCH_FN(plain::index_quantize));
+    m.impl("index_scores_quantized", TORCH_FN(plain::index_scores_quantized));
     m.impl("decode_scores", TORCH_FN(plain::decode_scores));
     m.impl("decode_select", TORCH_FN(plain::decode_select));
     m.impl("gathered_decode", TORCH_FN(plain::gathered_decode));
@@ -249,6 +285,7 @@ TORCH_LIBRARY_IMPL(dsa, Meta, m)
 {
     namespace meta = dsa::dispatch::meta;
     m.impl("index_quantize", TORCH_FN(meta::index_quantize));
+    m.impl("index_scores_quantized", TORCH_FN(meta::index_scores_quantized));
     m.impl("decode_scores", TORCH_FN(meta::decode_scores));
     m.impl("decode_select", TORCH_FN(meta::decode_select));
     m.impl("gathered_decode", TORCH_FN(meta::gathered_decode));

@@ -7,6 +7,7 @@
 #include "kernels/launch/decode_scores/decode_scores.h"
 #include "kernels/launch/gathered_attention/gathered_decode.h"
 #include "kernels/launch/index_quantize/index_quantize.h"
+#include "kernels/launch/index_scores/index_scores.h"
 #include "kernels/launch/topk_select/topk_select.h"
 #include "kernels/ops/below_autograd.h"
 #include "kernels/ops/plain_path.h"
@@ -28,6 +29,7 @@ namespace dsa {
 namespace {
 
 namespace quantize = launch::index_quantize;
+namespace scoring = launch::index_scores;
 namespace paged = launch::decode_scores;
 namespace select = launch::topk_select;
 namespace gather = launch::gathered_attention;
@@ -40,6 +42,28 @@ const char *quantizeRefusal(const Tensor &x)
         params.rows = x.numel() / std::max<std::int64_t>(1, x.size(-1));
         params.width = x.size(-1);
         quantize::supported(params, &why);
+    }
+    return why;
+}
+
+scoring::Params quantizedSizes(const Tensor &q8, const Tensor &k8)
+{
+    scoring::Params params;
+    params.type = scoring::Type::E4m3;
+    params.batch = q8.size(0);
+    params.queries = q8.size(1);
+    params.keys = k8.size(1);
+    params.heads = q8.size(2);
+    params.width = q8.size(3);
+    params.portable = onlyPortableKernels();
+    return params;
+}
+
+const char *quantizedRefusal(const Tensor &q8, const Tensor &k8)
+{
+    const char *why = kernelRefusal(q8);
+    if (!why) {
+        scoring::supported(quantizedSizes(q8, k8), &why);
     }
     return why;
 }
@@ -127,6 +151,12 @@ KernelReport indexQuantizeKernel(const Tensor &qi)
     return {why == nullptr, why ? why : "a warp a row"};
 }
 
+KernelReport quantizedScoresKernel(const Tensor &q8, const Tensor &k8)
+{
+    const char *why = quantizedRefusal(q8, k8);
+    return why ? KernelReport{false, why} : describedKernel(quantizedSizes(q8, k8), scoring::describe);
+}
+
 KernelReport decodeScoresKernel(const Tensor &q8, const Tensor &pages, const Tensor &table)
 {
     const char *why = scoresRefusal(q8, pages, table);
@@ -156,6 +186,32 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, cons
     const auto [q8, w2] = quantized(qi, w.to(at::kFloat).contiguous());
     const auto [k8, scale] = quantized(ki, {});
     return {q8, w2, k8, scale};
+}
+
+Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale,
+                              std::int64_t offset)
+{
+    check::quantizedScores(q8, k8, w, kscale);
+    if (quantizedRefusal(q8, k8) || w.scalar_type() == at::kDouble) {
+        return plain::index_scores_quantized(q8, k8, w, kscale, offset);
+    }
+    const BelowAutograd guard;
+    const c10::cuda::CUDAGuard device(q8.device());
+    const Tensor queries = readable(q8), keys = readable(k8), weights = w.to(at::kFloat).contiguous(),
+                 scales = kscale.contiguous(),
+                 out = at::empty({q8.size(0), q8.size(1), k8.size(1)}, w.options().dtype(at::kFloat));
+    scoring::Params params = quantizedSizes(queries, keys);
+    params.q = queries.const_data_ptr();
+    params.k = keys.const_data_ptr();
+    params.w = weights.const_data_ptr<float>();
+    params.kScale = scales.const_data_ptr<float>();
+    params.out = out.mutable_data_ptr<float>();
+    params.offset = offset;
+    std::copy_n(queries.strides().begin(), 3, params.qStrides);
+    std::copy_n(keys.strides().begin(), 2, params.kStrides);
+    std::copy_n(weights.strides().begin(), 2, params.wStrides);
+    C10_CUDA_CHECK(scoring::launch(params, c10::cuda::getCurrentCUDAStream()));
+    return out;
 }
 
 Tensor decode_scores(const Tensor &q8, const Tensor &w, const Tensor &pages, const Tensor &table, const Tensor &lengths)
@@ -250,6 +306,8 @@ std::tuple<Tensor, Tensor> gathered_decode(const Tensor &q, const Tensor &pages,
 
 KernelReport indexQuantizeKernel(const Tensor &qi) { return {false, kernelRefusal(qi)}; }
 
+KernelReport quantizedScoresKernel(const Tensor &q8, const Tensor &) { return {false, kernelRefusal(q8)}; }
+
 KernelReport decodeScoresKernel(const Tensor &q8, const Tensor &, const Tensor &) { return {false, kernelRefusal(q8)}; }
 
 KernelReport gatheredDecodeKernel(const Tensor &q, const Tensor &, const Tensor &, const Tensor &, std::int64_t)
@@ -268,6 +326,7 @@ TORCH_LIBRARY_IMPL(dsa, CUDA, m)
 {
     namespace kernel = dsa::dispatch::kernel;
     m.impl("index_quantize", TORCH_FN(kernel::index_quantize));
+    m.impl("index_scores_quantized", TORCH_FN(kernel::index_scores_quantized));
     m.impl("decode_scores", TORCH_FN(kernel::decode_scores));
     m.impl("decode_select", TORCH_FN(kernel::decode_select));
     m.impl("gathered_decode", TORCH_FN(kernel::gathered_decode));

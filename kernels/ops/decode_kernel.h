@@ -7,6 +7,7 @@
 namespace dsa {
 
 KernelReport indexQuantizeKernel(const Tensor &qi);
+KernelReport quantizedScoresKernel(const Tensor &q8, const Tensor &k8);
 KernelReport decodeScoresKernel(const Tensor &q8, const Tensor &pages, const Tensor &table);
 KernelReport gatheredDecodeKernel(const Tensor &q, const Tensor &pages, const Tensor &table, const Tensor &idx,
                                   std::int64_t dv);

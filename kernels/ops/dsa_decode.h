@@ -2,7 +2,8 @@
 
 #include "kernels/ops/dsa.h"
 
-/// The operations for writing on: a few new queries of each request against caches that lie in pages of 64 tokens. No gradients.
+/// The indexer in e4m3, and the operations for writing on: a few new queries of each request against caches that lie in pages of
+/// 64 tokens. No gradients.
 /// Letters beside those of dsa.h: T new queries of a request (its last T positions), P pages of a cache, N pages a request has at
 /// most. Position s of request b is row s % 64 of page table[b][s / 64]; lengths[b] counts the positions of a request, the new
 /// ones among them. What of a table lies behind a request's length may be anything.
@@ -14,6 +15,12 @@ constexpr std::int64_t kLatentRowBytes = 656; ///< of a token's row in the cache
 /// q and k in e4m3, with one scale for each row of up to 128 values: the smallest power of two with max |x| <= 448 scale. The
 /// queries' scales are multiplied into the weights: (q8 [B,T,Hi,Di], w2 f32 [B,T,Hi], k8 [B,S,Di], kscale f32 [B,S]).
 std::tuple<Tensor, Tensor, Tensor, Tensor> index_quantize(const Tensor &qi, const Tensor &ki, const Tensor &w);
+
+/// index_scores of what index_quantize gives: I[b,t,s] = kscale[b,s] sum_j w[b,t,j] relu(q8[b,t,j] . k8[b,s]), f32 [B,T,S] (f64
+/// where w is), -inf beyond causality. The kernel's rows are within 2e-3 of float64's, by the norm that |w| would give (heads
+/// may cancel).
+Tensor index_scores_quantized(const Tensor &q8, const Tensor &k8, const Tensor &w, const Tensor &kscale,
+                              std::int64_t offset = 0);
 
 /// I[b,t,s] = kscale[s] sum_j w[b,t,j] relu(q8[b,t,j] . k8[s]): f32 [B,T,64 N] (f64 where w is), -inf for what a query does not
 /// see (s > lengths[b] - T + t). q8 e4m3 [B,T,Hi,Di]; pages uint8 [P,64 (Di+4)] as packIndexPages makes them; table int32 [B,N],

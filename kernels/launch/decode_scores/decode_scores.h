@@ -10,7 +10,7 @@
 /// Index scores of a few new queries over keys that lie in pages of 64: 64 rows of D e4m3 values, then their 64 fp32 scales.
 ///   I[b,t,s] = scale[s] sum_j w[b,t,j] relu(q[b,t,j] . k[s])
 /// Key s of request b is row s % 64 of page table[b][s / 64]; its query t sees keys s <= lengths[b] - T + t, the others score -inf.
-/// Sums over D are the tensor cores', shorter than fp32: rows are within 2e-3 of float64's.
+/// Sums over D are the tensor cores', shorter than fp32: rows are within 2e-3 of float64's, by the norm that |w| would give.
 namespace dsa::launch::decode_scores {
 
 constexpr std::int64_t kPageKeys = 64;

@@ -4,7 +4,7 @@ namespace dsa::launch::gathered_attention {
 
 Choice quantizedForwardChoice()
 {
-    return {gatheredForward<QuantizedRows>, "wgmma over gathered e4m3 rows", kBlockThreads, kForwardBytes};
+    return {gatheredForward<QuantizedRows>, "wgmma over gathered e4m3 rows", kBlockThreads, kQuantizedForwardBytes};
 }
 
 } // namespace dsa::launch::gathered_attention

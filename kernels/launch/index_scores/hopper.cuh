@@ -1,6 +1,6 @@
 #pragma once
 
-#include "kernels/launch/index_scores/hopper.h"
+#include "kernels/launch/index_scores/hopper_block.cuh"
 #include "kernels/launch/ptx.cuh"
 #include "kernels/launch/wgmma_wide.cuh"
 
@@ -16,24 +16,6 @@ struct HopperShared {
 };
 
 constexpr std::size_t kHopperBytes = kQueryBytes + kHopperStages * kKeyBytes + sizeof(HopperShared);
-
-/// Eight queries and up to 4096 keys.
-struct HopperBlock {
-    long long b;
-    int firstQuery, firstTile, endTile, visibleTiles; ///< tiles of 64 keys; from visibleTiles on nobody sees them
-
-    __device__ explicit HopperBlock(const HopperParams &params)
-    {
-        const Params &p = params.p;
-        const int segment = static_cast<int>(blockIdx.x) % params.segments, rest = static_cast<int>(blockIdx.x) / params.segments, block = params.blocks - 1 - rest % params.blocks;
-        b = rest / params.blocks;
-        firstQuery = block * kHopperQueries; // the latest first: they have the most keys
-        firstTile = segment * (kHopperKeys / 64);
-        endTile = min(firstTile + kHopperKeys / 64, static_cast<int>((p.keys + 63) / 64));
-        const long long last = min(firstQuery + static_cast<long long>(kHopperQueries), static_cast<long long>(p.queries)) - 1 + p.offset;
-        visibleTiles = min(endTile, last < 0 ? 0 : static_cast<int>(min(last / 64 + 1, static_cast<long long>(endTile))));
-    }
-};
 
 __device__ __forceinline__ void copyTiles(const HopperParams &params, const HopperBlock &block, HopperShared &shared, std::uint32_t base)
 {

@@ -22,5 +22,6 @@ struct HopperChoice {
 
 constexpr int kHopperQueries = 8, kHopperKeys = 4096; ///< a block's
 HopperChoice hopperChoice();
+HopperChoice e4m3Choice();
 
 } // namespace dsa::launch::index_scores

@@ -21,18 +21,25 @@ Choice choiceFor(const Params &p)
 /// By heads and width alone: a score must not depend on how many queries and keys there are.
 bool onHopper(const Params &p)
 {
-    return !p.portable && p.type == Type::BFloat16 && p.heads > 32 && p.heads <= 64 && p.width > 64 && p.width <= 128 && masked_attention::hopperRuns();
+    const bool wide = p.type == Type::BFloat16 && p.heads > 32 && p.width > 64;
+    return !p.portable && (wide || p.type == Type::E4m3) && p.heads <= 64 && p.width <= 128 && masked_attention::hopperRuns();
+}
+
+HopperChoice hopperChoiceFor(const Params &p)
+{
+    return p.type == Type::E4m3 ? e4m3Choice() : hopperChoice();
 }
 
 cudaError_t launchHopper(const Params &p, cudaStream_t stream)
 {
     HopperParams params{p, {}, {}, static_cast<int>((p.queries + kHopperQueries - 1) / kHopperQueries), static_cast<int>((p.keys + kHopperKeys - 1) / kHopperKeys)};
-    const std::int64_t keyStrides[3] = {p.kStrides[0], 0, p.kStrides[1]};
-    cudaError_t error = masked_attention::tileMap(params.queries, p.q, masked_attention::Type::BFloat16, p.batch, p.queries, p.heads, p.width, p.qStrides);
+    const std::int64_t each = p.type == Type::E4m3 ? 2 : 1; // the maps count 16 bits
+    const std::int64_t queryStrides[3] = {p.qStrides[0] / each, p.qStrides[1] / each, p.qStrides[2] / each}, keyStrides[3] = {p.kStrides[0] / each, 0, p.kStrides[1] / each};
+    cudaError_t error = masked_attention::tileMap(params.queries, p.q, masked_attention::Type::BFloat16, p.batch, p.queries, p.heads, p.width / each, queryStrides);
     if (error == cudaSuccess) {
-        error = masked_attention::tileMap(params.keys, p.k, masked_attention::Type::BFloat16, p.batch, 1, p.keys, p.width, keyStrides);
+        error = masked_attention::tileMap(params.keys, p.k, masked_attention::Type::BFloat16, p.batch, 1, p.keys, p.width / each, keyStrides);
     }
-    return error == cudaSuccess ? launchChoice(hopperChoice(), p.batch * params.blocks * params.segments, params, stream) : error;
+    return error == cudaSuccess ? launchChoice(hopperChoiceFor(p), p.batch * params.blocks * params.segments, params, stream) : error;
 }
 
 std::int64_t blocksFor(const Params &p, const Choice &choice)
@@ -45,16 +52,20 @@ std::int64_t blocksFor(const Params &p, const Choice &choice)
 bool supported(const Params &p, const char **why)
 {
     const char *reason = nullptr;
-    const bool exact = p.type == Type::Float;
+    const bool exact = p.type == Type::Float, e4m3 = p.type == Type::E4m3;
     if (p.batch < 0 || p.queries < 0 || p.keys < 0 || p.heads < 0 || p.width < 0) {
         reason = "a size is negative";
     } else if (p.queries > kLargest || p.keys > kLargest) {
         reason = "more than 2^30 queries or keys";
     } else if (p.heads > kMostHeads) {
         reason = "more than 128 indexer heads";
+    } else if (e4m3 && (p.heads > 64 || p.width % 16 != 0 || p.width > 128 || p.width == 0)) {
+        reason = "in e4m3 there may be 64 indexer heads, their width a multiple of 16 up to 128";
+    } else if (e4m3 && !onHopper(p)) {
+        reason = "e4m3 scores run on compute capability 9.0 alone";
     } else if (!exact && (p.width % 8 != 0 || p.width > 128 || p.width == 0)) {
         reason = "in low precision the indexer's width must be a multiple of 8, up to 128";
-    } else if (p.batch > 0 && blocksFor(p, choiceFor(p)) / p.batch > std::numeric_limits<std::int32_t>::max() / p.batch) {
+    } else if (p.batch > 0 && !e4m3 && blocksFor(p, choiceFor(p)) / p.batch > std::numeric_limits<std::int32_t>::max() / p.batch) {
         reason = "more than 2^31 - 1 tiles";
     }
     if (why) {
@@ -68,17 +79,19 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
     if (!supported(p)) {
         return cudaErrorInvalidValue;
     }
-    const Choice choice = choiceFor(p);
-    const std::int64_t blocks = blocksFor(p, choice);
-    if (blocks == 0) {
+    if (p.batch * p.queries * p.keys == 0) {
         return cudaSuccess;
     }
-    return onHopper(p) ? launchHopper(p, stream) : launchChoice(choice, blocks, p, stream);
+    if (onHopper(p)) {
+        return launchHopper(p, stream);
+    }
+    const Choice choice = choiceFor(p);
+    return launchChoice(choice, blocksFor(p, choice), p, stream);
 }
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
-    const cudaError_t error = onHopper(p) ? describeChoice(hopperChoice(), info) : describeChoice(choiceFor(p), info);
+    const cudaError_t error = onHopper(p) ? describeChoice(hopperChoiceFor(p), info) : describeChoice(choiceFor(p), info);
     info.hopper = onHopper(p);
     return error;
 }

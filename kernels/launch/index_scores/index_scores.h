@@ -7,15 +7,17 @@
 #include <cstdint>
 
 // B batch, T queries, S keys, Hi indexer heads, Di their width
-/// I[b,t,s] = sum_j w[b,t,j] relu(q[b,t,j] . k[b,s]), fp32, -inf beyond causality.
+/// I[b,t,s] = sum_j w[b,t,j] relu(q[b,t,j] . k[b,s]), fp32, -inf beyond causality; of e4m3 keys times kScale[b,s]. The sums over Di of
+/// e4m3 products are the tensor cores', shorter than fp32: rows are within 2e-3 of float64's, by the norm that |w| would give (heads cancel).
 namespace dsa::launch::index_scores {
 
-enum class Type { Float, BFloat16, Half };
+enum class Type { Float, BFloat16, Half, E4m3 };
 
 struct Params {
     const void *q = nullptr;  ///< [B,T,Hi,Di], unit last stride
     const void *k = nullptr;  ///< [B,S,Di], unit last stride
     const float *w = nullptr; ///< [B,T,Hi], unit last stride
+    const float *kScale = nullptr; ///< [B,S], contiguous; of e4m3 alone
     float *out = nullptr;     ///< [B,T,S], contiguous
     Type type = Type::Float;  ///< of q and k
     std::int64_t batch = 0, queries = 0, keys = 0, heads = 0, width = 0;

@@ -2,6 +2,7 @@
 #include "kernels/launch/decode_scores/decode_scores.h"
 #include "kernels/launch/gathered_attention/gathered_decode.h"
 #include "kernels/launch/index_quantize/index_quantize.h"
+#include "kernels/launch/index_scores/index_scores.h"
 #endif
 
 #include <QtTest>
@@ -85,6 +86,31 @@ private Q_SLOTS:
         bad = good;
         bad.pagesEach = -1;
         QCOMPARE(why<gather::DecodeParams>(bad, gather::supported), std::string("a size is negative"));
+#endif
+    }
+
+    void scoresInE4m3()
+    {
+#ifdef SPARSESCOPE_HAS_KERNELS
+        namespace scores = dsa::launch::index_scores;
+        scores::Params good;
+        good.type = scores::Type::E4m3;
+        good.batch = 1;
+        good.queries = good.keys = 1000;
+        good.heads = 64;
+        good.width = 128;
+        const std::string best = why(good, scores::supported); // which of the two the card decides
+        QVERIFY2(best == "taken" || best == "e4m3 scores run on compute capability 9.0 alone", best.c_str());
+        for (const auto &[heads, width] : {std::pair{65, 128}, std::pair{64, 136}, std::pair{64, 24}}) {
+            scores::Params bad = good;
+            bad.heads = heads;
+            bad.width = width;
+            QCOMPARE(why(bad, scores::supported),
+                     std::string("in e4m3 there may be 64 indexer heads, their width a multiple of 16 up to 128"));
+            QCOMPARE(scores::launch(bad, nullptr), cudaErrorInvalidValue);
+        }
+        good.portable = true;
+        QCOMPARE(why(good, scores::supported), std::string("e4m3 scores run on compute capability 9.0 alone"));
 #endif
     }
 

@@ -69,6 +69,20 @@ private Q_SLOTS:
         QCOMPARE(w2.item<double>(), 3 * std::ldexp(1, -22));
     }
 
+    void scoresOfQuantizedQueriesAndKeys()
+    {
+        const Tensor q = randn({2, 5, 3, 32}), k = randn({2, 9, 32}).mul(5), w = randn({2, 5, 3});
+        const auto [q8, w2, k8, scale] = dsa::index_quantize(q, k, w);
+        const Tensor keys = k8.to(at::kDouble).mul(scale.to(at::kDouble).unsqueeze(-1));
+        for (const std::int64_t offset : {4, 0, -2}) {
+            const Tensor found = dsa::index_scores_quantized(q8, k8, w2.to(at::kDouble), scale, offset);
+            QVERIFY(relativeError(found, dsa::index_scores(q8.to(at::kDouble), keys, w2.to(at::kDouble), offset)) <
+                    1e-12);
+            // Three bits of mantissa are near the scores, no more.
+            QVERIFY(relativeError(found, dsa::index_scores(q, k, w, offset)) < 0.1);
+        }
+    }
+
     void scoresAreThoseOfTheKeysInThePages()
     {
         const std::vector<std::int64_t> ends{130, 1, 64, 0, 191, 65};
@@ -162,6 +176,8 @@ private Q_SLOTS:
         };
         const c10::IValue none;
         check("dsa::index_quantize", {randn({2, 2, 3, 16}, at::kFloat), randn({2, 7, 16}, at::kFloat), w});
+        const Tensor k8 = quantizedQueries(1, 2, 7, 16)[0];
+        check("dsa::index_scores_quantized", {q8, k8, w, at::full({2, 7}, 2, at::kFloat), 1});
         check("dsa::decode_scores", {q8, w, cache.indexPages, cache.table, cache.lengths});
         check("dsa::decode_select", {randn({2, 2, 50}, at::kFloat), 4, cache.lengths});
         check("dsa::gathered_decode", {randn({2, 2, 3, 576}, at::kFloat), cache.latentPages, cache.table,

@@ -18,7 +18,7 @@ private Q_SLOTS:
         for (const char *name : {"index_scores", "topk_select", "index_select", "masked_attention", "dense_attention",
                                  "index_kl", "index_kl_with_gradients", "index_kl_uniform", "gathered_attention",
                                  "index_prepare", "apply_rope", "pack_mask", "unpack_mask", "index_quantize",
-                                 "decode_scores", "decode_select", "gathered_decode"}) {
+                                 "index_scores_quantized", "decode_scores", "decode_select", "gathered_decode"}) {
             QVERIFY2(c10::Dispatcher::singleton().findSchema({std::string("dsa::") + name, ""}).has_value(), name);
             const auto op = c10::Dispatcher::singleton().findSchemaOrThrow((std::string("dsa::") + name).c_str(), "");
             QVERIFY2(op.hasKernelForDispatchKey(c10::DispatchKey::Meta), name);

@@ -1,0 +1,10 @@
+#include "kernels/launch/index_scores/e4m3.cuh"
+
+namespace dsa::launch::index_scores {
+
+HopperChoice e4m3Choice()
+{
+    return {scoresE4m3, "wgmma in e4m3, 64 heads up to 128 wide", kE4m3Threads, kE4m3Bytes};
+}
+
+} // namespace dsa::launch::index_scores
