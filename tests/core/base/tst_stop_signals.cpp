@@ -13,12 +13,12 @@ namespace {
 int heard = 0;
 
 /// In a process of its own: how many signals the handler heard, or by which one the process was ended (negative).
-int afterSignals(std::initializer_list<int> signals)
+int afterSignals(std::initializer_list<int> kinds)
 {
     const pid_t child = fork();
     if (child == 0) {
         onStopSignals([](int) { ++heard; });
-        for (const int signal : signals)
+        for (const int signal : kinds)
             raise(signal);
         _exit(heard);
     }
