@@ -2,6 +2,7 @@
 
 #include <qcustomplot.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 
@@ -24,6 +25,36 @@ QCPScatterStyle::ScatterShape scatterShape(Marker marker)
     return QCPScatterStyle::ssCircle;
 }
 
+namespace {
+
+constexpr int kBandColumns = 4096; ///< some zooms of a screen's width
+
+/// A filled channel is drawn point by point: of many to a column it keeps the lowest and the highest.
+void thin(QVector<double> &x, QVector<double> &low, QVector<double> &high)
+{
+    if (x.size() <= 2 * kBandColumns) {
+        return;
+    }
+    const double column = (x.back() - x.front()) / kBandColumns;
+    qsizetype kept = 0;
+    for (qsizetype i = 1; i < x.size(); ++i) {
+        if (x[i] - x[kept] < column && i + 1 < x.size()) {
+            low[kept] = std::min(low[kept], low[i]);
+            high[kept] = std::max(high[kept], high[i]);
+        } else {
+            ++kept;
+            x[kept] = x[i];
+            low[kept] = low[i];
+            high[kept] = high[i];
+        }
+    }
+    x.resize(kept + 1);
+    low.resize(kept + 1);
+    high.resize(kept + 1);
+}
+
+} // namespace
+
 void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Tokens &tokens)
 {
     QVector<double> x, low, high;
@@ -42,6 +73,7 @@ void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Token
         graph->setChannelFillGraph(nullptr);
         graph->setBrush(Qt::NoBrush);
     }
+    thin(x, low, high);
     lower->setData(x, low, true);
     upper->setData(x, high, true);
     upper->setBrush(fill);

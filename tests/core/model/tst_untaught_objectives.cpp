@@ -3,6 +3,7 @@
 #include "tests/core/model/small_models.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros_like.h>
 
 #include <QtTest>
 
