@@ -35,7 +35,7 @@ pack_bundle()
         [ -e "$qt/$name" ] || continue
         mkdir -p "$to/plugins/${name%/*}" && cp "$qt/$name" "$to/plugins/$name" || return 1
     done
-    for name in Inter-Regular.otf Inter-Medium.otf Inter-SemiBold.otf JetBrainsMono-Regular.ttf JetBrainsMono-Medium.ttf \
+    for name in Inter-Regular.otf Inter-Medium.otf Inter-SemiBold.otf JetBrainsMono-Regular.ttf \
         JetBrainsMono-SemiBold.ttf; do
         file=$(find /usr/share/fonts -name "$name" 2> /dev/null | head -n 1)
         [ -n "$file" ] && cp "$file" "$to/fonts/"

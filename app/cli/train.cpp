@@ -138,10 +138,10 @@ int train(const TrainOptions &options, Output &output)
         whole = whole && outcome.state != RunState::Failed && outcome.reason.empty();
     }
     if (interrupt.happened()) {
-        output.note(
-            whole ? "Stopped. Everything is saved; go on with --resume."
-                  : "Stopped. What is named above failed and needs a hand first; the rest is saved and goes on with "
-                    "--resume.");
+        output.note(whole ? "Stopped. Everything is saved; go on with --resume."
+                          : "Stopped. What is named above could not be saved or cannot go on; --resume goes on with "
+                            "the rest, and "
+                            "from the last checkpoints.");
         return whole ? kInterrupted : kFailed;
     }
     return writeResults(folder, output) && whole ? kDone : kFailed;

@@ -14,7 +14,7 @@ constexpr double kLine = 21, kPad = 10, kGap = 16, kAway = 14;
 
 QRectF tooltipBox(const ValueLines &lines, const QRectF &cell, double viewWidth)
 {
-    const QFontMetricsF labelMetrics(uiFont(12)), valueMetrics(monoFont(12, QFont::Medium));
+    const QFontMetricsF labelMetrics(uiFont(12)), valueMetrics(monoFont(12, QFont::DemiBold));
     double labels = 0, values = 0;
     for (const auto &[label, value] : lines) {
         labels = std::max(labels, labelMetrics.horizontalAdvance(label));
@@ -52,7 +52,7 @@ void paintTooltip(QPainter &painter, const ValueLines &lines, const QRectF &box,
         painter.setFont(uiFont(12));
         painter.setPen(tokens.text2);
         painter.drawText(QRectF(box.left() + kPad, y, labels + 2, kLine), Qt::AlignVCenter, label);
-        painter.setFont(monoFont(12, QFont::Medium));
+        painter.setFont(monoFont(12, QFont::DemiBold));
         painter.setPen(tokens.text);
         painter.drawText(QRectF(valueX, y, box.right() - valueX, kLine), Qt::AlignVCenter, value);
         y += kLine;

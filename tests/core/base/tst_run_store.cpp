@@ -187,7 +187,7 @@ void tst_RunStore::aRunIsMadeOnlyOnce()
     QVERIFY(contains(messageOf([&] { RunWriter::create(folder, config()); }), "there is a run already"));
     fs::remove(folder / "run.json"); // the numbers are still there: they must not be overwritten
     QVERIFY(contains(messageOf([&] { RunWriter::create(folder, config()); }), "run.json is missing"));
-    QVERIFY(contains(messageOf([&] { RunWriter::open(folder); }), "no run here"));
+    QVERIFY(contains(messageOf([&] { RunWriter::open(folder); }), "run's description is missing"));
     const fs::path empty = fresh();
     RunWriter::create(empty, config());
     fs::remove(empty / "run.json"); // killed before anything was recorded: may begin anew

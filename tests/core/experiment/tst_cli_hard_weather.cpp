@@ -139,7 +139,7 @@ void tst_CliHardWeather::aFileOfAnotherRunIsNamed_data()
     QTest::addColumn<QString>("file");
     QTest::addColumn<QString>("what");
     QTest::newRow("run.json") << "run.json"
-                              << "is the description of another run";
+                              << "are of different runs";
     QTest::newRow("run.sqlite") << "run.sqlite"
                                 << "are of different runs";
     QTest::newRow("both") << "run.json run.sqlite"
