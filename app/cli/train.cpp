@@ -140,8 +140,7 @@ int train(const TrainOptions &options, Output &output)
     if (interrupt.happened()) {
         output.note(whole ? "Stopped. Everything is saved; go on with --resume."
                           : "Stopped. What is named above could not be saved or cannot go on; --resume goes on with "
-                            "the rest, and "
-                            "from the last checkpoints.");
+                            "the rest, and from the last checkpoints.");
         return whole ? kInterrupted : kFailed;
     }
     return writeResults(folder, output) && whole ? kDone : kFailed;
