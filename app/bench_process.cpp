@@ -48,12 +48,11 @@ void addLengths(const BenchDocument &document, QStringList &arguments)
 /// Of training steps: families, lengths, batch and token kinds stand in the rows, k as a part of the length.
 void addSteps(const BenchDocument &document, QStringList &arguments)
 {
-    static const std::string kOp = "training step of ";
     QStringList families, lengths;
     std::set<std::int64_t> vocabularies;
     std::set<std::int64_t> parts;
     for (const MeasuredRow &row : document.rows) {
-        const QString family = QStringLiteral("\"%1\"").arg(QString::fromStdString(row.op.substr(kOp.size())));
+        const QString family = QStringLiteral("\"%1\"").arg(QString::fromStdString(row.family));
         if (!families.contains(family)) {
             families << family;
         }

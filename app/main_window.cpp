@@ -151,6 +151,7 @@ void MainWindow::setCurrentRun(RunData *run)
 
 void MainWindow::showRuns()
 {
+    m_besideDue = false;
     const std::vector<RunData *> beside = shownRuns();
     m_trainPage->setRuns(beside, m_current);
     m_inspectPage->setRuns(beside);

@@ -157,6 +157,7 @@ private:
     void fillCompareMenu(QMenu *menu);
     /// The runs that the Compare page may put on a side; `now`: some are about to go.
     void showCompareRuns(bool now);
+    void showDueRuns();
     /// Badges and check boxes in the run table while the Compare page is shown.
     void showMarks();
     void putOnSide(const RunData &run, bool a);
@@ -271,7 +272,8 @@ private:
     double m_savedAt = 0;     ///< of the newest checkpoint of what trains, seconds since the epoch; 0: none yet
     double m_doneAtStart = 0; ///< steps of the experiment done when its clock was started
     std::chrono::steady_clock::time_point m_clock;
-    bool m_compareRunsDue = false;
+    bool m_compareRunsDue = false, m_besideDue = false; ///< runs came that the Compare page, the plots do not show yet
+    QTimer m_dueTimer;
     std::optional<std::pair<bool, std::filesystem::path>> m_dropped; ///< on A or B, until its run is read
     std::unique_ptr<ComparisonExport> m_comparisonExport;            ///< while one is written
     std::unique_ptr<BenchProcess> m_bench;

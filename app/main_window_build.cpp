@@ -219,6 +219,9 @@ void MainWindow::connectParts()
     });
     connect(&m_reader, &RunFolderReader::opened, this, [this](const QString &folder, int runs) {
         --m_opening;
+        if (m_opening == 0) {
+            showDueRuns();
+        }
         if (runs == 0) {
             m_notices->post(folder, NoticeBar::Kind::Check, QStringLiteral("No runs in %1").arg(folder),
                             QStringLiteral("A run folder holds run.json. Open the folder of a run or one above it."));

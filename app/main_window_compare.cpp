@@ -16,12 +16,21 @@
 #include <QSettings>
 
 #include <algorithm>
+#include <utility>
 
 /// The Compare page in the window: its runs, its menu, what the run table does for it, measuring and writing a comparison.
 namespace sparsescope {
 
+namespace {
+
+constexpr int kTogetherMilliseconds = 100;
+
+} // namespace
+
 void MainWindow::connectCompare()
 {
+    m_dueTimer.setSingleShot(true);
+    connect(&m_dueTimer, &QTimer::timeout, this, &MainWindow::showDueRuns);
     connect(m_comparePage, &ComparePage::statusChanged, this, [this] {
         showCursor();
         showMarks();
@@ -79,21 +88,25 @@ void MainWindow::fillCompareMenu(QMenu *menu)
 
 void MainWindow::showCompareRuns(bool now)
 {
-    const auto show = [this] {
-        m_compareRunsDue = false;
+    m_compareRunsDue = true;
+    if (now) {
+        showDueRuns();
+    } else if (!m_dueTimer.isActive()) { // a folder of a thousand runs is put together a few times, not a thousand
+        m_dueTimer.start(m_opening > 0 ? kTogetherMilliseconds : 0);
+    }
+}
+
+void MainWindow::showDueRuns()
+{
+    m_dueTimer.stop();
+    if (std::exchange(m_besideDue, false)) {
+        showRuns();
+    }
+    if (std::exchange(m_compareRunsDue, false)) {
+        m_dueTimer.stop();
         m_comparePage->setRuns(m_runs.all(), m_current);
         showMarks();
         showMeasurable();
-    };
-    if (now) {
-        show();
-    } else if (!m_compareRunsDue) { // a folder of a thousand runs is put together once
-        m_compareRunsDue = true;
-        QTimer::singleShot(0, this, [this, show] {
-            if (m_compareRunsDue) {
-                show();
-            }
-        });
     }
 }
 

@@ -26,11 +26,11 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
         showChecks();
     });
     m_composing = false;
-    showCompareRuns(false);
     if (!m_current) {
         setCurrentRun(added);
-    } else if (m_model.indexOf(added).parent() == m_model.indexOf(m_current).parent()) {
-        showRuns();
+    } else {
+        m_besideDue = m_besideDue || experimentKey(*added) == experimentKey(*m_current);
+        showCompareRuns(false);
     }
     return added;
 }
@@ -251,8 +251,9 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         run->apply(StateChange{run->id().toStdString(), RunState::Queued, {}, run->step(), run->steps()});
     }
     if (!fromMemory) { // else its lines were shown when they happened
+        const QString title = found.update.log.empty() ? QString() : runTitle(*run, m_model.runsBeside(run));
         for (const LogRecord &line : found.update.log) {
-            m_log->append(line, runTitle(*run, m_model.runsBeside(run)));
+            m_log->append(line, title);
         }
     }
     run->flush();

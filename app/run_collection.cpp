@@ -36,7 +36,7 @@ RunData *RunCollection::find(const std::filesystem::path &experimentFolder, cons
 {
     const QString id = QString::fromStdString(run);
     const auto found = std::find_if(m_runs.begin(), m_runs.end(), [&](const auto &r) {
-        return r->experimentFolder() == experimentFolder && r->id() == id;
+        return r->id() == id && r->experimentFolder().native() == experimentFolder.native();
     });
     return found == m_runs.end() ? nullptr : found->get();
 }

@@ -48,6 +48,7 @@ Progress::Progress(const std::vector<RunConfig> &runs, Output &output)
         progress.label = displayName(run.model.family);
         progress.group = run.lockstepGroup();
         progress.steps = run.training.steps;
+        progress.stages = stagesOf(run);
         m_runs[run.folder()] = progress;
         m_total += run.training.steps;
     }
@@ -83,6 +84,13 @@ void Progress::onState(const StateChange &change)
 void Progress::onStage(const StageChange &change)
 {
     say(fmt::format("{}: {} from step {}: {}", change.run, change.name, change.step, change.audit));
+    const auto found = m_runs.find(change.run);
+    if (found == m_runs.end())
+        return;
+    RunProgress &run = found->second;
+    const auto index = static_cast<std::size_t>(change.index);
+    run.indexerStage = change.endStep == change.step && index < run.stages.size() ? &run.stages[index] : nullptr;
+    run.indexerSteps = 0;
 }
 
 void Progress::onStep(const StepRecord &record)
@@ -95,6 +103,8 @@ void Progress::onStep(const StepRecord &record)
         m_start = Clock::now();
     }
     found->second.step = std::max(found->second.step, record.step);
+    if (found->second.indexerStage)
+        ++found->second.indexerSteps;
     m_group = found->second.group;
     for (const Scalar &scalar : record.scalars) {
         if (scalar.metric == "train.loss" && std::isfinite(scalar.value)) {
@@ -123,16 +133,19 @@ std::string Progress::status() const
     if (here > 0)
         text += ", " + duration(seconds * static_cast<double>(m_total - done) / static_cast<double>(here)) + " left";
     std::string losses;
-    std::string step;
+    std::string step, stage;
     for (const auto &[folder, run] : m_runs) {
         if (run.group != m_group)
             continue;
         if (step.empty())
             step = fmt::format(", {} step {} of {}", m_group, run.step, run.steps);
+        if (run.indexerStage)
+            stage = fmt::format(", {} {} step {} of {}", run.label, run.indexerStage->name, run.indexerSteps,
+                                run.indexerStage->steps);
         if (run.hasLoss)
             losses += fmt::format("{}{} {:.3f}", losses.empty() ? ", loss " : "  ", run.label, run.loss);
     }
-    return text + step + losses;
+    return text + step + stage + losses;
 }
 
 void Progress::show(bool now)

@@ -33,6 +33,9 @@ private:
         double loss = 0;
         bool hasLoss = false;
         bool waits = false; ///< paused by itself, for a reason
+        std::vector<StageConfig> stages;
+        const StageConfig *indexerStage = nullptr; ///< while only its indexer learns, which counts no main step
+        std::int64_t indexerSteps = 0;             ///< of that stage, since this process took it up
     };
     using Clock = std::chrono::steady_clock;
 

@@ -2,7 +2,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/result_table.h"
-#include "core/experiment/claims.h"
+#include "core/experiment/claims/claims.h"
 #include "core/experiment/small_results.h"
 
 #include <fmt/format.h>

@@ -4,6 +4,7 @@
 #include "core/base/json_reader.h"
 #include "core/base/json_view.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sparsescope {
@@ -40,6 +41,9 @@ MeasuredTiming timingOf(const JsonView &view, const char *name, const char *back
     if (!(timing.microseconds > 0)) {
         view.at(unit).refuse("more than 0");
     }
+    if (!(timing.lower > 0 && timing.upper >= timing.lower)) {
+        quartiles.refuse("two times above 0, in order");
+    }
     return timing;
 }
 
@@ -67,6 +71,8 @@ MeasuredRow stepOf(const JsonView &view)
     MeasuredRow row{"training step of " + view.at("family").text(), view.at("batch").integer(), length, length};
     row.k = integerAt(view, "top_k");
     row.width = integerAt(view, "vocabulary");
+    row.family = view.at("family").text();
+    row.parameters = view.at("parameters").integer();
     row.right = view.at("agree").flag();
     if (const auto floor = numberAt(view, "floor_ms")) {
         row.floorMicroseconds = 1000 * *floor;
@@ -79,9 +85,17 @@ MeasuredRow stepOf(const JsonView &view)
 
 } // namespace
 
-BenchDocument readBench(const std::filesystem::path &file)
+const MeasuredTiming *MeasuredRow::timing(const std::string &name) const
 {
-    const nlohmann::ordered_json document = readJsonFile(file);
+    const auto found =
+        std::find_if(timings.begin(), timings.end(), [&](const MeasuredTiming &timing) { return timing.name == name; });
+    return found == timings.end() ? nullptr : &*found;
+}
+
+BenchDocument readBench(const std::filesystem::path &file) { return benchFromJson(readJsonFile(file), file); }
+
+BenchDocument benchFromJson(const nlohmann::ordered_json &document, const std::filesystem::path &file)
+{
     const JsonView view(document, file.string());
     if (view.at("schema").integer() != 1) {
         view.at("schema").refuse("1");

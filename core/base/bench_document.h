@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 namespace sparsescope {
 
 /// One candidate of a stored measurement.
@@ -28,6 +30,12 @@ struct MeasuredRow {
     std::optional<double> floorMicroseconds;
     std::vector<MeasuredTiming> timings; ///< ours first
     std::string type, scores;            ///< of the inputs: "bfloat16"; "random", "plateau"; empty where it has none
+    std::string family;                  ///< of a training step: "sparse"; its width is the vocabulary
+    std::int64_t parameters = 0;         ///< of a training step
+
+    bool isStep() const { return !family.empty(); }
+    /// Null: there is none of that name.
+    const MeasuredTiming *timing(const std::string &name) const;
 };
 
 /// What `sparsescope-cli bench --out` wrote.
@@ -47,6 +55,8 @@ struct BenchDocument {
 
 /// Throws Failure naming the file, the place in it, what was found and what is allowed.
 BenchDocument readBench(const std::filesystem::path &file);
+/// What `file` holds, read before.
+BenchDocument benchFromJson(const nlohmann::ordered_json &document, const std::filesystem::path &file);
 
 /// Is this file one of those, as far as its beginning says? Of other JSON documents: false.
 bool looksLikeBench(const std::filesystem::path &file);

@@ -233,7 +233,7 @@ int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation
     return low;
 }
 
-DeviceSpeed typicalSpeed(bool isCuda) { return isCuda ? DeviceSpeed{20e12, 6e-6} : DeviceSpeed{30e9, 12e-6}; }
+DeviceSpeed typicalSpeed(bool isCuda) { return isCuda ? DeviceSpeed{20e12, 6e-6} : DeviceSpeed{30e9, 7e-6}; }
 
 DeviceSpeed speedFrom(const MeasuredStep &small, const MeasuredStep &large)
 {

@@ -19,6 +19,7 @@ namespace sparsescope {
 namespace {
 
 constexpr std::int64_t kChunkBytes = 64 << 20;
+constexpr std::int64_t kHeadSequences = 2; // of a batch: how alike indexer heads are shows on few
 
 /// Head mean of the dense attention for query rows [from, to): [B,to-from,S] fp32, 0 beyond causality.
 at::Tensor headMean(const AttentionTrace &trace, double scale, std::int64_t from, std::int64_t to)
@@ -133,6 +134,7 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
     const at::Tensor newestMask = dsa::unpack_mask(selectionOf("recency", layer, trace), length).slice(1, rowsFrom);
     sum("selection.coverage.chance").add(meanOf(randomMask.slice(2, 0, length - 1).any(1)));
 
+    addHeads(layer, trace, rowsFrom);
     const std::int64_t batchRows = trace.q.size(0);
     const std::int64_t chunk = std::max<std::int64_t>(1, kChunkBytes / (batchRows * length * 4 * 4));
     for (std::int64_t from = rowsFrom; from < length; from += chunk) {
@@ -163,6 +165,31 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
             sum("selection.ties").add(meanOf(tied.any(2)), weight);
         }
     }
+}
+
+void SelectionStatistics::addHeads(int layer, const AttentionTrace &trace, std::int64_t rowsFrom)
+{
+    const std::int64_t length = trace.q.size(2), heads = trace.index.defined() ? trace.index.w.size(2) : 0;
+    if (heads < 2) {
+        return;
+    }
+    const std::int64_t sequences = std::min(kHeadSequences, trace.q.size(0));
+    const auto part = [&](const at::Tensor &factor) { return factor.slice(0, 0, sequences); };
+    at::Tensor takers; // [sequences, rows, S]: how many heads take a key
+    for (std::int64_t head = 0; head < heads; ++head) {
+        const at::Tensor scores =
+            dsa::index_scores(part(trace.index.q).slice(1, rowsFrom).slice(2, head, head + 1), part(trace.index.k),
+                              part(trace.index.w).slice(1, rowsFrom).slice(2, head, head + 1), rowsFrom);
+        const at::Tensor taken = dsa::unpack_mask(dsa::topk_select(scores, m_topK, rowsFrom), length).to(at::kInt);
+        takers = takers.defined() ? takers.add_(taken) : taken;
+    }
+    // A key that c heads take is common to c (c - 1) ordered pairs of them.
+    const at::Tensor common = (takers * (takers - 1)).sum(2);
+    const double pairs = static_cast<double>(heads * (heads - 1) * m_topK);
+    const at::Tensor visible = at::arange(rowsFrom + 1, length + 1, takers.options().dtype(at::kDouble));
+    const double rows = static_cast<double>(common.numel());
+    m_sums["indexer.head_overlap"][layer].add(meanOf(common) / pairs, rows);
+    m_sums["indexer.head_overlap.chance"][layer].add(meanOf(static_cast<double>(m_topK) / visible), rows);
 }
 
 void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch)

@@ -34,6 +34,8 @@ private:
     void addLayer(int layer, const AttentionTrace &trace, const Batch &batch);
     /// What another selector takes for the same queries.
     dsa::Selection selectionOf(const char *selector, int layer, const AttentionTrace &trace) const;
+    /// Do the heads of an indexer choose alike, each by its own term of the score?
+    void addHeads(int layer, const AttentionTrace &trace, std::int64_t rowsFrom);
     void addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch);
 
     std::int64_t m_topK;

@@ -268,7 +268,15 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
         m_proxy->setFilterFixedString(text);
         m_view->expandAll();
     });
-    connect(m_proxy, &QAbstractItemModel::rowsInserted, m_view, &QTreeView::expandAll);
+    connect(m_proxy, &QAbstractItemModel::rowsInserted, this, [this](const QModelIndex &parent, int first, int last) {
+        if (parent.isValid()) {
+            m_view->expand(parent);
+            return;
+        }
+        for (int row = first; row <= last; ++row) {
+            m_view->expand(m_proxy->index(row, 0));
+        }
+    });
     connect(m_proxy, &QAbstractItemModel::modelReset, m_view, &QTreeView::expandAll);
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
         if (RunData *run = currentRun()) {

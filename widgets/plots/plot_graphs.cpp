@@ -91,14 +91,6 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
     graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7, curve.second)
                                                                 : QCPScatterStyle(QCPScatterStyle::ssNone));
-    QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
-    QVector<QCPGraphData> values;
-    values.reserve(static_cast<qsizetype>(curve.points.size()));
-    for (const Point &point : curve.points) {
-        values.push_back({point.x, point.y});
-    }
-    data->set(values, true);
-    graph->setData(data);
 }
 
 } // namespace
@@ -129,6 +121,24 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
     }
     for (const PlotCurve &curve : content.curves) {
         setCurve(plot.graph(index++), curve, tokens);
+    }
+}
+
+void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<CurveLevels> &levels,
+               const AxisWindow &window)
+{
+    int index = static_cast<int>(2 * content.bands.size());
+    for (std::size_t curve = 0; curve < content.curves.size(); ++curve) {
+        const Series &all = content.curves[curve].points;
+        const Series shown = levels[curve].within(all, window);
+        QVector<QCPGraphData> values;
+        values.reserve(static_cast<qsizetype>(shown.size()));
+        for (const Point &point : shown) {
+            values.push_back({point.x, point.y});
+        }
+        QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
+        data->set(values, true);
+        plot.graph(index++)->setData(data);
     }
 }
 

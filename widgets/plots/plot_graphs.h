@@ -1,15 +1,22 @@
 #pragma once
 
+#include "widgets/plots/curve_levels.h"
 #include "widgets/plots/plot_content.h"
 #include "widgets/style/tokens.h"
+
+#include <vector>
 
 class QCPScatterStyle;
 class QCustomPlot;
 
 namespace sparsescope {
 
-/// Brings the plot's graphs in line with the curves and bands of `content`; bands first, so that lines lie on top.
+/// Brings the plot's graphs in line with the curves and bands of `content`; bands first, so that lines lie on top. What the
+/// curves' graphs hold is left to setPoints().
 void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &tokens);
+/// What of the curves a window shows; `levels` are theirs, in their order.
+void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<CurveLevels> &levels,
+               const AxisWindow &window);
 
 /// A marker with this line, filled with the panel's colour.
 QCPScatterStyle markerOf(Marker marker, const QColor &line, const Tokens &tokens, double size);

@@ -22,6 +22,7 @@ namespace {
 
 constexpr double kZoomStep = 1.25;
 constexpr int kAroundAxis = 50, kTickPitch = 24;      ///< px
+constexpr int kPointsAFrame = 60000;                  ///< that can be drawn in its time
 constexpr int kTopMargin = 24, kCompactTopMargin = 8; ///< room for the names of the stages, or none
 
 } // namespace
@@ -43,6 +44,7 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     m_plot->setInteractions(QCP::iRangeDrag | QCP::iRangeZoom);
     m_plot->installEventFilter(this);
     addPlotLayers(m_plot, m_scene);
+    connect(m_plot, &QCustomPlot::beforeReplot, this, [this] { showPoints(m_plot->axisRect()->width(), false); });
     connect(m_plot, &QCustomPlot::afterLayout, this, &SeriesPlot::updateInset); // sizes and ranges are known by then
     buildAxes();
     applyTokens(currentTokens());
@@ -150,6 +152,25 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
         axis->grid()->setSubGridVisible(false);
     }
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
+    showPoints(m_plot->axisRect()->width(), true);
+}
+
+void SeriesPlot::showPoints(int pixels, bool anew)
+{
+    const auto onAxis = [this](double x) { return m_scene.logX ? std::log(x) : x; };
+    const auto offAxis = [this](double place) { return m_scene.logX ? std::exp(place) : place; };
+    const double low = onAxis(m_plot->xAxis->range().lower), high = onAxis(m_plot->xAxis->range().upper);
+    const double width = high - low;
+    if (!anew && low >= m_heldFrom && high <= m_heldTo && 2 * width >= m_heldFor) {
+        return;
+    }
+    // As much again on either side, to be dragged into view.
+    m_heldFrom = low - width;
+    m_heldTo = high + width;
+    m_heldFor = width;
+    const int curves = std::max(1, static_cast<int>(m_scene.content.curves.size()));
+    const int columns = std::clamp(kPointsAFrame / (4 * curves), std::max(1, pixels / 4), std::max(1, 2 * pixels));
+    setPoints(*m_plot, m_scene.content, m_levels, {offAxis(m_heldFrom), offAxis(m_heldTo), 3 * columns, m_scene.logX});
 }
 
 void SeriesPlot::setContent(PlotContent content)
@@ -164,8 +185,13 @@ void SeriesPlot::setContent(PlotContent content)
     }
     m_plot->xAxis->setLabel(m_xLabelShown ? m_scene.content.xLabel : QString());
     m_plot->yAxis->setLabel(m_scene.content.yLabel);
+    m_levels.clear();
+    for (const PlotCurve &curve : m_scene.content.curves) {
+        m_levels.emplace_back(curve.points);
+    }
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
     fit();
+    showPoints(m_plot->axisRect()->width(), true);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
@@ -225,6 +251,7 @@ void SeriesPlot::setLogX(bool on)
         m_fitting = true; // another scale may clip the range by itself
         buildAxes();
         fit();
+        showPoints(m_plot->axisRect()->width(), true);
         m_plot->replot(QCustomPlot::rpQueuedReplot);
     }
 }
@@ -323,6 +350,7 @@ void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &token
     const Tokens shown = m_scene.tokens;
     const std::optional<std::int64_t> hover = std::exchange(m_scene.hover, std::nullopt);
     applyTokens(tokens);
+    showPoints(size.width(), true);
     QPicture picture;
     {
         QCPPainter recorder(&picture);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "widgets/plots/curve_levels.h"
 #include "widgets/plots/plot_inset.h"
 #include "widgets/plots/plot_layers.h"
 
@@ -9,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 class QCustomPlot;
 
@@ -84,12 +86,17 @@ private:
     void countTicks(); ///< as many as have room
     void applyTokens(const Tokens &tokens);
     void fit();
+    /// Hands the graphs what the visible range needs, on `pixels` across; anew, or where they hold too little or too much.
+    void showPoints(int pixels, bool anew);
     void replotOverlay();
     void updateInset();
     std::optional<std::int64_t> stepAt(double pixelX) const;
 
     QCustomPlot *m_plot = nullptr;
     PlotScene m_scene;
+    std::vector<CurveLevels> m_levels; ///< of the curves
+    double m_heldFrom = 0, m_heldTo = 0,
+           m_heldFor = 0;               ///< what the graphs hold, and for which visible range; as on the axis
     std::unique_ptr<PlotInset> m_inset; ///< once it was wanted
     bool m_insetWanted = false;
     QPoint m_pressed;

@@ -37,11 +37,9 @@ QString seedsText(const std::vector<RunData *> &runs)
 /// "DSA k32": what tells the group from the others of its experiment.
 QString groupTitle(const RunData &run, const std::vector<RunData *> &experiment)
 {
-    QStringList chips = chipsOf(run, experiment);
-    const QString seed = QStringLiteral("s%1").arg(run.config().training.seed);
-    if (chips.size() > 1 && chips.last() == seed) {
-        chips.removeLast();
-    }
+    RunDifferences differences = differencesOf(experiment);
+    differences.seed = false;
+    QStringList chips = chipsOf(run, differences);
     const QString k = QStringLiteral("k%1").arg(run.config().topK());
     if (isSparse(run.config().model.family) && !chips.contains(k)) {
         chips.insert(1, k);

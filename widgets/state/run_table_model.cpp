@@ -98,12 +98,18 @@ void RunTableModel::addRun(RunData *run)
     const QModelIndex parent = createIndex(static_cast<int>(group - m_groups.begin()), 0, quintptr{0});
     beginInsertRows(parent, row, row);
     group->runs.insert(place, run);
-    group->chips.insert(group->chips.begin() + row, chipsOf(*run, group->runs));
+    group->chips.insert(group->chips.begin() + row, chipsOf(*run, group->differences));
     endInsertRows();
     watch(run);
-    describe(*group); // chips of the runs beside it may have more to tell apart now
-    Q_EMIT dataChanged(this->index(0, 0, parent),
-                       this->index(static_cast<int>(group->runs.size()) - 1, ColumnCount - 1, parent));
+    const RunConfig &config = run->config(), &first = group->runs[row == 0 && group->runs.size() > 1 ? 1 : 0]->config();
+    const RunDifferences before = group->differences;
+    group->differences.length |= config.training.sequenceLength != first.training.sequenceLength;
+    group->differences.seed |= config.training.seed != first.training.seed;
+    if (group->differences != before) { // the runs beside it have more to tell apart now
+        describe(*group);
+        Q_EMIT dataChanged(this->index(0, 0, parent),
+                           this->index(static_cast<int>(group->runs.size()) - 1, ColumnCount - 1, parent));
+    }
     Q_EMIT dataChanged(parent, parent.siblingAtColumn(ColumnCount - 1));
 }
 
@@ -141,9 +147,10 @@ void RunTableModel::removeRun(const RunData *run)
 
 void RunTableModel::describe(Group &group)
 {
+    group.differences = differencesOf(group.runs);
     group.chips.clear();
     for (const RunData *run : group.runs) {
-        group.chips.push_back(chipsOf(*run, group.runs));
+        group.chips.push_back(chipsOf(*run, group.differences));
     }
 }
 

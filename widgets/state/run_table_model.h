@@ -11,6 +11,14 @@
 
 namespace sparsescope {
 
+/// What a chip of its own tells apart: whether it differs among runs that stand beside one another.
+struct RunDifferences {
+    bool length = false, seed = false;
+
+    bool operator==(const RunDifferences &) const = default;
+};
+RunDifferences differencesOf(const std::vector<RunData *> &runs);
+
 /// Experiments with their runs below, two levels. Display text is made here; SortRole gives the raw number.
 class RunTableModel : public QAbstractItemModel {
     Q_OBJECT
@@ -69,6 +77,7 @@ private:
         quintptr id = 0; ///< stays when the group moves; what its rows carry
         QString key, name;
         std::vector<RunData *> runs;
+        RunDifferences differences;
         std::vector<QStringList> chips; ///< of each run; brought up to date after rows came, not while they come
     };
     Group makeGroup(const RunData &run);
@@ -93,8 +102,8 @@ private:
 /// What an experiment goes by in the table: its folder, or its name where it has none.
 QString experimentKey(const RunData &run);
 
-/// "DSA", "k 32", "seed 1": what of `run` differs among `beside`; the family always.
-QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside);
+/// "DSA", "k 32", "seed 1": what of `run` differs from those beside it; the family always.
+QStringList chipsOf(const RunData &run, const RunDifferences &differences);
 /// The chips in one line: "DSA, seed 1".
 QString runTitle(const RunData &run, const std::vector<RunData *> &beside);
 

@@ -24,22 +24,24 @@ QString experimentKey(const RunData &run)
     return run.experimentFolder().empty() ? run.experiment() : QString::fromStdString(run.experimentFolder().string());
 }
 
-QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside)
+RunDifferences differencesOf(const std::vector<RunData *> &runs)
+{
+    return {differs(runs, [](const RunData &r) { return r.config().training.sequenceLength; }),
+            differs(runs, [](const RunData &r) { return r.config().training.seed; })};
+}
+
+QStringList chipsOf(const RunData &run, const RunDifferences &differences)
 {
     QStringList chips{QString::fromStdString(displayName(run.config().model.family))};
-    if (beside.empty()) {
-        return chips;
-    }
-    if (differs(beside, [](const RunData &r) { return r.config().training.sequenceLength; })) {
+    if (differences.length) {
         chips << QStringLiteral("L%1").arg(run.config().training.sequenceLength);
     }
-    for (std::size_t axis = 0; axis < run.config().extraAxes.size(); ++axis) {
-        const auto &[name, value] = run.config().extraAxes[axis];
+    for (const auto &[name, value] : run.config().extraAxes) {
         chips << (name == "top_k"
                       ? QStringLiteral("k%1").arg(QString::fromStdString(value))
                       : QStringLiteral("%1 %2").arg(QString::fromStdString(name), QString::fromStdString(value)));
     }
-    if (differs(beside, [](const RunData &r) { return r.config().training.seed; })) {
+    if (differences.seed) {
         chips << QStringLiteral("s%1").arg(run.config().training.seed);
     }
     return chips;
@@ -47,7 +49,7 @@ QStringList chipsOf(const RunData &run, const std::vector<RunData *> &beside)
 
 QString runTitle(const RunData &run, const std::vector<RunData *> &beside)
 {
-    return chipsOf(run, beside).join(QLatin1Char(' '));
+    return chipsOf(run, differencesOf(beside)).join(QLatin1Char(' '));
 }
 
 QVariant RunTableModel::groupData(const Group &group, int column, int role) const

@@ -81,17 +81,15 @@ void ViewState::redo() { step(m_redo, m_undo); }
 
 void ViewState::setRun(const QString &run)
 {
-    View view = m_view;
-    view.run = run;
-    show(view);
+    propose([&](View &view) { view.run = run; });
 }
 
 void ViewState::setStep(std::int64_t step)
 {
-    View view = m_view;
-    view.step = step;
-    view.followLive = false;
-    set(view);
+    change([&](View &view) {
+        view.step = step;
+        view.followLive = false;
+    });
 }
 
 void ViewState::followStep(std::int64_t step)
@@ -106,131 +104,109 @@ void ViewState::followStep(std::int64_t step)
 
 void ViewState::setFollowLive(bool follow)
 {
-    View view = m_view;
-    view.followLive = follow;
-    set(view);
+    change([&](View &view) { view.followLive = follow; });
 }
 
 void ViewState::setInspect(InspectView inspect)
 {
-    View view = m_view;
-    view.inspect = inspect;
-    show(view);
+    propose([&](View &view) { view.inspect = inspect; });
 }
 
 void ViewState::setLayer(int layer)
 {
-    View view = m_view;
-    view.layer = layer;
-    set(view);
+    change([&](View &view) { view.layer = layer; });
 }
 
 void ViewState::setMap(MapKind map, int head)
 {
-    View view = m_view;
-    view.map = map;
-    view.head = head;
-    set(view);
+    change([&](View &view) {
+        view.map = map;
+        view.head = head;
+    });
 }
 
 void ViewState::setQuery(int query) { setCell(query, m_view.key); }
 
 void ViewState::setCell(int query, int key)
 {
-    View view = m_view;
-    view.query = query;
-    view.key = key;
-    set(view);
+    change([&](View &view) {
+        view.query = query;
+        view.key = key;
+    });
 }
 
 void ViewState::proposeCell(int query, int key)
 {
-    View view = m_view;
-    view.query = query;
-    view.key = key;
-    show(view);
+    propose([&](View &view) {
+        view.query = query;
+        view.key = key;
+    });
 }
 
 void ViewState::setLogarithmic(bool logarithmic)
 {
-    View view = m_view;
-    view.logarithmic = logarithmic;
-    view.limitsOf(view.map).reset(); // a linear scale may start at 0, which a logarithmic one cannot show
-    set(view);
+    change([&](View &view) {
+        view.logarithmic = logarithmic;
+        view.limitsOf(view.map).reset(); // a linear scale may start at 0, which a logarithmic one cannot show
+    });
 }
 
 void ViewState::setOverlay(bool overlay)
 {
-    View view = m_view;
-    view.overlay = overlay;
-    set(view);
+    change([&](View &view) { view.overlay = overlay; });
 }
 
 void ViewState::setColours(std::optional<ColourMapName> colours)
 {
-    View view = m_view;
-    view.colours = colours;
-    set(view);
+    change([&](View &view) { view.colours = colours; });
 }
 
 void ViewState::setLimits(MapKind kind, std::optional<Limits> limits)
 {
-    View view = m_view;
-    view.limitsOf(kind) = limits;
-    set(view);
+    change([&](View &view) { view.limitsOf(kind) = limits; });
 }
 
 void ViewState::clearLimits()
 {
-    View view = m_view;
-    view.limits = {};
-    set(view);
+    change([&](View &view) { view.limits = {}; });
 }
 
 void ViewState::setSides(const QString &a, const QString &b)
 {
-    View view = m_view;
-    view.sideA = a;
-    view.sideB = b;
-    set(view);
+    change([&](View &view) {
+        view.sideA = a;
+        view.sideB = b;
+    });
 }
 
 void ViewState::proposeSides(const QString &a, const QString &b)
 {
-    View view = m_view;
-    view.sideA = a;
-    view.sideB = b;
-    show(view);
+    propose([&](View &view) {
+        view.sideA = a;
+        view.sideB = b;
+    });
 }
 
 void ViewState::swapSides() { setSides(m_view.sideB, m_view.sideA); }
 
 void ViewState::setCompared(const QStringList &folders)
 {
-    View view = m_view;
-    view.compared = folders;
-    set(view);
+    change([&](View &view) { view.compared = folders; });
 }
 
 void ViewState::setCompareBy(XAxis axis)
 {
-    View view = m_view;
-    view.compareBy = axis;
-    set(view);
+    change([&](View &view) { view.compareBy = axis; });
 }
 
 void ViewState::setDifferenceLimit(std::optional<double> limit)
 {
-    View view = m_view;
-    view.differenceLimit = limit;
-    set(view);
+    change([&](View &view) { view.differenceLimit = limit; });
 }
 
 void ViewState::setWindow(std::optional<MapWindow> window)
 {
-    View view = m_view;
-    view.window = window;
-    set(view);
+    change([&](View &view) { view.window = window; });
 }
 
 } // namespace sparsescope

@@ -115,6 +115,20 @@ Q_SIGNALS:
 private:
     void show(const View &view);
     /// Takes the newest of `from`, keeping run and Atlas or Focus as they are; what was shown goes to `to`.
+    template <class Edit>
+    void change(Edit edit) ///< as one step that can be undone
+    {
+        View view = m_view;
+        edit(view);
+        set(view);
+    }
+    template <class Edit>
+    void propose(Edit edit) ///< without a step
+    {
+        View view = m_view;
+        edit(view);
+        show(view);
+    }
     void step(std::vector<View> &from, std::vector<View> &to);
 
     View m_view;

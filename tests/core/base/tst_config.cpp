@@ -578,12 +578,32 @@ void tst_config::roundTripOfEveryPreset()
     for (const PresetInfo &preset : all)
         names.push_back(preset.name);
     QCOMPARE(names.front(), std::string("demo"));
-    for (const char *name :
-         {"adaptive-k",     "demo-text",     "exp1-binding",   "exp1-sparse-vs-classic", "exp2-mhla-vs-sparse",
-          "expert-search",  "four-families", "frozen-warmup",  "indexer-heads",          "indexer-width",
-          "noise-floor",    "rate-grid",     "rate-search",    "recall-brackets",        "recall-documents",
-          "recall-length",  "recall-mqar",   "recall-recipes", "recall-selectors",       "recall-trained-selectors",
-          "selectors-text", "smoke",         "sparsity-level", "the-302-percent",        "warmup-objective"})
+    for (const char *name : {"adaptive-k",
+                             "demo-text",
+                             "exp1-binding",
+                             "exp1-larger",
+                             "exp1-sparse-vs-classic",
+                             "exp2-mhla-vs-sparse",
+                             "expert-search",
+                             "four-families",
+                             "frozen-warmup",
+                             "indexer-heads",
+                             "indexer-width",
+                             "noise-floor",
+                             "rate-grid",
+                             "rate-search",
+                             "recall-brackets",
+                             "recall-documents",
+                             "recall-length",
+                             "recall-mqar",
+                             "recall-recipes",
+                             "recall-selectors",
+                             "recall-trained-selectors",
+                             "selectors-text",
+                             "smoke",
+                             "sparsity-level",
+                             "the-302-percent",
+                             "warmup-objective"})
         QVERIFY2(std::count(names.begin(), names.end(), name) == 1, name);
     for (const PresetInfo &preset : all) {
         QVERIFY(!preset.question.empty());

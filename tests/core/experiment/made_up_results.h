@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/presets.h"
-#include "core/experiment/claims.h"
+#include "core/experiment/claims/claims.h"
 #include "tests/core/experiment/stored_runs.h"
 
 #include <QTemporaryDir>
@@ -66,16 +66,20 @@ inline std::string measured(const Json &document, int id)
 
 inline Json stepRow(const char *family, int length, double ms, double bytes, std::int64_t parameters)
 {
-    return {
-        {"family", family},
-        {"sequence_length", length},
-        {"batch", 16},
-        {"vocabulary", 49152},
-        {"top_k", std::string(family) == "sparse" ? Json(length / 2) : Json()},
-        {"parameters", parameters},
-        {"timings",
-         Json::array(
-             {{{"path", "captured"}, {"ms", ms}, {"ms_quartiles", {ms * 0.99, ms * 1.01}}, {"peak_bytes", bytes}}})}};
+    return {{"family", family},
+            {"sequence_length", length},
+            {"batch", 16},
+            {"vocabulary", 49152},
+            {"top_k", std::string(family) == "sparse" ? Json(length / 2) : Json()},
+            {"parameters", parameters},
+            {"agree", true},
+            {"bytes", 1e9},
+            {"flops", 1e12},
+            {"timings", Json::array({{{"path", "captured"},
+                                      {"detail", "one CUDA graph"},
+                                      {"ms", ms},
+                                      {"ms_quartiles", {ms * 0.99, ms * 1.01}},
+                                      {"peak_bytes", bytes}}})}};
 }
 
 inline Json benchDocument(const char *bench, const std::vector<Json> &rows)
@@ -87,8 +91,11 @@ inline Json operationRow(const char *op, int batch, int keys, const std::map<std
 {
     Json timings = Json::array();
     for (const auto &[name, us] : times)
-        timings.push_back(
-            {{"name", name}, {"us", us}, {"us_quartiles", {us * 0.99, us * 1.01}}, {"peak_bytes", nullptr}});
+        timings.push_back({{"name", name},
+                           {"backend", "cuda"},
+                           {"us", us},
+                           {"us_quartiles", {us * 0.99, us * 1.01}},
+                           {"peak_bytes", nullptr}});
     return {{"op", op},
             {"shape",
              {{"batch", batch},
@@ -98,6 +105,9 @@ inline Json operationRow(const char *op, int batch, int keys, const std::map<std
               {"heads", 4},
               {"width", 64},
               {"type", "bfloat16"}}},
+            {"equals_reference", true},
+            {"bytes", 1e9},
+            {"flops", 1e12},
             {"timings", timings}};
 }
 

@@ -1,5 +1,5 @@
 #include "core/base/error.h"
-#include "core/experiment/claims_text.h"
+#include "core/experiment/claims/claims_text.h"
 #include "core/experiment/report.h"
 #include "core/experiment/small_results.h"
 #include "tests/core/experiment/command_line.h"

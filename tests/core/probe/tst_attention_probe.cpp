@@ -11,7 +11,13 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 using namespace sparsescope;
 
@@ -21,6 +27,7 @@ private Q_SLOTS:
     void mapsEqualWhatTheModelComputed_data();
     void mapsEqualWhatTheModelComputed();
     void statisticsAgreeWithTheSnapshot();
+    void headsAreComparedByTheirOwnKeys();
     void aSnapshotSurvivesTheFile();
 };
 
@@ -169,6 +176,51 @@ void tst_AttentionProbe::statisticsAgreeWithTheSnapshot()
     QVERIFY(found.at("selection.mass_kept") > 0 &&
             found.at("selection.mass_kept") <= found.at("selection.mass_kept.oracle") + 1e-6);
     QVERIFY(found.count("selection.agreement.1"));
+}
+
+void tst_AttentionProbe::headsAreComparedByTheirOwnKeys()
+{
+    Probed probed(Family::Sparse);
+    const auto trace = probed.trace(true);
+    const auto topK = probed.config.topK();
+    SelectionStatistics statistics(topK, probed.model->options().attentionScale(), 0);
+    statistics.add(trace, Batch());
+    std::map<std::string, double> found;
+    for (const Scalar &scalar : statistics.scalars()) {
+        found[scalar.metric] = scalar.value;
+    }
+    for (std::size_t layer = 0; layer < trace.size(); ++layer) {
+        const at::Tensor q = trace[layer].index.q[0], k = trace[layer].index.k[0], w = trace[layer].index.w[0];
+        const int length = int(q.size(0)), heads = int(q.size(1));
+        QVERIFY(heads > 1 && length > topK);
+        double common = 0, chance = 0;
+        for (int t = int(topK); t < length; ++t) {
+            std::vector<std::set<int>> taken(heads);
+            for (int head = 0; head < heads; ++head) {
+                std::vector<std::pair<float, int>> order; // of two equal scores the lower index wins
+                for (int s = 0; s <= t; ++s) {
+                    const float product = std::max(0.0F, q[t][head].dot(k[s]).item<float>());
+                    order.emplace_back(-w[t][head].item<float>() * product, s);
+                }
+                std::sort(order.begin(), order.end());
+                for (int i = 0; i < topK; ++i) {
+                    taken[head].insert(order[i].second);
+                }
+            }
+            double here = 0;
+            for (int a = 0; a < heads; ++a) {
+                for (int b = 0; b < a; ++b) {
+                    here += double(std::count_if(taken[a].begin(), taken[a].end(),
+                                                 [&](int key) { return taken[b].count(key) > 0; }));
+                }
+            }
+            common += here / (heads * (heads - 1) / 2) / double(topK);
+            chance += double(topK) / (t + 1);
+        }
+        const std::string at = "/" + std::to_string(layer);
+        QVERIFY(std::abs(found.at("indexer.head_overlap" + at) - common / double(length - topK)) < 2e-3);
+        QVERIFY(std::abs(found.at("indexer.head_overlap.chance" + at) - chance / double(length - topK)) < 1e-6);
+    }
 }
 
 void tst_AttentionProbe::aSnapshotSurvivesTheFile()

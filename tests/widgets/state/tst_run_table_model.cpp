@@ -90,8 +90,15 @@ void tst_RunTableModel::chipsNameOnlyWhatDiffers()
     document["sweep"] = {{"family", {"sparse"}}, {"top_k", {8, 16}}, {"sequence_length", {32, 64}}};
     auto runs = test::smallRuns(document);
     const auto all = test::pointers(runs);
-    QCOMPARE(chipsOf(*runs[0], all), QStringList({"DSA", "L32", "k8"}));
-    QCOMPARE(chipsOf(*runs[0], {runs[0].get()}).first(), QStringLiteral("DSA"));
+    QCOMPARE(chipsOf(*runs[0], differencesOf(all)), QStringList({"DSA", "L32", "k8"}));
+    QCOMPARE(chipsOf(*runs[0], differencesOf({runs[0].get()})).first(), QStringLiteral("DSA"));
+    RunTableModel model; // they come one by one, a run in front of those that are there among them
+    for (const std::size_t run : {2, 0, 3, 1}) {
+        model.addRun(runs[run].get());
+    }
+    for (const RunData *run : all) {
+        QCOMPARE(model.indexOf(run).data(RunTableModel::ChipsRole).toStringList(), chipsOf(*run, differencesOf(all)));
+    }
 }
 
 namespace {

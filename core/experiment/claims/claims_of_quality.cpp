@@ -1,5 +1,5 @@
-#include "core/experiment/claim_case.h"
-#include "core/experiment/claim_rules.h"
+#include "core/experiment/claims/claim_case.h"
+#include "core/experiment/claims/claim_rules.h"
 
 #include <fmt/format.h>
 
@@ -46,6 +46,23 @@ void remarkOnTheLeak(ClaimCase &claim)
     }
 }
 
+/// The same question at a larger size.
+void remarkOnTheSize(ClaimCase &claim)
+{
+    for (const ExperimentResults &from : claim.found().experiments) {
+        if (from.name != "exp1-larger")
+            continue;
+        for (const ResultComparison &one : from.comparisons) {
+            const auto runs = claim.side(from, one, false);
+            if (one.by == "family" && one.metric == "val_loss" && one.withheldBy.empty() && !runs.empty())
+                claim.remark(from, fmt::format("{} layers of width {}, {} on {}: {} against {}, L {}: {}, {}",
+                                               runs.front()->layers, runs.front()->width, runs.front()->card,
+                                               runs.front()->data, familyWord(one.b), familyWord(one.a), one.length,
+                                               signedText(one.statistics, kNats), toString(one.statistics.verdict)));
+        }
+    }
+}
+
 } // namespace
 
 ClaimFinding sparseBeatsClassic(const FoundResults &found)
@@ -54,6 +71,7 @@ ClaimFinding sparseBeatsClassic(const FoundResults &found)
     for (const std::int64_t length : kLengths)
         claim.compare(kSparseVsClassic, sparseOverClassic(length), Expected::Better);
     remarkOnTheLeak(claim);
+    remarkOnTheSize(claim);
     return claim.finish();
 }
 

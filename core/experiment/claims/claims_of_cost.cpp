@@ -1,5 +1,5 @@
-#include "core/experiment/claim_case.h"
-#include "core/experiment/claim_rules.h"
+#include "core/experiment/claims/claim_case.h"
+#include "core/experiment/claims/claim_rules.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,23 +18,24 @@ constexpr std::int64_t k128K = 131072;
 
 /// A sparse training step and the dense one beside it.
 struct StepPair {
-    const BenchResults *bench;
-    const BenchRow *dense, *sparse;
-    const BenchTiming *denseTiming, *sparseTiming;
+    const BenchDocument *bench;
+    const MeasuredRow *dense, *sparse;
+    const MeasuredTiming *denseTiming, *sparseTiming;
 
-    double ratio() const { return sparseTiming->time / denseTiming->time; }
+    double ratio() const { return sparseTiming->microseconds / denseTiming->microseconds; }
     /// From quartile to quartile.
-    double lowRatio() const { return sparseTiming->low / denseTiming->high; }
-    double highRatio() const { return sparseTiming->high / denseTiming->low; }
+    double lowRatio() const { return sparseTiming->lower / denseTiming->upper; }
+    double highRatio() const { return sparseTiming->upper / denseTiming->lower; }
     std::optional<double> memoryRatio() const
     {
         if (!sparseTiming->peakBytes || !denseTiming->peakBytes)
             return std::nullopt;
         return *sparseTiming->peakBytes / *denseTiming->peakBytes;
     }
+    std::int64_t vocabulary() const { return dense->width.value_or(0); }
     std::string place() const
     {
-        return fmt::format("L {}, k {}, {} token kinds", dense->keys, sparse->k, dense->vocabulary);
+        return fmt::format("L {}, k {}, {} token kinds", dense->keys, sparse->k.value_or(0), vocabulary());
     }
 };
 
@@ -42,13 +43,13 @@ struct StepPair {
 std::vector<StepPair> stepPairs(const FoundResults &found)
 {
     std::vector<StepPair> pairs;
-    for (const BenchResults &bench : found.benches) {
-        for (const BenchRow &dense : bench.rows) {
-            for (const BenchRow &sparse : bench.rows) {
-                if (dense.op != "step" || dense.family != "classic" || sparse.family != "sparse" ||
-                    dense.keys != sparse.keys || dense.vocabulary != sparse.vocabulary || dense.batch != sparse.batch)
+    for (const BenchDocument &bench : found.benches) {
+        for (const MeasuredRow &dense : bench.rows) {
+            for (const MeasuredRow &sparse : bench.rows) {
+                if (dense.family != "classic" || sparse.family != "sparse" || dense.keys != sparse.keys ||
+                    dense.width != sparse.width || dense.batch != sparse.batch)
                     continue;
-                const BenchTiming *a = dense.timing("captured"), *b = sparse.timing("captured");
+                const MeasuredTiming *a = dense.timing("captured"), *b = sparse.timing("captured");
                 if (a && b)
                     pairs.push_back({&bench, &dense, &sparse, a, b});
             }
@@ -66,23 +67,23 @@ Support withinSupport(double low, double high, double from, double to)
 
 /// How the time of an operation grows with n at equal queries in all: time ~ n^exponent for a whole sequence of n.
 struct Growth {
-    const BenchResults *bench;
-    const BenchRow *small, *large;
+    const BenchDocument *bench;
+    const MeasuredRow *small, *large;
     double exponent, low, high; ///< low and high from quartile to quartile
 };
 
 std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
 {
     std::vector<Growth> all;
-    for (const BenchResults &bench : found.benches) {
-        for (const BenchRow &small : bench.rows) {
-            for (const BenchRow &large : bench.rows) {
-                const bool alike = small.op == op && large.op == op && small.heads == large.heads &&
-                                   small.width == large.width && small.type == large.type &&
-                                   small.queries == small.keys && large.queries == large.keys &&
-                                   small.batch * small.queries == large.batch * large.queries &&
-                                   (small.k == large.k || small.k * large.keys == large.k * small.keys);
-                const BenchTiming *a = small.timing("ours"), *b = large.timing("ours");
+    for (const BenchDocument &bench : found.benches) {
+        for (const MeasuredRow &small : bench.rows) {
+            for (const MeasuredRow &large : bench.rows) {
+                const bool alike =
+                    small.op == op && large.op == op && small.heads == large.heads && small.width == large.width &&
+                    small.type == large.type && small.queries == small.keys && large.queries == large.keys &&
+                    small.batch * small.queries == large.batch * large.queries &&
+                    (small.k == large.k || small.k.value_or(0) * large.keys == large.k.value_or(0) * small.keys);
+                const MeasuredTiming *a = small.timing("ours"), *b = large.timing("ours");
                 // Short sequences are spent on starting the kernel.
                 if (!alike || small.keys < 1024 || small.keys >= large.keys || !a || !b)
                     continue;
@@ -90,8 +91,8 @@ std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
                 const auto exponent = [&](double before, double after) {
                     return 1 + std::log(after / before) / doublings;
                 };
-                all.push_back({&bench, &small, &large, exponent(a->time, b->time), exponent(a->high, b->low),
-                               exponent(a->low, b->high)});
+                all.push_back({&bench, &small, &large, exponent(a->microseconds, b->microseconds),
+                               exponent(a->upper, b->lower), exponent(a->lower, b->upper)});
             }
         }
     }
@@ -101,8 +102,8 @@ std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
 std::string growthText(const Growth &growth)
 {
     const std::string k = growth.small->k == growth.large->k
-                              ? std::to_string(growth.small->k)
-                              : fmt::format("{} to {}", growth.small->k, growth.large->k);
+                              ? std::to_string(growth.small->k.value_or(0))
+                              : fmt::format("{} to {}", growth.small->k.value_or(0), growth.large->k.value_or(0));
     return fmt::format("{}, {} to {} keys, k {}: n^{:.2f} [{:.2f}, {:.2f}]", growth.small->op, growth.small->keys,
                        growth.large->keys, k, growth.exponent, growth.low, growth.high);
 }
@@ -114,14 +115,14 @@ ClaimFinding sameTimePerStep(const FoundResults &found)
     constexpr double kSame = 0.05;
     ClaimCase claim(found);
     for (const StepPair &pair : stepPairs(found)) {
-        if (pair.dense->vocabulary != kStudyVocabulary || pair.dense->keys > 256)
+        if (pair.vocabulary() != kStudyVocabulary || pair.dense->keys > 256)
             continue;
         claim.made(*pair.bench, *pair.dense);
         claim.made(*pair.bench, *pair.sparse);
         claim.add(withinSupport(pair.lowRatio(), pair.highRatio(), 1 - kSame, 1 + kSame),
                   fmt::format("DSA {:.2f} ms, Classic {:.2f} ms a step: factor {:.2f} [{:.2f}, {:.2f}], {}",
-                              pair.sparseTiming->time, pair.denseTiming->time, pair.ratio(), pair.lowRatio(),
-                              pair.highRatio(), pair.place()),
+                              pair.sparseTiming->microseconds / 1000, pair.denseTiming->microseconds / 1000,
+                              pair.ratio(), pair.lowRatio(), pair.highRatio(), pair.place()),
                   pair.bench->file.string());
     }
     if (claim.empty())
@@ -139,12 +140,12 @@ ClaimFinding parametersAdded(const FoundResults &found)
         const double share = static_cast<double>(added) / static_cast<double>(pair.dense->parameters);
         claim.made(*pair.bench, *pair.dense);
         claim.made(*pair.bench, *pair.sparse);
-        const bool study = pair.dense->vocabulary == kStudyVocabulary;
+        const bool study = pair.vocabulary() == kStudyVocabulary;
         claim.add(!study                             ? Support::Remark
                   : std::abs(share - 0.013) < 0.0005 ? Support::For
                                                      : Support::Against,
                   fmt::format("the indexers add {} parameters, {:.1f} %, with {} token kinds", added, 100 * share,
-                              pair.dense->vocabulary),
+                              pair.vocabulary()),
                   pair.bench->file.string());
     }
     if (claim.empty())
@@ -203,9 +204,9 @@ ClaimFinding speedAtLongContext(const FoundResults &found)
     std::int64_t longest = 0;
     for (const auto &[length, factor] : kClaimed) {
         bool measured = false;
-        for (const BenchResults &bench : found.benches) {
-            for (const BenchRow &row : bench.rows) {
-                const BenchTiming *ours = row.timing("ours"), *dense = row.timing("torch.sdpa");
+        for (const BenchDocument &bench : found.benches) {
+            for (const MeasuredRow &row : bench.rows) {
+                const MeasuredTiming *ours = row.timing("ours"), *dense = row.timing("torch.sdpa");
                 if (row.op.find("attention") == std::string::npos || row.queries != row.keys || !ours || !dense)
                     continue;
                 longest = std::max(longest, row.keys);
@@ -216,15 +217,15 @@ ClaimFinding speedAtLongContext(const FoundResults &found)
                 // Attention alone lacks the selection before it: too small a factor is against the claim whatever that costs,
                 // a large one says nothing yet.
                 const bool whole = row.op.starts_with("attention core");
-                const double low = dense->low / ours->high, high = dense->high / ours->low;
+                const double low = dense->lower / ours->upper, high = dense->upper / ours->lower;
                 const Support support = high < factor            ? Support::Against
                                         : whole && low >= factor ? Support::For
                                                                  : Support::Unclear;
                 claim.add(support,
                           fmt::format("{} k {} keys{}: {:.2f} times as fast as dense [{:.2f}, {:.2f}], L {}",
-                                      whole ? row.op + ", selection of" : "attention over", row.k,
-                                      whole ? " included" : " alone, without selecting them", dense->time / ours->time,
-                                      low, high, length),
+                                      whole ? row.op + ", selection of" : "attention over", row.k.value_or(0),
+                                      whole ? " included" : " alone, without selecting them",
+                                      dense->microseconds / ours->microseconds, low, high, length),
                           bench.file.string());
             }
         }
@@ -253,7 +254,7 @@ ClaimFinding memoryAt128K(const FoundResults &found)
                       fmt::format("peak memory of a DSA step {:.1f} GB, {}", *pair.sparseTiming->peakBytes / 1e9,
                                   pair.place()),
                       pair.bench->file.string());
-        } else if (pair.sparse->k * 4 == pair.sparse->keys) {
+        } else if (pair.sparse->k && *pair.sparse->k * 4 == pair.sparse->keys) {
             sizes.push_back(fmt::format("{} x {}: {:.2f} and {:.2f} GB", pair.sparse->batch, pair.sparse->keys,
                                         *pair.sparseTiming->peakBytes / 1e9, *pair.denseTiming->peakBytes / 1e9));
         }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/experiment/found_results.h"
+#include "core/experiment/claims/found_results.h"
 
 #include <cstdint>
 #include <set>

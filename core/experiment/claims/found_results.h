@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/base/bench_document.h"
 #include "core/base/statistics.h"
 
 #include <nlohmann/json.hpp>
@@ -58,34 +59,10 @@ struct ExperimentResults {
     std::vector<ResultGate> gates;
 };
 
-struct BenchTiming {
-    std::string name;                ///< "ours", "torch.sdpa", "captured"
-    double time = 0;                 ///< median; us a call, of a step ms
-    double low = 0, high = 0;        ///< quartiles
-    std::optional<double> peakBytes; ///< unknown on a CPU
-};
-
-/// A training step, or one operation.
-struct BenchRow {
-    std::string op;                                                             ///< "step", "masked_attention", ...
-    std::string family;                                                         ///< of a step
-    std::int64_t batch = 0, queries = 0, keys = 0, k = 0, heads = 0, width = 0; ///< of a step: queries = keys = L
-    std::int64_t vocabulary = 0, parameters = 0;                                ///< of a step
-    std::string type;
-    std::vector<BenchTiming> timings;
-    const BenchTiming *timing(const std::string &name) const;
-};
-
-struct BenchResults {
-    std::filesystem::path file; ///< relative to the root
-    std::string bench, card;
-    std::vector<BenchRow> rows;
-};
-
 struct FoundResults {
     std::filesystem::path root;
     std::vector<ExperimentResults> experiments; ///< by folder
-    std::vector<BenchResults> benches;          ///< by file
+    std::vector<BenchDocument> benches;         ///< by file, which is relative to the root
     std::vector<std::string> problems;          ///< what could not be read, each naming file and place
 };
 
@@ -95,7 +72,5 @@ FoundResults findResults(const std::filesystem::path &root);
 
 /// A summary (CONTRACTS.md 6). Throws Failure naming `origin` and the place.
 ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, const std::string &origin);
-/// A document of `sparsescope-cli bench`; nothing for a kind that no claim needs. Throws likewise.
-std::optional<BenchResults> benchFromJson(const nlohmann::ordered_json &document, const std::string &origin);
 
 } // namespace sparsescope

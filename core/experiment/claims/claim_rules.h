@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/experiment/claim.h"
+#include "core/experiment/claims/claim.h"
 
 /// How each claim is measured; which one is which stands in claims.cpp.
 namespace sparsescope::rules {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "core/base/statistics.h"
-#include "core/experiment/claim.h"
+#include "core/experiment/claims/claim.h"
 
 #include <functional>
 #include <optional>
@@ -72,7 +72,7 @@ public:
     /// Runs behind a side of a comparison, by its seeds.
     std::vector<const ResultRun *> side(const ExperimentResults &from, const ResultComparison &comparison, bool first);
     void made(const ResultRun &run) { m_made.add(run); }
-    void made(const BenchResults &bench, const BenchRow &row);
+    void made(const BenchDocument &bench, const MeasuredRow &row);
 
     const FoundResults &found() const { return m_found; }
     bool empty() const { return m_evidence.empty(); }

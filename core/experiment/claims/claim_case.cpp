@@ -1,4 +1,4 @@
-#include "core/experiment/claim_case.h"
+#include "core/experiment/claims/claim_case.h"
 
 #include "core/base/config.h"
 #include "core/base/config_words.h"
@@ -274,9 +274,9 @@ std::vector<const ResultRun *> ClaimCase::side(const ExperimentResults &from, co
     return runs;
 }
 
-void ClaimCase::made(const BenchResults &bench, const BenchRow &row)
+void ClaimCase::made(const BenchDocument &bench, const MeasuredRow &row)
 {
-    m_made.cards.insert(bench.card);
+    m_made.cards.insert(bench.machine);
     if (row.parameters > 0)
         m_made.parameters.insert(row.parameters);
 }

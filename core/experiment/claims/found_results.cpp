@@ -1,4 +1,4 @@
-#include "core/experiment/found_results.h"
+#include "core/experiment/claims/found_results.h"
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 namespace sparsescope {
 namespace {
 
-constexpr int kSchema = 1; // of summaries and of benchmarks
+constexpr int kSchema = 1;
 constexpr double kRounding = 1e-9;
 const std::string kFinished = "finished";
 
@@ -63,6 +63,8 @@ ResultRun runOf(const JsonView &row)
     run.card = row.at("device").isNull() ? std::string() : cardOf(row.at("device").text());
     run.withheldBy = row.at("withheld_by").texts();
     for (const std::string &key : measuredKeys()) {
+        if (!row.has(key)) // of results older than the measure
+            continue;
         if (const auto value = row.at(key).numberOrNull())
             run.values[key] = *value;
     }
@@ -126,57 +128,13 @@ ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string
     return experimentFromSummary(summary, folder.string());
 }
 
-BenchTiming timingOf(const JsonView &row, const std::string &name, const std::string &unit)
+/// Nothing for a kind that no claim needs.
+std::optional<BenchDocument> readNeededBench(const fs::path &file)
 {
-    BenchTiming timing;
-    timing.name = row.at(name).text();
-    timing.time = row.at(unit).number();
-    const JsonView quartiles = row.at(unit + "_quartiles");
-    const std::vector<double> values = quartiles.numbers();
-    if (values.size() != 2)
-        quartiles.refuse("two numbers");
-    timing.low = values[0];
-    timing.high = values[1];
-    timing.peakBytes = row.at("peak_bytes").numberOrNull();
-    if (!(timing.low > 0 && timing.high >= timing.low && timing.time > 0))
-        row.at(unit).refuse("a time above 0 and quartiles in order");
-    return timing;
-}
-
-BenchRow stepRow(const JsonView &row)
-{
-    BenchRow step;
-    step.op = "step";
-    step.family = row.at("family").text();
-    step.batch = row.at("batch").integer();
-    step.queries = step.keys = row.at("sequence_length").integer();
-    step.k = row.at("top_k").isNull() ? 0 : row.at("top_k").integer();
-    step.vocabulary = row.at("vocabulary").integer();
-    step.parameters = row.at("parameters").integer();
-    for (const JsonView &timing : row.at("timings").items())
-        step.timings.push_back(timingOf(timing, "path", "ms"));
-    return step;
-}
-
-BenchRow operationRow(const JsonView &row)
-{
-    const JsonView shape = row.at("shape");
-    BenchRow operation;
-    operation.op = row.at("op").text();
-    operation.batch = shape.at("batch").integer();
-    operation.queries = shape.at("queries").integer();
-    operation.keys = shape.at("keys").integer();
-    operation.k = shape.at("k").integer();
-    if (shape.has("heads")) {
-        operation.heads = shape.at("heads").integer();
-        operation.width = shape.at("width").integer();
-        operation.type = shape.at("type").text();
-    } else {
-        operation.type = shape.at("scores").text();
-    }
-    for (const JsonView &timing : row.at("timings").items())
-        operation.timings.push_back(timingOf(timing, "name", "us"));
-    return operation;
+    const nlohmann::ordered_json document = readJsonFile(file);
+    const std::string subject = JsonView(document, file.string()).at("bench").text();
+    const bool needed = subject == "step" || subject == "attention" || subject == "indexer" || subject == "topk";
+    return needed ? std::optional(benchFromJson(document, file)) : std::nullopt;
 }
 
 } // namespace
@@ -187,13 +145,6 @@ std::vector<double> ResultComparison::differences() const
     for (std::size_t i = 0; i < std::min(valuesA.size(), valuesB.size()); ++i)
         differences.push_back(valuesB[i] - valuesA[i]);
     return differences;
-}
-
-const BenchTiming *BenchRow::timing(const std::string &name) const
-{
-    const auto found =
-        std::find_if(timings.begin(), timings.end(), [&](const BenchTiming &timing) { return timing.name == name; });
-    return found == timings.end() ? nullptr : &*found;
 }
 
 ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, const std::string &origin)
@@ -213,21 +164,6 @@ ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, c
     for (const JsonView &row : document.at("gates").items())
         results.gates.push_back(
             {row.at("gate").text(), row.at("run").text(), row.at("outcome").text(), row.at("measured").text()});
-    return results;
-}
-
-std::optional<BenchResults> benchFromJson(const nlohmann::ordered_json &document, const std::string &origin)
-{
-    const JsonView view(document, origin);
-    BenchResults results;
-    results.bench = view.at("bench").text();
-    const bool step = results.bench == "step";
-    if (!step && results.bench != "attention" && results.bench != "indexer" && results.bench != "topk")
-        return std::nullopt;
-    checkSchema(view);
-    results.card = view.at("machine").at("name").text();
-    for (const JsonView &row : view.at("rows").items())
-        results.rows.push_back(step ? stepRow(row) : operationRow(row));
     return results;
 }
 
@@ -275,7 +211,7 @@ FoundResults findResults(const fs::path &root)
     }
     for (const fs::path &file : benches) {
         try {
-            if (auto bench = benchFromJson(readJsonFile(file), file.string())) {
+            if (auto bench = readNeededBench(file)) {
                 bench->file = file.lexically_relative(root);
                 found.benches.push_back(std::move(*bench));
             }

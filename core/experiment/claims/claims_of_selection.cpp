@@ -1,7 +1,7 @@
 #include "core/base/config_words.h"
 #include "core/base/nearest_name.h"
-#include "core/experiment/claim_case.h"
-#include "core/experiment/claim_rules.h"
+#include "core/experiment/claims/claim_case.h"
+#include "core/experiment/claims/claim_rules.h"
 
 #include <fmt/format.h>
 
@@ -136,13 +136,17 @@ ClaimFinding patternsOfSelection(const FoundResults &found)
 {
     constexpr double kHalf = 0.5;
     ClaimCase claim(found);
-    claim.missing("no metric looks at the heads of an indexer one by one");
     const ExperimentResults *from = claim.experiment("indexer-heads");
     const auto runs = from ? claim.runs(*from, "sparse", 256, {{"n_heads", "4"}}) : std::vector<const ResultRun *>();
     if (runs.empty())
         return claim.finish();
     const auto values = [&](const char *key) { return valuesOf(runs, key); };
     const std::string place = ", L 256, k L/8, 4 indexer heads";
+    if (const std::vector<double> overlap = values("head_overlap"); !overlap.empty())
+        claim.within(*from, "heads differ: keys that two heads of an indexer have in common" + place, overlap, kPercent,
+                     0, kHalf, fmt::format("two random sets {:.1f} %", 100 * mean(values("head_overlap_chance"))));
+    else
+        claim.missing("its runs did not look at the heads of their indexers one by one");
     claim.difference(*from,
                      fmt::format("local: look-back against that of random keys ({:.1f} and {:.1f} tokens){}",
                                  mean(values("look_back")), mean(values("look_back_chance")), place),

@@ -1,4 +1,4 @@
-#include "core/experiment/claims_text.h"
+#include "core/experiment/claims/claims_text.h"
 
 #include "core/base/table_text.h"
 

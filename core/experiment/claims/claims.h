@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/experiment/claim.h"
+#include "core/experiment/claims/claim.h"
 
 #include <nlohmann/json.hpp>
 

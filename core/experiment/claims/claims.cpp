@@ -1,9 +1,9 @@
-#include "core/experiment/claims.h"
+#include "core/experiment/claims/claims.h"
 
 #include "core/base/safetensors.h"
-#include "core/experiment/claim_rules.h"
-#include "core/experiment/claims_text.h"
-#include "core/experiment/found_results.h"
+#include "core/experiment/claims/claim_rules.h"
+#include "core/experiment/claims/claims_text.h"
+#include "core/experiment/claims/found_results.h"
 
 #include <set>
 
