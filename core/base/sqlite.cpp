@@ -23,6 +23,15 @@ std::string uriOf(const std::filesystem::path &file)
     return uri;
 }
 
+/// As a name in SQL, whatever it is.
+std::string quoted(const std::string &name)
+{
+    std::string text = "\"";
+    for (const char c : name)
+        text += c == '"' ? "\"\"" : std::string(1, c);
+    return text + '"';
+}
+
 } // namespace
 
 void Database::Close::operator()(sqlite3 *handle) const { sqlite3_close_v2(handle); }
@@ -65,12 +74,29 @@ void Database::verify()
 {
     Statement check(*this, "PRAGMA quick_check(1)");
     std::string found = check.next() ? check.text(0) : "ok";
-    if (found == "ok")
+    if (found == "ok") {
+        verifyTexts();
         return;
+    }
     // A heading that names SQLite's own word for the file comes first, then what is wrong.
     if (const std::size_t line = found.find('\n'); found.starts_with("***") && line != std::string::npos)
         found.erase(0, line + 1);
     fail(SQLITE_CORRUPT, found.substr(0, found.find('\n')));
+}
+
+void Database::verifyTexts()
+{
+    // The pages that a long text goes on in have no form of their own that could be wrong.
+    Statement columns(*this, "SELECT tables.name, columns.name FROM sqlite_master AS tables, "
+                             "pragma_table_info(tables.name) AS columns "
+                             "WHERE tables.type = 'table' AND columns.type = 'TEXT'");
+    while (columns.next()) {
+        const std::string table = columns.text(0);
+        const std::string zeros = fmt::format("SELECT count(*) FROM {} WHERE instr(CAST({} AS BLOB), x'00')",
+                                              quoted(table), quoted(columns.text(1)));
+        if (integer(zeros.c_str()) > 0)
+            fail(SQLITE_CORRUPT, "zeros in the texts of table " + table);
+    }
 }
 
 void Database::fail(int code) const { fail(code, m_handle ? sqlite3_errmsg(m_handle.get()) : sqlite3_errstr(code)); }

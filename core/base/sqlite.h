@@ -24,7 +24,7 @@ public:
 
     void execute(const char *sql);
     std::int64_t integer(const char *sql); ///< first column of the first row
-    void verify(); ///< reads every page; throws Failure when one does not belong to a whole database
+    void verify(); ///< reads every page; throws Failure when one does not belong to a whole database, or a text has zeros
     const std::filesystem::path &file() const { return m_file; }
 
 private:
@@ -32,6 +32,7 @@ private:
     struct Close {
         void operator()(sqlite3 *) const;
     };
+    void verifyTexts();
     [[noreturn]] void fail(int code) const;
     [[noreturn]] void fail(int code, const std::string &found) const;
     std::filesystem::path m_file;

@@ -49,14 +49,12 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     buildAxes();
     applyTokens(currentTokens());
 
-    connect(m_plot->xAxis, qOverload<const QCPRange &>(&QCPAxis::rangeChanged), this, [this] {
-        m_zoomedX = m_zoomedX || !m_fitting;
-        Q_EMIT viewChanged();
-    });
-    connect(m_plot->yAxis, qOverload<const QCPRange &>(&QCPAxis::rangeChanged), this, [this] {
-        m_zoomedY = m_zoomedY || !m_fitting;
-        Q_EMIT viewChanged();
-    });
+    for (const auto &[axis, zoomed] : {std::pair(m_plot->xAxis, &m_zoomedX), std::pair(m_plot->yAxis, &m_zoomedY)}) {
+        connect(axis, qOverload<const QCPRange &>(&QCPAxis::rangeChanged), this, [this, zoomed] {
+            *zoomed = *zoomed || !m_fitting;
+            Q_EMIT viewChanged();
+        });
+    }
     connect(m_plot, &QCustomPlot::mousePress, this, [this](QMouseEvent *event) {
         m_pressed = event->pos();
         const bool box = event->button() == Qt::RightButton || event->modifiers() & Qt::ShiftModifier;

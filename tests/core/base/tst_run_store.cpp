@@ -474,6 +474,7 @@ void tst_RunStore::everyDamagedPageIsFound()
             writer->scalars(step, 1, {{"train.loss", 1}, {"grad.norm", 1}});
             writer->event(step, LogLevel::Info, std::string(100, 'x'), 1);
         }
+        writer->value("long", std::string(9000, 'x')); // goes on in pages of its own
     }
     RunReader::verified(folder);
     std::string whole;
