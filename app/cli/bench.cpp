@@ -189,7 +189,10 @@ Action declareBench(CLI::App &command)
             "Of attention: one layer's core over sequences of this many tokens; 4096..131072 doubles from one to the "
             "other. --set takes k and heads then. Of decode: the tokens of each request, 8192..131072 unless given")
         ->type_name("TOKENS");
-    command.add_option("--indexer", options->indexer, "With --context: its heads and their width; 64x128 unless given")
+    command
+        .add_option("--indexer", options->indexer,
+                    "With --context: its heads and their width; 64x128 unless given. With -e4m3 behind it, it scores "
+                    "in that type")
         ->type_name("HEADSxWIDTH");
     command.add_option("--direction", options->direction, "With --context: forward (unless given) or training")
         ->check(CLI::IsMember({"forward", "training"}))

@@ -16,7 +16,8 @@ namespace {
 
 using dsa::benchmark::LongShape;
 
-constexpr std::int64_t kLongest = 1 << 20, kMostHeads = 1024;
+constexpr std::int64_t kLongest = 1 << 20, kMostHeads = 1024, kWidestQuantized = 128;
+const std::string kQuantized = "-e4m3";
 
 std::optional<std::int64_t> sizeOf(const std::string &text, std::int64_t highest)
 {
@@ -51,11 +52,20 @@ std::vector<LongShape> longShapes(const BenchLongOptions &options)
         addContexts(text, contexts, errors);
     LongShape shape;
     shape.training = options.direction == "training";
-    const std::size_t by = options.indexer.find('x');
-    const auto heads = sizeOf(options.indexer.substr(0, by), kMostHeads),
-               width = by == std::string::npos ? std::nullopt : sizeOf(options.indexer.substr(by + 1), kMostHeads);
+    std::string sizes = options.indexer;
+    if (sizes.ends_with(kQuantized)) {
+        shape.quantized = true;
+        sizes.resize(sizes.size() - kQuantized.size());
+    }
+    const std::size_t by = sizes.find('x');
+    const auto heads = sizeOf(sizes.substr(0, by), kMostHeads),
+               width = by == std::string::npos ? std::nullopt : sizeOf(sizes.substr(by + 1), kMostHeads);
     if (!heads || !width)
-        errors.push_back({"", "--indexer", options.indexer.substr(0, 80), "heads and width, as 64x128 or 4x64", ""});
+        errors.push_back(
+            {"", "--indexer", options.indexer.substr(0, 80), "heads and width, as 64x128 or 4x64, or 64x128-e4m3", ""});
+    else if (shape.quantized && *width > kWidestQuantized)
+        errors.push_back({"", "--indexer", options.indexer.substr(0, 80),
+                          fmt::format("in e4m3 a width of 1 to {}", kWidestQuantized), ""});
     else {
         shape.indexerHeads = *heads;
         shape.indexerWidth = *width;

@@ -10,7 +10,7 @@ namespace sparsescope {
 
 struct BenchLongOptions {
     std::vector<std::string> contexts; ///< lengths, or "from..to": doubled from one to the other
-    std::string indexer = "64x128";    ///< heads x width
+    std::string indexer = "64x128";    ///< heads x width; with -e4m3 behind it in that type
     std::string direction = "forward"; ///< or "training"
     std::vector<std::string> changes;  ///< FIELD=VALUE of k and heads
     std::string out;

@@ -68,6 +68,7 @@ struct Options {
 struct LongShape {
     std::int64_t context = 1, k = 2048, heads = 128;
     std::int64_t indexerHeads = 64, indexerWidth = 128;
+    bool quantized = false; ///< the indexer scores in e4m3, the quantization of its inputs included
     bool training =
         false; ///< forward and backward of the attention; the selection has no gradient, and no loss of the indexer runs
 };

@@ -1,4 +1,6 @@
 #include "kernels/ops/benchmark_parts.h"
+#include "kernels/ops/decode_kernel.h"
+#include "kernels/ops/dsa_decode.h"
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/gathered_kernel.h"
 #include "kernels/ops/reference.h"
@@ -23,7 +25,8 @@ namespace {
 
 constexpr std::int64_t kWidth = 576, kValueWidth = 512, kDenseWidth = 192, kDenseValueWidth = 128;
 constexpr std::int64_t kMostQueries = 8192, kScoreBytes = std::int64_t{256} << 20, kSampledRows = 8;
-constexpr double kScoreTolerance = 1e-5, kOutputTolerance = 5e-3, kGradientTolerance = 1e-2, kSumTolerance = 1e-4;
+constexpr double kScoreTolerance = 1e-5, kQuantizedTolerance = 2e-3, kOutputTolerance = 5e-3, kGradientTolerance = 1e-2,
+                 kSumTolerance = 1e-4;
 constexpr double kLongestMicroseconds = 8e6; // that one shape's samples may take
 
 enum Part { Scores, Select, Attend, Backward, Parts };
@@ -32,6 +35,43 @@ enum Part { Scores, Select, Attend, Backward, Parts };
 /// fit beside the dense attention's at 131072 tokens, and a chunk is many times what the card's cache holds.
 struct LongInputs {
     Tensor qi, ki, w, q, kv, gradO;
+};
+
+/// The indexer's factors as its scores take them.
+struct Factors {
+    Tensor q, k, w, kScale; ///< kScale: in e4m3 alone
+
+    explicit Factors(const LongShape &s, const LongInputs &in)
+        : q(in.qi)
+        , k(in.ki)
+        , w(in.w)
+    {
+        if (s.quantized) {
+            std::tie(q, w, k, kScale) = index_quantize(in.qi, in.ki, in.w);
+        }
+    }
+    /// Of queries begin .. begin + count and the keys that they may see.
+    Tensor scores(std::int64_t begin, std::int64_t count) const { return scores(begin, count, w); }
+    /// The same by the definition, in float64, of the same values.
+    Tensor exact(std::int64_t begin, std::int64_t count) const
+    {
+        if (kScale.defined()) {
+            return scores(begin, count, w.to(at::kDouble));
+        }
+        return reference::indexScores(q.narrow(1, begin, count).to(at::kDouble),
+                                      k.narrow(1, 0, begin + count).to(at::kDouble),
+                                      w.narrow(1, begin, count).to(at::kDouble), begin);
+    }
+    KernelReport kernel() const { return kScale.defined() ? quantizedScoresKernel(q, k) : scoresKernel(q, k); }
+
+private:
+    Tensor scores(std::int64_t begin, std::int64_t count, const Tensor &weights) const
+    {
+        const Tensor queries = q.narrow(1, begin, count), keys = k.narrow(1, 0, begin + count),
+                     by = weights.narrow(1, begin, count);
+        return kScale.defined() ? index_scores_quantized(queries, keys, by, kScale.narrow(1, 0, begin + count), begin)
+                                : index_scores(queries, keys, by, begin);
+    }
 };
 
 LongInputs makeInputs(const LongShape &s, const Machine &machine)
@@ -51,13 +91,6 @@ LongInputs makeInputs(const LongShape &s, const Machine &machine)
     return in;
 }
 
-/// Queries begin .. begin + count of the indexer and the keys that they may see.
-Tensor scoresOf(const LongInputs &in, std::int64_t begin, std::int64_t count)
-{
-    return index_scores(in.qi.narrow(1, begin, count), in.ki.narrow(1, 0, begin + count), in.w.narrow(1, begin, count),
-                        begin);
-}
-
 double scaleOf() { return 1 / std::sqrt(static_cast<double>(kWidth)); }
 
 /// One pass over the sequence; f(part) after each part's launches.
@@ -65,13 +98,15 @@ template <class F>
 void pass(const LongShape &s, const LongInputs &in, F f)
 {
     Tensor gradKv;
+    const Factors factors(s, in);
+    f(Scores);
     for (std::int64_t begin = 0; begin < s.context; begin += kMostQueries) {
         const std::int64_t rows = std::min(kMostQueries, s.context - begin);
         const Tensor idx = at::empty({rows, s.k}, in.q.options().dtype(at::kInt));
         for (std::int64_t first = 0; first < rows;) {
             const std::int64_t fit = kScoreBytes / (4 * (begin + rows)) / 64 * 64;
             const std::int64_t count = std::min(std::max<std::int64_t>(fit, 64), rows - first);
-            const Tensor scores = scoresOf(in, begin + first, count);
+            const Tensor scores = factors.scores(begin + first, count);
             f(Scores);
             idx.narrow(0, first, count).copy_(topk_select(scores, s.k, begin + first, false, true).idx[0]);
             f(Select);
@@ -107,24 +142,22 @@ struct Wrong {
     Wrong(const LongShape &s, const LongInputs &in)
     {
         std::vector<Tensor> lists;
+        const Factors factors(s, in);
         const std::int64_t samples = std::min(kSampledRows, s.context);
         for (std::int64_t i = 0; i < samples; ++i) {
             const std::int64_t t = s.context - 1 - i * s.context / samples;
-            lists.push_back(sampled(s, in, t));
+            lists.push_back(sampled(s, factors, t));
         }
         attention(s, in, at::cat(lists));
     }
 
 private:
-    Tensor sampled(const LongShape &s, const LongInputs &in, std::int64_t t)
+    Tensor sampled(const LongShape &s, const Factors &factors, std::int64_t t)
     {
         const std::string where = " in query " + std::to_string(t);
-        const Tensor scores = scoresOf(in, t, 1);
-        const Tensor expected =
-            reference::indexScores(in.qi.narrow(1, t, 1).to(at::kDouble), in.ki.narrow(1, 0, t + 1).to(at::kDouble),
-                                   in.w.narrow(1, t, 1).to(at::kDouble), t);
-        if (far(scores, expected, kScoreTolerance)) {
-            parts[Scores] = "scores off by more than 1e-5" + where;
+        const Tensor scores = factors.scores(t, 1);
+        if (far(scores, factors.exact(t, 1), s.quantized ? kQuantizedTolerance : kScoreTolerance)) {
+            parts[Scores] = (s.quantized ? "scores off by more than 2e-3" : "scores off by more than 1e-5") + where;
         }
         const Tensor list = topk_select(scores, s.k, t, false, true).idx[0];
         const Tensor mask = reference::topkMask(scores, s.k, 0, t);
@@ -241,8 +274,12 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
                  outBytes = 2 * tokens * heads * static_cast<double>(kValueWidth);
     const Tensor list = at::empty({1, s.k}, in.q.options().dtype(at::kInt));
     const double indexerWidth = static_cast<double>(s.indexerHeads * s.indexerWidth);
+    if (s.quantized) {
+        indexer.type = "float8_e4m3";
+    }
     std::vector<Row> rows{
-        rowFor("index_scores", indexer, wrong.parts[Scores], scoresKernel(in.qi, in.ki), 2 * pairs * indexerWidth,
+        rowFor(s.quantized ? "index_scores_quantized" : "index_scores", indexer, wrong.parts[Scores],
+               Factors(s, in).kernel(), 2 * pairs * indexerWidth,
                2 * tokens * (indexerWidth + static_cast<double>(s.indexerWidth)) + 4 * pairs, machine),
         rowFor("topk_select", indexer, wrong.parts[Select],
                selectKernel(

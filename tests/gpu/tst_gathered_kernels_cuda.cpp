@@ -152,11 +152,18 @@ private Q_SLOTS:
                 for (const Tensor &gradient : oracle) {
                     squares += gradient.square().sum().item().toDouble();
                 }
+                // A lone row is a difference of two products: what rounding the output to eight bits does to it shows.
+                const double lone =
+                    s.rows * s.heads > 1
+                        ? 0
+                        : in.weight.norm().item().toDouble() * expected.norm().item().toDouble() / 256 *
+                              std::max({1.0, in.q.norm().item().toDouble(), in.kv.norm().item().toDouble()}) /
+                              std::sqrt(static_cast<double>(in.q.size(2)));
                 for (int i = 0; i < 3; ++i) {
                     const double size = std::max(oracle[i].norm().item().toDouble(), 0.1 * std::sqrt(squares)),
                                  difference = exact(found[i]).sub(oracle[i]).norm().item().toDouble();
                     QVERIFY2(
-                        size > 0 ? difference <= kGradient * size : difference == 0,
+                        size > 0 ? difference <= kGradient * size + lone : difference == 0,
                         qPrintable(
                             QString("%1: gradient %2 off by %3 of %4").arg(name).arg(i).arg(difference).arg(size)));
                     QCOMPARE(found[i].scalar_type(), low[i].scalar_type());

@@ -187,6 +187,10 @@ private Q_SLOTS:
                                {1, 50, 20, 4, 64, -10},
                                {1, 40, 40, 64, 128, 0},
                                {2, 77, 300, 64, 128, 223},
+                               {2, 77, 300, 8, 64, 223},
+                               {1, 130, 200, 16, 64, 70},
+                               {2, 33, 70, 16, 24, 37},
+                               {1, 13, 9000, 4, 64, 8990},
                                {1, 13, 9000, 40, 96, 8990},
                                {1, 20, 30, 64, 104, -7},
                                {1, 200, 129, 5, 72, 10},
@@ -203,7 +207,8 @@ private Q_SLOTS:
                          k = randn({s.batch, s.keys, s.width}, scalar),
                          w = randn({s.batch, s.rows, s.heads}, at::kFloat);
             const std::string chosen = dsa::backend_of("index_scores", {onCard(q), onCard(k), onCard(w)}).name;
-            const bool forHopper = scalar == at::kBFloat16 && s.heads > 32 && s.width > 64;
+            const bool few = (s.heads == 4 || s.heads == 8 || s.heads == 16) && s.width <= 64;
+            const bool forHopper = scalar == at::kBFloat16 && ((s.heads > 32 && s.width > 64) || few);
             QVERIFY2(chosen == "sm80" || (forHopper && chosen == "sm90"), chosen.c_str());
             at::full({s.batch, s.rows, s.keys}, NAN,
                      onCard(w).options()); // what the caching allocator hands out next is poisoned

@@ -1,167 +1,28 @@
 #include "widgets/panels/run_table.h"
 
 #include "widgets/panels/role_label.h"
-#include "widgets/panels/sparkline.h"
+#include "widgets/panels/run_delegate.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
-#include "widgets/style/fonts.h"
-#include "widgets/style/icons.h"
-#include "widgets/style/marks.h"
-#include "widgets/style/theme.h"
 
 #include <QHeaderView>
 #include <QLineEdit>
 #include <QMouseEvent>
-#include <QPainter>
 #include <QSortFilterProxyModel>
-#include <QStyledItemDelegate>
 #include <QTreeView>
 #include <QVBoxLayout>
 
+#include <algorithm>
+
 namespace sparsescope {
+
+using namespace runTable;
 
 namespace {
 
-constexpr int kRowHeight = 28;
-constexpr int kMarkWidth = 24, kMarkSize = 16;
 constexpr int kTrendFrom = 330; ///< px of table width: below, the chips that tell runs apart need the room
 
-QRectF markBox(const QRect &cell)
-{
-    return {cell.left() + 5.0, cell.center().y() + 0.5 - kMarkSize / 2.0, kMarkSize, kMarkSize};
-}
-
 } // namespace
-
-/// Chips, trend, loss and state of a run; name and progress of an experiment.
-class RunDelegate : public QStyledItemDelegate {
-public:
-    using QStyledItemDelegate::QStyledItemDelegate;
-
-    bool marksShown = false;
-    std::map<const RunData *, RunMark> marks;
-
-    QSize sizeHint(const QStyleOptionViewItem &, const QModelIndex &) const override { return {60, kRowHeight}; }
-
-    void paint(QPainter *painter, const QStyleOptionViewItem &option, const QModelIndex &index) const override
-    {
-        const Tokens &t = currentTokens();
-        painter->save();
-        painter->setRenderHint(QPainter::Antialiasing);
-        const bool selected = option.state & QStyle::State_Selected;
-        if (selected || option.state & QStyle::State_MouseOver) {
-            painter->fillRect(option.rect, selected ? t.selection : t.hover);
-        }
-        const auto *run = index.data(RunTableModel::RunRole).value<RunData *>();
-        if (run != nullptr) {
-            paintRun(*painter, option.rect, index, *run, selected, t);
-        } else {
-            painter->setFont(index.column() == RunTableModel::Name ? uiFont(13, QFont::DemiBold) : uiFont(12));
-            painter->setPen(index.column() == RunTableModel::Name ? t.text : t.text2);
-            // Nothing stands left of the progress of an experiment: it takes the room.
-            const int left = index.column() == RunTableModel::State ? -50 : 6;
-            const QRect box = option.rect.adjusted(left, 0, -8, 0);
-            const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
-            painter->drawText(box, side | Qt::AlignVCenter,
-                              painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
-        }
-        painter->restore();
-    }
-
-private:
-    RunMark markOf(const RunData &run) const
-    {
-        const auto found = marks.find(&run);
-        return found == marks.end() ? RunMark::Unticked : found->second;
-    }
-
-    void paintMark(QPainter &painter, const QRect &rect, const RunData &run, const Tokens &t) const
-    {
-        const RunMark mark = markOf(run);
-        const QRectF box = markBox(rect);
-        const QColor family = familyColour(run.config().model.family, t);
-        if (mark == RunMark::A || mark == RunMark::B || mark == RunMark::SecondB) {
-            paintSideBadge(painter, box, mark == RunMark::A ? QStringLiteral("A") : QStringLiteral("B"),
-                           sideColour(run.config().model.family, mark == RunMark::SecondB, t), t);
-            return;
-        }
-        painter.setPen(QPen(mark == RunMark::Ticked ? family : t.hint, 1.2));
-        painter.setBrush(t.field);
-        painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 3, 3);
-        if (mark == RunMark::Ticked) {
-            paintIcon(painter, box.adjusted(2, 2, -2, -2), Icon::Tick, family, t.field);
-        }
-    }
-
-    void paintRun(QPainter &painter, const QRect &rect, const QModelIndex &index, const RunData &run, bool selected,
-                  const Tokens &t) const
-    {
-        switch (index.column()) {
-        case RunTableModel::Name: {
-            double left = rect.left() + 6;
-            if (marksShown) {
-                paintMark(painter, rect, run, t);
-                left += kMarkWidth;
-            }
-            const QStringList chips = index.data(RunTableModel::ChipsRole).toStringList();
-            for (int chip = 0; chip < chips.size(); ++chip) {
-                const QSizeF size = chipSize(chips[chip]);
-                if (chip > 0 && left + size.width() > rect.right()) {
-                    break;
-                }
-                const QRectF box(QPointF(left, rect.center().y() + 0.5 - size.height() / 2), size);
-                paintChip(painter, box, chips[chip], t,
-                          chip == 0 ? std::optional(run.config().model.family) : std::nullopt);
-                left += size.width() + 5;
-            }
-            break;
-        }
-        case RunTableModel::Trend:
-            if (!run.curvesShown()) {
-                painter.setFont(uiFont(11));
-                painter.setPen(t.hint);
-                painter.drawText(rect.adjusted(6, 0, 0, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
-                break;
-            }
-            paintSparkline(painter, QRectF(rect).adjusted(6, 8, -6, -7), run.series("train.loss"),
-                           familyColour(run.config().model.family, t));
-            break;
-        case RunTableModel::ValidationLoss:
-            painter.setFont(monoFont(12));
-            painter.setPen(t.text);
-            painter.drawText(rect.adjusted(0, 0, -8, 0), Qt::AlignRight | Qt::AlignVCenter, index.data().toString());
-            break;
-        case RunTableModel::State: {
-            // Words of a state on the selected row need the selection's own text colour where the state has none of its own.
-            const QColor colour = runStateColour(run.state(), t);
-            paintIcon(painter, QRectF(rect.left() + 4, rect.center().y() - 5.5, 13, 13), runStateIcon(run.state()),
-                      colour, selected ? t.selection : t.panel);
-            painter.setFont(uiFont(12));
-            painter.setPen(run.state() == RunState::Failed || run.state() == RunState::Paused ||
-                                   run.state() == RunState::Interrupted
-                               ? colour
-                               : t.text);
-            painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
-            if (run.unsound()) {
-                paintIcon(painter, QRectF(rect.right() - 17, rect.center().y() - 5.5, 13, 13), Icon::Failed, t.failed,
-                          selected ? t.selection : t.panel);
-            }
-            const QVariant progress = index.data(RunTableModel::ProgressRole);
-            if (progress.isValid()) {
-                const QRectF bar(rect.left() + 4, rect.bottom() - 4, rect.width() - 12, 3);
-                painter.setPen(Qt::NoPen);
-                painter.setBrush(t.grid);
-                painter.drawRoundedRect(bar, 1.5, 1.5);
-                painter.setBrush(colour);
-                painter.drawRoundedRect(QRectF(bar.topLeft(), QSizeF(bar.width() * progress.toDouble(), 3)), 1.5, 1.5);
-            }
-            break;
-        }
-        default:
-            break;
-        }
-    }
-};
 
 /// Says aloud what the delegate draws before a run.
 class MarkedRuns : public QSortFilterProxyModel {
@@ -242,8 +103,9 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     header->setStretchLastSection(false);
     header->setSectionsMovable(false);
     header->setSectionResizeMode(RunTableModel::Name, QHeaderView::Stretch);
-    constexpr std::pair<int, int> kWidths[] = {
-        {RunTableModel::Trend, 70}, {RunTableModel::ValidationLoss, 58}, {RunTableModel::State, 84}};
+    constexpr std::pair<int, int> kWidths[] = {{RunTableModel::Trend, kTrendWidth},
+                                               {RunTableModel::ValidationLoss, kLossWidth},
+                                               {RunTableModel::State, kStateWidth}};
     for (const auto &[column, width] : kWidths) {
         header->setSectionResizeMode(column, QHeaderView::Fixed);
         header->resizeSection(column, width);
@@ -278,6 +140,11 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
         }
     });
     connect(m_proxy, &QAbstractItemModel::modelReset, m_view, &QTreeView::expandAll);
+    m_fit.setSingleShot(true); // many rows come at once
+    m_fit.setInterval(0);
+    connect(&m_fit, &QTimer::timeout, this, &RunTable::fitTrend);
+    connect(model, &QAbstractItemModel::rowsInserted, &m_fit, qOverload<>(&QTimer::start));
+    connect(model, &QAbstractItemModel::rowsRemoved, &m_fit, qOverload<>(&QTimer::start));
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
         if (RunData *run = currentRun()) {
             Q_EMIT currentRunChanged(run);
@@ -321,19 +188,34 @@ void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
     m_view->setAccessibleDescription(
         shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them") : QString());
     m_hint->setVisible(shown);
+    fitTrend();
     m_view->viewport()->update();
 }
 
 QRect RunTable::markRect(const RunData *run) const
 {
     const QModelIndex at = m_proxy->mapFromSource(m_model->indexOf(run));
-    return at.isValid() ? markBox(m_view->visualRect(at)).toAlignedRect() : QRect();
+    return at.isValid() ? RunDelegate::markBox(m_view->visualRect(at)).toAlignedRect() : QRect();
 }
 
 void RunTable::resizeEvent(QResizeEvent *event)
 {
     QWidget::resizeEvent(event);
-    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom);
+    fitTrend();
+}
+
+void RunTable::fitTrend()
+{
+    double chips = 0; // of the run that has most to say
+    for (int group = 0; group < m_model->rowCount(); ++group) {
+        const QModelIndex experiment = m_model->index(group, RunTableModel::Name);
+        for (int row = 0; row < m_model->rowCount(experiment); ++row) {
+            const QModelIndex run = m_model->index(row, RunTableModel::Name, experiment);
+            chips = std::max(chips, RunDelegate::widthOf(run.data(RunTableModel::ChipsRole).toStringList()));
+        }
+    }
+    const double room = width() - kTrendWidth - kLossWidth - kStateWidth - (m_delegate->marksShown ? kMarkWidth : 0);
+    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom || room < chips);
 }
 
 RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex())); }

@@ -2,6 +2,7 @@
 
 #include "widgets/state/run_data.h"
 
+#include <QTimer>
 #include <QWidget>
 
 #include <map>
@@ -54,6 +55,9 @@ protected:
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
+    /// Shows the trends where the chips of every run leave them room.
+    void fitTrend();
+
     RunTableModel *m_model;
     QLineEdit *m_filter;
     QTreeView *m_view;
@@ -61,6 +65,7 @@ private:
     QSortFilterProxyModel *m_proxy;
     QLabel *m_hint;   ///< which keys put a run on a side, while sides are compared
     QPoint m_pressed; ///< in the view's viewport
+    QTimer m_fit;
 };
 
 } // namespace sparsescope

@@ -138,6 +138,7 @@ QString operationTitle(const std::string &op)
     static const std::pair<const char *, const char *> kTitles[] = {
         {"topk_select", "Top-k selection"},
         {"index_scores", "Indexer scores"},
+        {"index_scores_quantized", "Indexer scores in e4m3"},
         {"index_select", "Scores and selection"},
         {"masked_attention", "Masked attention"},
         {"masked_attention backward", "Masked attention, backward"},
@@ -169,7 +170,9 @@ QString measurementTitle(const BenchDocument &document)
     if (!document.indexer.empty()) {
         title = QStringLiteral("Attention core, %1, indexer %2")
                     .arg(QString::fromStdString(document.direction),
-                         QString::fromStdString(document.indexer).replace(QLatin1Char('x'), QStringLiteral(" × ")));
+                         QString::fromStdString(document.indexer)
+                             .replace(QLatin1Char('x'), QStringLiteral(" × "))
+                             .replace(QLatin1Char('-'), QStringLiteral(" in ")));
     } else if (document.subject == "step") {
         title = QStringLiteral("Training steps");
     } else {

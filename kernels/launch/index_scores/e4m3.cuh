@@ -1,61 +1,18 @@
 #pragma once
 
-#include "kernels/launch/index_scores/hopper_block.cuh"
+#include "kernels/launch/index_scores/copier.cuh"
 #include "kernels/launch/wgmma_fp8.cuh"
 
 /// The scores of e4m3 queries and keys: a row of up to 128 values is one tile's, and products take half the time of those in bf16, so four
 /// warpgroups share a block's eight queries: while some sum, others multiply.
 namespace dsa::launch::index_scores {
 
-constexpr int kE4m3Groups = kHopperQueries / 2, kE4m3Threads = kE4m3Groups * 128, kE4m3Stages = 8;
-constexpr int kE4m3Lag = 2; ///< tiles after which a stage is filled again: all are through with it as a rule
-
-/// Behind the queries and the stages of keys.
-struct E4m3Shared {
-    std::uint64_t queries, full[kE4m3Stages], empty[kE4m3Stages];
-};
-
-constexpr std::size_t kE4m3Bytes = (kHopperQueries + kE4m3Stages) * hopper::kTileBytes + sizeof(E4m3Shared);
-
-/// One thread of those that multiply also copies.
-struct E4m3Copier {
-    const HopperParams &params;
-    const HopperBlock &block;
-    E4m3Shared &shared;
-    std::uint32_t base;
-    int tiles;
-
-    __device__ __forceinline__ void copy(int i) const
-    {
-        const std::uint32_t full = ptx::sharedAddress(shared.full + i % kE4m3Stages);
-        hopper::arriveExpecting(full, hopper::kTileBytes);
-        hopper::copyTile(base + (kHopperQueries + i % kE4m3Stages) * hopper::kTileBytes, params.keys, full, 0, (block.firstTile + i) * 64, 0, static_cast<int>(block.b));
-    }
-    __device__ __forceinline__ void start() const
-    {
-        const std::uint32_t queries = ptx::sharedAddress(&shared.queries);
-        hopper::arriveExpecting(queries, kHopperQueries * hopper::kTileBytes);
-        for (int i = 0; i < kHopperQueries; ++i) {
-            hopper::copyTile(base + i * hopper::kTileBytes, params.queries, queries, 0, 0, block.firstQuery + i, static_cast<int>(block.b));
-        }
-        for (int i = 0; i < min(tiles, kE4m3Stages); ++i) {
-            copy(i);
-        }
-    }
-    /// Behind tile i.
-    __device__ __forceinline__ void follow(int i) const
-    {
-        const int freed = i - kE4m3Lag;
-        if (freed >= 0 && freed + kE4m3Stages < tiles) {
-            hopper::waitFor(ptx::sharedAddress(shared.empty + freed % kE4m3Stages), freed / kE4m3Stages & 1);
-            copy(freed + kE4m3Stages);
-        }
-    }
-};
+constexpr int kE4m3Groups = kHopperQueries / 2, kE4m3Threads = kE4m3Groups * 128;
+using E4m3Copier = Copier<kHopperQueries, 8>;
 
 /// One of the warpgroups: two queries against 64 keys at a time. A lane's accumulators are keys by heads, so that the sum over heads is one
 /// over its own and three other lanes' values; in the end each of the four lanes has one score.
-__device__ __forceinline__ void multiplyE4m3(const HopperParams &params, const HopperBlock &block, E4m3Shared &shared, std::uint32_t base)
+__device__ __forceinline__ void multiplyE4m3(const HopperParams &params, const HopperBlock &block, E4m3Copier::Shared &shared, std::uint32_t base)
 {
     const Params &p = params.p;
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0), lane = threadIdx.x % 32, warp = threadIdx.x / 32 % 4, pair = lane % 4;
@@ -69,12 +26,12 @@ __device__ __forceinline__ void multiplyE4m3(const HopperParams &params, const H
             weights[i][j] = firstQuery + i < p.queries && head < p.heads ? __ldg(p.w + block.b * p.wStrides[0] + (firstQuery + i) * p.wStrides[1] + head) : 0.0f;
         }
     }
-    const std::uint64_t queries = hopper::descriptorOf(base + group * 2 * hopper::kTileBytes);
     const int t = firstQuery + odd, keys = static_cast<int>(p.keys);
     const bool isThere = t < p.queries;
     float *out = p.out + (block.b * p.queries + t) * p.keys;
     const float *scales = p.kScale + block.b * p.keys;
-    const E4m3Copier copier{params, block, shared, base, tiles};
+    const E4m3Copier copier{params, block, shared, base, tiles, 1};
+    const std::uint64_t queries = copier.queryTile(group * 2);
     if (tiles > 0) {
         if (threadIdx.x == 0) {
             copier.start();
@@ -83,11 +40,11 @@ __device__ __forceinline__ void multiplyE4m3(const HopperParams &params, const H
         hopper::waitFor(ptx::sharedAddress(&shared.queries), 0);
     }
     for (int i = 0; i < tiles; ++i) {
-        const int stage = i % kE4m3Stages, s = (block.firstTile + i) * 64 + warp * 16 + lane / 4 + lower * 8;
+        const int s = (block.firstTile + i) * 64 + warp * 16 + lane / 4 + lower * 8;
         const float scale = __ldg(scales + min(s, keys - 1));
         float dots[64];
-        hopper::waitFor(ptx::sharedAddress(shared.full + stage), i / kE4m3Stages & 1);
-        const std::uint64_t from = hopper::descriptorOf(base + (kHopperQueries + stage) * hopper::kTileBytes);
+        copier.waitForTile(i);
+        const std::uint64_t from = copier.keyTile(i);
         hopper::fenceProducts();
 #pragma unroll
         for (int step = 0; step < 4; ++step) {
@@ -96,14 +53,7 @@ __device__ __forceinline__ void multiplyE4m3(const HopperParams &params, const H
         hopper::commitProducts();
         hopper::waitForProducts<0>();
         hopper::hold(dots);
-        __syncwarp();
-        if (lane == 0) {
-            hopper::arrive(ptx::sharedAddress(shared.empty + stage));
-        }
-        if (threadIdx.x == 0) {
-            copier.follow(i);
-        }
-        __syncwarp();
+        copier.release(i);
         float sums[2][2] = {}; // query, half
 #pragma unroll
         for (int j = 0; j < 32; ++j) { // the four chains in turn
@@ -137,21 +87,10 @@ __global__ void __launch_bounds__(kE4m3Threads, 1) scoresE4m3(const __grid_const
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ __align__(1024) unsigned char memory[];
-    E4m3Shared &shared = *reinterpret_cast<E4m3Shared *>(memory + kE4m3Bytes - sizeof(E4m3Shared));
+    E4m3Copier::Shared &shared = E4m3Copier::sharedOf(memory);
     const std::uint32_t base = ptx::sharedAddress(memory);
-    if (threadIdx.x == 0) {
-        if (base % 1024 != 0) { // the tiles' turns are those of addresses
-            __trap();
-        }
-        hopper::initBarrier(ptx::sharedAddress(&shared.queries), 1);
-        for (int i = 0; i < kE4m3Stages; ++i) {
-            hopper::initBarrier(ptx::sharedAddress(shared.full + i), 1);
-            hopper::initBarrier(ptx::sharedAddress(shared.empty + i), kE4m3Groups * 4);
-        }
-        hopper::publishBarriers();
-    }
-    __syncthreads();
-    const HopperBlock block(params);
+    E4m3Copier::init(shared, base, kE4m3Groups * 4);
+    const HopperBlock block(params, kHopperQueries);
     multiplyE4m3(params, block, shared, base);
 #endif
 }

@@ -139,7 +139,7 @@ __global__ void __launch_bounds__(kHopperThreads, 1) scoresHopper(const __grid_c
         hopper::publishBarriers();
     }
     __syncthreads();
-    const HopperBlock block(params);
+    const HopperBlock block(params, kHopperQueries);
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / 128, 0);
     if (group == 2) {
         hopper::giveRegisters<40>();

@@ -18,28 +18,34 @@ Choice choiceFor(const Params &p)
     return p.type == Type::BFloat16 ? choiceBFloat16(p) : p.type == Type::Half ? choiceHalf(p) : choiceFloat(p);
 }
 
+bool fewHeads(const Params &p)
+{
+    return p.type == Type::BFloat16 && (p.heads == 4 || p.heads == 8 || p.heads == 16) && p.width <= kFewWidth;
+}
+
 /// By heads and width alone: a score must not depend on how many queries and keys there are.
 bool onHopper(const Params &p)
 {
     const bool wide = p.type == Type::BFloat16 && p.heads > 32 && p.width > 64;
-    return !p.portable && (wide || p.type == Type::E4m3) && p.heads <= 64 && p.width <= 128 && masked_attention::hopperRuns();
+    return !p.portable && (wide || fewHeads(p) || p.type == Type::E4m3) && p.heads <= 64 && p.width <= 128 && masked_attention::hopperRuns();
 }
 
 HopperChoice hopperChoiceFor(const Params &p)
 {
-    return p.type == Type::E4m3 ? e4m3Choice() : hopperChoice();
+    return p.type == Type::E4m3 ? e4m3Choice() : fewHeads(p) ? fewHeadsChoice(p.heads) : hopperChoice();
 }
 
 cudaError_t launchHopper(const Params &p, cudaStream_t stream)
 {
-    HopperParams params{p, {}, {}, static_cast<int>((p.queries + kHopperQueries - 1) / kHopperQueries), static_cast<int>((p.keys + kHopperKeys - 1) / kHopperKeys)};
+    const HopperChoice choice = hopperChoiceFor(p);
+    HopperParams params{p, {}, {}, static_cast<int>((p.queries + choice.queries - 1) / choice.queries), static_cast<int>((p.keys + kHopperKeys - 1) / kHopperKeys)};
     const std::int64_t each = p.type == Type::E4m3 ? 2 : 1; // the maps count 16 bits
     const std::int64_t queryStrides[3] = {p.qStrides[0] / each, p.qStrides[1] / each, p.qStrides[2] / each}, keyStrides[3] = {p.kStrides[0] / each, 0, p.kStrides[1] / each};
-    cudaError_t error = masked_attention::tileMap(params.queries, p.q, masked_attention::Type::BFloat16, p.batch, p.queries, p.heads, p.width / each, queryStrides);
+    cudaError_t error = masked_attention::tileMap(params.queries, p.q, masked_attention::Type::BFloat16, p.batch, p.queries, p.heads, p.width / each, queryStrides, choice.heads);
     if (error == cudaSuccess) {
         error = masked_attention::tileMap(params.keys, p.k, masked_attention::Type::BFloat16, p.batch, 1, p.keys, p.width / each, keyStrides);
     }
-    return error == cudaSuccess ? launchChoice(hopperChoiceFor(p), p.batch * params.blocks * params.segments, params, stream) : error;
+    return error == cudaSuccess ? launchChoice(choice, p.batch * params.blocks * params.segments, params, stream) : error;
 }
 
 std::int64_t blocksFor(const Params &p, const Choice &choice)

@@ -59,7 +59,7 @@ __global__ void __launch_bounds__(kThreads) mapTiles(Params p)
 } // namespace
 
 cudaError_t tileMap(CUtensorMap &map, const void *data, Type type, std::int64_t batch, std::int64_t heads, std::int64_t rows, std::int64_t width,
-                    const std::int64_t (&strides)[3])
+                    const std::int64_t (&strides)[3], int tileRows)
 {
     const Encode encode = encoder();
     if (!encode) {
@@ -70,7 +70,7 @@ cudaError_t tileMap(CUtensorMap &map, const void *data, Type type, std::int64_t 
     for (int i = 0; i < 3; ++i) {
         steps[i] = sizes[i + 1] > 1 ? static_cast<cuuint64_t>(strides[2 - i]) * 2 : 16;
     }
-    const cuuint32_t box[4] = {64, 64, 1, 1}, each[4] = {1, 1, 1, 1};
+    const cuuint32_t box[4] = {64, static_cast<cuuint32_t>(tileRows), static_cast<cuuint32_t>(64 / tileRows), 1}, each[4] = {1, 1, 1, 1};
     const CUresult result = encode(&map, type == Type::BFloat16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16 : CU_TENSOR_MAP_DATA_TYPE_FLOAT16, 4, const_cast<void *>(data), sizes, steps,
                                    box, each, CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
     return result == CUDA_SUCCESS ? cudaSuccess : cudaErrorInvalidValue;

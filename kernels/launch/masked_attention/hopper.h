@@ -24,9 +24,10 @@ struct HopperChoice {
     std::size_t dynamicBytes;
 };
 
-/// 64 x 64 tiles of a [B,H,rows,width] tensor of 16-bit values; strides in elements of all but the last dimension.
+/// 64 x 64 tiles of a [B,H,rows,width] tensor of 16-bit values; strides in elements of all but the last dimension. With fewer `rows` a tile
+/// holds as many of each of several heads as it has room for.
 cudaError_t tileMap(CUtensorMap &map, const void *data, Type type, std::int64_t batch, std::int64_t heads, std::int64_t rows, std::int64_t width,
-                    const std::int64_t (&strides)[3]);
+                    const std::int64_t (&strides)[3], int tileRows = 64);
 
 /// Fills tileMap from the bits.
 cudaError_t launchTileMap(const Params &params, cudaStream_t stream);

@@ -26,6 +26,7 @@ private Q_SLOTS:
     void timesTheCpuPathAndSaysSo_data();
     void timesTheCpuPathAndSaysSo();
     void timesTrainingSteps();
+    void timesAttentionAtLength_data();
     void timesAttentionAtLength();
     void timesDecoding();
     void writesItsDocument();
@@ -104,17 +105,29 @@ void tst_cliBench::timesTrainingSteps()
              rows[1]["timings"][0]["ms"].toDouble() / rows[0]["timings"][0]["ms"].toDouble());
 }
 
+void tst_cliBench::timesAttentionAtLength_data()
+{
+    QTest::addColumn<QString>("indexer");
+    QTest::addColumn<QString>("scores");
+    QTest::newRow("as they are") << "2x16"
+                                 << "index_scores";
+    QTest::newRow("in e4m3") << "2x16-e4m3"
+                             << "index_scores_quantized";
+}
+
 void tst_cliBench::timesAttentionAtLength()
 {
+    QFETCH(QString, indexer);
+    QFETCH(QString, scores);
     const Result result = run({"attention", "--device", "cpu", "--rounds", "1", "--context", "40..80", "--indexer",
-                               "2x16", "--direction", "training", "--set", "k=24", "--set", "heads=2", "--json"});
+                               indexer, "--direction", "training", "--set", "k=24", "--set", "heads=2", "--json"});
     QVERIFY2(result.code == 0, result.err.constData());
     const QJsonObject document = result.json();
     QCOMPARE(document["bench"].toString(), QString("attention"));
-    QCOMPARE(document["indexer"].toString(), QString("2x16"));
+    QCOMPARE(document["indexer"].toString(), indexer);
     QCOMPARE(document["direction"].toString(), QString("training"));
     const QJsonArray rows = document["rows"].toArray();
-    const QStringList ops{"index_scores", "topk_select", "gathered_attention", "gathered_attention backward",
+    const QStringList ops{scores, "topk_select", "gathered_attention", "gathered_attention backward",
                           "attention core training"};
     QCOMPARE(rows.size(), 2 * ops.size());
     for (int i = 0; i < rows.size(); ++i) {
@@ -200,6 +213,8 @@ void tst_cliBench::refuses_data()
     QTest::newRow("no context") << QStringList{"attention", "--indexer", "4x64"} << "together with --context";
     QTest::newRow("context") << QStringList{"attention", "--context", "64..32"} << "4096..131072";
     QTest::newRow("indexer") << QStringList{"attention", "--context", "64", "--indexer", "4"} << "64x128 or 4x64";
+    QTest::newRow("wide in e4m3") << QStringList{"attention", "--context", "64", "--indexer", "4x256-e4m3"}
+                                  << "a width of 1 to 128";
     QTest::newRow("field at length") << QStringList{"attention", "--context", "64", "--set", "width=3"} << "k, heads";
     QTest::newRow("requests of another subject")
         << QStringList{"attention", "--context", "64", "--requests", "3"} << "--requests: got subject attention";
