@@ -5,7 +5,10 @@
 #include "core/base/safetensors.h"
 #include "core/experiment/report.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 
 namespace sparsescope {
@@ -25,8 +28,12 @@ int compare(const CompareOptions &options, Output &output)
         checkOutFile(options.out);
     std::vector<std::string> problems;
     const std::vector<ComparedRun> runs = comparedRuns(options.folder, problems);
+    if (runs.empty() && !problems.empty() &&
+        !std::filesystem::exists(std::filesystem::path(options.folder) / "experiment.json"))
+        throw Failure({"is not the folder of one experiment", options.folder, "",
+                       "a folder with experiment.json, such as runs/demo", ""});
     for (const std::string &problem : problems)
-        output.error({"run is damaged and left out: " + problem, "", "", "", ""});
+        output.error({problem, "", "", "", ""});
     const std::vector<PairComparison> table = comparePairs(runs, options.by, options.against);
     const nlohmann::ordered_json comparisons = comparisonsJson(table);
     output.data()["comparisons"] = comparisons;
@@ -42,15 +49,20 @@ int compare(const CompareOptions &options, Output &output)
     }
     output.data()["gates"] = open;
     if (comparisons.empty())
-        output.line("Nothing to compare: no two sides of equal length and settings are done.");
+        output.error({"nothing to compare", options.folder, fmt::format("{} finished runs", runs.size()),
+                      "runs of two sides of equal length and settings, done", ""});
     for (const TextTable &shown : comparisonTables(comparisons))
         printTable(shown, output);
+    if (comparisons.size() > 1)
+        output.line(
+            "Better and worse stand only where Holm's procedure over a table allows it: with many comparisons some "
+            "interval leaves out 0 by chance.");
     printGates(gateTable(open), output);
     if (!options.out.empty()) {
         writeFileAtomically(options.out, comparisonsCsv(comparisons));
         output.line("Seed by seed: " + options.out);
     }
-    if (!problems.empty())
+    if (!problems.empty() || comparisons.empty())
         return kFailed;
     const bool holds = std::all_of(table.begin(), table.end(), [](const PairComparison &c) { return c.comparable(); });
     return holds ? kDone : kDoesNotHold;

@@ -17,7 +17,7 @@ void check(ForwardRequest &request)
 {
     request.checkpoint = checkpointFolder(request.checkpoint);
     asked([&] { return SafetensorsFile(request.ids).at("input_ids").shape; });
-    checkOutFile(request.out);
+    checkOutFile(request.out, {request.checkpoint, request.ids});
 }
 
 } // namespace

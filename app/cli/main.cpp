@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,24 @@ Error unknownCommand(const std::string &word)
             nearest.empty() ? "See sparsescope-cli --help." : "Did you mean " + nearest + "?"};
 }
 
+/// What a library threw: its own words without the way to them; of memory in ours.
+Error errorOf(const std::exception &failure)
+{
+    std::string text = failure.what();
+    for (const char *rest : {"\nException raised from", "\nframe #", " frame #"})
+        text.resize(std::min(text.size(), text.find(rest)));
+    const std::string asked = "you tried to allocate ";
+    const std::size_t bytes = text.find(asked);
+    if (bytes == std::string::npos && text.find("out of memory") == std::string::npos &&
+        !dynamic_cast<const std::bad_alloc *>(&failure))
+        return {text, "", "", "", ""};
+    std::string found;
+    if (bytes != std::string::npos)
+        found = text.substr(bytes + asked.size(), text.find(" bytes", bytes) - bytes - asked.size()) +
+                " bytes asked for at once";
+    return {"not enough memory", "", found, "", "Give it fewer or shorter sequences, or a smaller batch."};
+}
+
 int run(const Action &action, Output &output)
 {
     try {
@@ -55,7 +74,7 @@ int run(const Action &action, Output &output)
         output.error(failure.error());
         return exitCodeOf(failure);
     } catch (const std::exception &failure) {
-        output.error({failure.what(), "", "", "", ""});
+        output.error(errorOf(failure));
         return exitCodeOf(failure);
     }
 }

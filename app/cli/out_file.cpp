@@ -16,4 +16,18 @@ void checkOutFile(const std::filesystem::path &file)
         throw ConfigFailure({{"is a folder", "--out", file.string(), "the name of a file", ""}});
 }
 
+void checkOutFile(const std::filesystem::path &file, const std::vector<std::filesystem::path> &inputs)
+{
+    namespace fs = std::filesystem;
+    checkOutFile(file);
+    std::error_code code;
+    if (!fs::exists(file, code))
+        return;
+    for (const fs::path &input : inputs) {
+        const fs::path folder = fs::is_directory(input, code) ? file.parent_path() : file;
+        if (fs::equivalent(folder.empty() ? fs::path(".") : folder, input, code))
+            throw ConfigFailure({{"would overwrite what it reads", "--out", file.string(), "another file", ""}});
+    }
+}
+
 } // namespace sparsescope

@@ -7,9 +7,27 @@
 namespace sparsescope {
 namespace {
 
+/// Names and texts come from files of others: what would steer a terminal is shown instead.
+std::string harmless(const std::string &text)
+{
+    std::string shown;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+        const bool wide = byte == 0xc2 && next >= 0x80 && next < 0xa0; // the same codes in two bytes
+        if (wide || byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t')) {
+            shown += fmt::format("\\x{:02x}", wide ? next : byte);
+            i += wide ? 1 : 0;
+        } else {
+            shown += text[i];
+        }
+    }
+    return shown;
+}
+
 void print(std::FILE *stream, const std::string &text)
 {
-    fmt::print(stream, "{}\n", text);
+    fmt::print(stream, "{}\n", harmless(text));
     std::fflush(stream);
 }
 

@@ -96,6 +96,18 @@ std::vector<ComparedRun> finishedRuns(const std::vector<StoredRun> &runs)
     return finished;
 }
 
+/// A run that was trained to its end evaluates there. Empty: nothing is missing.
+std::string lacksItsLoss(const StoredRun &run)
+{
+    const bool trained = run.compared.started.fingerprint.has_value();
+    const Series &losses = run.compared.validation;
+    const bool there = !losses.empty() && static_cast<std::int64_t>(losses.back().x) == run.compared.steps;
+    if (run.state != RunState::Finished || !trained || there)
+        return {};
+    return fmt::format("finished at step {} without a finite val.loss there: it is in no comparison",
+                       run.compared.steps);
+}
+
 /// The value that stands first in the sweep of the experiment's file, by axis. Empty where there is no such file: then the
 /// first by name is the reference.
 std::map<std::string, std::string> firstValues(const fs::path &folder)
@@ -174,6 +186,10 @@ Report read(const fs::path &folder)
     report.summary = {
         {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
     describe(folder, report.runs, report.summary);
+    for (const StoredRun &run : report.runs) {
+        if (const std::string lack = lacksItsLoss(run); !lack.empty())
+            report.summary["problems"].push_back(run.row["run"].get<std::string>() + ": " + lack);
+    }
     report.summary["runs"] = rows;
     const std::vector<ComparedRun> finished = finishedRuns(report.runs);
     report.summary["comparisons"] = comparisonsJson(comparePairs(finished));
@@ -258,8 +274,10 @@ std::vector<ComparedRun> comparedRuns(const fs::path &experimentFolder, std::vec
         const std::string name = path.lexically_relative(experimentFolder).generic_string();
         try {
             runs.push_back(readStoredRun(path, name));
+            if (const std::string lack = lacksItsLoss(runs.back()); !lack.empty())
+                problems.push_back(name + ": " + lack);
         } catch (const std::exception &failure) {
-            problems.push_back(fmt::format("{}: {}", name, failure.what()));
+            problems.push_back(fmt::format("{}: run is damaged and left out: {}", name, failure.what()));
         }
     }
     return finishedRuns(runs);

@@ -112,7 +112,8 @@ std::string soundnessText(const Json &summary)
 {
     std::string text = fmt::format("## Soundness\n\n**{}.**", markdownCell(plain(summary["soundness"])));
     const TextTable gates = gateTable(summary["gates"]);
-    text += " A comparison has a verdict only where every check of its runs, and between them, holds.\n\n";
+    text += " A comparison has a verdict only where no check of its runs, or between them, fails; warnings stand "
+            "beside it.\n\n";
     return gates.rows.empty() ? text : text + markdown(gates);
 }
 

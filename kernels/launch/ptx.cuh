@@ -94,6 +94,8 @@ __device__ __forceinline__ float2 unpackPair(std::uint32_t pair)
     }
 }
 
+constexpr float kLog2E = 1.4426950408889634f;
+
 /// 2^x to 2 units in the last place, denormals to zero.
 __device__ __forceinline__ float exp2Fast(float x)
 {

@@ -9,7 +9,7 @@
 namespace dsa::launch {
 
 constexpr int kTile = 64, kMostTiles = 8192;
-constexpr float kLog2E = 1.4426950408889634f;
+using ptx::kLog2E;
 
 /// Where a lane's part of a 16 x 8 accumulator lies: rows group and group + 8, columns 2 pair and 2 pair + 1.
 struct Lane {

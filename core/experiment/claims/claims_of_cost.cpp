@@ -80,8 +80,8 @@ std::vector<Growth> growthOf(const FoundResults &found, const std::string &op)
             for (const MeasuredRow &large : bench.rows) {
                 const bool alike =
                     small.op == op && large.op == op && small.heads == large.heads && small.width == large.width &&
-                    small.type == large.type && small.queries == small.keys && large.queries == large.keys &&
-                    small.batch * small.queries == large.batch * large.queries &&
+                    small.type == large.type && small.scores == large.scores && small.queries == small.keys &&
+                    large.queries == large.keys && small.batch * small.queries == large.batch * large.queries &&
                     (small.k == large.k || small.k.value_or(0) * large.keys == large.k.value_or(0) * small.keys);
                 const MeasuredTiming *a = small.timing("ours"), *b = large.timing("ours");
                 // Short sequences are spent on starting the kernel.

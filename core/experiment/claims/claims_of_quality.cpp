@@ -46,19 +46,23 @@ void remarkOnTheLeak(ClaimCase &claim)
     }
 }
 
-/// The same question at a larger size.
-void remarkOnTheSize(ClaimCase &claim)
+/// The same question at a larger size, and where k is a smaller part of the length.
+void remarkOnOtherSettings(ClaimCase &claim)
 {
     for (const ExperimentResults &from : claim.found().experiments) {
-        if (from.name != "exp1-larger")
+        if (from.name != "exp1-larger" && from.name != "exp1-binding")
             continue;
         for (const ResultComparison &one : from.comparisons) {
             const auto runs = claim.side(from, one, false);
-            if (one.by == "family" && one.metric == "val_loss" && one.withheldBy.empty() && !runs.empty())
-                claim.remark(from, fmt::format("{} layers of width {}, {} on {}: {} against {}, L {}: {}, {}",
-                                               runs.front()->layers, runs.front()->width, runs.front()->card,
-                                               runs.front()->data, familyWord(one.b), familyWord(one.a), one.length,
-                                               signedText(one.statistics, kNats), toString(one.statistics.verdict)));
+            if (one.by != "family" || one.metric != "val_loss" || !one.withheldBy.empty() || runs.empty())
+                continue;
+            std::string settings;
+            for (const auto &[axis, value] : one.axes)
+                settings += fmt::format(", {} {}", axis, value);
+            claim.remark(from, fmt::format("{} layers of width {} on {}, {} seeds: {} against {}, L {}{}: {}, {}",
+                                           runs.front()->layers, runs.front()->width, runs.front()->data,
+                                           one.seeds.size(), familyWord(one.b), familyWord(one.a), one.length, settings,
+                                           signedText(one.statistics, kNats), toString(one.statistics.verdict)));
         }
     }
 }
@@ -71,7 +75,7 @@ ClaimFinding sparseBeatsClassic(const FoundResults &found)
     for (const std::int64_t length : kLengths)
         claim.compare(kSparseVsClassic, sparseOverClassic(length), Expected::Better);
     remarkOnTheLeak(claim);
-    remarkOnTheSize(claim);
+    remarkOnOtherSettings(claim);
     return claim.finish();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/launch/ptx.cuh"
 #include "kernels/launch/topk_select/ordered_key.cuh"
 #include "kernels/launch/topk_select/topk_select.h"
 
@@ -255,7 +256,7 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
             top = scoreOf(__reduce_max_sync(kAllLanes, orderedNumber(top)));
             row.forEach([&](int, float score) {
                 if (threshold.strict(score)) {
-                    sum += expf(score - top);
+                    sum += ptx::exp2Fast((score - top) * ptx::kLog2E); // unrolled: a longer one would not stay in the instruction cache
                     least = fminf(least, score);
                 }
             });

@@ -39,6 +39,10 @@ void tst_CliExitCodes::codes_data()
     row("ids without the tensor", {"forward", truth, "--ids", weights, "--out", "o"}, 2,
         "input_ids: tensor is missing");
     row("forward into a missing folder", {"forward", truth, "--ids", ids, "--out", "no/o"}, 2, "--out: no such folder");
+    row("forward over its own tokens", {"forward", truth, "--ids", ids, "--out", ids}, 2,
+        "would overwrite what it reads");
+    row("forward over its own weights", {"forward", truth, "--ids", ids, "--out", weights}, 2,
+        "would overwrite what it reads");
     row("forward of a damaged checkpoint", {"forward", "damaged", "--ids", ids, "--out", "o"}, 1, "model.safetensors");
     row("corpus missing", {"train", "smoke", "--set", "data.source=text", "--set", "data.path=no.txt"}, 2,
         "data.path: file not found, got no.txt");

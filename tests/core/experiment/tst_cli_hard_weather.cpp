@@ -1,4 +1,5 @@
 #include "core/base/run_store.h"
+#include "core/base/sqlite.h"
 #include "tests/core/experiment/command_line.h"
 
 #include <QTemporaryDir>
@@ -80,6 +81,7 @@ class tst_CliHardWeather : public QObject {
 private Q_SLOTS:
     void aDamagedRunIsNamedAndTheRestReported();
     void aDamagedPageInTheMiddleIsFound();
+    void aFinishedRunWithoutItsLossIsNamed();
     void aDamagedSnapshotIsNamedAndTheFigureDrawn();
     void aFileOfAnotherRunIsNamed_data();
     void aFileOfAnotherRunIsNamed();
@@ -132,6 +134,22 @@ void tst_CliHardWeather::aDamagedPageInTheMiddleIsFound()
         QVERIFY2(result.code != 0 && result.err.contains("run's database is damaged") && !result.err.contains("***"),
                  (words[0].toUtf8() + ": " + result.err).constData());
     }
+}
+
+void tst_CliHardWeather::aFinishedRunWithoutItsLossIsNamed()
+{
+    QTemporaryDir folder;
+    QCOMPARE(run(training(folder.path(), 4)).code, 0);
+    Database(runFolder(folder.path(), "sparse") / "run.sqlite", Database::Mode::Write, 1000)
+        .execute("DELETE FROM scalar WHERE metric = 'val.loss' AND step = 4");
+    for (const char *command : {"compare", "report"}) {
+        const Result result = run({command, folder.filePath("smoke")});
+        QCOMPARE(result.code, 1);
+        QVERIFY2(result.err.contains("seq_32/sparse/seed_0: finished at step 4 without a finite val.loss"),
+                 result.err.constData());
+    }
+    const Result parent = run({"compare", folder.path()}); // one folder too high: nothing is damaged
+    QVERIFY2(parent.code != 0 && parent.err.contains("is not the folder of one experiment"), parent.err.constData());
 }
 
 void tst_CliHardWeather::aFileOfAnotherRunIsNamed_data()
