@@ -197,12 +197,9 @@ private Q_SLOTS:
                                {2, 0, 5, 4, 64, 0},
                                {0, 5, 5, 4, 64, 0},
                                {1, 260, 260, 2, 16, 0}}) {
-            const QString name = QString("T %1 S %2 heads %3 width %4 offset %5")
-                                     .arg(s.rows)
-                                     .arg(s.keys)
-                                     .arg(s.heads)
-                                     .arg(s.width)
-                                     .arg(s.offset);
+            const QString name =
+                QString::asprintf("T %lld S %lld heads %lld width %lld offset %lld", qlonglong(s.rows),
+                                  qlonglong(s.keys), qlonglong(s.heads), qlonglong(s.width), qlonglong(s.offset));
             const Tensor q = randn({s.batch, s.rows, s.heads, s.width}, scalar),
                          k = randn({s.batch, s.keys, s.width}, scalar),
                          w = randn({s.batch, s.rows, s.heads}, at::kFloat);
