@@ -154,9 +154,11 @@ void tst_Measure::asksForTheSameSizes()
 {
     const auto folder = std::filesystem::path(qEnvironmentVariable("SPARSESCOPE_SOURCE").toStdString()) /
                         "experiments/results/bench/h100";
-    QCOMPARE(benchCommand(readBench(folder / "core_4x64_training.json"), "cuda", "out.json").join(' '),
+    const BenchDocument core = readBench(folder / "core_4x64_training.json");
+    QCOMPARE(benchCommand(core, "cuda", "out.json").join(' '),
              QString("bench attention --context 4096 8192 16384 32768 65536 131072 --indexer 4x64 --direction training "
-                     "--set k=2048 --set heads=128 --rounds 1 --device cuda --out out.json"));
+                     "--set k=2048 --set heads=128 --rounds %1 --device cuda --out out.json")
+                 .arg(core.rounds));
     QCOMPARE(benchCommand(readBench(folder / "topk.json"), "cuda", "out.json").join(' '),
              QString("bench topk --rounds 7 --device cuda --out out.json")); // its usual shapes
     QCOMPARE(benchCommand(readBench(folder / "step_2048_quarter.json"), "auto", "out.json").join(' '),
