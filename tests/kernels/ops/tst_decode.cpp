@@ -71,7 +71,7 @@ private Q_SLOTS:
 
     void scoresOfQuantizedQueriesAndKeys()
     {
-        const Tensor q = randn({2, 5, 3, 32}), k = randn({2, 9, 32}).mul(5), w = randn({2, 5, 3});
+        const Tensor q = randn({2, 60, 3, 32}), k = randn({2, 64, 32}).mul(5), w = randn({2, 60, 3});
         const auto [q8, w2, k8, scale] = dsa::index_quantize(q, k, w);
         const Tensor keys = k8.to(at::kDouble).mul(scale.to(at::kDouble).unsqueeze(-1));
         for (const std::int64_t offset : {4, 0, -2}) {
