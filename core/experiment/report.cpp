@@ -196,6 +196,11 @@ Report read(const fs::path &folder)
     report.summary["comparisons_swept"] = sweptComparisons(folder, finished);
     report.summary["chance"] = {{"val_loss", common(report.runs, "val_loss_chance")},
                                 {"val_accuracy", common(report.runs, "val_accuracy_chance")}};
+    report.summary["counterfactuals"] = Json::array();
+    for (const StoredRun &run : report.runs) {
+        if (run.counterfactual)
+            report.summary["counterfactuals"].push_back(toJson(*run.counterfactual));
+    }
     addGates(report);
     report.summary["versions"] = {{"summary", kSummarySchema}};
     return report;

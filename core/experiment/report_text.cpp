@@ -1,6 +1,7 @@
 #include "core/experiment/report_text.h"
 
 #include "core/base/comparison_text.h"
+#include "core/base/counterfactual_table.h"
 #include "core/base/records.h"
 #include "core/base/statistics.h"
 #include "core/base/table_text.h"
@@ -8,8 +9,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <set>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace sparsescope {
@@ -149,6 +154,49 @@ std::string sweptText(const Json &comparisons)
     return text;
 }
 
+/// What the loss rises by where something else chooses the keys of the same weights. Empty where that was not asked.
+std::string counterfactualText(const Json &tables)
+{
+    if (!tables.is_array() || tables.empty())
+        return {};
+    std::string text =
+        "## Other selectors on the same weights\n\n"
+        "Nats over dense attention. Gap closed: how far the learned indexer is on the way from random keys "
+        "to the oracle's. Every number stands in counterfactual.csv.\n\n";
+    for (const Json &document : tables) {
+        const Counterfactual table = counterfactualFromJson(document, "summary.json");
+        std::set<std::int64_t> ks;
+        std::vector<std::pair<std::string, std::string>> selectors; // as registered, as shown
+        for (const CounterfactualRow &row : table.rows) {
+            ks.insert(row.topK);
+            if (std::none_of(selectors.begin(), selectors.end(),
+                             [&](const auto &known) { return known.first == row.selector; }))
+                selectors.emplace_back(row.selector, row.title);
+        }
+        std::vector<std::string> titles{"Keys chosen by"};
+        std::vector<std::vector<std::string>> rows;
+        for (const std::int64_t k : ks)
+            titles.push_back(fmt::format("k {}", k));
+        for (const auto &[selector, title] : selectors) {
+            rows.push_back({title});
+            for (const std::int64_t k : ks) {
+                const CounterfactualRow *row = table.at(selector, k);
+                rows.back().push_back(row ? fmt::format("{:+.4f}", row->increase) : "-");
+            }
+        }
+        rows.push_back({"Gap closed"});
+        for (const std::int64_t k : ks) {
+            const CounterfactualRow *learned = table.at("lightning", k);
+            const auto closed = learned ? gapClosed(table, *learned) : std::nullopt;
+            rows.back().push_back(closed ? fmt::format("{:.0f} %", 100 * *closed) : "-");
+        }
+        text += fmt::format("**{}, step {}: {:.4f} nats by dense attention**\n\n", markdownCell(table.run), table.step,
+                            table.denseLoss);
+        text += markdownTable(titles, rows) + "\n";
+    }
+    return text;
+}
+
 } // namespace
 
 std::string summaryCsv(const Json &summary)
@@ -179,6 +227,7 @@ std::string summaryMarkdown(const Json &summary)
     text += soundnessText(summary);
     text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
     text += comparisonText(summary["comparisons"]) + sweptText(summary["comparisons_swept"]);
+    text += counterfactualText(at(summary, "counterfactuals"));
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
         const Json &state = at(run, "state");

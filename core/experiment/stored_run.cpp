@@ -188,6 +188,10 @@ StoredRun readStoredRun(const fs::path &folder, const std::string &name)
     run.row["device"] = valueOrNull(reader.value("device"));
     run.row["precision"] = valueOrNull(reader.value("precision"));
     addSoundness(run.row, run);
+    if (const auto stored = reader.value(kCounterfactualKey)) {
+        const Json document = Json::parse(*stored, nullptr, /*allow_exceptions=*/false);
+        run.counterfactual = counterfactualFromJson(document, (folder / "run.sqlite").string());
+    }
     return run;
 }
 

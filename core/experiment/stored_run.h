@@ -1,11 +1,13 @@
 #pragma once
 
+#include "core/base/counterfactual_table.h"
 #include "core/base/pair_comparison.h"
 #include "core/base/records.h"
 
 #include <nlohmann/json.hpp>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,7 @@ struct StoredRun {
     RunState state = RunState::Queued;
     nlohmann::ordered_json row; ///< of summary.json's "runs"
     ComparedRun compared;
+    std::optional<Counterfactual> counterfactual; ///< where other selectors were asked
     const RunConfig &config() const { return compared.started.config; }
 };
 /// `name`: of the folder, relative to the experiment's. Throws Failure where the folder cannot be read.

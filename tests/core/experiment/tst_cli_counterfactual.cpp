@@ -6,6 +6,8 @@
 
 #include <QJsonArray>
 
+#include <cmath>
+
 using namespace sparsescope;
 using sparsescope::testing::Result;
 using sparsescope::testing::run;
@@ -60,6 +62,15 @@ void tst_cli_counterfactual::aWholeExperiment()
     QCOMPARE(table.indexer, std::string("of the run"));
     QVERIFY(reader.state() == RunState::Finished);
     QVERIFY(QFile::exists(runFolder() + "/counterfactual_windows.csv"));
+
+    // And the report tells it: a table a run, its loss over dense attention as stored.
+    QCOMPARE(run({"report", experiment()}).code, 0);
+    QFile summary(experiment() + "/RESULTS_SUMMARY.md");
+    QVERIFY(summary.open(QIODevice::ReadOnly));
+    const QByteArray told = summary.readAll();
+    QCOMPARE(told.count("| Gap closed |"), 4);
+    const CounterfactualRow *learned = table.at("lightning", 8);
+    QVERIFY(learned && told.contains(QByteArray::number(std::abs(learned->increase), 'f', 4)));
 
     const Result words = run({"counterfactual", experiment(), "--k", "4", "--indexer-steps", "5", "--device", "cpu"});
     QVERIFY(words.out.contains("over 2 seeds"));
