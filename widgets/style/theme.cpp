@@ -193,7 +193,9 @@ void applyTheme(QApplication &application, Theme theme)
         application.style()->name().compare(QLatin1String("fusion"), Qt::CaseInsensitive) != 0) {
         application.setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
     }
-    application.setFont(uiFont());
+    if (QApplication::font() != uiFont()) { // each of these goes through every widget
+        application.setFont(uiFont());
+    }
     application.setPalette(paletteOf(tokens(theme)));
     application.setStyleSheet(styleSheet(tokens(theme)));
 }
