@@ -196,6 +196,9 @@ int inspect(InspectOptions &options, Output &output)
         return kFailed;
     if (looks)
         look(options, output);
+    else if (!options.layer)
+        output.line(
+            "Read from the headers alone: --layer N reads the numbers of a layer, and finds those that are none.");
     return kDone;
 }
 
