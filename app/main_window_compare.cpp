@@ -98,7 +98,6 @@ void MainWindow::showCompareRuns(bool now)
 
 void MainWindow::showDueRuns()
 {
-    m_dueTimer.stop();
     if (std::exchange(m_besideDue, false)) {
         showRuns();
     }

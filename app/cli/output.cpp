@@ -27,7 +27,7 @@ std::string harmless(const std::string &text)
 
 void print(std::FILE *stream, const std::string &text)
 {
-    fmt::print(stream, "{}\n", harmless(text));
+    fmt::print(stream, "{}\n", text);
     std::fflush(stream);
 }
 
@@ -36,21 +36,21 @@ void print(std::FILE *stream, const std::string &text)
 void Output::line(const std::string &text)
 {
     if (!m_json)
-        print(stdout, text);
+        print(stdout, harmless(text));
 }
 
 void Output::note(const std::string &text)
 {
     if (!m_quiet)
-        print(stderr, text);
+        print(stderr, harmless(text));
 }
 
-void Output::warning(const std::string &text) { print(stderr, text); }
+void Output::warning(const std::string &text) { print(stderr, harmless(text)); }
 
 void Output::error(const Error &error)
 {
     m_errors.push_back(error);
-    print(stderr, error.text());
+    print(stderr, harmless(error.text()));
 }
 
 void Output::finish(int exitCode)

@@ -33,7 +33,6 @@ struct MeasuredRow {
     std::string family;                  ///< of a training step: "sparse"; its width is the vocabulary
     std::int64_t parameters = 0;         ///< of a training step
 
-    bool isStep() const { return !family.empty(); }
     /// Null: there is none of that name.
     const MeasuredTiming *timing(const std::string &name) const;
 };

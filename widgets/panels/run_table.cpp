@@ -140,11 +140,12 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
         }
     });
     connect(m_proxy, &QAbstractItemModel::modelReset, m_view, &QTreeView::expandAll);
-    m_fit.setSingleShot(true); // many rows come at once
-    m_fit.setInterval(0);
-    connect(&m_fit, &QTimer::timeout, this, &RunTable::fitTrend);
-    connect(model, &QAbstractItemModel::rowsInserted, &m_fit, qOverload<>(&QTimer::start));
-    connect(model, &QAbstractItemModel::rowsRemoved, &m_fit, qOverload<>(&QTimer::start));
+    connect(model, &QAbstractItemModel::rowsInserted, this, &RunTable::measureChips);
+    connect(model, &QAbstractItemModel::dataChanged, this, [this](const QModelIndex &from, const QModelIndex &to) {
+        measureChips(from.parent(), from.row(), to.row());
+    });
+    connect(model, &QAbstractItemModel::rowsRemoved, this, &RunTable::measureAllChips);
+    connect(model, &QAbstractItemModel::modelReset, this, &RunTable::measureAllChips);
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
         if (RunData *run = currentRun()) {
             Q_EMIT currentRunChanged(run);
@@ -204,18 +205,28 @@ void RunTable::resizeEvent(QResizeEvent *event)
     fitTrend();
 }
 
-void RunTable::fitTrend()
+void RunTable::measureChips(const QModelIndex &parent, int first, int last)
 {
-    double chips = 0; // of the run that has most to say
+    for (int row = first; row <= last; ++row) {
+        const QVariant chips = m_model->index(row, RunTableModel::Name, parent).data(RunTableModel::ChipsRole);
+        m_chips = std::max(m_chips, RunDelegate::widthOf(chips.toStringList()));
+    }
+    fitTrend();
+}
+
+void RunTable::measureAllChips()
+{
+    m_chips = 0;
     for (int group = 0; group < m_model->rowCount(); ++group) {
         const QModelIndex experiment = m_model->index(group, RunTableModel::Name);
-        for (int row = 0; row < m_model->rowCount(experiment); ++row) {
-            const QModelIndex run = m_model->index(row, RunTableModel::Name, experiment);
-            chips = std::max(chips, RunDelegate::widthOf(run.data(RunTableModel::ChipsRole).toStringList()));
-        }
+        measureChips(experiment, 0, m_model->rowCount(experiment) - 1);
     }
+}
+
+void RunTable::fitTrend()
+{
     const double room = width() - kTrendWidth - kLossWidth - kStateWidth - (m_delegate->marksShown ? kMarkWidth : 0);
-    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom || room < chips);
+    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom || room < m_chips);
 }
 
 RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex())); }

@@ -2,7 +2,6 @@
 
 #include "widgets/state/run_data.h"
 
-#include <QTimer>
 #include <QWidget>
 
 #include <map>
@@ -57,15 +56,17 @@ protected:
 private:
     /// Shows the trends where the chips of every run leave them room.
     void fitTrend();
+    void measureChips(const QModelIndex &parent, int first, int last);
+    void measureAllChips();
 
     RunTableModel *m_model;
     QLineEdit *m_filter;
     QTreeView *m_view;
     RunDelegate *m_delegate;
     QSortFilterProxyModel *m_proxy;
-    QLabel *m_hint;   ///< which keys put a run on a side, while sides are compared
-    QPoint m_pressed; ///< in the view's viewport
-    QTimer m_fit;
+    QLabel *m_hint;     ///< which keys put a run on a side, while sides are compared
+    QPoint m_pressed;   ///< in the view's viewport
+    double m_chips = 0; ///< px that those of the run take that has most to say
 };
 
 } // namespace sparsescope

@@ -150,7 +150,6 @@ void SeriesPlot::applyTokens(const Tokens &tokens)
         axis->grid()->setSubGridVisible(false);
     }
     setGraphs(*m_plot, m_scene.content, m_scene.tokens);
-    showPoints(m_plot->axisRect()->width(), true);
 }
 
 void SeriesPlot::showPoints(int pixels, bool anew)
@@ -359,6 +358,7 @@ void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &token
     painter.drawPicture(0, 0, picture);
     m_scene.hover = hover;
     applyTokens(shown);
+    showPoints(m_plot->axisRect()->width(), true);
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 

@@ -12,6 +12,7 @@ private Q_SLOTS:
     void codes_data();
     void codes();
     void everythingInTheWayAtOnceAndBeforeThePlan();
+    void controlCodesAreShownAndJsonStaysWhole();
 };
 
 void tst_CliExitCodes::codes_data()
@@ -93,6 +94,15 @@ void tst_CliExitCodes::everythingInTheWayAtOnceAndBeforeThePlan()
     for (const char *part : {"folder is not empty", "got \"gpu\"", "--set: data.path: file not found"})
         QVERIFY2(result.err.contains(part), result.err.constData());
     QCOMPARE(result.err.count('\n'), 3);
+}
+
+void tst_CliExitCodes::controlCodesAreShownAndJsonStaysWhole()
+{
+    const QString name = QStringLiteral("no\x1b[31m\x7fpe");
+    const Result result = run({"inspect", name, "--json"});
+    QVERIFY2(result.err.contains("no\\x1b[31m\\x7fpe"), result.err.constData());
+    QCOMPARE(result.json()["ok"], QJsonValue(false));
+    QVERIFY(result.json()["errors"][0]["text"].toString().contains(name)); // a program reads what was given
 }
 
 QTEST_GUILESS_MAIN(tst_CliExitCodes)
