@@ -1,5 +1,5 @@
 # Headers that many files read, parsed once. A file must name all it uses nevertheless: builds without them
-# (`./dev build debug`, asan, tsan, fuzz) find what it forgot.
+# (`./dev build debug`, fuzz) find what it forgot.
 
 # sparsescope_precompiled(NAME USES targets HEADERS headers): they are seen with the options of the folder that calls.
 function(sparsescope_precompiled name)

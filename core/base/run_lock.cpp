@@ -13,8 +13,10 @@
 #include <iterator>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +113,33 @@ bool isAlive(const LockFile &lock)
 
 LockHolder holderOf(const LockFile &lock) { return {lock.host, lock.process}; }
 
+/// The right to move a stale lock away: of all that found it stale one has it, as long as this lives. Without it a slow one
+/// could move the lock that a quick one has put there meanwhile, and a third would find the place empty.
+class TakeOver {
+public:
+    explicit TakeOver(const std::filesystem::path &file)
+        : m_descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC))
+    {
+        struct stat mine = {}, there = {};
+        m_granted = m_descriptor >= 0 && (::flock(m_descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) &&
+                    ::fstat(m_descriptor, &mine) == 0 && ::stat(file.c_str(), &there) == 0 &&
+                    mine.st_ino == there.st_ino && mine.st_dev == there.st_dev;
+    }
+    ~TakeOver()
+    {
+        if (m_descriptor >= 0)
+            ::close(m_descriptor);
+    }
+    TakeOver(const TakeOver &) = delete;
+    TakeOver &operator=(const TakeOver &) = delete;
+
+    bool granted() const { return m_granted; }
+
+private:
+    int m_descriptor;
+    bool m_granted = false; ///< also where the file system knows no such locks
+};
+
 } // namespace
 
 std::string LockHolder::text() const
@@ -178,7 +207,10 @@ void RunLock::take()
     if (!written)
         throwFileFailure("cannot lock the run", m_file, code == 0 ? ENOSPC : code);
 
-    for (int attempt = 0; attempt < 10; ++attempt) {
+    constexpr int kAttempts = 10;
+    for (int attempt = 0; attempt < kAttempts; ++attempt) {
+        if (attempt > 0)
+            std::this_thread::sleep_for(std::chrono::milliseconds(attempt));
         if (::link(aside.c_str(), m_file.c_str()) == 0)
             return;
         if (errno != EEXIST)
@@ -193,7 +225,11 @@ void RunLock::take()
                  {},
                  {},
                  "Wait for it, or stop that process; its lock ends by itself 30 s after its last sign of life."});
-        // Of several that find it stale one may move it; a lock that is not the stale one goes back to its owner.
+        const TakeOver takeOver(m_file);
+        const auto still = readLock(m_file);
+        if (!takeOver.granted() || !still || still->token != other->token || isAlive(*still))
+            continue;
+        // Its owner may have come back to life and gone: a lock that is not the stale one goes back to whoever it belongs to.
         const std::filesystem::path stale = m_file.parent_path() / fmt::format(".run.lock.{}.stale.tmp", m_token);
         if (::rename(m_file.c_str(), stale.c_str()) != 0)
             continue;

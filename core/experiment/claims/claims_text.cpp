@@ -58,7 +58,7 @@ std::vector<std::string> sourcesOf(const Json &row)
 {
     std::vector<std::string> sources;
     for (const Json &one : row["measured"]) {
-        for (const Json &source : one["sources"]) {
+        for (const auto &source : one["sources"].get<std::vector<std::string>>()) {
             if (std::find(sources.begin(), sources.end(), source) == sources.end())
                 sources.push_back(source);
         }

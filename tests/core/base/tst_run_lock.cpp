@@ -168,13 +168,13 @@ void tst_RunLock::theHeartBeats()
 
 void tst_RunLock::ofManyThreadsOneWins()
 {
-    for (int round = 0; round < 20; ++round) {
+    for (int round = 0; round < 40; ++round) {
         if (round % 2 == 1) { // with a stale lock in the way
             std::ofstream(m_lock) << R"({"host": "elsewhere", "process": 7, "token": "x"})";
             age(m_lock, 31);
         }
         std::atomic<int> winners{0};
-        std::vector<std::unique_ptr<RunLock>> locks(6);
+        std::vector<std::unique_ptr<RunLock>> locks(24);
         {
             std::vector<std::jthread> threads;
             for (auto &slot : locks) {
