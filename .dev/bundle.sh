@@ -41,6 +41,7 @@ pack_bundle()
         [ -n "$file" ] && cp "$file" "$to/fonts/"
     done
     bundle_libraries "$to" || return 1
+    trim_icu "$to/lib" || return 1
     # Ours and Qt's: no path of this machine stays in them, and LD_LIBRARY_PATH decides.
     find "$to/bin" "$to/lib" "$to/plugins" -type f -exec strip --strip-unneeded {} + || return 1
     find "$to/bin" "$to"/lib/libsparsescope_* -type f | while read -r file; do
@@ -61,4 +62,32 @@ bundle_libraries()
     if grep 'not found' "$logs/ldd.log"; then
         return 1
     fi
+}
+
+# Unicode's data is a third of the archive, and most of it names currencies, languages, places and units in every language,
+# or reads legacy encodings: Qt has its own of the former, and no file of ours is in the latter.
+trim_icu()
+{
+    local library scratch version
+    library=$(echo "$1"/libicudata.so.*)
+    [ -f "$library" ] || return 0
+    if ! command -v icupkg > /dev/null; then
+        echo "without icupkg (package icu-devtools) the data of libicu stays whole"
+        return 0
+    fi
+    version=${library##*.so.}
+    scratch=$(mktemp -d)
+    (
+        cd "$scratch" &&
+            objcopy -O binary --only-section=.rodata "$library" "icudt${version}l.dat" &&
+            { icupkg -l "icudt${version}l.dat" | grep -E '^(curr|lang|region|unit|zone|rbnf|translit)/|\.cnv$' > left_out; } &&
+            icupkg -r left_out "icudt${version}l.dat" kept.dat &&
+            printf '%s\n' '.section .rodata' '.balign 16' ".globl icudt${version}_dat" ".type icudt${version}_dat, @object" \
+                "icudt${version}_dat:" '.incbin "kept.dat"' ".size icudt${version}_dat, .-icudt${version}_dat" \
+                '.section .note.GNU-stack,"",@progbits' > data.s &&
+            c++ -shared -nostdlib -Wl,-soname,"${library##*/}" -o "$library" data.s
+    )
+    local status=$?
+    rm -rf "$scratch"
+    return $status
 }

@@ -31,6 +31,8 @@
 #include <QSettings>
 #include <QVBoxLayout>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace sparsescope {
@@ -363,9 +365,13 @@ void exportFromRuns(const FigureRequest &request)
 {
     std::vector<std::string> damaged;
     drawFromRuns(request, damaged);
+    constexpr std::size_t kNamed = 3; // of a folder that is gone they all say the same
     std::string reasons;
-    for (const std::string &reason : damaged) {
-        reasons += "\n" + reason;
+    for (std::size_t i = 0; i < std::min(kNamed, damaged.size()); ++i) {
+        reasons += "\n" + damaged[i];
+    }
+    if (damaged.size() > kNamed) {
+        reasons += fmt::format("\nand {} more", damaged.size() - kNamed);
     }
     if (!damaged.empty()) {
         throw Failure({"was drawn without what cannot be read:" + reasons, request.out.toStdString(), "", "", ""});

@@ -59,7 +59,8 @@ LogPanel::LogPanel(QWidget *parent)
     m_view->setObjectName(QStringLiteral("logView"));
     m_view->setAccessibleName(QStringLiteral("Log"));
     m_view->setReadOnly(true);
-    m_view->setLineWrapMode(QPlainTextEdit::NoWrap);
+    m_view->setLineWrapMode(QPlainTextEdit::WidgetWidth);
+    m_view->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
     m_view->setMaximumBlockCount(static_cast<int>(kLines));
     m_view->document()->setDocumentMargin(5);
     m_view->setFrameShape(QFrame::NoFrame);
@@ -76,9 +77,6 @@ LogPanel::LogPanel(QWidget *parent)
         if (m_atEnd) {
             bar->setValue(maximum);
         }
-    });
-    connect(m_view->horizontalScrollBar(), &QScrollBar::rangeChanged, m_view, [this] {
-        m_view->horizontalScrollBar()->setValue(0); // times and levels stay in sight
     });
     m_rebuild.setSingleShot(true);
     m_rebuild.setInterval(0);
@@ -124,10 +122,9 @@ void LogPanel::append(const LogRecord &record, const QString &run)
     if (shown(m_lines.back())) {
         QScrollBar *bar = m_view->verticalScrollBar();
         const bool atEnd = m_atEnd;
-        const int position = bar->value(), column = m_view->horizontalScrollBar()->value();
+        const int position = bar->value();
         m_view->appendHtml(html(m_lines.back()));
         bar->setValue(atEnd ? bar->maximum() : position);
-        m_view->horizontalScrollBar()->setValue(column); // appending shows the end of a long line
     }
 }
 

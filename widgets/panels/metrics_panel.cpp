@@ -17,7 +17,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kRowHeight = 24, kTop = 34;
-constexpr int kUnitWidth = 50, kValueWidth = 52, kTrendWidth = 44, kGap = 5;
+constexpr int kUnitWidth = 50, kValueWidth = 56, kTrendWidth = 40, kGap = 5;
 constexpr int kTrendFrom = 300; ///< px of panel width
 constexpr int kRefreshMilliseconds = 40;
 

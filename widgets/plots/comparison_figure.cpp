@@ -85,6 +85,19 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
     m_curves->setContent(std::move(content));
 }
 
+namespace {
+
+/// The question itself is the headline; what explains it stands below, smaller. Where it is too long, its first sentence.
+qsizetype headlineLength(const QString &question, const QFontMetrics &metrics, int width)
+{
+    const qsizetype mark = question.indexOf(QLatin1Char('?'));
+    const qsizetype asked = mark > 0 ? mark + 1 : question.size();
+    const qsizetype sentence = question.indexOf(QStringLiteral(". ")) + 1;
+    return metrics.horizontalAdvance(question.left(asked)) > width && sentence > 0 && sentence < asked ? sentence : asked;
+}
+
+} // namespace
+
 ComparisonFigure::~ComparisonFigure() = default;
 
 QString ComparisonFigure::figureTitle() const
@@ -102,11 +115,11 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
     painter.setPen(t.text);
     const QString question = m_comparison.question.empty() ? QString::fromStdString(m_comparison.experiment)
                                                            : QString::fromStdString(m_comparison.question);
-    // The question itself is the headline; what explains it stands below, smaller.
-    const qsizetype mark = question.indexOf(QLatin1Char('?'));
-    const QString headline = mark > 0 ? question.left(mark + 1) : question;
-    painter.drawText(QRectF(28, 18, size.width() - 56, 28), Qt::AlignLeft | Qt::AlignVCenter,
-                     painter.fontMetrics().elidedText(headline, Qt::ElideRight, static_cast<int>(size.width()) - 56));
+    const QRectF headline(28, 18, size.width() - 56, 28);
+    const qsizetype cut = headlineLength(question, painter.fontMetrics(), static_cast<int>(headline.width()));
+    painter.drawText(
+        headline, Qt::AlignLeft | Qt::AlignVCenter,
+        painter.fontMetrics().elidedText(question.left(cut), Qt::ElideRight, static_cast<int>(headline.width())));
     QStringList facts{QString::fromStdString(m_comparison.experiment)};
     QStringList lengths;
     for (const std::int64_t length : m_comparison.lengths) {
@@ -120,11 +133,8 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
     painter.setPen(t.text2);
     painter.drawText(QRectF(28, 48, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter,
                      facts.join(QStringLiteral("  ·  ")));
-    if (mark > 0 && mark + 1 < question.size()) {
-        painter.drawText(QRectF(28, 67, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter,
-                         painter.fontMetrics().elidedText(question.mid(mark + 1).trimmed(), Qt::ElideRight,
-                                                          static_cast<int>(size.width()) - 56));
-    }
+    painter.drawText(QRectF(28, 67, size.width() - 56, 34), Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap,
+                     question.mid(cut).trimmed());
 
     const double top = 104, bottom = size.height() - 22, gap = 32;
     const double width = size.width() - 56;

@@ -124,6 +124,25 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
     }
 }
 
+namespace {
+
+/// Markers that would overlap say less than some of them: how many to leave out after each.
+int hiddenBetweenMarkers(const Series &points, const QCPAxis &axis)
+{
+    constexpr int kApart = 12; // px; a marker has 7
+    const QCPRange seen = axis.range();
+    const auto before = [](const Point &point, double x) { return point.x < x; };
+    const auto first = std::lower_bound(points.begin(), points.end(), seen.lower, before);
+    const auto last = std::lower_bound(first, points.end(), seen.upper, before);
+    if (last - first < 3) {
+        return 0;
+    }
+    const double taken = axis.coordToPixel((last - 1)->x) - axis.coordToPixel(first->x);
+    return std::max(0, static_cast<int>(std::ceil(kApart * static_cast<double>(last - first - 1) / std::max(1.0, taken))) - 1);
+}
+
+} // namespace
+
 void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<CurveLevels> &levels,
                const AxisWindow &window)
 {
@@ -138,7 +157,9 @@ void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<
         }
         QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
         data->set(values, true);
-        plot.graph(index++)->setData(data);
+        QCPGraph *graph = plot.graph(index++);
+        graph->setScatterSkip(hiddenBetweenMarkers(shown, *graph->keyAxis()));
+        graph->setData(data);
     }
 }
 

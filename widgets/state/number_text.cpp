@@ -1,5 +1,7 @@
 #include "widgets/state/number_text.h"
 
+#include <QRegularExpression>
+
 #include <algorithm>
 #include <cmath>
 
@@ -49,8 +51,11 @@ QString significantText(std::optional<double> value, int digits)
         return *value == 0 ? QStringLiteral("0") : QStringLiteral("∞");
     }
     const double magnitude = std::abs(*value);
-    if (magnitude >= 1e6 || magnitude < 1e-4) {
-        return QString::number(*value, 'e', digits - 1);
+    if (magnitude >= 1e6 || magnitude < 1e-3) { // a column has room for seven characters: 8.00e-4, not 0.000800
+        static const QRegularExpression padding(QStringLiteral("e([+-])0"));
+        QString text = QString::number(*value, 'e', digits - 1).replace(padding, QStringLiteral("e\\1"));
+        text.replace(QStringLiteral("e+"), QStringLiteral("e"));
+        return text.startsWith(QLatin1Char('-')) ? text.replace(0, 1, QChar(0x2212)) : text;
     }
     return fixed(*value, std::clamp(digits - 1 - static_cast<int>(std::floor(std::log10(magnitude))), 0, 8));
 }

@@ -227,6 +227,8 @@ void tst_RunTableModel::numbersReadAsTheyShould()
     QCOMPARE(bytesText(1.84e9), QStringLiteral("1.84 GB"));
     QCOMPARE(significantText(52.94), QStringLiteral("52.9"));
     QCOMPARE(significantText(0.01312), QStringLiteral("0.0131"));
+    QCOMPARE(significantText(0.0008), QStringLiteral("8.00e-4"));
+    QCOMPARE(significantText(-2.5e7), QChar(0x2212) + QStringLiteral("2.50e7"));
 }
 
 QTEST_GUILESS_MAIN(tst_RunTableModel)
