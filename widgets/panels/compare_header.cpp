@@ -75,10 +75,9 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
         combo->setAccessibleName(letter);
         combo->setToolTip(
             QStringLiteral("Side %1: all seeds of a group, or one run. A run folder can be dropped here.").arg(letter));
-        combo->setSizeAdjustPolicy(QComboBox::AdjustToMinimumContentsLengthWithIcon);
-        combo->setMinimumContentsLength(16);
+        combo->setSizeAdjustPolicy(QComboBox::AdjustToContents);
         combo->setMinimumWidth(140);
-        combo->setMaximumWidth(260);
+        combo->setMaximumWidth(320);
         combo->setMaxVisibleItems(24);
         combo->setAcceptDrops(true);
         combo->installEventFilter(this);

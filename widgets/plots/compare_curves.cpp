@@ -12,7 +12,6 @@ namespace sparsescope {
 namespace {
 
 constexpr int kParts = 8;
-constexpr std::size_t kMarkersUpTo = 40;
 constexpr double kSettled = 0.15; ///< share of the axis after which a loss belongs to the range that is shown at first
 
 double tokensPerStep(const ComparedRun &run)
@@ -171,7 +170,7 @@ PlotContent comparedLoss(const CompareInput &input, const CompareAxis &axis)
         curve.second = second;
         curve.width = further ? 1.4 : 2;
         curve.opacity = further ? 0.8 : 1;
-        curve.markersOnLine = !further && band.size() <= kMarkersUpTo;
+        curve.markersOnLine = !further;
         for (const BandPoint &point : band) {
             high = point.x >= kSettled * content.xHigh ? std::max(high, point.mean) : high;
         }
@@ -285,7 +284,7 @@ PlotContent differenceContent(const CompareInput &input, const CompareAxis &axis
             high = std::max(high, *s.mean + half);
         }
     }
-    curve.markersOnLine = curve.points.size() <= kMarkersUpTo;
+    curve.markersOnLine = true;
     content.curves.push_back(std::move(curve));
     content.bands.push_back(std::move(band));
     if (high > low) { // as the loss above: from where it has settled

@@ -20,7 +20,7 @@ struct PlotCurve {
     double width = 2; ///< px
     double opacity = 1;
     bool markers = false;       ///< markers (7 px, filled with the panel's colour) instead of a line
-    bool markersOnLine = false; ///< both: for few points
+    bool markersOnLine = false; ///< both; as many markers as keep apart
     bool readAtCursor = true;   ///< a dot where the step cursor meets it
     bool second = false;        ///< the other one of two of a family: grey and dashed
 };

@@ -124,25 +124,6 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
     }
 }
 
-namespace {
-
-/// Markers that would overlap say less than some of them: how many to leave out after each.
-int hiddenBetweenMarkers(const Series &points, const QCPAxis &axis)
-{
-    constexpr int kApart = 12; // px; a marker has 7
-    const QCPRange seen = axis.range();
-    const auto before = [](const Point &point, double x) { return point.x < x; };
-    const auto first = std::lower_bound(points.begin(), points.end(), seen.lower, before);
-    const auto last = std::lower_bound(first, points.end(), seen.upper, before);
-    if (last - first < 3) {
-        return 0;
-    }
-    const double taken = axis.coordToPixel((last - 1)->x) - axis.coordToPixel(first->x);
-    return std::max(0, static_cast<int>(std::ceil(kApart * static_cast<double>(last - first - 1) / std::max(1.0, taken))) - 1);
-}
-
-} // namespace
-
 void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<CurveLevels> &levels,
                const AxisWindow &window)
 {
@@ -157,9 +138,28 @@ void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<
         }
         QSharedPointer<QCPGraphDataContainer> data(new QCPGraphDataContainer);
         data->set(values, true);
-        QCPGraph *graph = plot.graph(index++);
-        graph->setScatterSkip(hiddenBetweenMarkers(shown, *graph->keyAxis()));
-        graph->setData(data);
+        plot.graph(index++)->setData(data);
+    }
+}
+
+void spaceMarkers(QCustomPlot &plot)
+{
+    constexpr double kAlone = 12, kOnLine = 48; // px from marker to marker; one has 7
+    for (int index = 0; index < plot.graphCount(); ++index) {
+        QCPGraph *graph = plot.graph(index);
+        if (graph->scatterStyle().isNone()) {
+            continue;
+        }
+        const QCPRange seen = graph->keyAxis()->range();
+        const auto first = graph->data()->findBegin(seen.lower, false), last = graph->data()->findEnd(seen.upper, false);
+        const auto gaps = last - first - 1;
+        if (gaps < 2) {
+            graph->setScatterSkip(0);
+            continue;
+        }
+        const double taken = graph->keyAxis()->coordToPixel((last - 1)->key) - graph->keyAxis()->coordToPixel(first->key);
+        const double apart = graph->lineStyle() == QCPGraph::lsNone ? kAlone : kOnLine;
+        graph->setScatterSkip(std::max(0, static_cast<int>(apart * static_cast<double>(gaps) / std::max(1.0, taken))));
     }
 }
 

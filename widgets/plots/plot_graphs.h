@@ -17,6 +17,9 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
 /// What of the curves a window shows; `levels` are theirs, in their order.
 void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<CurveLevels> &levels,
                const AxisWindow &window);
+/// Markers that would overlap say less than some of them: leaves out as many as the sizes on screen ask for, once they are
+/// known; a marker on a line may be farther from the next, the line tells what lies between.
+void spaceMarkers(QCustomPlot &plot);
 
 /// A marker with this line, filled with the panel's colour.
 QCPScatterStyle markerOf(Marker marker, const QColor &line, const Tokens &tokens, double size);
