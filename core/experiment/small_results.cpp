@@ -31,9 +31,9 @@ bool liesIn(const fs::path &path, const fs::path &folder)
 void demandOutside(const fs::path &target, const fs::path &experimentFolder, const fs::path &out)
 {
     if (liesIn(target, experimentFolder))
-        throw ConfigFailure({{"the small results would lie in the folder of the experiment", "--small",
-                              fmt::format("{}, which makes {}", out.string(), target.string()),
-                              "a folder outside of " + experimentFolder.string(), ""}});
+        throw Failure({"the small results would lie in the folder of the experiment", "--small",
+                       fmt::format("{}, which makes {}", out.string(), target.string()),
+                       "a folder outside of " + experimentFolder.string(), ""});
 }
 
 /// The folder that the results get: never a way out of `out`.
@@ -61,7 +61,7 @@ void demandPlaceBeside(const fs::path &experimentFolder, const fs::path &out)
 {
     std::error_code code;
     if (fs::exists(out, code) && !fs::is_directory(out, code))
-        throw ConfigFailure({{"is no folder", "--small", out.string(), "a folder, which may be new", ""}});
+        throw Failure({"is no folder", "--small", out.string(), "a folder, which may be new", ""});
     const fs::path file = experimentFolder / "experiment.json";
     std::string name = fs::weakly_canonical(experimentFolder).filename().string();
     try {

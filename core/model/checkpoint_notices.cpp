@@ -26,7 +26,8 @@ std::vector<std::string> unreadWeights(const fs::path &folder)
             index.string(), single.filename().string())};
     }
     std::set<std::string> named;
-    for (const auto &[tensor, file] : readJsonFile(index).at("weight_map").items()) {
+    const nlohmann::ordered_json document = readJsonFile(index); // outlives its items
+    for (const auto &[tensor, file] : document.at("weight_map").items()) {
         named.insert(file.get<std::string>());
     }
     std::vector<std::string> notices;

@@ -1,9 +1,7 @@
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
-#include "core/model/checkpoint_notices.h"
 #include "core/model/forward_door.h"
 #include "core/model/hf_weights.h"
-#include "core/model/inspect_door.h"
 #include "kernels/ops/dsa.h"
 #include "tests/core/model/small_models.h"
 #include "tests/truth/checkpoint_draft.h"
@@ -64,8 +62,6 @@ private Q_SLOTS:
     void oldSpellingReadsTheSame_data() { everyTruthFolderComesBack_data(); }
     void oldSpellingReadsTheSame();
     void shardsReadTheSame();
-    void unreadWeightsAreNamed();
-    void moreTokensThanPositionsAreNamed();
     void fusedExpertsReadTheSame();
     void fp8BlocksAreTheirScales();
     void sharePatternSpellings();
@@ -223,45 +219,6 @@ void tst_Checkpoint::shardsReadTheSame()
     const Tensor ids = truth::read(SafetensorsFile(dsaFolder() / "vectors.safetensors"), "input_ids");
     QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids),
                       logitsOf(*loadCheckpoint(dsaFolder(), at::kFloat), ids)));
-}
-
-void tst_Checkpoint::unreadWeightsAreNamed()
-{
-    const auto holds = [](const std::vector<std::string> &notices, const char *one, const char *other) {
-        return notices.size() == 1 && QString::fromStdString(notices[0]).contains(one) &&
-               QString::fromStdString(notices[0]).contains(other);
-    };
-    const Draft draft(dsaFolder());
-    QTemporaryDir target;
-    draft.writeShards(pathOf(target), 2);
-    QVERIFY(unreadWeights(pathOf(target)).empty());
-    Draft::writeTensors(pathOf(target) / "model-00003-of-00003.safetensors",
-                        {draft.tensors.begin(), ++draft.tensors.begin()});
-    QVERIFY(
-        holds(inspectCheckpoint(pathOf(target)).notices, "model-00003-of-00003.safetensors is not read", "index.json"));
-    draft.write(pathOf(target)); // now model.safetensors, too
-    QVERIFY(holds(inspectCheckpoint(pathOf(target)).notices, "model.safetensors.index.json is not read",
-                  "model.safetensors stands beside it"));
-    QVERIFY(inspectCheckpoint(dsaFolder()).notices.empty());
-}
-
-void tst_Checkpoint::moreTokensThanPositionsAreNamed()
-{
-    Draft draft(dsaFolder());
-    QTemporaryDir target;
-    const std::filesystem::path ids = dsaFolder() / "vectors.safetensors", out = pathOf(target) / "out.safetensors";
-    const int tokens = static_cast<int>(truth::read(SafetensorsFile(ids), "input_ids").size(1));
-    draft.config["max_position_embeddings"] = tokens;
-    draft.write(pathOf(target));
-    QVERIFY(forwardToFile({pathOf(target), ids, out, "float32"}).notices.empty());
-    draft.config["max_position_embeddings"] = tokens - 1;
-    draft.write(pathOf(target));
-    const std::vector<std::string> notices = forwardToFile({pathOf(target), ids, out, "float32"}).notices;
-    QCOMPARE(notices.size(), std::size_t{1});
-    const QString notice = QString::fromStdString(notices[0]);
-    QVERIFY2(notice.contains("config.json: max_position_embeddings") &&
-                 notice.contains(QString("%1 tokens").arg(tokens)),
-             qPrintable(notice));
 }
 
 void tst_Checkpoint::fusedExpertsReadTheSame()

@@ -86,7 +86,6 @@ private Q_SLOTS:
     void aFileOfAnotherRunIsNamed_data();
     void aFileOfAnotherRunIsNamed();
     void resumeSaysWhereEachRunGoesOn();
-    void resumeOfAnotherConfigurationNamesTheFields();
     void aFinishedRunWithADamagedCheckpointIsNamed();
     void aDamagedRunAtResumeDoesNotStopTheOthers();
     void whatMayNotBeMeantIsSaid();
@@ -225,32 +224,6 @@ void tst_CliHardWeather::resumeSaysWhereEachRunGoesOn()
     QCOMPARE(again.code, 0);
     QVERIFY2(again.err.contains("seq_32/sparse/seed_0 is done"), again.err.constData());
     QCOMPARE(RunReader(runFolder(folder.path(), "classic")).lastStep(), std::int64_t{4});
-}
-
-void tst_CliHardWeather::resumeOfAnotherConfigurationNamesTheFields()
-{
-    QTemporaryDir folder;
-    const QString corpus = folder.filePath("corpus.txt");
-    {
-        std::ofstream text(corpus.toStdString());
-        for (int i = 0; i < 60; ++i)
-            text << "A document of its own, number " << i << ", of some length.\n\n";
-    }
-    const QStringList ofText = {"--set", "data.source=text", "--set", "data.path=" + corpus,
-                                "--set", "data.options={}"};
-    QVERIFY2(run(training(folder.path(), 2) + ofText).code == 0, "training");
-    const Result other = run(training(folder.path(), 3) + ofText + QStringList{"--resume"});
-    QCOMPARE(other.code, 2);
-    QVERIFY2(
-        other.err.contains("run.json: the run was started with another configuration, got training.steps 3, allowed "
-                           "training.steps 2"),
-        other.err.constData());
-    // Without --set data.path, too, and the corpus is gone: the same --set would not do.
-    QVERIFY(QFile::remove(corpus));
-    const Result gone = run(training(folder.path(), 2) << "--resume");
-    QCOMPARE(gone.code, 2);
-    QVERIFY2(gone.err.contains(("run.json: data.path: file not found, got " + corpus).toUtf8()), gone.err.constData());
-    QVERIFY2(gone.err.contains("data.source"), gone.err.constData());
 }
 
 void tst_CliHardWeather::aFinishedRunWithADamagedCheckpointIsNamed()
