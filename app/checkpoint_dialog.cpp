@@ -212,6 +212,13 @@ void CheckpointDialog::showInspection()
             .arg(found.files.size())
             .arg(found.files.size() == 1 ? QStringLiteral("file") : QStringLiteral("files"),
                  bytesText(static_cast<double>(found.largestLayer))));
+    std::vector<std::string> notices = found.notices;
+    notices.push_back(tokenizerNotice(m_checkpoint, found.vocabulary));
+    for (const std::string &notice : notices) {
+        if (!notice.empty()) {
+            row(QStringLiteral("Notice"), QString::fromStdString(notice));
+        }
+    }
     m_facts->setText(QStringLiteral("<table>%1</table>").arg(rows));
     showLayers();
     const TextReader reader = textReader(m_checkpoint, found.vocabulary);

@@ -18,7 +18,7 @@ std::vector<Override> splitChanges(const std::vector<std::string> &changes, cons
     return overrides;
 }
 
-ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes)
+ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes, const std::string &origin)
 {
     std::vector<Error> errors = failure.errors(), ignored;
     const std::vector<Override> overrides = splitChanges(changes, "", ignored);
@@ -26,6 +26,8 @@ ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string
         const auto isField = [&](const Override &change) { return change.path == error.where; };
         if (std::any_of(overrides.begin(), overrides.end(), isField))
             error.origin = "--set";
+        else if (error.origin.empty() && error.where.rfind("--", 0) != 0)
+            error.origin = origin;
     }
     return ConfigFailure(std::move(errors));
 }

@@ -11,7 +11,9 @@ namespace sparsescope {
 std::vector<Override> splitChanges(const std::vector<std::string> &changes, const std::string &form,
                                    std::vector<Error> &errors);
 
-/// Of errors in an experiment: those about a field that --set gave name "--set" as their place instead of the file.
-ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes);
+/// Of errors in an experiment: those about a field that --set gave name "--set" as their place instead of the file, which is
+/// `origin` where they name none.
+ConfigFailure placed(const ConfigFailure &failure, const std::vector<std::string> &changes,
+                     const std::string &origin = {});
 
 } // namespace sparsescope

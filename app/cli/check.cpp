@@ -1,6 +1,9 @@
+#include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/experiment_file.h"
+#include "core/base/damage_failure.h"
 #include "core/base/gates.h"
+#include "core/base/run_folder.h"
 #include "core/base/stored_checks.h"
 #include "core/train/soundness.h"
 
@@ -23,6 +26,7 @@ struct CheckOptions {
 /// A run that is to be checked, and with which weights.
 struct Judged {
     RunConfig config;
+    std::string origin;  ///< the file in which the configuration stands
     fs::path folder;     ///< empty: the run is not trained yet
     fs::path checkpoint; ///< empty: the weights of step 0
 };
@@ -33,13 +37,14 @@ std::vector<Judged> storedRuns(const fs::path &subject)
     // A checkpoint lies in <run>/checkpoints/<step>.
     if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
         const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        result.push_back({RunReader::verified(run).config(), {}, subject});
+        result.push_back({RunReader::verified(run).config(), runFile(run).string(), {}, subject});
         return result;
     }
     for (const fs::path &folder : findRuns(subject)) {
         const RunReader reader = RunReader::verified(folder);
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
-        result.push_back({reader.config(), folder, checkpoints.empty() ? fs::path() : checkpoints.back().folder});
+        result.push_back({reader.config(), runFile(folder).string(), folder,
+                          checkpoints.empty() ? fs::path() : checkpoints.back().folder});
     }
     if (result.empty())
         throw ConfigFailure(
@@ -59,8 +64,9 @@ std::vector<Judged> judgedRuns(const CheckOptions &options)
         return storedRuns(options.subject);
     }
     std::vector<Judged> result;
-    for (RunConfig &config : expand(experimentOf(options.subject, options.changes)))
-        result.push_back({std::move(config), {}, {}});
+    const ExperimentConfig experiment = experimentOf(options.subject, options.changes);
+    for (RunConfig &config : expand(experiment))
+        result.push_back({std::move(config), experiment.origin, {}, {}});
     return result;
 }
 
@@ -87,6 +93,21 @@ void print(const CheckResult &result, Output &output)
     }
 }
 
+std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options, Output &output)
+{
+    SoundnessOptions soundness;
+    soundness.device = options.device;
+    soundness.checkpoint = run.checkpoint;
+    soundness.onResult = [&](const CheckResult &result) { print(result, output); };
+    try {
+        return checkRun(run.config, soundness);
+    } catch (const DamageFailure &) {
+        throw;
+    } catch (const ConfigFailure &failure) {
+        throw placed(failure, options.changes, run.origin);
+    }
+}
+
 int check(const CheckOptions &options, Output &output)
 {
     const std::vector<Judged> runs = judgedRuns(options);
@@ -96,11 +117,7 @@ int check(const CheckOptions &options, Output &output)
         output.line(fmt::format("{}, {}", run.config.folder(),
                                 run.checkpoint.empty() ? "weights of step 0"
                                                        : "checkpoint " + run.checkpoint.filename().string()));
-        SoundnessOptions soundness;
-        soundness.device = options.device;
-        soundness.checkpoint = run.checkpoint;
-        soundness.onResult = [&](const CheckResult &result) { print(result, output); };
-        const std::vector<CheckResult> results = checkRun(run.config, soundness);
+        const std::vector<CheckResult> results = measured(run, options, output);
         store(run, results, output);
         all.insert(all.end(), results.begin(), results.end());
         configs.push_back(run.config);

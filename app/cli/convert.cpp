@@ -41,10 +41,12 @@ Action declareConvert(CLI::App &command)
         output.line(fmt::format("{}: {} tensors, {} bytes of {}, {} file{} -> {}", done.modelType, done.tensors,
                                 done.bytes, done.dtype, done.files, done.files == 1 ? "" : "s",
                                 request->target.string()));
+        output.notices(done.notices);
         if (!request->native && done.architecture.empty())
-            output.warning(fmt::format("transformers has no class for {}: it refuses this folder, and only "
-                                       "sparsescope-cli forward and inspect open it.",
-                                       done.modelType));
+            output.warning(
+                fmt::format("transformers has no class for {}: it refuses this folder. Only Sparsescope opens it: "
+                            "forward, generate, inspect and convert of sparsescope-cli, and the window.",
+                            done.modelType));
         return kDone;
     };
 }

@@ -1,11 +1,16 @@
 #include "core/train/counterfactual.h"
 
+#include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/figures.h"
 #include "app/cli/text_table.h"
+#include "core/base/damage_failure.h"
+#include "core/base/gates.h"
 #include "core/base/length_expression.h"
+#include "core/base/run_folder.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
+#include "core/base/stored_checks.h"
 #include "core/base/stored_counterfactual.h"
 
 #include <fmt/format.h>
@@ -15,6 +20,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <vector>
 
 namespace sparsescope {
 namespace {
@@ -33,6 +40,7 @@ struct Frozen {
     RunConfig config;
     fs::path folder; ///< of the run
     fs::path checkpoint;
+    std::vector<CheckResult> checks; ///< stored beside the run
 };
 
 std::vector<Frozen> frozenRuns(const fs::path &subject)
@@ -41,14 +49,15 @@ std::vector<Frozen> frozenRuns(const fs::path &subject)
     // A checkpoint lies in <run>/checkpoints/<step>.
     if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
         const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        result.push_back({RunReader::verified(run).config(), run, subject});
+        const RunReader reader = RunReader::verified(run);
+        result.push_back({reader.config(), run, subject, readChecks(reader)});
         return result;
     }
     for (const fs::path &folder : fs::is_directory(subject) ? findRuns(subject) : std::vector<fs::path>()) {
         const RunReader reader = RunReader::verified(folder);
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         if (!checkpoints.empty())
-            result.push_back({reader.config(), folder, checkpoints.back().folder});
+            result.push_back({reader.config(), folder, checkpoints.back().folder, readChecks(reader)});
     }
     if (result.empty())
         throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",
@@ -57,13 +66,19 @@ std::vector<Frozen> frozenRuns(const fs::path &subject)
     return result;
 }
 
-/// "4", "L/16", ... as numbers of this length, ascending, each once.
-std::vector<std::int64_t> sweepOf(const Request &request, std::int64_t length)
+/// "4", "L/16", ... as numbers of this length, ascending, each once; what is more than there is to choose from is said.
+std::vector<std::int64_t> sweepOf(const Request &request, std::int64_t length, std::set<std::string> &cut)
 {
     std::vector<std::int64_t> result;
     for (const std::string &text : request.topK) {
         try {
-            result.push_back(std::min(LengthExpression(text).evaluate(length), length));
+            const std::int64_t wanted = LengthExpression(text).evaluate(length);
+            if (wanted > length)
+                cut.insert(
+                    fmt::format("--k: got {}, and training.sequence_length is {}: {} keys are measured, which is every "
+                                "key, as dense attention has them.",
+                                text, length, length));
+            result.push_back(std::min(wanted, length));
         } catch (const Failure &) {
             throw ConfigFailure({{"not a number of keys", "--k", "\"" + text + "\"",
                                   "numbers or expressions in L, such as 4,8,L/4", ""}});
@@ -167,21 +182,53 @@ void store(const Frozen &run, const Counterfactual &table, Output &output)
     }
 }
 
+/// Weights that learned to read the future: no causal selector gives them the keys that they rely on.
+std::vector<std::string> leaksOf(const Frozen &run)
+{
+    std::vector<std::string> leaks;
+    for (const CheckResult &result : run.checks) {
+        if (result.gate == "causality" && result.outcome == CheckOutcome::Failed)
+            leaks.push_back(fmt::format(
+                "{}, selection {}: its check \"{}\" failed ({}). The selectors below, dense attention "
+                "too, see no later key, so these weights do not get what they learned to use: the "
+                "table says nothing of which keys are needed.",
+                run.config.folder(), run.config.model.selection.kind, gate(result.gate).title, result.measured));
+    }
+    return leaks;
+}
+
+Counterfactual measured(const Frozen &run, const CounterfactualOptions &options)
+{
+    try {
+        return measureCounterfactual(run.config, options);
+    } catch (const DamageFailure &) {
+        throw;
+    } catch (const ConfigFailure &failure) {
+        throw placed(failure, {}, runFile(run.folder).string());
+    }
+}
+
 int counterfactual(const Request &request, Output &output)
 {
-    const std::vector<Frozen> runs = asked([&] { return frozenRuns(request.subject); });
+    const std::vector<Frozen> runs = frozenRuns(request.subject);
+    std::set<std::string> cut;
+    for (const Frozen &run : runs) {
+        sweepOf(request, run.config.training.sequenceLength, cut);
+        output.notices(leaksOf(run));
+    }
+    output.notices({cut.begin(), cut.end()});
     std::vector<Counterfactual> tables;
     output.data()["tables"] = nlohmann::ordered_json::array();
     for (const Frozen &run : runs) {
         CounterfactualOptions options;
         options.device = request.device;
         options.checkpoint = run.checkpoint;
-        options.topK = sweepOf(request, run.config.training.sequenceLength);
+        options.topK = sweepOf(request, run.config.training.sequenceLength, cut);
         options.selectors = request.selectors;
         options.batches = request.batches;
         options.indexerSteps = request.indexerSteps;
         options.onProgress = [&](const std::string &what) { output.note(run.config.folder() + ": " + what); };
-        Counterfactual table = measureCounterfactual(run.config, options);
+        Counterfactual table = measured(run, options);
         table.step = std::stoll(run.checkpoint.filename().string());
         store(run, table, output);
         print(table, output);

@@ -47,6 +47,7 @@ Action declareForward(CLI::App &command)
         output.data()["layers"] = done.layers;
         output.data()["vocabulary"] = done.vocabulary;
         output.data()["parameters"] = done.parameters;
+        output.notices(done.notices);
         output.line(fmt::format("{}: {} layers, {} parameters, {} x {} tokens -> {}", done.modelType, done.layers,
                                 done.parameters, done.batch, done.tokens, request->out.string()));
         return kDone;

@@ -69,6 +69,7 @@ int generate(GenerateRequest &request, Output &output)
     output.data()["cache_bytes"] = summary.cacheBytes;
     if (!summary.text.empty())
         output.line(summary.text);
+    output.notices(summary.notices);
     output.note(fmt::format("{} tokens of the prompt in {:.3g} s, then {:.4g} tokens/s on {}; {} bytes of keys kept{}",
                             summary.prompt, summary.promptSeconds, summary.tokensPerSecond, summary.device,
                             summary.cacheBytes, summary.ended ? "; the text ended" : ""));
@@ -97,7 +98,13 @@ Action declareGenerate(CLI::App &command)
     command.add_option("--temperature", request->temperature, "0: always the likeliest token")->capture_default_str();
     command.add_option("--among", request->among, "Draw among this many likeliest tokens; 0: all")
         ->capture_default_str();
-    command.add_option("--seed", request->seed, "Of the draws")->capture_default_str();
+    command
+        .add_option("--seed", request->seed, "Of the draws")
+        // Read as an unsigned number, -1 would be a very large one.
+        ->check([](const std::string &text) {
+            return text.find('-') == std::string::npos ? std::string() : "got " + text + ", allowed 0 or more";
+        })
+        ->capture_default_str();
     command.add_flag("!--no-cache", request->cached, "Compute the whole text again for every token: the same, slower");
     command.add_option("--run", request->run, "Run folder to make: the text so far, as the window opens it")
         ->type_name("DIR");

@@ -3,6 +3,7 @@
 #include "core/base/checkpoint_folder.h"
 #include "core/model/inspect_door.h"
 #include "core/probe/look_door.h"
+#include "core/probe/text_reader.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -152,6 +153,7 @@ void look(InspectOptions &options, Output &output)
         options.look.layer = options.layer;
     }
     const LookSummary seen = lookAtText(options.look);
+    output.notices(seen.notices);
     output.line(fmt::format("{} tokens, selection {}, k {}", seen.tokens, seen.selector, seen.topK));
     output.line(fmt::format("{:>6}  {:>10} {:>10} {:>10} {:>10}", "layer", "mass kept", "chance", "recall", "chance"));
     output.data()["tokens"] = seen.tokens;
@@ -185,7 +187,14 @@ int inspect(InspectOptions &options, Output &output)
         checkOutFile(options.look.out);
     options.checkpoint = checkpointFolder(options.checkpoint);
     const CheckpointInspection found = inspectCheckpoint(options.checkpoint);
+    const int layers = static_cast<int>(found.layers.size()) - 1;
+    if (options.layer && (*options.layer < -1 || *options.layer >= layers))
+        throw ConfigFailure({{"no such layer", "--layer", std::to_string(*options.layer),
+                              fmt::format("0 to {}, or -1 for what is around the layers", layers - 1), ""}});
     output.data() = toJson(found, options);
+    output.notices(found.notices);
+    if (const std::string notice = tokenizerNotice(options.checkpoint, found.vocabulary); !notice.empty())
+        output.notices({notice});
     printOverview(found, output);
     printLayers(found, options, output);
     for (const Error &problem : found.problems)

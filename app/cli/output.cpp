@@ -45,6 +45,17 @@ void Output::note(const std::string &text)
         print(stderr, harmless(text));
 }
 
+void Output::notices(const std::vector<std::string> &sentences)
+{
+    nlohmann::ordered_json &list = m_data["notices"];
+    if (list.is_null())
+        list = nlohmann::ordered_json::array();
+    for (const std::string &sentence : sentences) {
+        list.push_back(sentence);
+        note("Notice: " + sentence);
+    }
+}
+
 void Output::warning(const std::string &text) { print(stderr, harmless(text)); }
 
 void Output::error(const Error &error)

@@ -24,6 +24,8 @@ public:
     void line(const std::string &text);
     /// A remark on standard error; left out with --quiet.
     void note(const std::string &text);
+    /// What ought to be known though the work goes on: remarks, and into "notices" of the document.
+    void notices(const std::vector<std::string> &sentences);
     /// A remark that --quiet does not leave out: something needs a hand while the work goes on.
     void warning(const std::string &text);
     /// Something is wrong: to standard error, and into "errors" of the document.

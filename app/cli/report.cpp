@@ -40,6 +40,8 @@ int report(const ReportOptions &options, Output &output)
     if (options.claims)
         return reportClaims(options.folder, output);
     asked([&] { return experimentRuns(options.folder); });
+    if (!options.small.empty())
+        demandPlaceBeside(options.folder, options.small);
     const bool whole = writeResults(options.folder, output);
     if (!options.small.empty()) {
         output.data()["small"] = nlohmann::ordered_json::array();

@@ -87,9 +87,7 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
         seeds.insert(run.training.seed);
     if (runs.size() > seeds.size()) // there is something to compare
         output.note("Seeds: " + resolutionText(static_cast<int>(seeds.size())));
-    output.data()["notices"] = plan.notices;
-    for (const std::string &notice : plan.notices)
-        output.note("Notice: " + notice);
+    output.notices(plan.notices);
     output.data()["device"] = device.description;
     output.data()["estimated_seconds"] = seconds;
 }

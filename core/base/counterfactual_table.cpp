@@ -1,6 +1,7 @@
 #include "core/base/counterfactual_table.h"
 
 #include "core/base/error.h"
+#include "core/base/schemas.h"
 
 #include <fmt/format.h>
 
@@ -98,7 +99,7 @@ std::optional<double> gapClosed(const Counterfactual &table, const Counterfactua
 
 Json toJson(const Counterfactual &table)
 {
-    Json document = {{"schema", 1},
+    Json document = {{"schema", kCounterfactualSchema},
                      {"run", table.run},
                      {"step", table.step},
                      {"indexer", table.indexer},

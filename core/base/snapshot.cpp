@@ -1,7 +1,9 @@
 #include "core/base/snapshot.h"
 
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/safetensors.h"
+#include "core/base/schemas.h"
 
 #include <Eigen/Core>
 #include <fmt/format.h>
@@ -9,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include <charconv>
+#include <map>
 #include <set>
 
 namespace sparsescope {
@@ -16,8 +19,6 @@ namespace sparsescope {
 namespace {
 
 using Shape = std::vector<std::int64_t>;
-
-constexpr int kSchema = 1;
 
 std::string prefixOf(int layer) { return fmt::format("layer{}.", layer); }
 
@@ -165,6 +166,35 @@ LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t le
     return layer;
 }
 
+std::string checksumText(const void *data, std::size_t bytes) { return fmt::format("{:016x}", checksum(data, bytes)); }
+
+/// Of every tensor: what was overwritten, say by a disk that returns zeros, keeps its shape.
+std::map<std::string, std::string> checksumsOf(const std::vector<TensorToWrite> &tensors)
+{
+    std::map<std::string, std::string> sums;
+    for (const TensorToWrite &tensor : tensors) {
+        std::size_t bytes = elementSize(tensor.dtype);
+        for (const std::int64_t size : tensor.shape)
+            bytes *= static_cast<std::size_t>(size);
+        sums[tensor.name] = checksumText(tensor.data, bytes);
+    }
+    return sums;
+}
+
+/// Files of before have no checksums.
+void demandUnchanged(const SafetensorsFile &file, const std::map<std::string, std::string> &sums)
+{
+    for (const auto &[name, view] : file.tensors()) {
+        const auto stored = sums.find(name);
+        if (stored == sums.end())
+            continue;
+        if (const std::string found = checksumText(view.data, view.bytes); found != stored->second)
+            throw Failure({"numbers are not those that were written", file.path().string() + ": " + name,
+                           "checksum " + found, stored->second + ", as __metadata__.checksums says",
+                           "The file was damaged or changed. Look at another step, or let the run write it again."});
+    }
+}
+
 /// The layer numbers that the tensor names speak of; throws for a name of another form.
 std::set<int> layerNumbers(const SafetensorsFile &file)
 {
@@ -212,16 +242,20 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
             tensors.push_back({prefix + "threshold", "F32", {length}, layer.threshold.data()});
     }
     const auto replace = nlohmann::json::error_handler_t::replace; // a token may be half of a UTF-8 character
-    std::map<std::string, std::string> metadata = {
-        {"schema", std::to_string(kSchema)},     {"run", snapshot.run},
-        {"step", std::to_string(snapshot.step)}, {"stage", snapshot.stage},
-        {"sparse", snapshot.sparse ? "1" : "0"}, {"probe", snapshot.probeName},
-        {"selector", snapshot.selector},         {"scale", fmt::format("{}", snapshot.scale)},
-        {"top_k", std::to_string(snapshot.topK)}};
+    std::map<std::string, std::string> metadata = {{"schema", std::to_string(kSnapshotSchema)},
+                                                   {"run", snapshot.run},
+                                                   {"step", std::to_string(snapshot.step)},
+                                                   {"stage", snapshot.stage},
+                                                   {"sparse", snapshot.sparse ? "1" : "0"},
+                                                   {"probe", snapshot.probeName},
+                                                   {"selector", snapshot.selector},
+                                                   {"scale", fmt::format("{}", snapshot.scale)},
+                                                   {"top_k", std::to_string(snapshot.topK)}};
     if (!snapshot.words.empty())
         metadata["words"] = nlohmann::json(snapshot.words).dump(-1, ' ', false, replace);
     if (!snapshot.needed.empty())
         metadata["needed"] = nlohmann::json(snapshot.needed).dump();
+    metadata["checksums"] = nlohmann::json(checksumsOf(tensors)).dump();
     writeSafetensors(file, std::move(tensors), metadata);
 }
 
@@ -230,10 +264,10 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     const SafetensorsFile file(path);
     const Metadata metadata(file);
     const int schema = metadata.number<int>("schema");
-    if (schema != kSchema)
+    if (schema != kSnapshotSchema)
         throw Failure({"unknown schema", path.string() + ": __metadata__.schema", std::to_string(schema),
-                       std::to_string(kSchema),
-                       schema > kSchema ? "The snapshot was written by a newer version: use that one." : ""});
+                       std::to_string(kSnapshotSchema),
+                       schema > kSnapshotSchema ? "The snapshot was written by a newer version: use that one." : ""});
     Snapshot snapshot;
     snapshot.run = metadata.text("run");
     snapshot.step = metadata.number<std::int64_t>("step");
@@ -250,6 +284,7 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     for (const int number : layerNumbers(file))
         snapshot.layers.push_back(readLayer(file, number, length));
     check(snapshot, path.string());
+    demandUnchanged(file, metadata.json<std::map<std::string, std::string>>("checksums"));
     return snapshot;
 }
 

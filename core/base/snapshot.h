@@ -52,7 +52,7 @@ struct Snapshot {
 };
 
 /// Reads and writes the file of CONTRACTS.md 5. Writing is atomic (temporary file, fsync, rename).
-/// Beside the contract's tensors: `words` as JSON and `needed` as JSON in __metadata__.
+/// Beside the contract's tensors: `words`, `needed` and `checksums`, one a tensor, as JSON in __metadata__.
 void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file);
 /// Throws Failure naming file and tensor for anything damaged, missing, of wrong shape or larger than the file.
 Snapshot readSnapshot(const std::filesystem::path &file);

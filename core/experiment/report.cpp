@@ -7,6 +7,7 @@
 #include "core/base/json_reader.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
+#include "core/base/schemas.h"
 #include "core/experiment/report_text.h"
 #include "core/experiment/stored_run.h"
 
@@ -23,8 +24,6 @@ namespace sparsescope {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kSummarySchema = 1;
 
 /// What makes runs comparable: everything that was swept but family and seed.
 std::string groupOf(const RunConfig &config)
@@ -202,7 +201,9 @@ Report read(const fs::path &folder)
             report.summary["counterfactuals"].push_back(toJson(*run.counterfactual));
     }
     addGates(report);
-    report.summary["versions"] = {{"summary", kSummarySchema}};
+    report.summary["versions"] = {{"summary", kSummarySchema}, {"experiment", kExperimentSchema},
+                                  {"run", kRunSchema},         {"snapshot", kSnapshotSchema},
+                                  {"trainer", kTrainerSchema}, {"counterfactual", kCounterfactualSchema}};
     return report;
 }
 

@@ -5,6 +5,7 @@
 #include "core/base/records.h"
 #include "core/base/statistics.h"
 #include "core/base/table_text.h"
+#include "core/experiment/selector_remarks.h"
 
 #include <fmt/format.h>
 
@@ -155,16 +156,19 @@ std::string sweptText(const Json &comparisons)
 }
 
 /// What the loss rises by where something else chooses the keys of the same weights. Empty where that was not asked.
-std::string counterfactualText(const Json &tables)
+std::string counterfactualText(const Json &documents, const Json &gates)
 {
-    if (!tables.is_array() || tables.empty())
+    if (!documents.is_array() || documents.empty())
         return {};
+    std::vector<Counterfactual> tables;
+    for (const Json &document : documents)
+        tables.push_back(counterfactualFromJson(document, "summary.json"));
     std::string text =
         "## Other selectors on the same weights\n\n"
         "Nats over dense attention. Gap closed: how far the learned indexer is on the way from random keys "
-        "to the oracle's. Every number stands in counterfactual.csv.\n\n";
-    for (const Json &document : tables) {
-        const Counterfactual table = counterfactualFromJson(document, "summary.json");
+        "to the oracle's. Every number stands in counterfactual.csv.\n\n" +
+        selectorRemarks(tables);
+    for (const Counterfactual &table : tables) {
         std::set<std::int64_t> ks;
         std::vector<std::pair<std::string, std::string>> selectors; // as registered, as shown
         for (const CounterfactualRow &row : table.rows) {
@@ -193,6 +197,13 @@ std::string counterfactualText(const Json &tables)
         text += fmt::format("**{}, step {}: {:.4f} nats by dense attention**\n\n", markdownCell(table.run), table.step,
                             table.denseLoss);
         text += markdownTable(titles, rows) + "\n";
+        for (const Json &gate : gates) {
+            if (at(gate, "gate") == "causality" && at(gate, "run") == table.run &&
+                at(gate, "outcome") == toString(CheckOutcome::Failed))
+                text +=
+                    "Its weights learned to read the future, which none of these selectors gives them: the table says "
+                    "nothing of which keys are needed.\n\n";
+        }
     }
     return text;
 }
@@ -227,7 +238,7 @@ std::string summaryMarkdown(const Json &summary)
     text += soundnessText(summary);
     text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
     text += comparisonText(summary["comparisons"]) + sweptText(summary["comparisons_swept"]);
-    text += counterfactualText(at(summary, "counterfactuals"));
+    text += counterfactualText(at(summary, "counterfactuals"), summary["gates"]);
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
         const Json &state = at(run, "state");

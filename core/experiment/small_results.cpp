@@ -7,8 +7,11 @@
 #include "core/base/json_view.h"
 #include "core/base/safetensors.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
+#include <system_error>
 
 namespace fs = std::filesystem;
 
@@ -23,6 +26,14 @@ bool liesIn(const fs::path &path, const fs::path &folder)
 {
     const fs::path inside = fs::weakly_canonical(path), outside = fs::weakly_canonical(folder);
     return std::mismatch(outside.begin(), outside.end(), inside.begin(), inside.end()).first == outside.end();
+}
+
+void demandOutside(const fs::path &target, const fs::path &experimentFolder, const fs::path &out)
+{
+    if (liesIn(target, experimentFolder))
+        throw Failure({"the small results would lie in the folder of the experiment", "--small",
+                       fmt::format("{}, which makes {}", out.string(), target.string()),
+                       "a folder outside of " + experimentFolder.string(), ""});
 }
 
 /// The folder that the results get: never a way out of `out`.
@@ -46,13 +57,28 @@ std::string withoutFolders(nlohmann::ordered_json experiment)
 
 } // namespace
 
+void demandPlaceBeside(const fs::path &experimentFolder, const fs::path &out)
+{
+    std::error_code code;
+    if (fs::exists(out, code) && !fs::is_directory(out, code))
+        throw Failure({"is no folder", "--small", out.string(), "a folder, which may be new", ""});
+    const fs::path file = experimentFolder / "experiment.json";
+    std::string name = fs::weakly_canonical(experimentFolder).filename().string();
+    try {
+        const nlohmann::ordered_json experiment = readJsonFile(file);
+        name = JsonView(experiment, file.string()).at("name").text();
+    } catch (const Failure &) {
+        // The report says what is wrong with the file, and goes by the folder's name.
+    }
+    demandOutside(out / name, experimentFolder, out);
+}
+
 SmallResults keepSmallResults(const fs::path &experimentFolder, const fs::path &out)
 {
     const fs::path summary = experimentFolder / "summary.json";
     const nlohmann::ordered_json document = readJsonFile(summary);
     const fs::path target = out / nameOf(JsonView(document, summary.string()));
-    if (liesIn(target, experimentFolder))
-        throw Failure({"lies in the folder of the experiment", "--small", out.string(), "another folder", ""});
+    demandOutside(target, experimentFolder, out);
     makeFolder(target);
     SmallResults results;
     for (const fs::directory_entry &entry : fs::directory_iterator(experimentFolder)) {

@@ -1,4 +1,7 @@
+#include "core/base/config_reader.h"
 #include "core/base/cost_model.h"
+#include "core/base/json_reader.h"
+#include "core/base/run_folder.h"
 #include "core/base/run_lock.h"
 #include "core/data/data_source.h"
 #include "core/experiment/runner.h"
@@ -133,6 +136,35 @@ std::vector<RunConfig> wantedRuns(std::vector<RunConfig> all, const std::vector<
     return runs;
 }
 
+/// Names the fields in which a stored run differs from what it is asked to go on with, and a corpus of it that is gone: then
+/// the same --set would not do.
+void refuseOther(const RunConfig &stored, const RunConfig &asked, const fs::path &folder, Errors &errors)
+{
+    constexpr std::size_t kMostFields = 3;
+    const nlohmann::ordered_json before = toJson(stored), now = toJson(asked);
+    std::string found, allowed;
+    std::size_t different = 0;
+    for (const FieldInfo &field : configFields()) {
+        const nlohmann::ordered_json *was = valueAt(before, field.path), *is = valueAt(now, field.path);
+        if ((was && is && *was == *is) || (!was && !is) || ++different > kMostFields) {
+            continue;
+        }
+        const char *comma = different > 1 ? ", " : "";
+        found += fmt::format("{}{} {}", comma, field.path, is ? brief(*is) : "nothing");
+        allowed += fmt::format("{}{} {}", comma, field.path, was ? brief(*was) : "nothing");
+    }
+    if (different > kMostFields) {
+        found += fmt::format(" and {} more", different - kMostFields);
+    }
+    errors.add({"the run was started with another configuration", runFile(folder).string(), found, allowed,
+                "Resume with the same experiment and the same --set, or choose another --out."});
+    std::error_code code;
+    if (stored.data.path != asked.data.path && !stored.data.path.empty() && !fs::exists(stored.data.path, code)) {
+        errors.add({"file not found", "data.path", stored.data.path, "the text file that the run was started with",
+                    "Put it back where it was: without it the run cannot go on.", runFile(folder).string()});
+    }
+}
+
 RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors)
 {
     RunStart start{config.folder(), RunStart::Kind::New, 0, config.training.steps, ""};
@@ -142,8 +174,7 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
     try {
         const RunReader reader = RunReader::verified(folder);
         if (toJson(reader.config()) != toJson(config)) {
-            errors.add({"the run was started with another configuration", folder.string(), "", "",
-                        "Resume with the same experiment and the same --set, or choose another --out."});
+            refuseOther(reader.config(), config, folder, errors);
             return start;
         }
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();

@@ -1,6 +1,7 @@
 #include "core/model/convert_door.h"
 
 #include "core/base/atomic_file.h"
+#include "core/model/checkpoint_notices.h"
 #include "core/model/hf_checkpoint.h"
 #include "core/model/transformer.h"
 
@@ -205,6 +206,7 @@ ConvertSummary convertCheckpoint(const ConvertRequest &request)
         writeFileAtomically(target.path() / "model.safetensors.index.json", index.dump(2) + "\n");
     }
     nlohmann::ordered_json config = configOf(source, request.native);
+    summary.notices = unreadWeights(request.source);
     summary.modelType = source.options().modelType;
     summary.architecture = config.contains("architectures") ? config["architectures"][0].get<std::string>() : "";
     summary.dtype = typeName(shards.front().front().type);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace sparsescope {
 
@@ -21,12 +22,13 @@ struct ConvertSummary {
     std::string architecture; ///< class in transformers; empty: there is none, and only this program opens the folder
     std::string dtype;
     int files = 0, tensors = 0;
-    std::uint64_t bytes = 0; ///< of the numbers
+    std::uint64_t bytes = 0;          ///< of the numbers
+    std::vector<std::string> notices; ///< what ought to be known, a sentence each
 };
 
 /// Takes one tensor at a time, so a checkpoint may be larger than memory; the target appears whole or not at all.
-/// Throws ConfigFailure for a target that is in the way and for weights that are not those of config.json, Failure for
-/// damaged ones and for numbers that do not fit into the type.
+/// Throws ConfigFailure for a target that is in the way, DamageFailure for weights that are not those of config.json, Failure
+/// for damaged ones and for numbers that do not fit into the type.
 ConvertSummary convertCheckpoint(const ConvertRequest &request);
 
 } // namespace sparsescope

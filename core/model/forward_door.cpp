@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
 #include "core/base/safetensors.h"
+#include "core/model/checkpoint_notices.h"
 #include "core/model/forward_results.h"
 #include "core/model/paged_model.h"
 #include "core/model/weight_files.h"
@@ -44,8 +45,17 @@ ForwardSummary forwardToFile(const ForwardRequest &request)
     const at::Tensor ids = asked([&] { return readIds(request.ids, options.vocabulary); });
     writeTensors(request.out, forwardResults(paged.model(), ids, &paged),
                  {{"format", "pt"}, {"model_type", options.modelType}});
-    return {options.modelType,  ids.size(0),     ids.size(1),
-            options.vocabulary, options.nLayers, paged.model().parameters().count()};
+    ForwardSummary summary{options.modelType,
+                           ids.size(0),
+                           ids.size(1),
+                           options.vocabulary,
+                           options.nLayers,
+                           paged.model().parameters().count(),
+                           unreadWeights(request.checkpoint)};
+    for (const std::string &notice : positionNotices(request.checkpoint, options, ids.size(1))) {
+        summary.notices.push_back(notice);
+    }
+    return summary;
 }
 
 } // namespace sparsescope

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace sparsescope {
 
@@ -18,6 +19,7 @@ struct ForwardSummary {
     std::int64_t batch = 0, tokens = 0, vocabulary = 0;
     int layers = 0;
     std::int64_t parameters = 0;
+    std::vector<std::string> notices; ///< what ought to be known, a sentence each
 };
 
 /// Runs a checkpoint on given tokens, one block in memory at a time, attention restricted to the selection where the model

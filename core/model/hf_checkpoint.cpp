@@ -1,5 +1,6 @@
 #include "core/model/hf_checkpoint.h"
 
+#include "core/base/damage_failure.h"
 #include "core/base/json_reader.h"
 #include "core/model/transformer.h"
 
@@ -42,6 +43,15 @@ std::filesystem::path configFileOf(const std::filesystem::path &folder)
                        "a folder with config.json and model.safetensors", ""});
     }
     return file;
+}
+
+ModelOptions optionsOf(const nlohmann::ordered_json &config, const std::filesystem::path &file)
+{
+    try {
+        return modelOptionsFromHf(nlohmann::json(config), file.string());
+    } catch (const ConfigFailure &failure) {
+        throw DamageFailure(failure.errors());
+    }
 }
 
 /// Numbers of a model of these options, in double: hostile sizes do not overflow it.
@@ -134,7 +144,7 @@ HfCheckpoint::HfCheckpoint(const std::filesystem::path &folder)
     : m_folder(folder)
     , m_configFile(configFileOf(folder))
     , m_config(readJsonFile(m_configFile))
-    , m_options(modelOptionsFromHf(nlohmann::json(m_config), m_configFile.string()))
+    , m_options(optionsOf(m_config, m_configFile))
     , m_files(folder)
 {
     demandPlausible();
@@ -245,7 +255,7 @@ void HfCheckpoint::findUnexpected()
 void HfCheckpoint::demandWhole() const
 {
     if (!m_problems.empty()) {
-        throw ConfigFailure(m_problems);
+        throw DamageFailure(m_problems);
     }
 }
 

@@ -27,7 +27,7 @@ struct HfTensor {
 /// problem that names file and tensor. Takes memory for names, never for sizes that a file merely claims.
 class HfCheckpoint {
 public:
-    /// Throws ConfigFailure for a config.json that no model can be made of, Failure for files that cannot be opened.
+    /// Throws DamageFailure for a config.json that no model can be made of, Failure for files that cannot be opened.
     explicit HfCheckpoint(const std::filesystem::path &folder);
 
     const std::filesystem::path &folder() const { return m_folder; }
@@ -38,7 +38,7 @@ public:
     const std::vector<HfTensor> &tensors() const { return m_tensors; }
     /// The first of them; empty: the folder holds the model that its config.json describes.
     const std::vector<Error> &problems() const { return m_problems; }
-    /// Throws ConfigFailure with the problems.
+    /// Throws DamageFailure with the problems.
     void demandWhole() const;
 
     /// The tensors of these files that hold a parameter: the fused name where they have it, else onDisk().

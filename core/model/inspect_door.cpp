@@ -1,5 +1,6 @@
 #include "core/model/inspect_door.h"
 
+#include "core/model/checkpoint_notices.h"
 #include "core/model/hf_checkpoint.h"
 
 #include <ATen/core/Tensor.h>
@@ -142,6 +143,7 @@ CheckpointInspection inspectCheckpoint(const std::filesystem::path &folder)
             {file->path().filename().string(), code ? 0 : bytes, static_cast<int>(file->tensors().size())});
     }
     result.ignoredTensors = checkpoint.ignored();
+    result.notices = unreadWeights(folder);
     result.problems = checkpoint.problems();
     return result;
 }
@@ -151,7 +153,8 @@ std::vector<TensorNumbers> numbersOfLayer(const std::filesystem::path &folder, i
     const HfCheckpoint checkpoint(folder);
     if (layer < -1 || layer >= checkpoint.options().nLayers) {
         throw Failure({"no such layer", "--layer", std::to_string(layer),
-                       fmt::format("0 to {}", checkpoint.options().nLayers - 1), ""});
+                       fmt::format("0 to {}, or -1 for what is around the layers", checkpoint.options().nLayers - 1),
+                       ""});
     }
     std::vector<TensorNumbers> result;
     for (const HfTensor &tensor : checkpoint.tensors()) {

@@ -43,12 +43,13 @@ struct CheckpointInspection {
     std::vector<InspectedFile> files;
     std::map<std::string, std::uint64_t> bytesOfType;
     std::uint64_t numbers = 0, bytes = 0,
-                  largestLayer = 0; ///< largestLayer: bytes, what running layer by layer keeps at once
-    std::size_t ignoredTensors = 0; ///< of layers that predict further tokens
-    std::vector<Error> problems;    ///< why forward refuses it; empty: it opens
+                  largestLayer = 0;   ///< largestLayer: bytes, what running layer by layer keeps at once
+    std::size_t ignoredTensors = 0;   ///< of layers that predict further tokens
+    std::vector<std::string> notices; ///< what ought to be known, a sentence each
+    std::vector<Error> problems;      ///< why forward refuses it; empty: it opens
 };
 
-/// What a checkpoint folder holds by its headers: no number is read. Throws ConfigFailure for a config.json of no model, Failure
+/// What a checkpoint folder holds by its headers: no number is read. Throws DamageFailure for a config.json of no model, Failure
 /// for files that cannot be opened; tensors that are missing, unexpected or misshaped are `problems`.
 CheckpointInspection inspectCheckpoint(const std::filesystem::path &folder);
 

@@ -11,7 +11,7 @@ namespace sparsescope {
 /// memory holds the largest block, not the model. Give it to forward() of its own model as `pager`.
 class PagedModel : public WeightPager {
 public:
-    /// Throws as HfCheckpoint does; weights that are not those of config.json throw ConfigFailure.
+    /// Throws as HfCheckpoint does; weights that are not those of config.json throw DamageFailure.
     PagedModel(const std::filesystem::path &folder, at::ScalarType type);
 
     Transformer &model() { return m_model; }

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <set>
 
 namespace sparsescope {
 
@@ -163,7 +164,7 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
             {"no weight map", index.string() + ": weight_map", "nothing", "an object: tensor name to file name", ""});
     }
     std::map<std::string, const SafetensorsFile *> opened;
-    std::map<std::string, std::string> mapped;
+    std::set<std::string> named;
     for (const auto &[name, value] : document.at("weight_map").items()) {
         const std::string where = index.string() + ": weight_map." + name;
         if (!value.is_string() || !isPlainName(value.get<std::string>())) {
@@ -176,9 +177,18 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
             opened[file] = m_files.back().get();
             add(*m_files.back());
         }
+        named.insert(name);
         if (!opened.at(file)->contains(name)) {
             throw Failure(
                 {"missing tensor", (folder / file).string() + ": " + name, "nothing", "what the index promises", ""});
+        }
+    }
+    // Who reads by the index leaves it at its first value, who reads the shards takes it: two models in one folder.
+    for (const auto &[name, place] : m_tensors) {
+        if (!named.count(name)) {
+            throw Failure({"a tensor that the index does not name", where(name),
+                           "no weight_map." + name + " in " + index.string(), "every tensor of the shards in the index",
+                           "Add it to the index, or take it out of the shard."});
         }
     }
 }

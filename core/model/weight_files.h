@@ -37,7 +37,8 @@ std::vector<std::int64_t> scaleShape(const std::vector<std::int64_t> &weight);
 std::filesystem::path checkpointFile(const std::filesystem::path &folder, const std::string &name);
 
 /// The weights of a checkpoint folder: model.safetensors, or the shards that model.safetensors.index.json names. Mapped, not
-/// read. Throws Failure for files that are missing, damaged, named twice or outside of the folder.
+/// read. Throws Failure for files that are missing, damaged, named twice or outside of the folder, and for an index that
+/// names other tensors than the shards hold.
 class WeightFiles {
 public:
     explicit WeightFiles(const std::filesystem::path &folder);

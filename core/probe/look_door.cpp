@@ -4,6 +4,7 @@
 #include "core/base/error.h"
 #include "core/base/run_store.h"
 #include "core/base/selection_metrics.h"
+#include "core/model/checkpoint_notices.h"
 #include "core/model/config_of_options.h"
 #include "core/model/paged_model.h"
 #include "core/probe/attention_probe.h"
@@ -66,6 +67,7 @@ LookSummary lookAtText(const LookRequest &request)
         moment.run = config->folder();
     }
     LookSummary summary{options.modelType, options.selector, static_cast<int>(probe.tokens.size()), options.topK, {}};
+    summary.notices = positionNotices(request.checkpoint, options, summary.tokens);
     AskingPager pager(paged, request);
     Snapshot snapshot;
     try {

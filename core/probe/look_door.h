@@ -33,7 +33,8 @@ struct LookSummary {
     int tokens = 0;
     std::int64_t topK = 0;
     std::vector<LookedLayer> layers;
-    bool givenUp = false; ///< goOn() said so
+    bool givenUp = false;             ///< goOn() said so
+    std::vector<std::string> notices; ///< what ought to be known, a sentence each, about the text
 };
 
 /// Runs the checkpoint on the text, one block in memory at a time, and writes the snapshot, alone or as the only one of a run

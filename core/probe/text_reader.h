@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 namespace sparsescope {
 
@@ -8,5 +9,8 @@ namespace sparsescope {
 /// kinds or, with a separator, 257; no other tokenizer is known.
 enum class TextReader { Bytes, SentencePiece, None };
 TextReader textReader(const std::filesystem::path &checkpoint, int vocabulary);
+
+/// That a tokenizer.json lies there alone, which nothing here reads, and what to do instead. Empty where none does.
+std::string tokenizerNotice(const std::filesystem::path &checkpoint, int vocabulary);
 
 } // namespace sparsescope

@@ -15,14 +15,29 @@ constexpr int kByteKinds = 256;
 
 std::filesystem::path tokenizerOf(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.model"; }
 
+constexpr const char *kInstead =
+    "Let its own program turn text into token ids, and give those: --tokens, or --ids of forward.";
+
+std::filesystem::path unreadTokenizer(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.json"; }
+
+bool hasUnreadTokenizer(const std::filesystem::path &checkpoint)
+{
+    std::error_code ignored;
+    return std::filesystem::exists(unreadTokenizer(checkpoint), ignored);
+}
+
 std::unique_ptr<Tokenizer> makeReader(const std::filesystem::path &checkpoint, int vocabulary)
 {
     const TextReader reader = textReader(checkpoint, vocabulary);
+    if (reader == TextReader::None && hasUnreadTokenizer(checkpoint)) {
+        throw ConfigFailure({{"this tokenizer is not read", "--text", unreadTokenizer(checkpoint).string(),
+                              "text by a tokenizer.model (SentencePiece), or as bytes", kInstead}});
+    }
     if (reader == TextReader::None) {
-        throw ConfigFailure(
-            {{"this model does not read bytes, and no tokenizer.model lies beside it", "--text",
-              fmt::format("a vocabulary of {}", vocabulary),
-              fmt::format("{} or {} for bytes", kByteKinds, kByteKinds + 1), "Give token ids instead."}});
+        throw ConfigFailure({{"this model does not read bytes, and no tokenizer.model lies beside it", "--text",
+                              fmt::format("a vocabulary of {}", vocabulary),
+                              fmt::format("{} or {} for bytes", kByteKinds, kByteKinds + 1),
+                              "Give token ids instead: --tokens, or --ids of forward."}});
     }
     return reader == TextReader::Bytes ? makeByteTokenizer() : makeSentencePieceTokenizer(tokenizerOf(checkpoint));
 }
@@ -36,6 +51,19 @@ TextReader textReader(const std::filesystem::path &checkpoint, int vocabulary)
         return TextReader::SentencePiece;
     }
     return vocabulary == kByteKinds || vocabulary == kByteKinds + 1 ? TextReader::Bytes : TextReader::None;
+}
+
+std::string tokenizerNotice(const std::filesystem::path &checkpoint, int vocabulary)
+{
+    const TextReader reader = textReader(checkpoint, vocabulary);
+    if (reader == TextReader::SentencePiece || !hasUnreadTokenizer(checkpoint)) {
+        return {};
+    }
+    return fmt::format("{} is not read{}. {}", unreadTokenizer(checkpoint).string(),
+                       reader == TextReader::Bytes
+                           ? ": text is taken byte by byte, which may be another one than the model's"
+                           : ", and no tokenizer.model (SentencePiece) lies beside it",
+                       kInstead);
 }
 
 Probe TypedText::probe() const

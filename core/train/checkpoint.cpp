@@ -2,6 +2,7 @@
 
 #include "core/base/json_reader.h"
 #include "core/base/safetensors.h"
+#include "core/base/schemas.h"
 #include "core/model/hf_weights.h"
 #include "core/model/weight_files.h"
 
@@ -56,7 +57,7 @@ void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &confi
     }
     writeSafetensors(folder / kTensors, std::move(tensors));
 
-    const nlohmann::ordered_json document = {{"schema", 1},
+    const nlohmann::ordered_json document = {{"schema", kTrainerSchema},
                                              {"stage", position.stage},
                                              {"step_in_stage", position.stepInStage},
                                              {"main_steps", position.mainSteps},

@@ -2,6 +2,7 @@
 
 #include "core/base/bootstrap.h"
 #include "core/base/cost_model.h"
+#include "core/base/exit_code.h"
 #include "core/model/hf_weights.h"
 #include "core/probe/selection_statistics.h"
 #include "core/train/autocast.h"
@@ -325,7 +326,7 @@ std::vector<std::string> counterfactualSelectors()
 Counterfactual measureCounterfactual(const RunConfig &config, const CounterfactualOptions &options)
 {
     const std::vector<const SelectorKind *> kinds = kindsOf(options);
-    const std::unique_ptr<DataSource> data = makeDataSource(config);
+    const std::unique_ptr<DataSource> data = asked([&] { return makeDataSource(config); });
     const StreamScope stream(resolveDevice(options.device)); // as the trainer's, so that nothing has to wait
     Subject subject(config, options, *data);
     const int batches = options.batches > 0 ? options.batches : config.training.evalBatches;

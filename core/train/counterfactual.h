@@ -34,7 +34,8 @@ std::vector<std::string> counterfactualSelectors();
 /// Random keys are the mean of three draws; "untrained" is the indexer of step 0; "other-layer" needs two layers that own
 /// one and is left out otherwise.
 /// Adaptive ones (top-p) are calibrated to the mean number of keys that k gives, by ten halvings on batches that no run trains
-/// on. Throws Failure where the checkpoint or the data cannot be read or a selector is unknown.
+/// on. Throws ConfigFailure where the data cannot be read, Failure where the checkpoint cannot or a
+/// selector is unknown.
 Counterfactual measureCounterfactual(const RunConfig &config, const CounterfactualOptions &options);
 
 } // namespace sparsescope

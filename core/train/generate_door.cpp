@@ -3,11 +3,13 @@
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "core/model/checkpoint_notices.h"
 #include "core/model/config_of_options.h"
 #include "core/model/generator.h"
 #include "core/model/hf_weights.h"
 #include "core/model/weight_files.h"
 #include "core/probe/attention_probe.h"
+#include "core/probe/text_reader.h"
 #include "core/probe/typed_text.h"
 #include "core/train/device.h"
 
@@ -143,6 +145,14 @@ GenerateSummary generateText(const GenerateRequest &request)
     summary.tokensPerSecond = made > 1 && behindFirst > 0 ? (made - 1) / behindFirst : 0;
     summary.tokens = generator.text();
     summary.cacheBytes = generator.cacheBytes();
+    summary.notices = unreadWeights(request.checkpoint);
+    for (const std::string &notice :
+         positionNotices(request.checkpoint, model->options(), static_cast<std::int64_t>(summary.tokens.size()))) {
+        summary.notices.push_back(notice);
+    }
+    if (const std::string notice = tokenizerNotice(request.checkpoint, vocabulary); prompt.reader && !notice.empty()) {
+        summary.notices.push_back(notice);
+    }
     if (prompt.reader) {
         std::vector<std::int32_t> fresh(summary.tokens.begin() + summary.prompt, summary.tokens.end());
         if (summary.ended) {

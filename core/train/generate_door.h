@@ -47,6 +47,7 @@ struct GenerateSummary {
     double promptSeconds = 0;         ///< until the first token
     double tokensPerSecond = 0;       ///< of those after it; 0: there were none
     std::uint64_t cacheBytes = 0;
+    std::vector<std::string> notices; ///< what ought to be known, a sentence each
 };
 
 /// Writes `run` as a run whose snapshots show the text so far (step = new tokens), about twice a second and at the end: the

@@ -1,5 +1,6 @@
 #include "core/train/soundness.h"
 
+#include "core/base/exit_code.h"
 #include "core/model/hf_weights.h"
 #include "core/train/device.h"
 #include "core/train/gates/gate.h"
@@ -75,7 +76,7 @@ std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptio
 std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options)
 {
     const at::Device device = resolveDevice(options.device);
-    const std::unique_ptr<DataSource> data = makeDataSource(config);
+    const std::unique_ptr<DataSource> data = asked([&] { return makeDataSource(config); });
     const auto modelAtStart = [&] {
         auto model = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
         model->parameters().initialise(config.training.seed);

@@ -598,6 +598,12 @@ private:
         sharded("a deep index", {kIndex}, [](const fs::path &f, Json &) {
             writeFileAtomically(f / kIndex, "{\"weight_map\":" + std::string(100000, '{'));
         });
+        const std::string left = tensor();
+        sharded("a tensor that the index leaves out", {".safetensors: " + left, kIndex, "index does not name"},
+                [left](const fs::path &f, Json &map) {
+                    map.erase(left);
+                    Draft::writeIndex(f, map);
+                });
         sharded("an index outside", {kIndex, "link"}, [](const fs::path &f, Json &) {
             fs::rename(f / kIndex, f.parent_path() / "outside.json");
             fs::create_symlink(f.parent_path() / "outside.json", f / kIndex);

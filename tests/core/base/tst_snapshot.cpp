@@ -4,7 +4,9 @@
 
 #include <QTemporaryDir>
 #include <QTest>
+#include <QtEndian>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -87,6 +89,7 @@ private slots:
     void wordsWithoutUtf8AreKeptReadable();
     void inconsistentSnapshotsAreNotWritten();
     void damagedFilesAreRefused();
+    void overwrittenNumbersAreFound();
     void halves();
 
 private:
@@ -254,6 +257,42 @@ void tst_Snapshot::damagedFilesAreRefused()
     const float value = 0;
     tensors.push_back({"layerX.q", "F32", {1}, &value});
     QVERIFY(messageOf(tensors, file.metadata()).find("layerX.q") != std::string::npos);
+}
+
+/// Zeros where numbers were leave every shape as it is.
+void tst_Snapshot::overwrittenNumbersAreFound()
+{
+    writeSnapshot(sample(), path("a.safetensors"));
+    std::vector<std::string> names;
+    std::vector<std::ptrdiff_t> places;
+    {
+        const SafetensorsFile file(path("a.safetensors"));
+        const auto first = std::min_element(file.tensors().begin(), file.tensors().end(),
+                                            [](const auto &a, const auto &b) { return a.second.data < b.second.data; });
+        for (const auto &[name, view] : file.tensors()) {
+            names.push_back(name);
+            places.push_back(view.data - first->second.data + static_cast<std::ptrdiff_t>(view.bytes / 2));
+        }
+    }
+    QFile whole(QString::fromStdString(path("a.safetensors").string()));
+    QVERIFY(whole.open(QIODevice::ReadOnly));
+    const QByteArray content = whole.readAll();
+    const auto header = qFromLittleEndian<quint64>(content.constData()) + 8;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        QByteArray changed = content;
+        const auto place = static_cast<qsizetype>(header) + places[i];
+        changed[place] = static_cast<char>(changed[place] ^ 1);
+        QFile file(QString::fromStdString(path("b.safetensors").string()));
+        QVERIFY(file.open(QIODevice::WriteOnly) && file.write(changed) == changed.size());
+        file.close();
+        try {
+            readSnapshot(path("b.safetensors"));
+            QFAIL(names[i].c_str());
+        } catch (const Failure &failure) {
+            const std::string text = failure.error().text();
+            QVERIFY2(text.find("b.safetensors: " + names[i]) != std::string::npos, text.c_str());
+        }
+    }
 }
 
 void tst_Snapshot::halves()

@@ -179,6 +179,13 @@ void tst_cli::trainsAndReports()
     QVERIFY2(report.code == 0, report.err.constData());
     QVERIFY(QFileInfo::exists(experiment + "/summary.json"));
     QVERIFY2(report.out.contains("val loss") && report.out.contains("Classic"), report.out.constData());
+    // Where the small results cannot go is said before anything is written.
+    QVERIFY(QFile::remove(experiment + "/summary.json"));
+    for (const QString &place : {experiment, folder.path(), experiment + "/experiment.json"}) {
+        const Result refused = run({"report", experiment, "--small", place});
+        QVERIFY2(refused.code == 2 && refused.err.contains("--small: "), refused.err.constData());
+        QVERIFY(!QFileInfo::exists(experiment + "/summary.json"));
+    }
 }
 
 void tst_cli::secondTrainingIsRefused()

@@ -17,6 +17,7 @@ private Q_SLOTS:
     void inspectsLayerByLayer();
     void inspectNamesWhatIsWrong();
     void looksAtAText();
+    void tellsWhatItDoesNotRead();
     void writesGoldenFiles();
     void badUsageIsTwo_data();
     void badUsageIsTwo();
@@ -60,6 +61,8 @@ void tst_cli_checkpoints::saysWhenTransformersHasNoClass()
     const Result done = run({"convert", runOf("sparse"), at("own"), "--to", "hf"});
     QCOMPARE(done.code, 0);
     QVERIFY2(done.err.contains("no class for sparsescope_mha_dsa"), done.err.constData());
+    for (const char *command : {"forward", "generate", "inspect", "convert", "window"})
+        QVERIFY2(done.err.contains(command), command);
 }
 
 void tst_cli_checkpoints::inspectsLayerByLayer()
@@ -115,6 +118,47 @@ void tst_cli_checkpoints::looksAtAText()
     QCOMPARE(seen.json()["seen"].toArray().size(), 2);
     QVERIFY(seen.json()["seen"][0]["mass_kept"].toDouble() > 0);
     QVERIFY(QFileInfo::exists(at("seen.safetensors")));
+}
+
+void tst_cli_checkpoints::tellsWhatItDoesNotRead()
+{
+    QCOMPARE(run({"convert", runOf("sparse"), at("notices"), "--to", "native"}).code, 0);
+    const auto notices = [&](const QStringList &arguments) {
+        const Result result = run(arguments + QStringList{"--json"});
+        QString text;
+        for (const QJsonValue &notice : result.json()["notices"].toArray())
+            text += notice.toString() + "\n";
+        return result.code == 0 ? text : QString::fromUtf8(result.err);
+    };
+    QCOMPARE(notices({"inspect", at("notices")}), QString());
+    const auto write = [&](const char *name) {
+        QFile file(at("notices/") + name);
+        return file.open(QIODevice::WriteOnly) && file.write("{}") == 2;
+    };
+    QVERIFY(write("tokenizer.json"));
+    const QString unread = notices({"inspect", at("notices")});
+    QVERIFY2(unread.contains("tokenizer.json is not read") && unread.contains("--tokens"), qPrintable(unread));
+    const Result text = run({"generate", at("notices"), "--text", "abc"});
+    QCOMPARE(text.code, 2);
+    QVERIFY2(text.err.contains("--text: this tokenizer is not read") && text.err.contains("tokenizer.json") &&
+                 text.err.contains("--ids of forward"),
+             text.err.constData());
+    QVERIFY(write("model.safetensors.index.json"));
+    for (const QStringList &command : {QStringList{"inspect", at("notices")},
+                                       {"convert", at("notices"), at("again"), "--to", "hf"},
+                                       {"generate", at("notices"), "--tokens", "1,2", "--count", "1"}}) {
+        const QString said = notices(command);
+        QVERIFY2(said.contains("model.safetensors.index.json is not read"), qPrintable(said));
+    }
+    // The run was trained at 32 tokens.
+    QStringList ids;
+    for (int i = 0; i < 33; ++i)
+        ids << QString::number(i % 9 + 1);
+    const QString positions =
+        notices({"inspect", runOf("sparse"), "--tokens", ids.join(","), "--out", at("long.safetensors")});
+    QVERIFY2(positions.contains("max_position_embeddings: 32, and there are 33 tokens"), qPrintable(positions));
+    const QString written = notices({"generate", runOf("sparse"), "--tokens", ids.mid(1).join(","), "--count", "1"});
+    QVERIFY2(written.contains("max_position_embeddings: 32, and there are 33 tokens"), qPrintable(written));
 }
 
 void tst_cli_checkpoints::writesGoldenFiles()

@@ -1,5 +1,6 @@
 #include "core/base/counterfactual_table.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 #include "tests/core/experiment/command_line.h"
 
 #include <QtTest>
@@ -19,6 +20,8 @@ private Q_SLOTS:
     void initTestCase();
     void aWholeExperiment();
     void oneRunAndOneSelector();
+    void moreKeysThanTokensAreSaid();
+    void aLeakIsSaid();
     void badUsageIsTwo_data();
     void badUsageIsTwo();
 
@@ -69,6 +72,7 @@ void tst_cli_counterfactual::aWholeExperiment()
     QVERIFY(summary.open(QIODevice::ReadOnly));
     const QByteArray told = summary.readAll();
     QCOMPARE(told.count("| Gap closed |"), 4);
+    QCOMPARE(told.count("of the learned selector, n = 2 seeds: "), 2 * 2); // k 4 and 8 of two families
     const CounterfactualRow *learned = table.at("lightning", 8);
     QVERIFY(learned && told.contains(QByteArray::number(std::abs(learned->increase), 'f', 4)));
 
@@ -98,6 +102,35 @@ void tst_cli_counterfactual::oneRunAndOneSelector()
         }
     }
     QVERIFY(std::abs(difference / labels - rows[0]["increase"].toDouble()) < 1e-9);
+}
+
+void tst_cli_counterfactual::moreKeysThanTokensAreSaid()
+{
+    const Result result =
+        run({"counterfactual", runFolder(), "--k", "64", "--selectors", "recency", "--device", "cpu", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    QCOMPARE(result.json()["tables"][0]["rows"][0]["top_k"].toInt(), 32);
+    QVERIFY2(result.err.contains("--k: got 64, and training.sequence_length is 32"), result.err.constData());
+    QCOMPARE(result.json()["notices"].toArray().size(), 1);
+}
+
+void tst_cli_counterfactual::aLeakIsSaid()
+{
+    {
+        const auto writer = RunWriter::open(runFolder().toStdString());
+        storeChecks(*writer, {{"causality", "seq_32/sparse/seed_0", CheckOutcome::Failed, 0.5, 1e-4, "0.5 at t = 3"}});
+    }
+    const Result result =
+        run({"counterfactual", runFolder(), "--k", "8", "--selectors", "recency", "--device", "cpu", "--json"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QString notice = result.json()["notices"][0].toString();
+    QVERIFY2(notice.startsWith("seq_32/sparse/seed_0, selection lightning: its check") &&
+                 notice.contains("0.5 at t = 3"),
+             qPrintable(notice));
+    QCOMPARE(run({"report", experiment()}).code, 0);
+    QFile summary(experiment() + "/RESULTS_SUMMARY.md");
+    QVERIFY(summary.open(QIODevice::ReadOnly));
+    QCOMPARE(summary.readAll().count("Its weights learned to read the future"), 1);
 }
 
 void tst_cli_counterfactual::badUsageIsTwo_data()

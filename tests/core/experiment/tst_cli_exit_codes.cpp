@@ -3,6 +3,8 @@
 #include <QTemporaryDir>
 #include <QTest>
 
+#include <tuple>
+
 using namespace sparsescope::testing;
 
 /// The rule of core/base/exit_code.h: what was asked for cannot be, 2; work was begun and failed, 1.
@@ -44,7 +46,26 @@ void tst_CliExitCodes::codes_data()
         "would overwrite what it reads");
     row("forward over its own weights", {"forward", truth, "--ids", ids, "--out", weights}, 2,
         "would overwrite what it reads");
-    row("forward of a damaged checkpoint", {"forward", "damaged", "--ids", ids, "--out", "o"}, 1, "model.safetensors");
+    // What is wrong inside a checkpoint is one kind of fault, whichever command meets it: cut, tensors missing, no such model.
+    for (const char *fault : {"damaged", "lacking", "strange"}) {
+        const char *part = QByteArray(fault) == "damaged"   ? "model.safetensors"
+                           : QByteArray(fault) == "lacking" ? "kv_a_proj_with_mqa.bias: missing tensor"
+                                                            : "config.json: hidden_act: not supported, got \"gelu\"";
+        const auto opens = [&](const char *command, const QStringList &more) {
+            row(qPrintable(QStringLiteral("%1 of a %2 checkpoint").arg(command, fault)),
+                QStringList{command, fault} + more, 1, part);
+        };
+        opens("inspect", {});
+        opens("forward", {"--ids", ids, "--out", "o"});
+        opens("convert", {"o", "--to", "hf"});
+        opens("generate", {"--tokens", "1,2"});
+    }
+    row("generate with a negative seed", {"generate", truth, "--tokens", "1,2", "--seed", "-1"}, 2,
+        "--seed: got -1, allowed 0 or more");
+    row("no such layer", {"inspect", truth, "--layer", "-2"}, 2,
+        "--layer: no such layer, got -2, allowed 0 to 1, or -1 for what is around the layers");
+    row("check without its corpus", {"check", "smoke", "--set", "data.source=text", "--set", "data.path=no.txt"}, 2,
+        "--set: data.path: file not found, got no.txt");
     row("corpus missing", {"train", "smoke", "--set", "data.source=text", "--set", "data.path=no.txt"}, 2,
         "data.path: file not found, got no.txt");
     row("corpus empty", {"train", "smoke", "--set", "data.source=text", "--set", "data.path=empty"}, 2,
@@ -69,10 +90,21 @@ void tst_CliExitCodes::codes()
         QVERIFY(file.open(QIODevice::WriteOnly));
         QVERIFY(name == QByteArray("empty") || file.write("text") == 4);
     }
-    QVERIFY(QDir(folder.path()).mkdir("damaged"));
     const QString truth = qEnvironmentVariable("SPARSESCOPE_SOURCE") + "/tests/truth/hf-deepseek_v3/";
-    for (const char *name : {"config.json", "model.safetensors"})
-        QVERIFY(QFile::copy(truth + name, folder.filePath("damaged/") + name));
+    for (const QString checkpoint : {"damaged", "lacking", "strange"}) {
+        QVERIFY(QDir(folder.path()).mkdir(checkpoint));
+        for (const char *name : {"config.json", "model.safetensors"})
+            QVERIFY(QFile::copy(truth + name, folder.filePath(checkpoint) + "/" + name));
+    }
+    for (const auto &[checkpoint, from, to] :
+         {std::tuple("lacking", "\"attention_bias\": false", "\"attention_bias\": true"),
+          std::tuple("strange", "\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"")}) {
+        QFile config(folder.filePath(checkpoint) + "/config.json");
+        QVERIFY(config.setPermissions(QFile::ReadOwner | QFile::WriteOwner) && config.open(QIODevice::ReadWrite));
+        const QByteArray text = config.readAll();
+        QVERIFY(text.contains(from) && config.resize(0) && config.seek(0));
+        config.write(QByteArray(text).replace(from, to));
+    }
     QVERIFY(QFile::setPermissions(folder.filePath("damaged/model.safetensors"), QFile::ReadOwner | QFile::WriteOwner));
     QVERIFY(QFile::resize(folder.filePath("damaged/model.safetensors"), 5000));
     const QStringList before = QDir(folder.path()).entryList();

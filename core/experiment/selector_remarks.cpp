@@ -1,0 +1,122 @@
+#include "core/experiment/selector_remarks.h"
+
+#include "core/base/statistics.h"
+#include "core/base/table_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace sparsescope {
+
+namespace {
+
+/// Farther below dense attention, or below the oracle, than a sound run of the recall task lies at its k (EXPERIMENTS.md 8).
+constexpr double kFarFromDense = 0.15, kFarFromOracle = 0.10;
+
+using Group = std::pair<std::string, std::vector<const Counterfactual *>>; ///< the runs' common name, and their tables
+
+std::vector<Group> groupsOf(const std::vector<Counterfactual> &tables)
+{
+    std::vector<Group> groups;
+    for (const Counterfactual &table : tables) {
+        const std::string name = table.run.substr(0, table.run.rfind("/seed_"));
+        const auto found =
+            std::find_if(groups.begin(), groups.end(), [&](const Group &group) { return group.first == name; });
+        if (found == groups.end())
+            groups.push_back({name, {&table}});
+        else
+            found->second.push_back(&table);
+    }
+    return groups;
+}
+
+/// Differences of one k, one a seed.
+struct Differences {
+    std::vector<double> fromDense, fromOracle, oracleFromDense;
+    bool exact = false; ///< of exact answers; else of accuracy
+};
+
+Differences differencesAt(std::int64_t k, const std::vector<const Counterfactual *> &tables)
+{
+    Differences result;
+    result.exact =
+        std::all_of(tables.begin(), tables.end(), [](const auto *table) { return table->denseExact.has_value(); });
+    for (const Counterfactual *table : tables) {
+        const CounterfactualRow *learned = table->at("lightning", k), *oracle = table->at("oracle", k);
+        if (!learned)
+            continue;
+        const auto share = [&](const CounterfactualRow &row) {
+            return result.exact ? row.exact.value_or(0) : row.accuracy;
+        };
+        const double dense = result.exact ? *table->denseExact : table->denseAccuracy;
+        result.fromDense.push_back(share(*learned) - dense);
+        if (oracle) {
+            result.fromOracle.push_back(share(*learned) - share(*oracle));
+            result.oracleFromDense.push_back(share(*oracle) - dense);
+        }
+    }
+    return result;
+}
+
+/// "-26.3 points (95 % interval -50.3 to -2.3)".
+std::string pointsText(const std::vector<double> &differences)
+{
+    const PairedDifference result = pairedDifference(differences, kAccuracyMargin, BetterIs::More);
+    std::string text = fmt::format("{:+.1f} points", 100 * *result.mean);
+    if (result.ci95)
+        text += fmt::format(" (95 % interval {:+.1f} to {:+.1f})", 100 * result.ci95->low, 100 * result.ci95->high);
+    return text;
+}
+
+/// What lies outside of where a sound run lies; empty for one that lies inside.
+std::string doubtText(const Differences &differences)
+{
+    const double fromDense = *meanOf(differences.fromDense);
+    const std::optional<double> fromOracle = meanOf(differences.fromOracle);
+    if (fromOracle && *fromOracle < -kFarFromOracle)
+        return fmt::format(" **More than {:.0f} points below the oracle: look for a fault of the indexer first.**",
+                           100 * kFarFromOracle);
+    if (fromDense >= -kFarFromDense)
+        return {};
+    const std::string far = fmt::format(" **More than {:.0f} points below dense attention", 100 * kFarFromDense);
+    if (!fromOracle)
+        return far + ": look for a fault first.**";
+    return far +
+           fmt::format(
+               ", and the oracle's keys lie {:+.1f} points from it: of that, k is the cause, and not the indexer.**",
+               100 * *meanOf(differences.oracleFromDense));
+}
+
+} // namespace
+
+std::string selectorRemarks(const std::vector<Counterfactual> &tables)
+{
+    std::string text;
+    for (const auto &[name, group] : groupsOf(tables)) {
+        std::set<std::int64_t> ks;
+        for (const Counterfactual *table : group) {
+            for (const CounterfactualRow &row : table->rows)
+                ks.insert(row.topK);
+        }
+        for (const std::int64_t k : ks) {
+            const Differences differences = differencesAt(k, group);
+            const std::size_t n = differences.fromDense.size();
+            if (n == 0)
+                continue;
+            text += fmt::format("- {}, k {}, {} of the learned selector, n = {}{}: {} against dense attention",
+                                markdownCell(name), k, differences.exact ? "exact answers" : "accuracy", n,
+                                n == 1 ? " seed, so no interval" : " seeds", pointsText(differences.fromDense));
+            if (!differences.fromOracle.empty())
+                text += fmt::format(", {} against the oracle", pointsText(differences.fromOracle));
+            text += "." + doubtText(differences) + "\n";
+        }
+    }
+    return text.empty() ? text : text + "\n";
+}
+
+} // namespace sparsescope

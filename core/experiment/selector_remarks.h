@@ -1,0 +1,15 @@
+#pragma once
+
+#include "core/base/counterfactual_table.h"
+
+#include <string>
+#include <vector>
+
+namespace sparsescope {
+
+/// What the tables of several seeds say together of the learned selector: a line of Markdown for every k of every group (runs
+/// that differ in nothing but the seed), in points of exact answers, else of accuracy, against dense attention and against the
+/// oracle. Farther off than a sound run lies, it says what to look at. Empty where no learned selector was measured.
+std::string selectorRemarks(const std::vector<Counterfactual> &tables);
+
+} // namespace sparsescope
