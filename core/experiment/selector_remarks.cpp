@@ -4,6 +4,7 @@
 #include "core/base/table_text.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -35,6 +36,21 @@ std::vector<Group> groupsOf(const std::vector<Counterfactual> &tables)
     return groups;
 }
 
+bool haveExact(const std::vector<const Counterfactual *> &tables)
+{
+    return std::all_of(tables.begin(), tables.end(), [](const auto *table) { return table->denseExact.has_value(); });
+}
+
+std::set<std::int64_t> keysOf(const std::vector<const Counterfactual *> &tables)
+{
+    std::set<std::int64_t> ks;
+    for (const Counterfactual *table : tables) {
+        for (const CounterfactualRow &row : table->rows)
+            ks.insert(row.topK);
+    }
+    return ks;
+}
+
 /// Differences of one k, one a seed.
 struct Differences {
     std::vector<double> fromDense, fromOracle, oracleFromDense;
@@ -44,8 +60,7 @@ struct Differences {
 Differences differencesAt(std::int64_t k, const std::vector<const Counterfactual *> &tables)
 {
     Differences result;
-    result.exact =
-        std::all_of(tables.begin(), tables.end(), [](const auto *table) { return table->denseExact.has_value(); });
+    result.exact = haveExact(tables);
     for (const Counterfactual *table : tables) {
         const CounterfactualRow *learned = table->at("lightning", k), *oracle = table->at("oracle", k);
         if (!learned)
@@ -92,18 +107,70 @@ std::string doubtText(const Differences &differences)
                100 * *meanOf(differences.oracleFromDense));
 }
 
+std::string seedOf(const Counterfactual &table)
+{
+    const std::size_t at = table.run.rfind("/seed_");
+    return at == std::string::npos ? table.run : table.run.substr(at + 6);
+}
+
+/// "82.4 / 79.5 / 61.2": one of every table, in percent.
+template <typename Share>
+std::string everySeed(const std::vector<const Counterfactual *> &tables, const Share &share)
+{
+    std::vector<std::string> values;
+    for (const Counterfactual *table : tables) {
+        const std::optional<double> value = share(*table);
+        values.push_back(value ? fmt::format("{:.1f}", 100 * *value) : "-");
+    }
+    return fmt::format("{}", fmt::join(values, " / "));
+}
+
+std::string answersOf(const std::string &name, const std::vector<const Counterfactual *> &tables)
+{
+    const bool exact = haveExact(tables);
+    const std::set<std::int64_t> ks = keysOf(tables);
+    std::vector<std::string> titles{"Keys chosen by"}, dense{"Nothing: dense attention"}, seeds;
+    for (const std::int64_t k : ks) {
+        titles.push_back(fmt::format("k {}", k));
+        dense.push_back(everySeed(
+            tables, [&](const Counterfactual &table) { return exact ? table.denseExact : table.denseAccuracy; }));
+    }
+    std::vector<std::vector<std::string>> rows{dense};
+    std::set<std::string> listed;
+    for (const CounterfactualRow &first : tables.front()->rows) {
+        if (!listed.insert(first.selector).second)
+            continue;
+        rows.push_back({first.title});
+        for (const std::int64_t k : ks) {
+            rows.back().push_back(everySeed(tables, [&](const Counterfactual &table) -> std::optional<double> {
+                const CounterfactualRow *row = table.at(first.selector, k);
+                return !row ? std::nullopt : exact ? row->exact : row->accuracy;
+            }));
+        }
+    }
+    for (const Counterfactual *table : tables)
+        seeds.push_back(seedOf(*table));
+    const std::optional<double> chance = exact ? tables.front()->exactChance : tables.front()->accuracyChance;
+    return fmt::format("**{}: {} in percent, seed {}{}**\n\n", markdownCell(name), exact ? "exact answers" : "accuracy",
+                       fmt::join(seeds, " / "), chance ? fmt::format("; chance {:.1f}", 100 * *chance) : "") +
+           markdownTable(titles, rows) + "\n";
+}
+
 } // namespace
+
+std::string selectorAnswers(const std::vector<Counterfactual> &tables)
+{
+    std::string text;
+    for (const auto &[name, group] : groupsOf(tables))
+        text += answersOf(name, group);
+    return text;
+}
 
 std::string selectorRemarks(const std::vector<Counterfactual> &tables)
 {
     std::string text;
     for (const auto &[name, group] : groupsOf(tables)) {
-        std::set<std::int64_t> ks;
-        for (const Counterfactual *table : group) {
-            for (const CounterfactualRow &row : table->rows)
-                ks.insert(row.topK);
-        }
-        for (const std::int64_t k : ks) {
+        for (const std::int64_t k : keysOf(group)) {
             const Differences differences = differencesAt(k, group);
             const std::size_t n = differences.fromDense.size();
             if (n == 0)

@@ -12,4 +12,8 @@ namespace sparsescope {
 /// oracle. Farther off than a sound run lies, it says what to look at. Empty where no learned selector was measured.
 std::string selectorRemarks(const std::vector<Counterfactual> &tables);
 
+/// A table of Markdown for every group: what share of the answers, else of the tokens, every selector gets right at every k,
+/// seed by seed, with dense attention and chance.
+std::string selectorAnswers(const std::vector<Counterfactual> &tables);
+
 } // namespace sparsescope

@@ -2,6 +2,7 @@
 
 #include "core/base/gates.h"
 #include "widgets/plots/figure_parts.h"
+#include "widgets/plots/headline.h"
 #include "widgets/plots/selection_figure.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/check_look.h"
@@ -84,19 +85,6 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
     }
     m_curves->setContent(std::move(content));
 }
-
-namespace {
-
-/// The question itself is the headline; what explains it stands below, smaller. Where it is too long, its first sentence.
-qsizetype headlineLength(const QString &question, const QFontMetrics &metrics, int width)
-{
-    const qsizetype mark = question.indexOf(QLatin1Char('?'));
-    const qsizetype asked = mark > 0 ? mark + 1 : question.size();
-    const qsizetype sentence = question.indexOf(QStringLiteral(". ")) + 1;
-    return metrics.horizontalAdvance(question.left(asked)) > width && sentence > 0 && sentence < asked ? sentence : asked;
-}
-
-} // namespace
 
 ComparisonFigure::~ComparisonFigure() = default;
 

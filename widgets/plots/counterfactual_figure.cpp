@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "widgets/plots/headline.h"
 #include "widgets/state/compare_sides.h"
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
@@ -110,9 +111,9 @@ void CounterfactualFigure::paintFigure(QPainter &painter, QSizeF size, const Tok
     const QString question = QString::fromStdString(m_question.empty() ? m_experiment : m_question);
     painter.setFont(uiFont(20, QFont::DemiBold));
     painter.setPen(t.text);
-    painter.drawText(
-        QRectF(kSide, 18, room, 28), Qt::AlignLeft | Qt::AlignVCenter,
-        painter.fontMetrics().elidedText(question.left(question.indexOf(QLatin1Char('?')) + 1), Qt::ElideRight, room));
+    painter.drawText(QRectF(kSide, 18, room, 28), Qt::AlignLeft | Qt::AlignVCenter,
+                     painter.fontMetrics().elidedText(
+                         question.left(headlineLength(question, painter.fontMetrics(), room)), Qt::ElideRight, room));
     painter.setFont(uiFont(12));
     painter.setPen(t.text2);
     const QString runs =

@@ -45,10 +45,8 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     m_plot->installEventFilter(this);
     addPlotLayers(m_plot, m_scene);
     connect(m_plot, &QCustomPlot::beforeReplot, this, [this] { showPoints(m_plot->axisRect()->width(), false); });
-    connect(m_plot, &QCustomPlot::afterLayout, this, [this] { // sizes and ranges are known by then
-        spaceMarkers(*m_plot);
-        updateInset();
-    });
+    connect(m_plot, &QCustomPlot::afterLayout, this, &SeriesPlot::updateInset); // sizes and ranges are known by then
+    connect(m_plot, &QCustomPlot::afterLayout, this, [this] { spaceMarkers(*m_plot); });
     buildAxes();
     applyTokens(currentTokens());
 

@@ -40,6 +40,7 @@ private Q_SLOTS:
     void farBelowTheOracleIsAFault();
     void accuracyWhereThereAreNoAnswers();
     void groupsStandApart();
+    void answersOfEverySeed();
 };
 
 void tst_SelectorRemarks::nothingMeasuredSaysNothing()
@@ -103,6 +104,21 @@ void tst_SelectorRemarks::groupsStandApart()
     Counterfactual other = tableOf(0, 0.9, 0.8, 0.84);
     other.run = "seq_64/classic/seed_0";
     QCOMPARE(remarks({tableOf(0, 0.9, 0.8, 0.84), other, tableOf(1, 0.9, 0.8, 0.84)}).count("\n- "), 1);
+}
+
+void tst_SelectorRemarks::answersOfEverySeed()
+{
+    Counterfactual first = tableOf(0, 0.9, 0.8, 0.85), second = tableOf(1, 0.7, 0.6, 0.65);
+    first.rows[0].title = second.rows[0].title = "Learned";
+    first.rows[1].title = "Oracle";
+    first.exactChance = 0.001;
+    second.rows.pop_back();
+    const QString text = QString::fromStdString(selectorAnswers({first, second}));
+    QVERIFY2(text.startsWith("**seq_64/sparse: exact answers in percent, seed 0 / 1; chance 0.1**\n\n"), qPrintable(text));
+    QVERIFY2(text.contains("| Nothing: dense attention | 90.0 / 70.0 |\n"), qPrintable(text));
+    QVERIFY(text.contains("| Learned | 80.0 / 60.0 |\n"));
+    QVERIFY(text.contains("| Oracle | 85.0 / - |\n")); // not measured in the second
+    QCOMPARE(selectorAnswers({}), std::string());
 }
 
 QTEST_GUILESS_MAIN(tst_SelectorRemarks)
