@@ -80,8 +80,8 @@ trim_icu()
     (
         cd "$scratch" &&
             objcopy -O binary --only-section=.rodata "$library" "icudt${version}l.dat" &&
-            { icupkg -l "icudt${version}l.dat" | grep -E '^(curr|lang|region|unit|zone|rbnf|translit)/|\.cnv$' > left_out; } &&
-            icupkg -r left_out "icudt${version}l.dat" kept.dat &&
+            { icupkg -l "icudt${version}l.dat" | grep -E '^(curr|lang|region|unit|zone|rbnf|translit)/|\.cnv$' > left_out.txt; } &&
+            icupkg -r left_out.txt "icudt${version}l.dat" kept.dat &&
             printf '%s\n' '.section .rodata' '.balign 16' ".globl icudt${version}_dat" ".type icudt${version}_dat, @object" \
                 "icudt${version}_dat:" '.incbin "kept.dat"' ".size icudt${version}_dat, .-icudt${version}_dat" \
                 '.section .note.GNU-stack,"",@progbits' > data.s &&
