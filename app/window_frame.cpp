@@ -4,6 +4,7 @@
 #include "widgets/style/theme.h"
 
 #include <QEvent>
+#include <QFrame>
 #include <QHBoxLayout>
 #include <QLabel>
 #include <QPainter>
@@ -68,33 +69,33 @@ RunToolbar::RunToolbar(QWidget *parent)
     setIconSize(QSize(16, 16));
     setFloatable(false);
     setContextMenuPolicy(Qt::PreventContextMenu);
-    auto *pages = new QWidget;
+    auto *pages = new QFrame;
     pages->setObjectName(QStringLiteral("pageSwitch"));
+    setRole(pages, "pages");
     pages->setAccessibleName(QStringLiteral("Pages"));
     auto *pagesLayout = new QHBoxLayout(pages);
-    pagesLayout->setContentsMargins(0, 0, 0, 0);
-    pagesLayout->setSpacing(0);
-    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign, const char *edge,
+    pagesLayout->setContentsMargins(2, 2, 2, 2);
+    pagesLayout->setSpacing(2);
+    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign,
                           const QString &key, Page which) {
         page->setText(text);
         page->setObjectName(QLatin1String(name));
         page->setAccessibleName(text);
         page->setToolTip(QStringLiteral("%1 (%2)").arg(text, key));
-        page->setIcon(makeIcon(sign));
+        page->setIcon(makeIcon(sign, IconRole::Switch));
         page->setToolButtonStyle(Qt::ToolButtonTextBesideIcon);
         page->setCheckable(true);
         page->setAutoExclusive(true);
-        page->setProperty("edge", QLatin1String(edge));
-        setRole(page, "seg");
+        setRole(page, "page");
         pagesLayout->addWidget(page);
         connect(page, &QToolButton::clicked, this, [this, which] { Q_EMIT pageRequested(which); });
     };
-    page(m_train, QStringLiteral("Train"), "trainPageButton", Icon::Train, "l", QStringLiteral("Ctrl+1"), Page::Train);
-    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, "m", QStringLiteral("Ctrl+2"),
+    page(m_train, QStringLiteral("Train"), "trainPageButton", Icon::Train, QStringLiteral("Ctrl+1"), Page::Train);
+    page(m_inspect, QStringLiteral("Inspect"), "inspectPageButton", Icon::Inspect, QStringLiteral("Ctrl+2"),
          Page::Inspect);
-    page(m_compare, QStringLiteral("Compare"), "comparePageButton", Icon::Compare, "m", QStringLiteral("Ctrl+3"),
+    page(m_compare, QStringLiteral("Compare"), "comparePageButton", Icon::Compare, QStringLiteral("Ctrl+3"),
          Page::Compare);
-    page(m_speed, QStringLiteral("Speed"), "speedPageButton", Icon::Speed, "r", QStringLiteral("Ctrl+4"), Page::Speed);
+    page(m_speed, QStringLiteral("Speed"), "speedPageButton", Icon::Speed, QStringLiteral("Ctrl+4"), Page::Speed);
     m_train->setChecked(true);
 
     auto *fresh = button(QStringLiteral("New experiment"), "newExperimentButton",

@@ -184,10 +184,13 @@ public:
         , m_role(role)
     {}
 
-    void paint(QPainter *painter, const QRect &rect, QIcon::Mode mode, QIcon::State) override
+    void paint(QPainter *painter, const QRect &rect, QIcon::Mode mode, QIcon::State state) override
     {
         const Tokens &t = currentTokens();
         QColor colour = m_role == IconRole::OnAccent ? t.onAccent : m_role == IconRole::Accent ? t.accent : t.text;
+        if (m_role == IconRole::Switch) {
+            colour = state == QIcon::On ? t.accent : t.text2;
+        }
         if (mode == QIcon::Disabled) {
             colour = t.hint;
         }

@@ -43,7 +43,7 @@ enum class Icon {
 void paintIcon(QPainter &painter, const QRectF &box, Icon icon, const QColor &colour, const QColor &ground);
 
 /// Drawn anew for every size, scale and theme. Colour role: text, or white-on-accent for the primary button.
-enum class IconRole { Normal, OnAccent, Accent };
+enum class IconRole { Normal, OnAccent, Accent, Switch };
 QIcon makeIcon(Icon icon, IconRole role = IconRole::Normal);
 
 /// Never colour alone: a sign for each run state (its word: displayName(RunState), its colour: runStateColour).

@@ -77,6 +77,12 @@ QPushButton[role="seg"][edge="r"], QToolButton[role="seg"][edge="r"] { border-to
 QPushButton[role="seg"]:checked, QToolButton[role="seg"]:checked { background: @selection@; color: @selectionText@;
     font-weight: 600; }
 QPushButton[role="seg"]:focus, QToolButton[role="seg"]:focus { border-color: @accent@; border-right-width: 1px; }
+QFrame[role="pages"] { background: @window@; border: 0; border-radius: 6px; }
+QToolButton[role="page"] { background: transparent; border: 1px solid transparent; padding: 4px 12px; color: @text2@;
+    font-weight: 600; }
+QToolButton[role="page"]:hover { background: @hover@; }
+QToolButton[role="page"]:checked { background: @panel@; border-color: @border@; color: @accent@; }
+QToolButton[role="page"]:focus { border-color: @accent@; }
 QLineEdit, QSpinBox, QDoubleSpinBox, QComboBox { background: @field@; border: 1px solid @border@; border-radius: 4px;
     padding: 2px 6px; min-height: 20px; selection-background-color: @selection@;
     selection-color: @text@; }

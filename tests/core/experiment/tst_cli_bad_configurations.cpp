@@ -209,9 +209,12 @@ void tst_CliBadConfigurations::whatSetGaveIsNamedAsItsPlace()
         const Result result = run(arguments);
         return result.code == 2 ? QString::fromUtf8(result.err).section('\n', 0, 0) : QString("not refused");
     };
-    QVERIFY(firstLine({"training.steps=many"}).startsWith("--set: training.steps: "));
-    QVERIFY(firstLine({"data.source=text", "data.path=no.txt"}).startsWith("--set: data.path: "));
-    QVERIFY(firstLine({"data.path=no.txt"}).contains("smoke.json: data.source: "));
+    const QString number = firstLine({"training.steps=many"});
+    QVERIFY2(number.startsWith("--set: training.steps: "), qPrintable(number));
+    const QString corpus = firstLine({"data.source=text", "data.path=no.txt"});
+    QVERIFY2(corpus.startsWith("--set: data.path: "), qPrintable(corpus));
+    const QString source = firstLine({"data.path=no.txt"});
+    QVERIFY2(source.contains("smoke.json: data.source: "), qPrintable(source));
 }
 
 QTEST_GUILESS_MAIN(tst_CliBadConfigurations)
