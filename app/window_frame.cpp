@@ -76,8 +76,8 @@ RunToolbar::RunToolbar(QWidget *parent)
     auto *pagesLayout = new QHBoxLayout(pages);
     pagesLayout->setContentsMargins(2, 2, 2, 2);
     pagesLayout->setSpacing(2);
-    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign,
-                          const QString &key, Page which) {
+    const auto page = [&](QToolButton *page, const QString &text, const char *name, Icon sign, const QString &key,
+                          Page which) {
         page->setText(text);
         page->setObjectName(QLatin1String(name));
         page->setAccessibleName(text);

@@ -338,7 +338,8 @@ PlotContent positionContent(const CompareInput &input, const std::optional<doubl
     content.xHigh = static_cast<double>(std::max<std::int64_t>(1, length));
     if (k > 0 && !content.curves.empty()) {
         content.stages.push_back({0, static_cast<double>(k), {}, true});
-        content.stages.push_back({static_cast<double>(k), content.xHigh, QStringLiteral("Shaded: t < k, dense"), false});
+        content.stages.push_back(
+            {static_cast<double>(k), content.xHigh, QStringLiteral("Shaded: t < k, dense"), false});
     }
     const auto [low, high] = fittedY(content, false);
     if (!content.curves.empty()) { // room for the names

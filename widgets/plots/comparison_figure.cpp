@@ -75,8 +75,7 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
         for (const BandPoint &point : result.validation) {
             points.push_back({point.x, point.mean});
         }
-        content.curves.push_back(
-            {familyText(result.family), result.family, std::move(points), 2, 1, false, true});
+        content.curves.push_back({familyText(result.family), result.family, std::move(points), 2, 1, false, true});
         content.bands.push_back({result.family, result.validation});
     }
     if (m_comparison.chanceLoss) {

@@ -61,10 +61,10 @@ struct PlotContent {
     std::vector<PlotKey> keys;    ///< inside the plot, under its top edge
     std::optional<PlotZero> zero; ///< belongs to the fitted range
     QString note;                 ///< in figures, inside the plot at its top right
-    std::vector<double> ticks;  ///< snapshots, on the x axis
-    std::optional<double> now;  ///< newest step while it trains
-    StepAxis axis;              ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
-    bool valueAtCursor = false; ///< beside the dot, in figures
+    std::vector<double> ticks;    ///< snapshots, on the x axis
+    std::optional<double> now;    ///< newest step while it trains
+    StepAxis axis;                ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
+    bool valueAtCursor = false;   ///< beside the dot, in figures
     QString xLabel, yLabel;
     double xLow = 0, xHigh = 1;        ///< unzoomed range
     std::optional<double> yLow, yHigh; ///< unzoomed range; absent: 1st to 99th percentile of the curves, and the lines

@@ -151,13 +151,15 @@ void spaceMarkers(QCustomPlot &plot)
             continue;
         }
         const QCPRange seen = graph->keyAxis()->range();
-        const auto first = graph->data()->findBegin(seen.lower, false), last = graph->data()->findEnd(seen.upper, false);
+        const auto first = graph->data()->findBegin(seen.lower, false),
+                   last = graph->data()->findEnd(seen.upper, false);
         const auto gaps = last - first - 1;
         if (gaps < 2) {
             graph->setScatterSkip(0);
             continue;
         }
-        const double taken = graph->keyAxis()->coordToPixel((last - 1)->key) - graph->keyAxis()->coordToPixel(first->key);
+        const double taken =
+            graph->keyAxis()->coordToPixel((last - 1)->key) - graph->keyAxis()->coordToPixel(first->key);
         const double apart = graph->lineStyle() == QCPGraph::lsNone ? kAlone : kOnLine;
         graph->setScatterSkip(std::max(0, static_cast<int>(apart * static_cast<double>(gaps) / std::max(1.0, taken))));
     }

@@ -114,7 +114,8 @@ void tst_SelectorRemarks::answersOfEverySeed()
     first.exactChance = 0.001;
     second.rows.pop_back();
     const QString text = QString::fromStdString(selectorAnswers({first, second}));
-    QVERIFY2(text.startsWith("**seq_64/sparse: exact answers in percent, seed 0 / 1; chance 0.1**\n\n"), qPrintable(text));
+    QVERIFY2(text.startsWith("**seq_64/sparse: exact answers in percent, seed 0 / 1; chance 0.1**\n\n"),
+             qPrintable(text));
     QVERIFY2(text.contains("| Nothing: dense attention | 90.0 / 70.0 |\n"), qPrintable(text));
     QVERIFY(text.contains("| Learned | 80.0 / 60.0 |\n"));
     QVERIFY(text.contains("| Oracle | 85.0 / - |\n")); // not measured in the second
