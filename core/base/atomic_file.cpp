@@ -34,6 +34,8 @@ std::string remedyFor(int code)
     case EPERM:
     case EROFS:
         return "The folder cannot be written: change its permissions, or choose another one.";
+    case ENAMETOOLONG:
+        return "Choose a shorter name: most file systems allow 255 bytes.";
     default:
         return "Check the disk, then try again.";
     }

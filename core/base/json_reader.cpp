@@ -266,8 +266,8 @@ std::string allowedText(const FieldInfo &field)
 {
     std::string text;
     const auto number = [](double value) {
-        return std::floor(value) == value && std::abs(value) < 1e15 ? fmt::format("{:.0f}", value)
-                                                                    : fmt::format("{:g}", value);
+        return std::floor(value) == value && std::abs(value) <= 9007199254740992.0 ? fmt::format("{:.0f}", value)
+                                                                                   : fmt::format("{:g}", value);
     };
     switch (field.kind) {
     case FieldInfo::Kind::Integer:

@@ -153,13 +153,19 @@ std::vector<int> keysWorthARow(const RowAnswer &row, int marked, bool all)
     if (all) {
         return row.order;
     }
-    std::vector<int> keys;
-    for (int rank = 1; rank <= static_cast<int>(row.order.size()); ++rank) {
+    const std::size_t n = row.order.size();
+    std::vector<bool> worth(n + 1, false); // by rank, which begins at 1
+    for (int rank = 1; rank <= static_cast<int>(n); ++rank) {
         const int key = row.order[static_cast<std::size_t>(rank) - 1];
         const bool aboutK = row.hasSelection && (rank == row.selected || rank == row.selected - 1);
         const bool missed = row.hasSelection && row.row.state[static_cast<std::size_t>(key)] == KeyState::Missed;
-        if (rank <= kFirstKeys || key == marked || aboutK || missed) {
-            keys.push_back(key);
+        worth[static_cast<std::size_t>(rank)] = rank <= kFirstKeys || key == marked || aboutK || missed;
+    }
+    std::vector<int> keys;
+    for (std::size_t rank = 1; rank <= n; ++rank) { // a single one left out would look like a mistake
+        const bool between = rank > 1 && rank < n && worth[rank - 1] && worth[rank + 1];
+        if (worth[rank] || between) {
+            keys.push_back(row.order[rank - 1]);
         }
     }
     return keys;

@@ -89,7 +89,7 @@ QString valueText(double value, Form form)
     case Form::Decimal:
         return lossText(value);
     case Form::Share:
-        return lossText(100 * value).chopped(2);
+        return percentText(value).chopped(2); // the unit stands in its own column
     case Form::Plain:
         return significantText(value);
     case Form::Bytes:
