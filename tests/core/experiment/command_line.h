@@ -30,4 +30,18 @@ inline Result run(const QStringList &arguments, const QString &folder = {})
     return result;
 }
 
+/// What trains the smoke preset shortly on the CPU: `families` as a JSON list.
+inline QStringList smokeTraining(const QString &out, int steps, const QString &families)
+{
+    return {"train",     "smoke",
+            "--device",  "cpu",
+            "--threads", "1",
+            "--out",     out,
+            "--set",     QStringLiteral("training.steps=%1").arg(steps),
+            "--set",     "training.warmup_indexer_steps=2",
+            "--set",     "training.eval_every=20",
+            "--set",     "probe.every=5",
+            "--set",     "sweep.family=" + families};
+}
+
 } // namespace sparsescope::testing

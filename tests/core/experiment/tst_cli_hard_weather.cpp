@@ -21,16 +21,7 @@ namespace {
 
 QStringList training(const QString &out, int steps)
 {
-    return {"train",     "smoke",
-            "--device",  "cpu",
-            "--threads", "1",
-            "--out",     out,
-            "--set",     QStringLiteral("training.steps=%1").arg(steps),
-            "--set",     "training.warmup_indexer_steps=2",
-            "--set",     "training.eval_every=20",
-            "--set",     "training.checkpoint_seconds=1",
-            "--set",     "probe.every=5",
-            "--set",     R"(sweep.family=["classic","sparse"])"};
+    return smokeTraining(out, steps, R"(["classic","sparse"])") + QStringList{"--set", "training.checkpoint_seconds=1"};
 }
 
 fs::path runFolder(const QString &out, const char *family)

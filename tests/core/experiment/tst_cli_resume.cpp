@@ -9,18 +9,7 @@ using namespace sparsescope::testing;
 
 namespace {
 
-QStringList training(const QString &out, int steps)
-{
-    return {"train",     "smoke",
-            "--device",  "cpu",
-            "--threads", "1",
-            "--out",     out,
-            "--set",     QStringLiteral("training.steps=%1").arg(steps),
-            "--set",     "training.warmup_indexer_steps=2",
-            "--set",     "training.eval_every=20",
-            "--set",     "probe.every=5",
-            "--set",     R"(sweep.family=["sparse"])"};
-}
+QStringList training(const QString &out, int steps) { return smokeTraining(out, steps, R"(["sparse"])"); }
 
 } // namespace
 
