@@ -6,19 +6,13 @@
 #include <algorithm>
 #include <limits>
 #include <set>
-#include <unistd.h>
 
 namespace sparsescope {
 
 namespace {
 
 /// Of the card, or of this computer.
-double memoryOf(const DeviceInfo &device)
-{
-    return device.memoryBytes > 0
-               ? device.memoryBytes
-               : static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
+double memoryOf(const DeviceInfo &device) { return device.memoryBytes > 0 ? device.memoryBytes : computerMemory(); }
 
 int activationBytes(const RunConfig &run, const DeviceInfo &device)
 {

@@ -2,7 +2,9 @@
 
 #include "app/cli/changes.h"
 #include "core/base/exit_code.h"
+#include "core/base/experiment_data.h"
 #include "core/base/presets.h"
+#include "core/data/data_source.h"
 
 #include <filesystem>
 #include <system_error>
@@ -28,7 +30,7 @@ ExperimentConfig experimentOf(const std::string &word, const std::vector<std::st
     std::vector<Error> errors;
     const std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
     try {
-        ExperimentConfig experiment = asked([&] { return loadExperiment(fileOf(word), overrides); });
+        ExperimentConfig experiment = asked([&] { return loadExperiment(fileOf(word), overrides, dataErrors); });
         if (errors.empty())
             return experiment;
     } catch (const ConfigFailure &failure) {

@@ -3,6 +3,7 @@
 #include "app/cli/command.h"
 #include "app/cli/result_table.h"
 #include "core/experiment/claims/claims.h"
+#include "core/experiment/goals/kernel_goals.h"
 #include "core/experiment/small_results.h"
 
 #include <fmt/format.h>
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 struct ReportOptions {
     std::string folder;
     std::string small;
-    bool claims = false;
+    bool claims = false, goals = false;
 };
 
 int reportClaims(const fs::path &root, Output &output)
@@ -35,8 +36,24 @@ int reportClaims(const fs::path &root, Output &output)
     return document["problems"].empty() ? kDone : kFailed;
 }
 
+int reportGoals(const fs::path &root, Output &output)
+{
+    const nlohmann::ordered_json document = asked([&] { return writeGoals(root); });
+    output.data()["goals"] = document["goals"];
+    output.data()["counts"] = document["counts"];
+    const nlohmann::ordered_json &counts = document["counts"];
+    output.line(fmt::format("{} goals met, {} missed, {} not measured", counts["met"].get<int>(),
+                            counts["missed"].get<int>(), counts["not_measured"].get<int>()));
+    for (const auto &problem : document["problems"])
+        output.error({problem.get<std::string>(), "", "", "", ""});
+    output.line("Table: " + (root / "GOALS.md").string());
+    return document["problems"].empty() ? kDone : kFailed;
+}
+
 int report(const ReportOptions &options, Output &output)
 {
+    if (options.goals)
+        return reportGoals(options.folder, output);
     if (options.claims)
         return reportClaims(options.folder, output);
     asked([&] { return experimentRuns(options.folder); });
@@ -72,10 +89,16 @@ Action declareReport(CLI::App &command)
             .add_option("--small", options->small,
                         "Also put the tables and figures, without the runs, into DIR/<name of the experiment>")
             ->type_name("DIR");
+    CLI::Option *claims =
+        command
+            .add_flag("--claims", options->claims,
+                      "Say of each of the study's claims what the results below the folder measure: CLAIMS.md")
+            ->excludes(small);
     command
-        .add_flag("--claims", options->claims,
-                  "Say of each of the study's claims what the results below the folder measure: CLAIMS.md")
-        ->excludes(small);
+        .add_flag("--goals", options->goals,
+                  "Say what the kernels are to reach and what the benchmarks below the folder measure: GOALS.md")
+        ->excludes(small)
+        ->excludes(claims);
     return [options](Output &output) { return report(*options, output); };
 }
 

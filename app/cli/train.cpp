@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -63,25 +64,25 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
     output.note(fmt::format("{} run{} on {}", runs.size(), runs.size() == 1 ? "" : "s", device.description));
     if (!device.note.empty())
         output.note(device.note);
-    double seconds = 0;
+    double seconds = 0, memory = 0;
     output.data()["plan"] = nlohmann::ordered_json::array();
     for (std::size_t i = 0; i < runs.size(); ++i) {
         const RunConfig &run = runs[i];
         const int vocabulary = expectedVocabulary(run);
         const std::int64_t parameters = parameterCount(run, vocabulary).total();
         const bool single = run.training.precision == Precision::Fp32 || !device.isCuda;
+        const double bytes = trainingMemory(run, vocabulary, single ? 4 : 2);
         seconds += runSeconds(run, vocabulary, speed);
-        output.data()["plan"].push_back({{"run", run.folder()},
-                                         {"parameters", parameters},
-                                         {"stages", stageList(run)},
-                                         {"memory_bytes", trainingMemory(run, vocabulary, single ? 4 : 2)}});
+        memory = std::max(memory, bytes);
+        output.data()["plan"].push_back(
+            {{"run", run.folder()}, {"parameters", parameters}, {"stages", stageList(run)}, {"memory_bytes", bytes}});
         if (i < kMostPlanLines)
             output.note(fmt::format("  {}: {} parameters, k {}, {}", run.folder(), parameters,
                                     isSparse(run.model.family) ? std::to_string(run.topK()) : "-", stageText(run)));
         else if (i == kMostPlanLines)
             output.note(fmt::format("  and {} more", runs.size() - kMostPlanLines));
     }
-    output.note("About " + duration(seconds) + " by estimate");
+    output.note(fmt::format("About {} and {:.1f} GB of memory by estimate", duration(seconds), memory / 1e9));
     std::set<std::uint64_t> seeds;
     for (const RunConfig &run : runs)
         seeds.insert(run.training.seed);

@@ -1,4 +1,5 @@
 #include "core/base/config_reader.h"
+#include "core/base/experiment_data.h"
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
 
@@ -234,10 +235,31 @@ void requireHeader(const ordered_json &document, const ReadConfig &read, std::ve
         addOnce(errors, {"missing field", "name", "", "1 to 64 of a-z, 0-9 and -", ""});
 }
 
+/// Asks about the data of every run whose fields about it could be read.
+void addDataErrors(const ordered_json &document, const std::vector<SweepAxis> &sweep, const std::set<std::string> &bad,
+                   const DataErrors &dataErrors, std::vector<Error> &errors)
+{
+    const auto aboutData = [](const std::string &path) {
+        return path == "data" || path.rfind("data.", 0) == 0 || path == "training.sequence_length";
+    };
+    const auto refused = [&](const Error &error) { return aboutData(error.where); };
+    if (std::any_of(bad.begin(), bad.end(), aboutData) || std::any_of(errors.begin(), errors.end(), refused))
+        return;
+    std::set<std::string> asked;
+    forEachRun(document, sweep, [&](ReadConfig run) {
+        const std::string data =
+            fmt::format("{} {}", toJson(run.config)["data"].dump(), run.config.training.sequenceLength);
+        if (!asked.insert(data).second)
+            return;
+        for (Error &error : dataErrors(run.config))
+            addOnce(errors, std::move(error));
+    });
+}
+
 } // namespace
 
 ExperimentConfig parseExperiment(const ordered_json &source, const std::string &origin,
-                                 const std::vector<Override> &overrides)
+                                 const std::vector<Override> &overrides, const DataErrors &dataErrors)
 {
     std::vector<Error> errors;
     const auto refuse = [&] {
@@ -279,8 +301,11 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
             addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(),
                              "values that differ in letters, digits, '.', '_' or '-'", ""});
     });
-    if (!errors.empty())
+    if (!errors.empty()) {
+        if (dataErrors)
+            addDataErrors(document, sweep, bad, dataErrors, errors);
         refuse();
+    }
 
     ExperimentConfig experiment;
     experiment.name = read.config.experiment;
@@ -292,9 +317,21 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
     return experiment;
 }
 
+ExperimentConfig loadExperiment(const std::filesystem::path &file, const std::vector<Override> &overrides,
+                                const DataErrors &dataErrors)
+{
+    return parseExperiment(readJsonFile(file), file.string(), overrides, dataErrors);
+}
+
+ExperimentConfig parseExperiment(const ordered_json &document, const std::string &origin,
+                                 const std::vector<Override> &overrides)
+{
+    return parseExperiment(document, origin, overrides, {});
+}
+
 ExperimentConfig loadExperiment(const std::filesystem::path &file, const std::vector<Override> &overrides)
 {
-    return parseExperiment(readJsonFile(file), file.string(), overrides);
+    return loadExperiment(file, overrides, {});
 }
 
 std::vector<RunConfig> expand(const ExperimentConfig &experiment)

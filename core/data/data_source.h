@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/config.h"
+#include "core/base/error.h"
 #include "core/data/split_overlap.h"
 #include "core/data/tokenizer.h"
 
@@ -65,6 +66,9 @@ public:
 /// Makes the source a run asks for. Throws Failure (file missing, empty, shorter than one window, not UTF-8 where text
 /// is asked for; unknown generator option with the nearest known one; impossible generator sizes) before anything is allocated.
 std::unique_ptr<DataSource> makeDataSource(const RunConfig &config);
+
+/// All that is wrong with the data of a run; empty: makeDataSource() makes it. Reads the data, but trains no tokenizer.
+std::vector<Error> dataErrors(const RunConfig &config);
 
 /// What of a run is allowed and may not be meant, in words: from the data, and from a top_k that leaves nothing out.
 std::vector<std::string> noticesOf(const RunConfig &config, const DataSource &source);

@@ -29,6 +29,35 @@ std::unique_ptr<DataSource> makeDataSource(const RunConfig &config)
                    nearest.empty() ? "" : fmt::format("The nearest known source is \"{}\".", nearest)});
 }
 
+std::vector<Error> dataErrors(const RunConfig &config)
+{
+    const std::string path = "data.options.";
+    std::vector<Error> errors;
+    RunConfig tried = config;
+    if (tried.data.tokenizer.starts_with("sentencepiece:")) {
+        tried.data.tokenizer = "bytes";
+    }
+    // A source stops at the first thing wrong: an option that is refused gives way to its default, and the next one shows.
+    while (true) {
+        try {
+            makeDataSource(tried);
+            return errors;
+        } catch (const Failure &failure) {
+            const Error &error = failure.error();
+            const std::string option = error.where.starts_with(path) ? error.where.substr(path.size()) : "";
+            const bool given = tried.data.options.is_object() && tried.data.options.contains(option);
+            // What is wrong beside a default that was put in may come from it.
+            if (given || errors.empty()) {
+                errors.push_back(error);
+            }
+            if (!given) {
+                return errors;
+            }
+            tried.data.options.erase(option);
+        }
+    }
+}
+
 std::vector<std::string> noticesOf(const RunConfig &config, const DataSource &source)
 {
     std::vector<std::string> notices;

@@ -74,24 +74,71 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
     }
 }
 
-void checkDevice(const RunConfig &run, const DeviceInfo &device, const std::string &origin, Errors &errors)
+void addNotice(std::vector<std::string> &notices, const std::string &notice)
+{
+    if (std::find(notices.begin(), notices.end(), notice) == notices.end()) {
+        notices.push_back(notice);
+    }
+}
+
+/// A card has no more than it has; a computer may swap, and the estimate is good to a factor of two: there it must be
+/// beyond doubt.
+void checkMemory(const RunConfig &run, const DeviceInfo &device, const std::string &origin,
+                 std::vector<std::string> &notices, Errors &errors)
+{
+    const int vocabulary = expectedVocabulary(run);
+    const bool single = run.training.precision == Precision::Fp32 || !device.isCuda;
+    const int bytes = single ? 4 : 2;
+    const double needed = trainingMemory(run, vocabulary, bytes);
+    const double has = device.isCuda ? device.memoryBytes : computerMemory();
+    if (has <= 0 || needed <= has) {
+        return;
+    }
+    const int batch = largestBatch(run, vocabulary, bytes, has);
+    const std::string fits = batch > 0
+                                 ? fmt::format("at most {} in {:.1f} GB", batch, has / 1e9)
+                                 : fmt::format("a smaller model: not even one sequence fits in {:.1f} GB", has / 1e9);
+    if (device.isCuda || needed > 2 * has) {
+        errors.add({fmt::format("needs more memory than the {} has", device.isCuda ? "card" : "computer"),
+                    "training.batch_size",
+                    fmt::format("{} (about {:.1f} GB) in {}", run.training.batchSize, needed / 1e9, run.folder()), fits,
+                    "", origin});
+    } else {
+        addNotice(notices, fmt::format("training.batch_size: {} may need more memory than the computer has, about "
+                                       "{:.1f} GB by estimate. Allowed {}.",
+                                       run.training.batchSize, needed / 1e9, fits));
+    }
+}
+
+void checkCapture(const RunConfig &run, const DeviceInfo &device, const std::string &origin, Errors &errors)
+{
+    if (run.training.captured != Captured::On) {
+        return;
+    }
+    const std::vector<StageConfig> stages = stagesOf(run);
+    const bool selects =
+        isSparse(run.model.family) && std::any_of(stages.begin(), stages.end(), [](const StageConfig &stage) {
+            return stage.attention == StageAttention::Sparse;
+        });
+    if (!device.isCuda) {
+        errors.add({"a step cannot be captured: graphs are CUDA's", "training.captured", "on with " + device.name,
+                    "auto or off on the CPU", "", origin});
+    } else if (selects && run.model.selection.kind == "random") {
+        errors.add({"a step cannot be captured: random selection draws other keys at every step", "training.captured",
+                    "on in " + run.folder(), "auto or off with model.selection.kind random", "", origin});
+    }
+}
+
+void checkDevice(const RunConfig &run, const DeviceInfo &device, const std::string &origin,
+                 std::vector<std::string> &notices, Errors &errors)
 {
     const TrainingConfig &training = run.training;
     if (training.precision == Precision::Bf16 && !device.isCuda) {
         errors.add({"bf16 training needs a CUDA device", "training.precision", "bf16 on " + device.name,
                     "auto or fp32 on the CPU", "", origin});
     }
-    const int vocabulary = expectedVocabulary(run);
-    const bool single = training.precision == Precision::Fp32 || !device.isCuda;
-    const int bytes = single ? 4 : 2;
-    const double memory = trainingMemory(run, vocabulary, bytes);
-    if (device.memoryBytes > 0 && memory > device.memoryBytes) {
-        errors.add({"needs more memory than the device has", "training.batch_size",
-                    fmt::format("{} (about {:.1f} GB) in {}", training.batchSize, memory / 1e9, run.folder()),
-                    fmt::format("at most {} in {:.1f} GB", largestBatch(run, vocabulary, bytes, device.memoryBytes),
-                                device.memoryBytes / 1e9),
-                    "", origin});
-    }
+    checkCapture(run, device, origin, errors);
+    checkMemory(run, device, origin, notices, errors);
 }
 
 /// Reads each source once: runs that differ in the model alone share it.
@@ -106,14 +153,17 @@ void checkData(const StartPlan &plan, const std::string &origin, std::vector<std
         }
         try {
             for (const std::string &notice : noticesOf(run, *makeDataSource(run))) {
-                if (std::find(notices.begin(), notices.end(), notice) == notices.end()) {
-                    notices.push_back(notice);
-                }
+                addNotice(notices, notice);
             }
         } catch (const Failure &failure) {
-            Error error = failure.error();
-            error.origin = origin;
-            errors.add(error);
+            std::vector<Error> all = dataErrors(run);
+            if (all.empty()) { // its tokenizer, which only the source itself trains
+                all.push_back(failure.error());
+            }
+            for (Error &error : all) {
+                error.origin = origin;
+                errors.add(error);
+            }
         }
     }
 }
@@ -243,7 +293,7 @@ StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &opt
     try {
         const DeviceInfo device = describeDevice(options.device);
         for (const RunConfig &run : plan.configs) {
-            checkDevice(run, device, experiment.origin, errors);
+            checkDevice(run, device, experiment.origin, plan.notices, errors);
         }
     } catch (const Failure &failure) {
         errors.add(failure.error());

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <fstream>
 #include <optional>
 #include <string>
@@ -145,6 +147,11 @@ void releaseCachedMemory()
     if (at::globalContext().hasCUDA() && at::getDeviceAllocator(at::kCUDA)->initialized()) {
         at::getDeviceAllocator(at::kCUDA)->emptyCache();
     }
+}
+
+double computerMemory()
+{
+    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
 DeviceInfo describeDevice(const std::string &device)

@@ -74,7 +74,10 @@ private Q_SLOTS:
                                           {1, 290, 290, 3, 1, 6, 100, 96, 128},
                                           {2, 190, 190, 2, 1, 2, 64, 128, 40},
                                           {4, 64, 64, 1, 1, 1, 32, 8, 8},
-                                          {1, 700, 700, 4, 4, 3, 60, 64, 128}};
+                                          {1, 700, 700, 4, 4, 3, 60, 64, 128},
+                                          {1, 513, 513, 16, 4, 4, 128, 64, 64},
+                                          {3, 200, 200, 12, 12, 8, 40, 40, 24},
+                                          {1, 1100, 1100, 8, 8, 4, 550, 64, 64}};
         for (const QList<int> &shape : shapes) {
             for (const auto type : {at::kBFloat16, at::kHalf, at::kFloat}) {
                 for (const auto target : {dsa::KlTarget::Selected, dsa::KlTarget::Dense}) {
@@ -126,6 +129,13 @@ private Q_SLOTS:
             return run([&](const Tensor &x) { return onCard(x.to(scalar)); },
                        [&](const Tensor &x) { return onCard(x.to(at::kFloat)); });
         };
+        const dsa::Backend backend =
+            dsa::backend_of("index_kl", {onCard(numbers.qi.to(scalar)), onCard(numbers.ki.to(scalar)),
+                                         onCard(numbers.w), onCard(numbers.q.to(scalar))});
+        // Hopper has its own for bfloat16 where the queries of all heads fit.
+        const bool fits = scalar == at::kBFloat16 && std::max(shape.width, shape.indexWidth) <= 64 &&
+                          shape.heads + shape.indexHeads <= 20;
+        QVERIFY2(backend.name == "sm80" || (fits && backend.name == "sm90"), backend.name.c_str());
         const std::vector<Tensor> found = card(), again = card();
         // The gradient in the products is rounded to the type before the library multiplies it on.
         const double ofGradients = scalar == at::kFloat ? 1e-4 : 1e-2;
@@ -139,10 +149,15 @@ private Q_SLOTS:
             }
             QVERIFY2(found[i].equal(again[i]), "two runs differ");
         }
-        const dsa::Backend backend =
-            dsa::backend_of("index_kl", {onCard(numbers.qi.to(scalar)), onCard(numbers.ki.to(scalar)),
-                                         onCard(numbers.w), onCard(numbers.q.to(scalar))});
-        QCOMPARE(backend.name, std::string("sm80"));
+        qputenv("SPARSESCOPE_KERNELS", "sm80"); // what other cards run
+        const auto clear = qScopeGuard([] { qunsetenv("SPARSESCOPE_KERNELS"); });
+        const std::vector<Tensor> portable = card();
+        for (int i = 0; i < 5; ++i) {
+            if (exact(expected[i]).abs().max().item<double>() >= 1e-7) {
+                QVERIFY2(off(portable[i], expected[i]) < limits[i],
+                         qPrintable(QString("sm80, %1: %2").arg(i).arg(off(portable[i], expected[i]))));
+            }
+        }
     }
 
     /// Heads whose log-sums are another attention's: the teacher is brought to sum 1 all the same.

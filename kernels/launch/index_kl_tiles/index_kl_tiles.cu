@@ -1,6 +1,7 @@
 #include "kernels/launch/index_kl_tiles/index_kl_tiles.h"
 
 #include "kernels/launch/choice.cuh"
+#include "kernels/launch/index_kl_tiles/hopper.h"
 
 #include <algorithm>
 #include <limits>
@@ -42,6 +43,39 @@ __global__ void __launch_bounds__(kMeanThreads) meanOfRows(Params p)
     }
 }
 
+/// The three kernels behind each other, the mean in between. `given` is what they take.
+template <class Given, class Choice>
+cudaError_t launchAll(const Given &given, const Params &p, const Choice &loss, const Choice &queryGradient, const Choice &keyGradient, cudaStream_t stream)
+{
+    const auto start = [&](const Choice &choice, std::int64_t blocks) { return blocks == 0 ? cudaSuccess : launchChoice(choice, blocks, given, stream); };
+    cudaError_t error = start(loss, p.batch * tilesOf(p.queries));
+    if (error == cudaSuccess) {
+        meanOfRows<<<1, kMeanThreads, 0, stream>>>(p);
+        error = cudaGetLastError();
+    }
+    if (error == cudaSuccess && p.gradScores) {
+        error = start(queryGradient, p.batch * tilesOf(p.queries) * ((p.indexHeads + queryGradient.groups - 1) / queryGradient.groups));
+    }
+    if (error == cudaSuccess && p.gradScores) {
+        error = start(keyGradient, p.batch * tilesOf(p.keys));
+    }
+    return error;
+}
+
+template <class Choice>
+cudaError_t describeAll(KernelInfo &info, bool hopper, const Choice &loss, const Choice &queryGradient, const Choice &keyGradient)
+{
+    cudaError_t error = cudaSuccess;
+    info = {};
+    for (const Choice &choice : {loss, queryGradient, keyGradient}) {
+        KernelInfo one;
+        error = error == cudaSuccess ? describeChoice(choice, one) : error;
+        info = {info.name.empty() ? one.name : info.name + ", then " + one.name, std::max(info.registers, one.registers), std::max(info.spilledBytes, one.spilledBytes),
+                std::max(info.sharedBytes, one.sharedBytes), hopper};
+    }
+    return error;
+}
+
 } // namespace
 
 bool supported(const Params &p, const char **why)
@@ -80,33 +114,23 @@ cudaError_t launch(const Params &p, cudaStream_t stream)
     if (p.batch * p.queries == 0) {
         return cudaSuccess;
     }
-    const auto start = [&](const Choice &choice, std::int64_t blocks) { return blocks == 0 ? cudaSuccess : launchChoice(choice, blocks, p, stream); };
-    cudaError_t error = start(lossChoice(p), p.batch * tilesOf(p.queries));
-    if (error == cudaSuccess) {
-        meanOfRows<<<1, kMeanThreads, 0, stream>>>(p);
-        error = cudaGetLastError();
+    HopperParams hopper;
+    if (hopperTakes(p) && hopperParams(hopper, p) == cudaSuccess) {
+        return launchAll(hopper, p, hopperLossChoice(hopper), hopperQueryGradientChoice(), hopperKeyGradientChoice(), stream);
     }
-    if (error == cudaSuccess && p.gradScores) {
-        const Choice choice = queryGradientChoice(p);
-        error = start(choice, p.batch * tilesOf(p.queries) * ((p.indexHeads + choice.groups - 1) / choice.groups));
-    }
-    if (error == cudaSuccess && p.gradScores) {
-        error = start(keyGradientChoice(p), p.batch * tilesOf(p.keys));
-    }
-    return error;
+    return launchAll(p, p, lossChoice(p), queryGradientChoice(p), keyGradientChoice(p), stream);
 }
 
 cudaError_t describe(const Params &p, KernelInfo &info)
 {
-    cudaError_t error = cudaSuccess;
-    info = {};
-    for (const Choice &choice : {lossChoice(p), queryGradientChoice(p), keyGradientChoice(p)}) {
-        KernelInfo one;
-        error = error == cudaSuccess ? describeChoice(choice, one) : error;
-        info = {info.name.empty() ? one.name : info.name + ", then " + one.name, std::max(info.registers, one.registers), std::max(info.spilledBytes, one.spilledBytes),
-                std::max(info.sharedBytes, one.sharedBytes)};
+    HopperParams hopper;
+    // No tensor need be there yet: what a launch does is known from the sizes.
+    if (hopperTakes(p)) {
+        hopper.p = p;
+        hopper.stages = hopperStages(p);
+        return describeAll(info, true, hopperLossChoice(hopper), hopperQueryGradientChoice(), hopperKeyGradientChoice());
     }
-    return error;
+    return describeAll(info, false, lossChoice(p), queryGradientChoice(p), keyGradientChoice(p));
 }
 
 } // namespace dsa::launch::index_kl_tiles

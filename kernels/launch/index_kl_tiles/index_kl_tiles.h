@@ -33,6 +33,7 @@ struct Params {
     std::int64_t rowStride = 1; ///< only 64-query blocks b with b % rowStride == phase count
     std::int64_t qStrides[3] = {}, kStrides[3] = {}, qiStrides[3] = {}, kiStrides[2] = {};
     float scale = 1;
+    bool portable = false; ///< only kernels for every card from sm_80 on, although this one has faster ones
 };
 
 /// Says in `why` (when given) what a launch would not take.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/launch/lane_mask.cuh"
 #include "kernels/launch/masked_attention/hopper.h"
 #include "kernels/launch/masked_attention/tiles.cuh"
 #include "kernels/launch/wgmma.cuh"
@@ -152,25 +153,6 @@ struct RowMasks {
         return row + half * 8 < static_cast<int>(kByQuery ? p.queries : p.keys) ? static_cast<std::uint64_t>(__ldg(from)) : 0;
     }
 };
-
-/// A lane's 32 bits of the masks of rows group and group + 8: byte n holds the four elements of column group n, then of n + 4.
-__device__ __forceinline__ std::uint32_t laneMask(const Lane &lane, std::uint64_t upper, std::uint64_t lower)
-{
-    constexpr std::uint32_t kPairs = 0x03030303u;
-    upper >>= 2 * lane.pair;
-    lower >>= 2 * lane.pair;
-    const std::uint32_t low = (static_cast<std::uint32_t>(upper) & kPairs) | (static_cast<std::uint32_t>(lower) & kPairs) << 2;
-    const std::uint32_t high = (static_cast<std::uint32_t>(upper >> 32) & kPairs) | (static_cast<std::uint32_t>(lower >> 32) & kPairs) << 2;
-    std::uint32_t mask = low | high << 4;
-    asm("" : "+r"(mask)); // as one word: bytes of it become predicates, seven at a time
-    return mask;
-}
-
-/// Element 4 n + i of a lane's accumulator.
-__device__ __forceinline__ bool inMask(std::uint32_t mask, int element)
-{
-    return mask >> (element / 4 % 4 * 8 + element / 16 * 4 + element % 4) & 1u;
-}
 
 /// Where a tile of kWidth columns begins in what the descriptor of its first 64 columns says: step 16-column groups on.
 __device__ __forceinline__ constexpr int columnStep(int step)

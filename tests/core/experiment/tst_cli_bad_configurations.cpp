@@ -42,6 +42,7 @@ private Q_SLOTS:
     void filesThatAreNoConfiguration_data();
     void filesThatAreNoConfiguration();
     void allFaultsOfAFileAtOnce();
+    void whatIsWrongWithTheDataStandsBesideIt();
     void whatSetGaveIsNamedAsItsPlace();
     void aSetThatIsNoneHidesNoOtherFault();
     void aPlaceThatTakesNoFoldersIsRefusedFirst();
@@ -126,6 +127,8 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"training": {"learning_rate": "fast"}})", "training.learning_rate", "\"fast\"", "a number");
     row(R"({"training": {"warmup_steps": 2}})", "training.warmup_steps", "2", "0 to training.steps = 1");
     row(R"({"training": {"precision": "bf16"}})", "training.precision", "bf16 on cpu", "auto or fp32");
+    row(R"({"training": {"captured": "on"}})", "training.captured", "on with cpu", "auto or off on the CPU");
+    row(R"({"model": {"d_model": 16384, "n_layers": 128}})", "training.batch_size", "GB) in", "not even one sequence");
     row(R"({"training": {"seed": -1}})", "training.seed", "-1", "0 to");
     row(R"({"training": {"checkpoint_seconds": 0}})", "training.checkpoint_seconds", "0", "1 to");
     row(R"({"probe": {"every": 0}})", "probe.every", "0", "1 to");
@@ -197,6 +200,28 @@ void tst_CliBadConfigurations::allFaultsOfAFileAtOnce()
         "training.steps", "sweep.family[0]", "sweep.seed[1]",  "model.selection.top_k",
         "probe.evry"};
     QVERIFY2(paths == expected, result.err.constData());
+}
+
+void tst_CliBadConfigurations::whatIsWrongWithTheDataStandsBesideIt()
+{
+    const auto pathsOf = [](const char *patch) {
+        QTemporaryDir folder;
+        const Result result = trainOn(patched(patch), folder);
+        std::set<QString> paths;
+        for (const QJsonValue &error : result.json()["errors"].toArray())
+            paths.insert(error["path"].toString());
+        return result.code == 2 ? paths : std::set<QString>();
+    };
+    QCOMPARE(pathsOf(R"({"training": {"steps": 0}, "data": {"source": "text", "path": "no.txt"}})"),
+             (std::set<QString>{"training.steps", "data.path"}));
+    QCOMPARE(pathsOf(R"({"training": {"steps": 0},
+                         "data": {"source": "needle", "options": {"piars": 2, "digits": 0, "filler": "sand", "keys": 9}}})"),
+             (std::set<QString>{"training.steps", "data.options.piars", "data.options.digits", "data.options.filler"}));
+    // The same where nothing else is wrong.
+    QCOMPARE(pathsOf(R"({"data": {"source": "needle", "options": {"digits": 0, "filler": "sand"}}})"),
+             (std::set<QString>{"data.options.digits", "data.options.filler"}));
+    // A source that cannot be read is not asked.
+    QCOMPARE(pathsOf(R"({"data": {"source": "tales", "options": {"digits": 0}}})"), (std::set<QString>{"data.source"}));
 }
 
 void tst_CliBadConfigurations::whatSetGaveIsNamedAsItsPlace()
