@@ -128,12 +128,13 @@ ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string
     return experimentFromSummary(summary, folder.string());
 }
 
-/// Nothing for a kind that no claim needs.
+/// Nothing for a kind that no claim and no goal needs.
 std::optional<BenchDocument> readNeededBench(const fs::path &file)
 {
     const nlohmann::ordered_json document = readJsonFile(file);
     const std::string subject = JsonView(document, file.string()).at("bench").text();
-    const bool needed = subject == "step" || subject == "attention" || subject == "indexer" || subject == "topk";
+    const bool needed = subject == "step" || subject == "attention" || subject == "indexer" || subject == "topk" ||
+                        subject == "loss" || subject == "decode";
     return needed ? std::optional(benchFromJson(document, file)) : std::nullopt;
 }
 

@@ -167,7 +167,7 @@ std::string verdictText(const Json &entry)
     if (entry["met"].get<bool>())
         return "met";
     const double goal = entry["goal"].get<double>(), value = entry["measured"].get<double>();
-    const double off = entry["at_most"].get<bool>() ? value / goal - 1 : goal / value - 1;
+    const double off = entry["at_most"].get<bool>() ? value / goal - 1 : 1 - value / goal;
     return fmt::format("missed by {:.0f} %", 100 * off);
 }
 

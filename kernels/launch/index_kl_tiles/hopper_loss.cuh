@@ -179,13 +179,14 @@ __device__ __forceinline__ void addToLogSum(float (&top)[2], float (&sum)[2], co
     }
 }
 
-/// A 64 x 64 product of a tile of queries and one of keys, waited for.
+/// A 64 x 64 product of the first 16 kSteps columns of a tile of queries and one of keys, waited for.
+template <int kSteps>
 __device__ __forceinline__ void product(float (&dots)[32], std::uint32_t queries, std::uint32_t keys)
 {
     const std::uint64_t left = hopper::descriptorOf(queries), right = hopper::descriptorOf(keys);
     hopper::fenceProducts();
 #pragma unroll
-    for (int step = 0; step < 4; ++step) {
+    for (int step = 0; step < kSteps; ++step) {
         hopper::multiplyTiles<__nv_bfloat16>(dots, left + step * 2, right + step * 2, step > 0);
     }
     hopper::commitProducts();
@@ -194,7 +195,8 @@ __device__ __forceinline__ void product(float (&dots)[32], std::uint32_t queries
 }
 
 /// 64 queries a block, whose tiles of all heads stay; each of three warpgroups takes every third tile of keys, at its own pace: teacher and
-/// scores of a tile stay in its registers until both are whole.
+/// scores of a tile stay in its registers until both are whole. Heads of attention are up to 16 kSteps wide.
+template <int kSteps>
 __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid_constant__ HopperParams params)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -257,7 +259,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
                 feed.wait();
                 for (int unit = head; unit < head + share; ++unit) {
                     const float logSums[2] = {ofRows[unit * kTile + place] * kLog2E, ofRows[unit * kTile + place + 8] * kLog2E};
-                    product(dots, base + unit * hopper::kTileBytes, feed.address());
+                    product<kSteps>(dots, base + unit * hopper::kTileBytes, feed.address());
 #pragma unroll
                     for (int i = 0; i < 32; ++i) {
                         teacher[i] += ptx::exp2Fast(fmaf(dots[i], factor, -logSums[i / 2 % 2]));
@@ -268,7 +270,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
             feed.wait();
             for (int unit = heads; unit < units; ++unit) {
                 const float weights[2] = {ofRows[unit * kTile + place], ofRows[unit * kTile + place + 8]};
-                product(dots, base + unit * hopper::kTileBytes, feed.address());
+                product<4>(dots, base + unit * hopper::kTileBytes, feed.address());
 #pragma unroll
                 for (int i = 0; i < 32; ++i) {
                     score[i] = fmaf(weights[i / 2 % 2], ptx::relu(dots[i]), score[i]);

@@ -23,6 +23,7 @@ __global__ void __launch_bounds__(kMeanThreads) meanOfRows(Params p)
 {
     __shared__ float losses[kMeanThreads], counts[kMeanThreads];
     float loss = 0, count = 0;
+#pragma unroll 8 // reads that do not wait for each other
     for (std::int64_t i = threadIdx.x; i < p.batch * p.queries; i += kMeanThreads) {
         loss += p.rows[i];
         count += p.used[i];
