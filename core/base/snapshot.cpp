@@ -1,6 +1,5 @@
 #include "core/base/snapshot.h"
 
-#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
@@ -166,35 +165,6 @@ LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t le
     return layer;
 }
 
-std::string checksumText(const void *data, std::size_t bytes) { return fmt::format("{:016x}", checksum(data, bytes)); }
-
-/// Of every tensor: what was overwritten, say by a disk that returns zeros, keeps its shape.
-std::map<std::string, std::string> checksumsOf(const std::vector<TensorToWrite> &tensors)
-{
-    std::map<std::string, std::string> sums;
-    for (const TensorToWrite &tensor : tensors) {
-        std::size_t bytes = elementSize(tensor.dtype);
-        for (const std::int64_t size : tensor.shape)
-            bytes *= static_cast<std::size_t>(size);
-        sums[tensor.name] = checksumText(tensor.data, bytes);
-    }
-    return sums;
-}
-
-/// Files of before have no checksums.
-void demandUnchanged(const SafetensorsFile &file, const std::map<std::string, std::string> &sums)
-{
-    for (const auto &[name, view] : file.tensors()) {
-        const auto stored = sums.find(name);
-        if (stored == sums.end())
-            continue;
-        if (const std::string found = checksumText(view.data, view.bytes); found != stored->second)
-            throw Failure({"numbers are not those that were written", file.path().string() + ": " + name,
-                           "checksum " + found, stored->second + ", as __metadata__.checksums says",
-                           "The file was damaged or changed. Look at another step, or let the run write it again."});
-    }
-}
-
 /// The layer numbers that the tensor names speak of; throws for a name of another form.
 std::set<int> layerNumbers(const SafetensorsFile &file)
 {
@@ -255,7 +225,7 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
         metadata["words"] = nlohmann::json(snapshot.words).dump(-1, ' ', false, replace);
     if (!snapshot.needed.empty())
         metadata["needed"] = nlohmann::json(snapshot.needed).dump();
-    metadata["checksums"] = nlohmann::json(checksumsOf(tensors)).dump();
+    metadata[kChecksumsKey] = checksumsOf(tensors);
     writeSafetensors(file, std::move(tensors), metadata);
 }
 
@@ -284,7 +254,8 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     for (const int number : layerNumbers(file))
         snapshot.layers.push_back(readLayer(file, number, length));
     check(snapshot, path.string());
-    demandUnchanged(file, metadata.json<std::map<std::string, std::string>>("checksums"));
+    file.demandUnchanged();
+    snapshot.checksums = file.hasChecksums();
     return snapshot;
 }
 

@@ -47,6 +47,7 @@ struct Snapshot {
     std::vector<std::string> words;       ///< [S] each token as text, for display; may be empty
     std::vector<std::vector<int>> needed; ///< [S] or empty: known needed keys of each query (tasks with an answer)
     std::vector<LayerSnapshot> layers;
+    bool checksums = true; ///< did the file that was read have them? Older ones do not
 
     int length() const { return static_cast<int>(tokens.size()); }
 };
