@@ -144,7 +144,7 @@ int train(const TrainOptions &options, Output &output)
                             "the rest, and from the last checkpoints.");
         return whole ? kInterrupted : kFailed;
     }
-    return writeResults(folder, output) && whole ? kDone : kFailed;
+    return writeResults(folder, {}, output) && whole ? kDone : kFailed;
 }
 
 } // namespace
