@@ -1,3 +1,5 @@
+// Longer than 400 lines: all that one source promises is tested by one program.
+
 #include "core/base/error.h"
 #include "core/base/safetensors.h"
 
