@@ -163,8 +163,8 @@ void CheckpointDialog::connectParts()
         m_progress->setValue(done);
         m_hint->setText(QStringLiteral("Layer %1 of %2").arg(std::min(done + 1, all)).arg(all));
     });
-    connect(&m_look, &CheckpointLook::looked, this, [this] {
-        Q_EMIT looked(m_run.parent_path());
+    connect(&m_look, &CheckpointLook::looked, this, [this](const QStringList &notices) {
+        Q_EMIT looked(m_run.parent_path(), notices);
         accept();
     });
     connect(&m_look, &CheckpointLook::gaveUp, this, [this] {

@@ -32,7 +32,7 @@ public:
 
 Q_SIGNALS:
     /// A folder with a run: what the checkpoint saw.
-    void looked(std::filesystem::path folder);
+    void looked(std::filesystem::path folder, QStringList notices);
 
 public Q_SLOTS:
     void reject() override;

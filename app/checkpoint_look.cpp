@@ -63,10 +63,15 @@ void CheckpointLook::look(LookRequest request)
         return !m_givenUp.load();
     };
     start([this, request = std::move(request)]() -> std::function<void()> {
-        if (lookAtText(request).givenUp) {
+        const LookSummary summary = lookAtText(request);
+        if (summary.givenUp) {
             return [this] { Q_EMIT gaveUp(); };
         }
-        return [this] { Q_EMIT looked(); };
+        QStringList notices;
+        for (const std::string &notice : summary.notices) {
+            notices << QString::fromStdString(notice);
+        }
+        return [this, notices] { Q_EMIT looked(notices); };
     });
 }
 

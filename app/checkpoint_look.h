@@ -40,7 +40,7 @@ public:
 Q_SIGNALS:
     void inspected(std::shared_ptr<const sparsescope::CheckpointInspection> found);
     void progressed(int done, int all); ///< blocks
-    void looked();
+    void looked(QStringList notices);   ///< what ought to be known, a sentence each
     void promptRead(std::vector<std::string> words);
     void tokenCame(sparsescope::GeneratedToken token);
     void wrote(sparsescope::GenerateSummary summary);

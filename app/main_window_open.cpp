@@ -132,7 +132,19 @@ void MainWindow::importTable(const std::filesystem::path &file)
 void MainWindow::openCheckpoint(const std::filesystem::path &folder)
 {
     auto *dialog = new CheckpointDialog(folder, m_options.out, this);
-    connect(dialog, &CheckpointDialog::looked, this, [this](const std::filesystem::path &made) { showMade(made); });
+    connect(dialog, &CheckpointDialog::looked, this,
+            [this, folder](const std::filesystem::path &made, const QStringList &notices) {
+                showMade(made);
+                const QString id = QString::fromStdString(folder.string());
+                if (notices.isEmpty()) {
+                    m_notices->remove(id);
+                } else {
+                    m_notices->post(id, NoticeBar::Kind::Check,
+                                    QStringLiteral("%1 read the text with a reservation")
+                                        .arg(QString::fromStdString(folder.filename().string())),
+                                    notices.join(QLatin1Char('\n')));
+                }
+            });
     QTimer::singleShot(0, dialog, &QDialog::open); // the window itself may still be on its way
 }
 

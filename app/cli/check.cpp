@@ -1,6 +1,7 @@
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/experiment_file.h"
+#include "app/cli/stored_files.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
 #include "core/base/run_folder.h"
@@ -11,6 +12,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 namespace sparsescope {
 namespace {
@@ -31,38 +33,35 @@ struct Judged {
     fs::path checkpoint; ///< empty: the weights of step 0
 };
 
-std::vector<Judged> storedRuns(const fs::path &subject)
+/// A run whose newest checkpoint is damaged is left out: with others of its weights the gates would judge another model.
+std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files, Output &output)
 {
-    std::vector<Judged> result;
-    // A checkpoint lies in <run>/checkpoints/<step>.
-    if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
-        const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        result.push_back({RunReader::verified(run).config(), runFile(run).string(), {}, subject});
-        return result;
-    }
-    for (const fs::path &folder : findRuns(subject)) {
-        const RunReader reader = RunReader::verified(folder);
-        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
-        result.push_back({reader.config(), runFile(folder).string(), folder,
-                          checkpoints.empty() ? fs::path() : checkpoints.back().folder});
-    }
-    if (result.empty())
+    if (!files.found())
         throw ConfigFailure(
             {{"nothing to check here", "", "\"" + subject.string() + "\"",
               "an experiment file, the name of a preset, the folder of an experiment, of a run or of one of "
               "its checkpoints",
               ""}});
+    std::vector<Judged> result;
+    for (const RunReader &reader : files.runs()) {
+        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
+        Judged run{reader.config(), runFile(reader.folder()).string(), reader.folder(),
+                   checkpoints.empty() ? fs::path() : checkpoints.back().folder};
+        if (files.checkpoint()) {
+            run.folder.clear(); // what one checkpoint shows does not replace what the run ended with
+            run.checkpoint = *files.checkpoint();
+        }
+        if (files.isDamaged(run.checkpoint))
+            output.line(fmt::format("{}, checkpoint {}: not checked, because it is damaged", run.config.folder(),
+                                    run.checkpoint.filename().string()));
+        else
+            result.push_back(std::move(run));
+    }
     return result;
 }
 
-std::vector<Judged> judgedRuns(const CheckOptions &options)
+std::vector<Judged> plannedRuns(const CheckOptions &options)
 {
-    if (fs::is_directory(options.subject)) {
-        if (!options.changes.empty())
-            throw ConfigFailure({{"a stored run cannot be changed", "--set", options.changes.front(),
-                                  "only with an experiment file or a preset", ""}});
-        return storedRuns(options.subject);
-    }
     std::vector<Judged> result;
     const ExperimentConfig experiment = experimentOf(options.subject, options.changes);
     for (RunConfig &config : expand(experiment))
@@ -110,7 +109,15 @@ std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options
 
 int check(const CheckOptions &options, Output &output)
 {
-    const std::vector<Judged> runs = judgedRuns(options);
+    std::optional<StoredFiles> files;
+    if (fs::is_directory(options.subject)) {
+        if (!options.changes.empty())
+            throw ConfigFailure({{"a stored run cannot be changed", "--set", options.changes.front(),
+                                  "only with an experiment file or a preset", ""}});
+        files.emplace(options.subject);
+        files->tellDamages(output);
+    }
+    const std::vector<Judged> runs = files ? storedRuns(options.subject, *files, output) : plannedRuns(options);
     std::vector<CheckResult> all;
     std::vector<RunConfig> configs;
     for (const Judged &run : runs) {
@@ -134,6 +141,10 @@ int check(const CheckOptions &options, Output &output)
     for (const CheckResult &result : all)
         output.data()["gates"].push_back(toJson(result));
     output.line(soundnessHeadline(all));
+    if (files)
+        files->tellRead(output);
+    if (files && !files->whole())
+        return kFailed;
     return anyFailed(all) ? kDoesNotHold : kDone;
 }
 

@@ -1,5 +1,6 @@
 #include "app/cli/command.h"
 #include "app/cli/out_file.h"
+#include "app/cli/stored_files.h"
 #include "app/cli/text_table.h"
 #include "core/base/comparison_text.h"
 #include "core/base/safetensors.h"
@@ -32,6 +33,9 @@ int compare(const CompareOptions &options, Output &output)
         !std::filesystem::exists(std::filesystem::path(options.folder) / "experiment.json"))
         throw Failure({"is not the folder of one experiment", options.folder, "",
                        "a folder with experiment.json, such as runs/demo", ""});
+    const StoredFiles files(options.folder);
+    for (const std::string &damage : files.damagesOfRuns())
+        problems.push_back(damage);
     for (const std::string &problem : problems)
         output.error({problem, "", "", "", ""});
     const std::vector<PairComparison> table = comparePairs(runs, options.by, options.against);
@@ -58,6 +62,7 @@ int compare(const CompareOptions &options, Output &output)
             "Better and worse stand only where Holm's procedure over a table allows it: with many comparisons some "
             "interval leaves out 0 by chance.");
     printGates(gateTable(open), output);
+    files.tellRead(output);
     if (!options.out.empty()) {
         writeFileAtomically(options.out, comparisonsCsv(comparisons));
         output.line("Seed by seed: " + options.out);

@@ -3,6 +3,7 @@
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/figures.h"
+#include "app/cli/stored_files.h"
 #include "app/cli/text_table.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
@@ -43,21 +44,15 @@ struct Frozen {
     std::vector<CheckResult> checks; ///< stored beside the run
 };
 
-std::vector<Frozen> frozenRuns(const fs::path &subject)
+std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files)
 {
     std::vector<Frozen> result;
-    // A checkpoint lies in <run>/checkpoints/<step>.
-    if (fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json")) {
-        const fs::path run = fs::absolute(subject).lexically_normal().parent_path().parent_path();
-        const RunReader reader = RunReader::verified(run);
-        result.push_back({reader.config(), run, subject, readChecks(reader)});
-        return result;
-    }
-    for (const fs::path &folder : fs::is_directory(subject) ? findRuns(subject) : std::vector<fs::path>()) {
-        const RunReader reader = RunReader::verified(folder);
+    for (const RunReader &reader : files.runs()) {
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
-        if (!checkpoints.empty())
-            result.push_back({reader.config(), folder, checkpoints.back().folder, readChecks(reader)});
+        if (files.checkpoint() || !checkpoints.empty())
+            result.push_back({reader.config(), reader.folder(),
+                              files.checkpoint() ? *files.checkpoint() : checkpoints.back().folder,
+                              readChecks(reader)});
     }
     if (result.empty())
         throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",
@@ -210,7 +205,14 @@ Counterfactual measured(const Frozen &run, const CounterfactualOptions &options)
 
 int counterfactual(const Request &request, Output &output)
 {
-    const std::vector<Frozen> runs = frozenRuns(request.subject);
+    const StoredFiles files(request.subject);
+    files.tellDamages(output);
+    if (files.anyUnusable()) { // said before minutes of work on the others, not after
+        files.tellRead(output);
+        output.note("Nothing was measured: restore or remove what is damaged, or name one whole run.");
+        return kFailed;
+    }
+    const std::vector<Frozen> runs = frozenRuns(request.subject, files);
     std::set<std::string> cut;
     for (const Frozen &run : runs) {
         sweepOf(request, run.config.training.sequenceLength, cut);
@@ -237,13 +239,14 @@ int counterfactual(const Request &request, Output &output)
     }
     printSeeds(runs, tables, output);
     const fs::path subject = request.subject;
+    bool drawn = true;
     if (subject != runs[0].folder && subject != runs[0].checkpoint) { // the folder of an experiment
         writeFileAtomically(subject / kCounterfactualFile, counterfactualCsv(tables));
         output.line("All rows: " + (subject / kCounterfactualFile).string());
-        if (!tell(drawSelectors(subject), "Figure:   ", output))
-            return kFailed;
+        drawn = tell(drawSelectors(subject), "Figure:   ", output);
     }
-    return kDone;
+    files.tellRead(output);
+    return drawn && files.whole() ? kDone : kFailed;
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 #include "app/cli/command.h"
 #include "app/cli/result_table.h"
+#include "app/cli/stored_files.h"
 #include "core/experiment/claims/claims.h"
 #include "core/experiment/goals/kernel_goals.h"
 #include "core/experiment/small_results.h"
@@ -59,7 +60,9 @@ int report(const ReportOptions &options, Output &output)
     asked([&] { return experimentRuns(options.folder); });
     if (!options.small.empty())
         demandPlaceBeside(options.folder, options.small);
-    const bool whole = writeResults(options.folder, output);
+    const StoredFiles files(options.folder);
+    const bool whole = writeResults(options.folder, files.damagesOfRuns(), output);
+    files.tellRead(output);
     if (!options.small.empty()) {
         output.data()["small"] = nlohmann::ordered_json::array();
         const SmallResults small = keepSmallResults(options.folder, options.small);

@@ -149,9 +149,9 @@ std::set<std::string> reportDamage(const nlohmann::ordered_json &summary, Output
 
 } // namespace
 
-bool writeResults(const fs::path &experimentFolder, Output &output)
+bool writeResults(const fs::path &experimentFolder, const std::vector<std::string> &damages, Output &output)
 {
-    const nlohmann::ordered_json summary = writeReport(experimentFolder);
+    const nlohmann::ordered_json summary = writeReport(experimentFolder, damages);
     output.data()["summary"] = summary;
     const std::set<std::string> damaged = reportDamage(summary, output);
     printRuns(experimentFolder, damaged, output);

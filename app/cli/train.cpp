@@ -145,7 +145,7 @@ int train(const TrainOptions &options, Output &output)
                             "the rest, and from the last checkpoints.");
         return whole ? kInterrupted : kFailed;
     }
-    return writeResults(folder, output) && whole ? kDone : kFailed;
+    return writeResults(folder, {}, output) && whole ? kDone : kFailed;
 }
 
 } // namespace

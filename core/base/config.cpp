@@ -44,6 +44,11 @@ std::string displayName(Family family)
     return kShown[static_cast<int>(family)];
 }
 
+bool hasIndexer(const ModelConfig &model)
+{
+    return model.selection.kind == "lightning" || model.selection.kind == "untrained";
+}
+
 bool isSparse(Family family) { return family == Family::Sparse || family == Family::MhlaSparse; }
 
 std::string toString(StageAttention attention) { return wordOf(attention); }

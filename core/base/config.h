@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/error.h"
+#include "core/base/index_activation.h"
 #include "core/base/length_expression.h"
 
 #include <nlohmann/json.hpp>
@@ -36,6 +37,8 @@ enum class RunOrder { Lockstep, Sequential };
 std::string toString(Family);    ///< "classic", "sparse", "mhla", "mhla_sparse"
 std::string displayName(Family); ///< "Classic", "DSA", "MHLA", "MHLA+DSA"
 bool isSparse(Family);
+struct ModelConfig;
+bool hasIndexer(const ModelConfig &model); ///< by its selection
 std::string toString(StageAttention);
 std::string toString(StageTrains);
 std::string toString(KlTarget);
@@ -69,6 +72,7 @@ struct IndexerConfig {
     int nHeads = 4;
     int headDim = 64;
     RopeStyle rope = RopeStyle::HalfSplit;
+    IndexActivation activation = IndexActivation::Relu;
 };
 
 struct MoeConfig {

@@ -223,6 +223,12 @@ void describeModel(Visitor &visit, ModelConfig &model)
         only(choice<RopeStyle>("model.indexer.rope", "Indexer positions", "Which pairs of an indexer head are rotated"),
              sparse),
         model.indexer.rope);
+    visit(only(choice<IndexActivation>("model.indexer.activation", "Indexer activation",
+                                       "f in the index score, the sum of w f(q.k) over the indexer heads; relu is the "
+                                       "published one, prelu learns a slope a head; only relu has kernels and can be "
+                                       "exported to Hugging Face"),
+               sparse),
+          model.indexer.activation);
     visit(only(orNull(derived(text("model.share_pattern", "Shared selections",
                                    "F or S a layer: S reuses the selection of the nearest earlier F"),
                               "every layer has its own")),

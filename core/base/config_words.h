@@ -24,6 +24,10 @@ struct Words<RopeStyle> {
     static constexpr const char *kNames[] = {"half-split", "interleaved"};
 };
 template <>
+struct Words<IndexActivation> {
+    static constexpr const char *kNames[] = {"relu", "gelu", "silu", "identity", "prelu"};
+};
+template <>
 struct Words<Recipe> {
     static constexpr const char *kNames[] = {"scratch", "warmup", "joint", "frozen-warmup", "custom"};
 };

@@ -25,11 +25,6 @@ Shape shapeOf(const ModelConfig &model)
             double(model.headDim)};
 }
 
-bool hasIndexer(const ModelConfig &model)
-{
-    return model.selection.kind == "lightning" || model.selection.kind == "untrained";
-}
-
 std::int64_t indexerLayers(const ModelConfig &model)
 {
     if (!hasIndexer(model))
@@ -114,7 +109,9 @@ ParameterCount parameterCount(const RunConfig &config, int vocabulary)
     count.main = (model.tieEmbeddings ? 1 : 2) * std::int64_t(vocabulary) * d + d;
     count.main += layers * (2 * d + projectionWeights(model) + projectionNorms(model));
     count.main += withExperts * expertLayer + (layers - withExperts) * 3 * d * model.dFf;
-    count.indexer = indexerLayers(model) * (indexerWeights(model) + 2 * model.indexer.headDim);
+    const bool slopes = model.indexer.activation == IndexActivation::Prelu;
+    count.indexer = indexerLayers(model) *
+                    (indexerWeights(model) + 2 * model.indexer.headDim + (slopes ? model.indexer.nHeads : 0));
     return count;
 }
 
@@ -196,6 +193,22 @@ KvCache kvCachePerToken(const ModelConfig &model)
     return {kBytes * (layers * own + double(indexerLayers(model)) * model.indexer.headDim), kBytes * layers * mha};
 }
 
+namespace {
+
+/// What an indexer without kernels keeps of every pair for its backward pass, fp32: dot product, activation and term of each
+/// head, score, its log-softmax and the teacher's probability.
+double plainScores(const RunConfig &config)
+{
+    constexpr double kPerHead = 3, kPerPair = 3, kBytes = 4;
+    const ModelConfig &model = config.model;
+    if (!hasIndexer(model) || model.indexer.activation == IndexActivation::Relu)
+        return 0;
+    return kBytes * double(indexerLayers(model)) * tokensOf(config) * double(config.training.sequenceLength) *
+           (kPerHead * model.indexer.nHeads + kPerPair);
+}
+
+} // namespace
+
 double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActivation)
 {
     const ModelConfig &model = config.model;
@@ -212,7 +225,7 @@ double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActiv
         8 * shape.width + attention + 4 * active + index + double(config.training.sequenceLength + 63) / 32;
     const double activations = tokens * model.nLayers * perLayer * bytesPerActivation;
     const double logits = tokens * vocabulary * 12.0; // logits, their log-softmax and gradient, fp32
-    return weights + activations + logits;
+    return weights + activations + logits + plainScores(config);
 }
 
 int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation, double memoryBytes)

@@ -53,7 +53,7 @@ Map mapOf(int length, const Compute &compute)
     return map;
 }
 
-/// w[t,j] relu(q[t,j] . k[s]) for queries from .. from+rows-1 and all keys up to the last of them.
+/// w[t,j] f(q[t,j] . k[s]) for queries from .. from+rows-1 and all keys up to the last of them.
 Matrix indexTerms(const LayerSnapshot &layer, int from, int rows, int head)
 {
     const int width = layer.indexDim, stride = layer.indexHeads * width;
@@ -62,9 +62,13 @@ Matrix indexTerms(const LayerSnapshot &layer, int from, int rows, int head)
                  rows, width, Eigen::OuterStride<>(stride));
     const Rows k(layer.indexK.data(), from + rows, width, Eigen::OuterStride<>(width));
     Matrix terms = q * k.transpose();
+    const float slope = layer.indexSlope.empty() ? 0.0f : layer.indexSlope[static_cast<std::size_t>(head)];
+    if (layer.activation == IndexActivation::Relu)
+        terms = terms.array().max(0.0f);
+    else
+        terms = terms.unaryExpr([&](float dot) { return activated(layer.activation, dot, slope); }).eval();
     for (int r = 0; r < rows; ++r)
-        terms.row(r) =
-            terms.row(r).array().max(0.0f) * layer.indexW[static_cast<std::size_t>(from + r) * layer.indexHeads + head];
+        terms.row(r) *= layer.indexW[static_cast<std::size_t>(from + r) * layer.indexHeads + head];
     return terms;
 }
 

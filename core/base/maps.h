@@ -33,7 +33,7 @@ struct MaskMap {
 
 Map indexScoreMap(const LayerSnapshot &layer, int length); ///< sum over indexer heads; 0 x 0 without an indexer
 Map indexTermMap(const LayerSnapshot &layer, int length,
-                 int indexHead); ///< w[t,j] relu(q.k) of one head; 0 x 0 without an indexer
+                 int indexHead); ///< w[t,j] f(q.k) of one head, f the indexer's activation; 0 x 0 without an indexer
 /// exp(scale q.k - lse) of the attention that ran: 0 at visible keys that it did not read. head -1: mean over heads.
 /// It ran over the selected keys when there is a selection and lse differs from lseDense; else over all visible keys.
 Map attentionMap(const LayerSnapshot &layer, int length, double scale, int head);

@@ -60,9 +60,9 @@ std::vector<MetricInfo> makeTable()
         "cosine of softmax I of query t and of query t-1 over the visible keys", "near 1");
     layered(add("indexer.captured", "Mass captured", "share",
                 "(mass kept - chance) / (mass kept by the oracle - chance)", "0 (the oracle: 1)"));
-    withChance(layered(add("indexer.head_overlap", "Keys that heads share", "share",
-                           "|Si and Sj| / k, mean over pairs of indexer heads; Si the top-k of w relu(q.k) of head i alone",
-                           kBlindKeys)));
+    withChance(layered(add(
+        "indexer.head_overlap", "Keys that heads share", "share",
+        "|Si and Sj| / k, mean over pairs of indexer heads; Si the top-k of w f(q.k) of head i alone", kBlindKeys)));
 
     withChance(layered(add("selection.mass_kept", "Attention mass kept", "share", "sum over S of p", kBlindKeys)));
     layered(add("selection.mass_kept.oracle", "Mass kept by the oracle", "share", "sum over the top-k of p of p"));

@@ -239,14 +239,21 @@ std::vector<SnapshotInfo> RunReader::snapshots() const
 
 std::vector<CheckpointInfo> RunReader::checkpoints() const
 {
+    std::vector<CheckpointInfo> rows = recordedCheckpoints();
+    std::erase_if(rows, [](const CheckpointInfo &row) {
+        std::error_code code;
+        return !fs::is_directory(row.folder, code);
+    });
+    return rows;
+}
+
+std::vector<CheckpointInfo> RunReader::recordedCheckpoints() const
+{
     const Database database = m_impl->connect();
     Statement statement(database, "SELECT step, folder FROM checkpoint WHERE complete = 1 ORDER BY step");
     std::vector<CheckpointInfo> rows;
-    while (statement.next()) {
-        CheckpointInfo row{statement.integer(0), insideOf(m_impl->folder, statement.text(1))};
-        if (std::error_code code; fs::is_directory(row.folder, code))
-            rows.push_back(std::move(row));
-    }
+    while (statement.next())
+        rows.push_back({statement.integer(0), insideOf(m_impl->folder, statement.text(1))});
     return rows;
 }
 

@@ -92,7 +92,9 @@ public:
     std::int64_t lastStep() const;                               ///< of train.loss; -1: none
     std::vector<EventRow> events(std::int64_t afterId = 0, int limit = 10000) const;
     std::vector<SnapshotInfo> snapshots() const;
-    std::vector<CheckpointInfo> checkpoints() const; ///< complete ones, ascending
+    std::vector<CheckpointInfo> checkpoints() const; ///< complete ones that are there, ascending
+    /// Those that the database calls complete, whether their folder is there or not; ascending.
+    std::vector<CheckpointInfo> recordedCheckpoints() const;
     double lastWall() const;
 
 private:

@@ -1,6 +1,7 @@
 #include "core/base/safetensors.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/checksum.h"
 #include "core/base/error.h"
 #include "core/base/nearest_name.h"
 #include "core/base/safetensors_header.h"
@@ -66,6 +67,26 @@ void unmap(void *mapping, std::size_t size)
         ::munmap(mapping, size);
 }
 
+std::string checksumText(const void *data, std::size_t bytes) { return fmt::format("{:016x}", checksum(data, bytes)); }
+
+/// None where the file keeps none.
+std::map<std::string, std::string> storedChecksums(const std::map<std::string, std::string> &metadata,
+                                                   const std::string &file)
+{
+    const auto found = metadata.find(kChecksumsKey);
+    if (found == metadata.end())
+        return {};
+    try {
+        return nlohmann::json::parse(found->second).get<std::map<std::string, std::string>>();
+    } catch (const nlohmann::json::exception &) {
+        throw Failure({"metadata cannot be read",
+                       fmt::format("{}: __metadata__.{}", file, kChecksumsKey),
+                       {},
+                       "an object: tensor name to checksum",
+                       "The file was damaged or changed."});
+    }
+}
+
 } // namespace
 
 std::size_t elementSize(const std::string &dtype)
@@ -121,6 +142,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path &file)
             throw Failure({"cannot map the file", file.string(), fmt::format("{} bytes", m_size), {}, {}});
         SafetensorsHeader header = parseSafetensorsHeader(text, m_size - kLengthBytes - length, file.string());
         m_metadata = std::move(header.metadata);
+        m_checksums = storedChecksums(m_metadata, file.string());
         const std::byte *data = static_cast<const std::byte *>(m_mapping) + kLengthBytes + length;
         for (auto &[name, entry] : header.tensors)
             m_tensors.emplace(
@@ -137,6 +159,7 @@ SafetensorsFile::SafetensorsFile(SafetensorsFile &&other) noexcept
     : m_path(std::move(other.m_path))
     , m_tensors(std::move(other.m_tensors))
     , m_metadata(std::move(other.m_metadata))
+    , m_checksums(std::move(other.m_checksums))
     , m_mapping(std::exchange(other.m_mapping, nullptr))
     , m_size(std::exchange(other.m_size, 0))
 {}
@@ -146,6 +169,7 @@ SafetensorsFile &SafetensorsFile::operator=(SafetensorsFile &&other) noexcept
     std::swap(m_path, other.m_path);
     std::swap(m_tensors, other.m_tensors);
     std::swap(m_metadata, other.m_metadata);
+    std::swap(m_checksums, other.m_checksums);
     std::swap(m_mapping, other.m_mapping);
     std::swap(m_size, other.m_size);
     return *this;
@@ -172,6 +196,25 @@ void SafetensorsFile::demandUncut(const std::string &name) const
     std::error_code code;
     if (std::filesystem::file_size(m_path, code) < m_size && !code)
         throw Failure({"file has shrunk since it was opened", m_path.string() + ": " + name, {}, {}, "Open it again."});
+}
+
+void SafetensorsFile::demandUnchanged(const std::string &name) const
+{
+    const auto stored = m_checksums.find(name);
+    if (stored == m_checksums.end())
+        return;
+    demandUncut(name);
+    const TensorView &view = at(name);
+    if (const std::string found = checksumText(view.data, view.bytes); found != stored->second)
+        throw Failure({"numbers are not those that were written", m_path.string() + ": " + name, "checksum " + found,
+                       stored->second + ", as __metadata__.checksums says",
+                       "The file was damaged or changed: restore it from a copy, or take that of another step."});
+}
+
+void SafetensorsFile::demandUnchanged() const
+{
+    for (const auto &[name, view] : m_tensors)
+        demandUnchanged(name);
 }
 
 template <class T>
@@ -205,6 +248,18 @@ template std::vector<std::int32_t> SafetensorsFile::read(const std::string &, co
 template std::vector<std::uint64_t> SafetensorsFile::read(const std::string &, const std::vector<std::int64_t> &) const;
 template std::vector<std::uint16_t> SafetensorsFile::read(const std::string &, const std::vector<std::int64_t> &) const;
 template std::vector<std::uint8_t> SafetensorsFile::read(const std::string &, const std::vector<std::int64_t> &) const;
+
+std::string checksumsOf(const std::vector<TensorToWrite> &tensors)
+{
+    std::map<std::string, std::string> sums;
+    for (const TensorToWrite &tensor : tensors) {
+        std::size_t bytes = elementSize(tensor.dtype);
+        for (const std::int64_t size : tensor.shape)
+            bytes *= static_cast<std::size_t>(size);
+        sums[tensor.name] = checksumText(tensor.data, bytes);
+    }
+    return nlohmann::json(sums).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 void writeSafetensors(const std::filesystem::path &file, std::vector<TensorToWrite> tensors,
                       const std::map<std::string, std::string> &metadata, const BringTensor &bring)

@@ -40,11 +40,16 @@ public:
     std::vector<T> read(const std::string &name, const std::vector<std::int64_t> &shape = {}) const;
     /// Throws Failure where the file was cut since it was mapped: the first touch would end the program with a signal.
     void demandUncut(const std::string &name) const;
+    /// Throws Failure where the bytes of a tensor are not those that checksumsOf() saw when the file was written. Passes what
+    /// has no checksum: files of other programs, and older ones.
+    void demandUnchanged(const std::string &name) const;
+    void demandUnchanged() const; ///< every tensor; reads the whole file
+    bool hasChecksums() const { return !m_checksums.empty(); }
 
 private:
     std::filesystem::path m_path;
     std::map<std::string, TensorView> m_tensors;
-    std::map<std::string, std::string> m_metadata;
+    std::map<std::string, std::string> m_metadata, m_checksums;
     void *m_mapping = nullptr;
     std::size_t m_size = 0;
 };
@@ -55,6 +60,11 @@ struct TensorToWrite {
     std::vector<std::int64_t> shape;
     const void *data = nullptr; ///< row-major, little endian; must live until writeSafetensors returns
 };
+/// The key of `__metadata__` under which a file keeps checksumsOf() its tensors.
+constexpr const char *kChecksumsKey = "checksums";
+/// checksum() of every tensor's bytes in 16 hexadecimal digits, by name, as a JSON object: what was overwritten, say by a
+/// disk that returns zeros, keeps its shape. All data must be there, none left to BringTensor.
+std::string checksumsOf(const std::vector<TensorToWrite> &tensors);
 /// Brings the bytes of a tensor when its turn comes; they must live until the next call. So a file may be larger than memory.
 using BringTensor = std::function<const void *(const TensorToWrite &)>;
 /// Sorted names, header padded to 8; atomic: temporary file in the same folder, fsync, rename, fsync of the folder.

@@ -1,6 +1,6 @@
 #include "core/base/snapshot.h"
 
-#include "core/base/checksum.h"
+#include "core/base/config_words.h"
 #include "core/base/error.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
@@ -28,6 +28,16 @@ void require(bool holds, const std::string &file, const std::string &name, const
         throw Failure({what, file + ": " + name, {}, {}, "The snapshot is damaged or incomplete."});
 }
 
+/// Of its indexers, which all have one; relu where there is none.
+IndexActivation activationOf(const Snapshot &snapshot)
+{
+    for (const LayerSnapshot &layer : snapshot.layers) {
+        if (layer.hasIndexer())
+            return layer.activation;
+    }
+    return IndexActivation::Relu;
+}
+
 /// Both ends of the file keep the same promise, so that what was written can be read.
 void check(const Snapshot &snapshot, const std::string &file)
 {
@@ -43,6 +53,8 @@ void check(const Snapshot &snapshot, const std::string &file)
     std::set<int> numbers;
     for (const LayerSnapshot &layer : snapshot.layers) {
         const std::string prefix = prefixOf(layer.layer);
+        require(!layer.hasIndexer() || layer.activation == activationOf(snapshot), file, prefix + "index_q",
+                "indexers of several activations");
         require(layer.layer >= 0 && numbers.insert(layer.layer).second, file, prefix + "q",
                 "layer number is negative or stands twice");
         const std::size_t heads = static_cast<std::size_t>(layer.heads),
@@ -61,6 +73,8 @@ void check(const Snapshot &snapshot, const std::string &file)
         require(layer.indexK.size() == (layer.hasIndexer() ? length * indexWidth : 0), file, prefix + "index_k",
                 "wrong number of values");
         require(layer.indexW.size() == length * indexHeads, file, prefix + "index_w", "wrong number of values");
+        require(layer.indexSlope.size() == (layer.activation == IndexActivation::Prelu ? indexHeads : 0), file,
+                prefix + "index_slope", "wrong number of values");
         require(layer.threshold.empty() || layer.threshold.size() == length, file, prefix + "threshold",
                 "wrong number of values");
         const std::size_t words = (length + 63) / 64;
@@ -135,7 +149,7 @@ const Shape &shapeOf(const SafetensorsFile &file, const std::string &name, std::
     return shape;
 }
 
-LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t length)
+LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t length, IndexActivation activation)
 {
     const std::string prefix = prefixOf(number);
     LayerSnapshot layer;
@@ -156,6 +170,9 @@ LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t le
         layer.indexQ = file.read<float>(prefix + "index_q", {length, index[1], index[2]});
         layer.indexK = file.read<float>(prefix + "index_k", {length, index[2]});
         layer.indexW = file.read<float>(prefix + "index_w", {length, index[1]});
+        layer.activation = activation;
+        if (activation == IndexActivation::Prelu)
+            layer.indexSlope = file.read<float>(prefix + "index_slope", {index[1]});
     } else if (file.contains(prefix + "index_k") || file.contains(prefix + "index_w")) {
         file.at(prefix + "index_q"); // throws: an indexer has all three
     }
@@ -164,35 +181,6 @@ LayerSnapshot readLayer(const SafetensorsFile &file, int number, std::int64_t le
     if (file.contains(prefix + "threshold"))
         layer.threshold = file.read<float>(prefix + "threshold", {length});
     return layer;
-}
-
-std::string checksumText(const void *data, std::size_t bytes) { return fmt::format("{:016x}", checksum(data, bytes)); }
-
-/// Of every tensor: what was overwritten, say by a disk that returns zeros, keeps its shape.
-std::map<std::string, std::string> checksumsOf(const std::vector<TensorToWrite> &tensors)
-{
-    std::map<std::string, std::string> sums;
-    for (const TensorToWrite &tensor : tensors) {
-        std::size_t bytes = elementSize(tensor.dtype);
-        for (const std::int64_t size : tensor.shape)
-            bytes *= static_cast<std::size_t>(size);
-        sums[tensor.name] = checksumText(tensor.data, bytes);
-    }
-    return sums;
-}
-
-/// Files of before have no checksums.
-void demandUnchanged(const SafetensorsFile &file, const std::map<std::string, std::string> &sums)
-{
-    for (const auto &[name, view] : file.tensors()) {
-        const auto stored = sums.find(name);
-        if (stored == sums.end())
-            continue;
-        if (const std::string found = checksumText(view.data, view.bytes); found != stored->second)
-            throw Failure({"numbers are not those that were written", file.path().string() + ": " + name,
-                           "checksum " + found, stored->second + ", as __metadata__.checksums says",
-                           "The file was damaged or changed. Look at another step, or let the run write it again."});
-    }
 }
 
 /// The layer numbers that the tensor names speak of; throws for a name of another form.
@@ -236,26 +224,30 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
             tensors.push_back({prefix + "index_k", "F32", {length, layer.indexDim}, layer.indexK.data()});
             tensors.push_back({prefix + "index_w", "F32", {length, layer.indexHeads}, layer.indexW.data()});
         }
+        if (!layer.indexSlope.empty())
+            tensors.push_back({prefix + "index_slope", "F32", {layer.indexHeads}, layer.indexSlope.data()});
         if (layer.hasSelection())
             tensors.push_back({prefix + "selected", "U64", {length, (length + 63) / 64}, layer.selected.data()});
         if (!layer.threshold.empty())
             tensors.push_back({prefix + "threshold", "F32", {length}, layer.threshold.data()});
     }
     const auto replace = nlohmann::json::error_handler_t::replace; // a token may be half of a UTF-8 character
-    std::map<std::string, std::string> metadata = {{"schema", std::to_string(kSnapshotSchema)},
-                                                   {"run", snapshot.run},
-                                                   {"step", std::to_string(snapshot.step)},
-                                                   {"stage", snapshot.stage},
-                                                   {"sparse", snapshot.sparse ? "1" : "0"},
-                                                   {"probe", snapshot.probeName},
-                                                   {"selector", snapshot.selector},
-                                                   {"scale", fmt::format("{}", snapshot.scale)},
-                                                   {"top_k", std::to_string(snapshot.topK)}};
+    const IndexActivation activation = activationOf(snapshot);
+    const bool published = activation == IndexActivation::Relu;
+    const int schema = published ? kSnapshotSchema : kActivationSchema;
+    std::map<std::string, std::string> metadata = {
+        {"schema", std::to_string(schema)},      {"run", snapshot.run},
+        {"step", std::to_string(snapshot.step)}, {"stage", snapshot.stage},
+        {"sparse", snapshot.sparse ? "1" : "0"}, {"probe", snapshot.probeName},
+        {"selector", snapshot.selector},         {"scale", fmt::format("{}", snapshot.scale)},
+        {"top_k", std::to_string(snapshot.topK)}};
+    if (!published)
+        metadata["activation"] = wordOf(activation);
     if (!snapshot.words.empty())
         metadata["words"] = nlohmann::json(snapshot.words).dump(-1, ' ', false, replace);
     if (!snapshot.needed.empty())
         metadata["needed"] = nlohmann::json(snapshot.needed).dump();
-    metadata["checksums"] = nlohmann::json(checksumsOf(tensors)).dump();
+    metadata[kChecksumsKey] = checksumsOf(tensors);
     writeSafetensors(file, std::move(tensors), metadata);
 }
 
@@ -264,10 +256,10 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     const SafetensorsFile file(path);
     const Metadata metadata(file);
     const int schema = metadata.number<int>("schema");
-    if (schema != kSnapshotSchema)
+    if (schema != kSnapshotSchema && schema != kActivationSchema)
         throw Failure({"unknown schema", path.string() + ": __metadata__.schema", std::to_string(schema),
-                       std::to_string(kSnapshotSchema),
-                       schema > kSnapshotSchema ? "The snapshot was written by a newer version: use that one." : ""});
+                       fmt::format("{} or {}", kSnapshotSchema, kActivationSchema),
+                       schema > kActivationSchema ? "The snapshot was written by a newer version: use that one." : ""});
     Snapshot snapshot;
     snapshot.run = metadata.text("run");
     snapshot.step = metadata.number<std::int64_t>("step");
@@ -279,12 +271,18 @@ Snapshot readSnapshot(const std::filesystem::path &path)
     snapshot.topK = metadata.number<std::int64_t>("top_k");
     snapshot.words = metadata.json<std::vector<std::string>>("words");
     snapshot.needed = metadata.json<std::vector<std::vector<int>>>("needed");
+    IndexActivation activation = IndexActivation::Relu;
+    if (schema == kActivationSchema && !fromWord(metadata.text("activation"), activation))
+        throw Failure({"unknown activation", path.string() + ": __metadata__.activation", metadata.text("activation"),
+                       fmt::format("{}", fmt::join(wordsOf<IndexActivation>(), ", ")),
+                       "The file was damaged, or written by a newer version."});
     const std::int64_t length = shapeOf(file, "tokens", 1)[0];
     snapshot.tokens = file.read<std::int32_t>("tokens", {length});
     for (const int number : layerNumbers(file))
-        snapshot.layers.push_back(readLayer(file, number, length));
+        snapshot.layers.push_back(readLayer(file, number, length, activation));
     check(snapshot, path.string());
-    demandUnchanged(file, metadata.json<std::map<std::string, std::string>>("checksums"));
+    file.demandUnchanged();
+    snapshot.checksums = file.hasChecksums();
     return snapshot;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/index_activation.h"
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -13,10 +15,12 @@ struct LayerSnapshot {
     int layer = 0;
     int indexHeads = 0, indexDim = 0; ///< 0: no indexer
     int heads = 0, kvHeads = 0, headDim = 0;
-    std::vector<float> indexQ;    ///< [S,HI,dI] after RoPE
-    std::vector<float> indexK;    ///< [S,dI] after RoPE
-    std::vector<float> indexW;    ///< [S,HI] all scale factors included: score = sum_j w relu(q.k)
-    std::vector<std::uint16_t> q; ///< [H,S,Dqk] IEEE half bits, after RoPE
+    std::vector<float> indexQ;                          ///< [S,HI,dI] after RoPE
+    std::vector<float> indexK;                          ///< [S,dI] after RoPE
+    std::vector<float> indexW;                          ///< [S,HI] all scale factors included: score = sum_j w f(q.k)
+    IndexActivation activation = IndexActivation::Relu; ///< f
+    std::vector<float> indexSlope;                      ///< [HI] of f = prelu; empty for every other one
+    std::vector<std::uint16_t> q;                       ///< [H,S,Dqk] IEEE half bits, after RoPE
     std::vector<std::uint16_t> k; ///< [KV,S,Dqk] IEEE half bits, after RoPE (MLA: expanded per head)
     std::vector<float> lse;       ///< [H,S] of the attention that ran
     std::vector<float> lseDense;  ///< [H,S] over all visible keys
@@ -47,11 +51,14 @@ struct Snapshot {
     std::vector<std::string> words;       ///< [S] each token as text, for display; may be empty
     std::vector<std::vector<int>> needed; ///< [S] or empty: known needed keys of each query (tasks with an answer)
     std::vector<LayerSnapshot> layers;
+    bool checksums = true; ///< did the file that was read have them? Older ones do not
 
     int length() const { return static_cast<int>(tokens.size()); }
 };
 
 /// Reads and writes the file of CONTRACTS.md 5. Writing is atomic (temporary file, fsync, rename).
+/// Where an indexer has another activation than relu, schema 2: `activation` in __metadata__, and for prelu layerN.index_slope
+/// f32 [HI]. Readers of schema 1, which know relu alone, refuse it.
 /// Beside the contract's tensors: `words`, `needed` and `checksums`, one a tensor, as JSON in __metadata__.
 void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file);
 /// Throws Failure naming file and tensor for anything damaged, missing, of wrong shape or larger than the file.

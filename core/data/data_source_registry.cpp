@@ -1,3 +1,4 @@
+#include "core/base/config_words.h"
 #include "core/base/nearest_name.h"
 #include "core/data/data_source_kinds.h"
 #include "core/data/random_stream.h"
@@ -70,6 +71,13 @@ std::vector<std::string> noticesOf(const RunConfig &config, const DataSource &so
             fmt::format("model.selection.top_k: {} keys at training.sequence_length {} leave nothing out: the "
                         "sparse attention is the dense one.",
                         topK, length));
+    }
+    const IndexActivation activation = config.model.indexer.activation;
+    if (hasIndexer(config.model) && activation != IndexActivation::Relu) {
+        notices.push_back(fmt::format(
+            "model.indexer.activation: {} is computed in plain tensor operations, with all index scores of a "
+            "layer in memory at once; the kernels for the indexer know relu alone.",
+            wordOf(activation)));
     }
     return notices;
 }

@@ -9,6 +9,7 @@
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
 #include "core/experiment/report_text.h"
+#include "core/experiment/run_files.h"
 #include "core/experiment/stored_run.h"
 
 #include <fmt/format.h>
@@ -75,8 +76,8 @@ void describe(const fs::path &folder, const std::vector<StoredRun> &runs, Json &
             if (document.is_object() && document.contains(field) && document[field].is_string())
                 summary[key] = document[field];
         }
-    } catch (const Failure &failure) {
-        summary["problems"].push_back(failure.error().text());
+    } catch (const Failure &) {
+        return; // read() has said what is wrong with the file
     }
 }
 
@@ -118,7 +119,7 @@ std::map<std::string, std::string> firstValues(const fs::path &folder)
         const std::vector<RunConfig> runs = expand(loadExperiment(folder / "experiment.json"));
         first.insert(runs.front().extraAxes.begin(), runs.front().extraAxes.end());
     } catch (const std::exception &) {
-        return {}; // describe() has said what is wrong with the file
+        return {}; // read() has said what is wrong with the file
     }
     return first;
 }
@@ -184,6 +185,8 @@ Report read(const fs::path &folder)
     }
     report.summary = {
         {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
+    if (const std::optional<Error> damage = experimentDamage(folder))
+        report.summary["problems"].push_back(damage->text());
     describe(folder, report.runs, report.summary);
     for (const StoredRun &run : report.runs) {
         if (const std::string lack = lacksItsLoss(run); !lack.empty())
@@ -276,7 +279,10 @@ std::vector<fs::path> experimentRuns(const fs::path &folder)
 std::vector<ComparedRun> comparedRuns(const fs::path &experimentFolder, std::vector<std::string> &problems)
 {
     std::vector<StoredRun> runs;
-    for (const fs::path &path : experimentRuns(experimentFolder)) {
+    const std::vector<fs::path> folders = experimentRuns(experimentFolder);
+    if (const std::optional<Error> damage = experimentDamage(experimentFolder))
+        problems.push_back(damage->text());
+    for (const fs::path &path : folders) {
         const std::string name = path.lexically_relative(experimentFolder).generic_string();
         try {
             runs.push_back(readStoredRun(path, name));
@@ -291,9 +297,11 @@ std::vector<ComparedRun> comparedRuns(const fs::path &experimentFolder, std::vec
 
 Json summarise(const fs::path &experimentFolder) { return read(experimentFolder).summary; }
 
-Json writeReport(const fs::path &experimentFolder)
+Json writeReport(const fs::path &experimentFolder, const std::vector<std::string> &damages)
 {
-    const Report report = read(experimentFolder);
+    Report report = read(experimentFolder);
+    for (const std::string &damage : damages)
+        report.summary["problems"].push_back(damage);
     writeFamilies(experimentFolder, report);
     writeFileAtomically(experimentFolder / "summary.csv", summaryCsv(report.summary));
     Json comparisons = report.summary["comparisons"];

@@ -14,8 +14,10 @@ namespace sparsescope {
 std::vector<std::filesystem::path> experimentRuns(const std::filesystem::path &experimentFolder);
 /// Reads every run below an experiment folder and writes summary.json, summary.csv, comparisons.csv, RESULTS_SUMMARY.md and
 /// seq_<L>/<family>_results.json (CONTRACTS.md 3, 6), atomically. Returns the summary; a run that cannot
-/// be read is a row with "error" there, and the others go on. Pure of torch.
-nlohmann::ordered_json writeReport(const std::filesystem::path &experimentFolder);
+/// be read is a row with "error" there, and the others go on. `damages`: what else is known to be wrong with the files; it
+/// joins the problems there.
+nlohmann::ordered_json writeReport(const std::filesystem::path &experimentFolder,
+                                   const std::vector<std::string> &damages = {});
 /// The finished runs of an experiment, for comparePairs(). What cannot be read is left out and told in `problems`.
 std::vector<ComparedRun> comparedRuns(const std::filesystem::path &experimentFolder,
                                       std::vector<std::string> &problems);

@@ -1,5 +1,7 @@
 #include "core/model/config_of_options.h"
 
+#include "core/base/config_words.h"
+
 #include <algorithm>
 #include <cctype>
 
@@ -67,7 +69,8 @@ void addSelection(const ModelOptions &options, ordered_json &model)
     const bool interleaved = options.indexRope == RopeStyle::Interleaved;
     model["indexer"] = {{"n_heads", options.indexHeads},
                         {"head_dim", options.indexHeadDim},
-                        {"rope", interleaved ? "interleaved" : "half-split"}};
+                        {"rope", interleaved ? "interleaved" : "half-split"},
+                        {"activation", wordOf(options.indexActivation)}};
     std::string pattern;
     for (const bool owns : options.ownsIndexer) {
         pattern += owns ? 'F' : 'S';

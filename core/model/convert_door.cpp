@@ -1,6 +1,7 @@
 #include "core/model/convert_door.h"
 
 #include "core/base/atomic_file.h"
+#include "core/base/config_words.h"
 #include "core/model/checkpoint_notices.h"
 #include "core/model/hf_checkpoint.h"
 #include "core/model/transformer.h"
@@ -175,6 +176,13 @@ ConvertSummary convertCheckpoint(const ConvertRequest &request)
 {
     const HfCheckpoint source(request.source);
     source.demandWhole();
+    if (const IndexActivation activation = source.options().indexActivation;
+        !request.native && activation != IndexActivation::Relu) {
+        throw ConfigFailure({{"no Hugging Face form of this indexer", "model.indexer.activation", wordOf(activation),
+                              "relu, which is written into the published classes",
+                              "Use --to native: only Sparsescope computes this activation.",
+                              (request.source / "config.json").string()}});
+    }
     NewFolder target(request.target);
     const Transformer plan(source.options(), Transformer::Start::Hollow);
     const std::string dtype = request.native && request.dtype.empty() ? "float32" : request.dtype;

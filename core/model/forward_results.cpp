@@ -1,6 +1,7 @@
 #include "core/model/forward_results.h"
 
 #include "core/base/safetensors.h"
+#include "core/model/index_score.h"
 #include "core/model/weight_files.h"
 #include "kernels/ops/dsa.h"
 
@@ -31,8 +32,7 @@ NamedTensors forwardResults(Transformer &model, const at::Tensor &ids, WeightPag
     for (std::size_t i = 0; i < traces.size(); ++i) {
         const AttentionTrace &trace = traces[i];
         if (trace.index.defined() && model.options().ownsIndexer.at(i)) {
-            results[fmt::format("layer{}.index_scores", i)] =
-                dsa::index_scores(trace.index.q, trace.index.k, trace.index.w).tril();
+            results[fmt::format("layer{}.index_scores", i)] = indexScores(trace.index).tril();
         }
         if (trace.selection.count.defined()) {
             results[fmt::format("layer{}.selected", i)] = dsa::unpack_mask(trace.selection, ids.size(1)).to(at::kByte);

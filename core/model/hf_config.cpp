@@ -1,3 +1,4 @@
+#include "core/base/config_words.h"
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
 #include "core/model/hf_reader.h"
@@ -140,6 +141,20 @@ void readLayerTypes(HfReader &top, const ModelOptions &options)
     }
 }
 
+/// Published classes have ReLU written into their code: the key would not reach them.
+void readActivation(HfReader &top, bool own, ModelOptions &options)
+{
+    const std::string published = wordOf(IndexActivation::Relu);
+    if (!own) {
+        top.only(kActivationKey, published);
+        return;
+    }
+    const std::string word = top.text(kActivationKey, published);
+    if (!fromWord(word, options.indexActivation)) {
+        top.fail("unknown activation", kActivationKey, word, listed(wordsOf<IndexActivation>()));
+    }
+}
+
 void readSelection(HfReader &top, ModelOptions &options)
 {
     if (options.modelType == "deepseek_v3" || options.modelType == "glm4_moe") {
@@ -172,6 +187,7 @@ void readSelection(HfReader &top, ModelOptions &options)
             readLayerTypes(top, options);
         }
         options.indexRope = interleaved ? RopeStyle::Interleaved : RopeStyle::HalfSplit;
+        readActivation(top, own, options);
     }
     if (top.has("selector_seed")) {
         options.seed = static_cast<std::uint64_t>(top.integer("selector_seed", 0));

@@ -1,3 +1,5 @@
+#include "core/base/config_words.h"
+#include "core/model/hf_reader.h"
 #include "core/model/model_options.h"
 #include "core/model/yarn.h"
 
@@ -44,6 +46,9 @@ void writeSelection(const ModelOptions &options, ordered_json &config)
                 config["indexer_types"].push_back(owns ? "full" : "shared");
             }
             config["indexer_rope_interleave"] = options.indexRope == RopeStyle::Interleaved;
+        }
+        if (options.indexActivation != IndexActivation::Relu) {
+            config[kActivationKey] = wordOf(options.indexActivation);
         }
     }
     if (options.selector != "lightning" || options.modelType.starts_with("sparsescope_")) {

@@ -12,6 +12,9 @@
 
 namespace sparsescope {
 
+/// Of the indexer, where it is not ReLU; only classes of our own have it.
+constexpr const char *kActivationKey = "indexer_activation";
+
 /// Typed reading of one object of config.json; every error goes to one list, named by its path. A key without `otherwise`
 /// must be there. What cannot be read comes back as its smallest value.
 class HfReader {

@@ -82,7 +82,8 @@ void saveCheckpoint(const Transformer &model, const std::filesystem::path &folde
         config[key] = value;
     }
     makeFolder(folder);
-    writeSafetensors(folder / "model.safetensors", std::move(tensors), {{"format", "pt"}});
+    const std::map<std::string, std::string> metadata = {{"format", "pt"}, {kChecksumsKey, checksumsOf(tensors)}};
+    writeSafetensors(folder / "model.safetensors", std::move(tensors), metadata);
     writeFileAtomically(folder / "config.json", config.dump(2) + "\n");
 }
 

@@ -1,5 +1,6 @@
 #include "core/model/inspect_door.h"
 
+#include "core/base/config_words.h"
 #include "core/model/checkpoint_notices.h"
 #include "core/model/hf_checkpoint.h"
 
@@ -81,8 +82,9 @@ std::vector<std::pair<std::string, std::string>> factsOf(const ModelOptions &opt
     if (options.indexHeads > 0) {
         const auto own = std::count(options.ownsIndexer.begin(), options.ownsIndexer.end(), true);
         const char *style = options.indexRope == RopeStyle::Interleaved ? "interleaved" : "half-split";
-        facts.emplace_back("Indexers", fmt::format("{} of {} layers, {} heads of {}, rotation {}", own, options.nLayers,
-                                                   options.indexHeads, options.indexHeadDim, style));
+        facts.emplace_back("Indexers", fmt::format("{} of {} layers, {} heads of {}, {}, rotation {}", own,
+                                                   options.nLayers, options.indexHeads, options.indexHeadDim,
+                                                   wordOf(options.indexActivation), style));
     }
     const MoeOptions &moe = options.moe;
     if (moe.nExperts > 0) {

@@ -14,6 +14,7 @@ LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource,
     : m_heads(options.indexHeads)
     , m_dim(options.indexHeadDim)
     , m_rope(options.indexRope)
+    , m_activation(options.indexActivation)
     , m_attached(options.plantedAttachedIndexer)
     , m_queries(parameters.add(prefix + "wq_b.weight", {static_cast<std::int64_t>(m_heads) * m_dim, querySource},
                                projectionStart(querySource)))
@@ -22,7 +23,11 @@ LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource,
     , m_normBias(parameters.add(prefix + "k_norm.bias", {m_dim}, zeros()))
     , m_weights(
           parameters.add(prefix + "weights_proj.weight", {m_heads, options.dModel}, projectionStart(options.dModel)))
-{}
+{
+    if (m_activation == IndexActivation::Prelu) {
+        m_slope = parameters.add(prefix + "activation.weight", {m_heads}, zeros()); // it begins as relu
+    }
+}
 
 IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u, const RotaryTables &rotary) const
 {
@@ -33,6 +38,8 @@ IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u,
     const at::Tensor rawKeys = at::linear(input, m_keys);
     const auto style = m_rope == RopeStyle::Interleaved ? dsa::RopeStyle::Interleaved : dsa::RopeStyle::HalfSplit;
     IndexFactors factors;
+    factors.activation = m_activation;
+    factors.slope = m_slope;
     std::tie(factors.q, factors.k) =
         dsa::index_prepare(rawQueries, rawKeys, m_normWeight, m_normBias, rotary.cos, rotary.sin, style);
     const NoAutocast noAutocast;

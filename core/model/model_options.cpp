@@ -24,7 +24,7 @@ std::string modelTypeOf(const ModelOptions &options)
     if (!mla) {
         return "sparsescope_mha_dsa";
     }
-    if (indexed && options.qLoraRank) {
+    if (indexed && options.qLoraRank && options.indexActivation == IndexActivation::Relu) {
         const bool shares =
             std::find(options.ownsIndexer.begin(), options.ownsIndexer.end(), false) != options.ownsIndexer.end();
         if (options.indexRope == RopeStyle::Interleaved) {
@@ -75,6 +75,7 @@ ModelOptions modelOptions(const RunConfig &config, int vocabulary)
             options.indexHeads = model.indexer.nHeads;
             options.indexHeadDim = model.indexer.headDim;
             options.indexRope = model.indexer.rope;
+            options.indexActivation = model.indexer.activation;
             for (int i = 0; i < model.nLayers; ++i) {
                 options.ownsIndexer.push_back(model.sharePattern.empty() || model.sharePattern.at(i) == 'F');
             }

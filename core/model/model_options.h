@@ -41,6 +41,7 @@ struct ModelOptions {
     std::int64_t topK = 0;
     int indexHeads = 0, indexHeadDim = 0;
     RopeStyle indexRope = RopeStyle::HalfSplit;
+    IndexActivation indexActivation = IndexActivation::Relu;
     std::vector<bool>
         ownsIndexer; ///< a layer each; false: reuses the nearest earlier selection (IndexShare). Empty without an indexer
     /// A fault that no configuration asks for: the indexer's inputs keep their gradient. Soundness tests plant it.

@@ -1,5 +1,6 @@
 #include "core/model/selected_attention.h"
 
+#include "core/model/index_score.h"
 #include "core/model/untaught_objectives.h"
 #include "kernels/ops/dsa.h"
 
@@ -117,7 +118,11 @@ private:
 
     static IndexFactors detached(const IndexFactors &factors)
     {
-        return factors.defined() ? IndexFactors{factors.q.detach(), factors.k.detach(), factors.w.detach()} : factors;
+        if (!factors.defined()) {
+            return factors;
+        }
+        return {factors.q.detach(), factors.k.detach(), factors.w.detach(), factors.activation,
+                factors.slope.defined() ? factors.slope.detach() : at::Tensor()};
     }
 
     std::tuple<at::Tensor, at::Tensor> denseAttention() const
@@ -152,8 +157,10 @@ private:
         const at::Tensor lse = selected ? selectedLse() : denseLse();
         const at::Tensor scoreLse = selected && w.is_same(m_index.w) ? m_chosen.lseSelected : at::Tensor();
         const dsa::Selection set = selected ? m_chosen.selection : dsa::Selection();
-        return std::get<0>(dsa::index_kl(m_index.q, m_index.k, w, m_request.q.detach(), m_request.k.detach(), lse, set,
-                                         scoreLse, m_scale, selected ? dsa::KlTarget::Selected : dsa::KlTarget::Dense));
+        IndexFactors factors = m_index;
+        factors.w = w;
+        return indexDivergence(factors, m_request.q.detach(), m_request.k.detach(), lse, set, scoreLse, m_scale,
+                               selected ? dsa::KlTarget::Selected : dsa::KlTarget::Dense);
     }
 
     void observe(const at::Tensor &loss)

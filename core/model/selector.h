@@ -12,11 +12,13 @@
 // B batch, T queries, S keys, D model width, U width of the query source, H heads, KV key heads, HI indexer heads, dI their width
 namespace sparsescope {
 
-/// The indexer's factors: score = sum_j w relu(q.k), all scale factors inside w.
+/// The indexer's factors: score = sum_j w f(q.k), all scale factors inside w. What is made of them: index_score.h.
 struct IndexFactors {
-    at::Tensor q; ///< [B,T,HI,dI] after RoPE
-    at::Tensor k; ///< [B,S,dI] after RoPE
-    at::Tensor w; ///< [B,T,HI] fp32
+    at::Tensor q;                                       ///< [B,T,HI,dI] after RoPE
+    at::Tensor k;                                       ///< [B,S,dI] after RoPE
+    at::Tensor w;                                       ///< [B,T,HI] fp32
+    IndexActivation activation = IndexActivation::Relu; ///< f
+    at::Tensor slope = {};                              ///< [HI] of f = prelu; undefined for every other one
     bool defined() const { return q.defined(); }
 };
 

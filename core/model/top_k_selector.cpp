@@ -1,6 +1,7 @@
 #include "core/model/top_k_selector.h"
 
 #include "core/base/error.h"
+#include "core/model/index_score.h"
 
 #include <tuple>
 
@@ -14,7 +15,7 @@ SelectorOutput TopKSelector::select(const SelectorInput &input) const
     }
     SelectorOutput output;
     std::tie(output.selection, output.tau, output.lseSelected) =
-        dsa::index_select(input.index.q, input.index.k, input.index.w, input.topK, input.offset, true, input.wantIdx);
+        indexSelect(input.index, input.topK, input.offset, input.wantIdx);
     return output;
 }
 

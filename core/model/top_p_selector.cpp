@@ -1,6 +1,7 @@
 #include "core/model/top_p_selector.h"
 
 #include "core/base/error.h"
+#include "core/model/index_score.h"
 #include "core/model/layer_parts.h"
 #include "core/model/oracle_selector.h"
 
@@ -23,7 +24,7 @@ SelectorOutput TopPSelector::select(const SelectorInput &input) const
     if (m_of == Of::DenseAttention) {
         weight = denseHeadMean(input);
     } else if (input.index.defined()) {
-        weight = at::softmax(dsa::index_scores(input.index.q, input.index.k, input.index.w, input.offset), -1);
+        weight = at::softmax(indexScores(input.index, input.offset), -1);
     } else {
         throw Failure({"this selection needs an indexer", "layer " + std::to_string(input.layer), "a layer without one",
                        "a model of family sparse or mhla_sparse", "Choose top-p-oracle"});

@@ -1,30 +1,16 @@
 #include "core/model/untaught_objectives.h"
 
 #include "core/base/error.h"
+#include "core/model/index_score.h"
 #include "core/model/layer_parts.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/log_softmax.h>
-#include <ATen/ops/matmul.h>
-#include <ATen/ops/relu.h>
 
 #include <limits>
 
 namespace sparsescope {
-namespace {
-
-/// [B,T,S] of the scores, fp32.
-at::Tensor scoresOf(const IndexFactors &factors)
-{
-    const at::Tensor q = factors.q.to(at::kFloat).transpose(1, 2);               // [B,HI,T,dI]
-    const at::Tensor k = factors.k.to(at::kFloat).unsqueeze(1).transpose(2, 3);  // [B,1,dI,S]
-    const at::Tensor w = factors.w.to(at::kFloat).transpose(1, 2).unsqueeze(-1); // [B,HI,T,1]
-    return (at::relu(at::matmul(q, k)) * w).sum(1);
-}
-
-} // namespace
-
 at::Tensor untaughtObjective(KlTarget target, const IndexFactors &factors, std::int64_t offset)
 {
     if (target != KlTarget::Entropy && target != KlTarget::Diversity) {
@@ -35,8 +21,9 @@ at::Tensor untaughtObjective(KlTarget target, const IndexFactors &factors, std::
     const at::TensorOptions where = at::TensorOptions().device(factors.q.device()).dtype(at::kLong);
     const at::Tensor position = at::arange(offset, offset + queries, where).unsqueeze(-1); // [T,1]
     const at::Tensor future = at::arange(keys, where).unsqueeze(0) > position;             // [T,S]
-    const at::Tensor logs =
-        at::log_softmax(scoresOf(factors).masked_fill(future, -std::numeric_limits<float>::infinity()), -1);
+    const at::Tensor w = inFullPrecision(factors.w).transpose(1, 2).unsqueeze(-1);         // [B,HI,T,1]
+    const at::Tensor scores = (indexTerms(factors) * w).sum(1);
+    const at::Tensor logs = at::log_softmax(scores.masked_fill(future, -std::numeric_limits<float>::infinity()), -1);
     const at::Tensor p = logs.exp();
     if (target == KlTarget::Entropy) {
         const at::Tensor entropy = -(p * logs.masked_fill(future, 0)).sum(-1); // 0 log 0 = 0

@@ -214,6 +214,7 @@ at::Tensor WeightFiles::read(const std::string &name) const
 {
     const Place &place = m_tensors.at(name);
     place.file->demandUncut(name);
+    place.file->demandUnchanged(name);
     at::Tensor tensor = toTensor(*place.view, where(name));
     if (tensor.scalar_type() == at::kFloat8_e4m3fn) {
         const std::string scales = scaleName(name);

@@ -53,7 +53,8 @@ public:
     const TensorView &view(const std::string &name) const { return *m_tensors.at(name).view; }
     /// File and tensor, for messages; the whole of the weights for a name that is nowhere.
     std::string where(const std::string &name) const;
-    /// In the type of the file; fp8 blocks times their scales, as fp32. Throws Failure for numbers that are not finite.
+    /// In the type of the file; fp8 blocks times their scales, as fp32. Throws Failure for numbers that are not finite, or not
+    /// those that were written where the file has checksums.
     at::Tensor read(const std::string &name) const;
     std::size_t bytes() const { return m_bytes; }
 

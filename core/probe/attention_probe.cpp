@@ -35,6 +35,10 @@ LayerSnapshot layerSnapshot(int index, const AttentionTrace &trace)
         layer.indexQ = toHost<float>(trace.index.q[0], at::kFloat);
         layer.indexK = toHost<float>(trace.index.k[0], at::kFloat);
         layer.indexW = toHost<float>(trace.index.w[0], at::kFloat);
+        layer.activation = trace.index.activation;
+        if (trace.index.slope.defined()) {
+            layer.indexSlope = toHost<float>(trace.index.slope, at::kFloat);
+        }
     }
     if (trace.tau.defined()) {
         layer.threshold = toHost<float>(trace.tau[0], at::kFloat);

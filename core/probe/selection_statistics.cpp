@@ -1,5 +1,7 @@
 #include "core/probe/selection_statistics.h"
 
+#include "core/model/index_score.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
@@ -158,8 +160,10 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         m_kept[layer].push_back(kept.flatten().cpu());
         m_keptRandom[layer].push_back(keptRandom.flatten().cpu());
         if (trace.index.defined() && trace.tau.defined()) {
-            const at::Tensor scores = dsa::index_scores(trace.index.q.slice(1, from, to), trace.index.k,
-                                                        trace.index.w.slice(1, from, to), from);
+            IndexFactors rows = trace.index;
+            rows.q = rows.q.slice(1, from, to);
+            rows.w = rows.w.slice(1, from, to);
+            const at::Tensor scores = indexScores(rows, from);
             const at::Tensor tied =
                 at::logical_and(scores == trace.tau.slice(1, from, to).unsqueeze(2), chosen.logical_not());
             sum("selection.ties").add(meanOf(tied.any(2)), weight);
@@ -177,9 +181,13 @@ void SelectionStatistics::addHeads(int layer, const AttentionTrace &trace, std::
     const auto part = [&](const at::Tensor &factor) { return factor.slice(0, 0, sequences); };
     at::Tensor takers; // [sequences, rows, S]: how many heads take a key
     for (std::int64_t head = 0; head < heads; ++head) {
-        const at::Tensor scores =
-            dsa::index_scores(part(trace.index.q).slice(1, rowsFrom).slice(2, head, head + 1), part(trace.index.k),
-                              part(trace.index.w).slice(1, rowsFrom).slice(2, head, head + 1), rowsFrom);
+        IndexFactors alone{part(trace.index.q).slice(1, rowsFrom).slice(2, head, head + 1), part(trace.index.k),
+                           part(trace.index.w).slice(1, rowsFrom).slice(2, head, head + 1), trace.index.activation,
+                           trace.index.slope};
+        if (alone.slope.defined()) {
+            alone.slope = alone.slope.slice(0, head, head + 1);
+        }
+        const at::Tensor scores = indexScores(alone, rowsFrom);
         const at::Tensor taken = dsa::unpack_mask(dsa::topk_select(scores, m_topK, rowsFrom), length).to(at::kInt);
         takers = takers.defined() ? takers.add_(taken) : taken;
     }

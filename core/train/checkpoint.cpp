@@ -3,6 +3,7 @@
 #include "core/base/json_reader.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
+#include "core/model/hf_checkpoint.h"
 #include "core/model/hf_weights.h"
 #include "core/model/weight_files.h"
 
@@ -42,6 +43,42 @@ void checkTrainerState(const std::filesystem::path &folder)
     readPosition(folder);
 }
 
+CheckpointLook lookAtCheckpoint(const std::filesystem::path &folder)
+{
+    CheckpointLook look;
+    const auto collect = [&](const auto &read) {
+        try {
+            read();
+        } catch (const Failure &failure) {
+            look.damages.push_back(failure.error());
+        } catch (const ConfigFailure &failure) {
+            look.damages.insert(look.damages.end(), failure.errors().begin(), failure.errors().end());
+        }
+    };
+    collect([&] {
+        const HfCheckpoint checkpoint(folder);
+        checkpoint.demandWhole();
+        const WeightFiles &weights = checkpoint.files();
+        look.bytes += weights.bytes();
+        for (const auto &file : weights.files()) {
+            look.withoutChecksums += file->hasChecksums() ? 0 : 1;
+        }
+        for (const auto &[name, place] : weights.tensors()) {
+            weights.read(name);
+        }
+    });
+    collect([&] {
+        const SafetensorsFile state(folder / kTensors);
+        for (const auto &[name, view] : state.tensors()) {
+            look.bytes += view.bytes;
+        }
+        look.withoutChecksums += state.hasChecksums() ? 0 : 1;
+        state.demandUnchanged();
+        readPosition(folder);
+    });
+    return look;
+}
+
 void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &config, const Transformer &model,
                      const Optimizer &optimizer, const StageMachine::Position &position)
 {
@@ -55,7 +92,8 @@ void writeCheckpoint(const std::filesystem::path &folder, const RunConfig &confi
         onHost.push_back(tensor.detach().to(at::kCPU, at::kFloat).contiguous());
         tensors.push_back({name, "F32", onHost.back().sizes().vec(), onHost.back().const_data_ptr()});
     }
-    writeSafetensors(folder / kTensors, std::move(tensors));
+    const std::string checksums = checksumsOf(tensors);
+    writeSafetensors(folder / kTensors, std::move(tensors), {{kChecksumsKey, checksums}});
 
     const nlohmann::ordered_json document = {{"schema", kTrainerSchema},
                                              {"stage", position.stage},
@@ -71,6 +109,7 @@ StageMachine::Position readCheckpoint(const std::filesystem::path &folder, Trans
     loadWeights(model, folder);
 
     const SafetensorsFile file(folder / kTensors);
+    file.demandUnchanged();
     std::map<std::string, at::Tensor> state;
     for (const auto &[name, view] : file.tensors()) {
         const std::vector<float> values = file.read<float>(name);

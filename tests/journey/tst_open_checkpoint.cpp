@@ -3,11 +3,14 @@
 #include "tests/core/tiny_experiment.h"
 #include "tests/journey/live_window.h"
 #include "widgets/panels/inspect_page.h"
+#include "widgets/panels/notice_bar.h"
 #include "widgets/plots/atlas_view.h"
 #include "widgets/state/run_data.h"
 #include "widgets/style/dialogs.h"
 
 #include <QComboBox>
+#include <QJsonDocument>
+#include <QJsonObject>
 #include <QPlainTextEdit>
 #include <QProcess>
 
@@ -55,6 +58,7 @@ private Q_SLOTS:
     void cleanup() { m_window.reset(); }
     void selectsWhatItsOwnImplementationSelects();
     void oneLayerAlone();
+    void moreTokensThanPositionsAreSaid();
     void readsBytesWhereTheModelDoes();
     void damagedWeightsAreNamed();
     void whatIsNoCheckpointSaysSo();
@@ -174,6 +178,36 @@ void tst_OpenCheckpoint::oneLayerAlone()
     QTRY_VERIFY((*m_window)->inspectPage()->settled());
     QVERIFY2((*m_window)->inspectPage()->cursorText().startsWith("Layer 1"),
              qPrintable((*m_window)->inspectPage()->cursorText()));
+}
+
+void tst_OpenCheckpoint::moreTokensThanPositionsAreSaid()
+{
+    const fs::path checkpoint = copyOf("hf-deepseek_v32");
+    QFile config(QString::fromStdString((checkpoint / "config.json").string()));
+    QVERIFY(config.setPermissions(QFile::ReadOwner | QFile::WriteOwner) && config.open(QIODevice::ReadOnly));
+    QJsonObject values = QJsonDocument::fromJson(config.readAll()).object();
+    config.close();
+    values["max_position_embeddings"] = kTokens - 1;
+    QVERIFY(config.open(QIODevice::WriteOnly | QIODevice::Truncate));
+    config.write(QJsonDocument(values).toJson());
+    config.close();
+    open(checkpoint);
+    QTRY_VERIFY(part<QPlainTextEdit>("checkpointText")->isVisible());
+    type(idsOf(checkpoint));
+    look();
+    QVERIFY(seen() != nullptr);
+    auto *notices = part<NoticeBar>("noticeBar");
+    QTRY_COMPARE(notices->count(), 1);
+    bool said = false;
+    for (const QLabel *label : notices->findChildren<QLabel *>()) {
+        said =
+            said ||
+            label->text().contains(
+                QStringLiteral("max_position_embeddings: %1, and there are %2 tokens").arg(kTokens - 1).arg(kTokens)) ||
+            label->toolTip().contains(QStringLiteral("max_position_embeddings"));
+    }
+    QVERIFY(said);
+    fs::remove_all(checkpoint);
 }
 
 void tst_OpenCheckpoint::readsBytesWhereTheModelDoes()

@@ -38,6 +38,26 @@ void task(ClaimCase &claim, const std::string &preset, double margin, std::int64
                  kPoints, -margin, 1, fmt::format("{:.1f} % and {:.1f} %", 100 * sparse, 100 * dense));
 }
 
+/// A remark: what the indexers of each value of a sweep capture, numbers in their order.
+void capturedBy(ClaimCase &claim, const std::string &preset, const std::string &axis, const std::string &unit)
+{
+    const ExperimentResults *from = claim.experiment(preset);
+    if (!from)
+        return;
+    std::map<std::pair<int, std::string>, std::vector<double>> captured;
+    for (const ResultRun &run : from->runs) {
+        const auto swept = run.axes.find(axis);
+        const auto value = run.values.find("captured");
+        if (swept != run.axes.end() && value != run.values.end())
+            captured[{std::atoi(swept->second.c_str()), swept->second}].push_back(value->second);
+    }
+    std::string text;
+    for (const auto &[swept, values] : captured)
+        text += fmt::format("{}{}{} {:.3f}", text.empty() ? "" : ", ", swept.second, unit, mean(values));
+    if (!text.empty())
+        claim.remark(*from, "share of the mass captured between chance and oracle: " + text);
+}
+
 /// Every value of a sweep against its first: one piece of evidence.
 void sweep(ClaimCase &claim, const std::string &preset, const std::string &axis)
 {
@@ -105,20 +125,7 @@ ClaimFinding fourHeadsSuffice(const FoundResults &found)
     ClaimCase claim(found);
     for (const char *more : {"8", "16"})
         claim.compare("indexer-heads", {"4", more, 0, "val_loss", "n_heads", "sparse"}, Expected::NotBetter);
-    if (const ExperimentResults *from = claim.experiment("indexer-heads")) {
-        std::map<int, std::vector<double>> captured;
-        for (const ResultRun &run : from->runs) {
-            const auto heads = run.axes.find("n_heads");
-            const auto value = run.values.find("captured");
-            if (heads != run.axes.end() && value != run.values.end() && heads->second.size() < 4)
-                captured[std::atoi(heads->second.c_str())].push_back(value->second);
-        }
-        std::string text;
-        for (const auto &[heads, values] : captured)
-            text += fmt::format("{}{} heads {:.3f}", text.empty() ? "" : ", ", heads, mean(values));
-        if (!text.empty())
-            claim.remark(*from, "share of the mass captured between chance and oracle: " + text);
-    }
+    capturedBy(claim, "indexer-heads", "n_heads", " heads");
     return claim.finish();
 }
 
@@ -244,7 +251,18 @@ ClaimFinding longRangeRecall(const FoundResults &found)
 ClaimFinding reluSuffices(const FoundResults &found)
 {
     ClaimCase claim(found);
-    claim.missing("the indexer has no other activation than ReLU, and no field for one");
+    for (const char *other : {"prelu", "gelu", "silu"})
+        claim.compare("indexer-activation", {"relu", other, 0, "val_loss", "activation", "sparse"},
+                      Expected::NotBetter);
+    if (const ExperimentResults *from = claim.experiment("indexer-activation")) {
+        const ResultComparison *without =
+            claim.comparison(*from, {"relu", "identity", 0, "val_loss", "activation", "sparse"});
+        if (without)
+            claim.remark(*from,
+                         fmt::format("DSA, activation left out (identity) against relu: {}, {}",
+                                     signedText(without->statistics, kNats), toString(without->statistics.verdict)));
+    }
+    capturedBy(claim, "indexer-activation", "activation", "");
     return claim.finish();
 }
 

@@ -1,3 +1,5 @@
+// Longer than 400 lines: all that one source promises is tested by one program.
+
 #include "core/base/error.h"
 #include "core/base/safetensors.h"
 
@@ -53,6 +55,7 @@ private slots:
     void everyByteChangedIsHandled();
     void wrongTypeShapeOrName();
     void aShrunkenFileIsNoticed();
+    void changedNumbersAreNoticed();
     void aFailedWriteLeavesTheOldFile();
     void aGoneFolderIsExplained();
     void aFullDiskIsExplained();
@@ -295,6 +298,37 @@ void tst_Safetensors::aShrunkenFileIsNoticed()
     const SafetensorsFile read(file);
     std::filesystem::resize_file(file, 4096);
     QVERIFY_EXCEPTION_THROWN(read.read<float>("weight"), Failure);
+}
+
+void tst_Safetensors::changedNumbersAreNoticed()
+{
+    QTemporaryDir folder;
+    const std::filesystem::path file = folder.filePath("a.safetensors").toStdString();
+    const std::vector<float> a(5, 1.5f), b(3, 2.5f);
+    const std::vector<TensorToWrite> tensors = {{"a", "F32", {5}, a.data()}, {"b", "F32", {3}, b.data()}};
+    writeSafetensors(file, tensors, {{kChecksumsKey, checksumsOf(tensors)}});
+    QVERIFY(SafetensorsFile(file).hasChecksums());
+    SafetensorsFile(file).demandUnchanged();
+    {
+        std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+        stream.seekp(-1, std::ios::end); // the last byte of b
+        stream.put('\x41');
+    }
+    const SafetensorsFile changed(file);
+    changed.demandUnchanged("a");
+    try {
+        changed.demandUnchanged();
+        QFAIL("changed numbers");
+    } catch (const Failure &failure) {
+        const std::string text = failure.error().text();
+        QVERIFY2(text.find("a.safetensors: b: numbers are not those that were written") != std::string::npos,
+                 text.c_str());
+    }
+    writeSafetensors(file, tensors);
+    QVERIFY(!SafetensorsFile(file).hasChecksums());
+    SafetensorsFile(file).demandUnchanged(); // older files have none
+    writeSafetensors(file, tensors, {{kChecksumsKey, "[1, 2]"}});
+    QVERIFY_EXCEPTION_THROWN(SafetensorsFile{file}, Failure);
 }
 
 void tst_Safetensors::aFailedWriteLeavesTheOldFile()

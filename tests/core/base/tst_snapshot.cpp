@@ -90,6 +90,7 @@ private slots:
     void inconsistentSnapshotsAreNotWritten();
     void damagedFilesAreRefused();
     void overwrittenNumbersAreFound();
+    void anotherActivationIsKept();
     void halves();
 
 private:
@@ -245,7 +246,7 @@ void tst_Snapshot::damagedFilesAreRefused()
         QVERIFY2(messageOf(all, metadata).find(key) != std::string::npos, key);
     }
     auto metadata = file.metadata();
-    metadata["schema"] = "2";
+    metadata["schema"] = "3";
     QVERIFY(messageOf(all, metadata).find("newer version") != std::string::npos);
     metadata = file.metadata();
     metadata["step"] = "12x";
@@ -293,6 +294,27 @@ void tst_Snapshot::overwrittenNumbersAreFound()
             QVERIFY2(text.find("b.safetensors: " + names[i]) != std::string::npos, text.c_str());
         }
     }
+}
+
+void tst_Snapshot::anotherActivationIsKept()
+{
+    Snapshot snapshot = sample();
+    for (LayerSnapshot &layer : snapshot.layers) {
+        if (layer.hasIndexer()) {
+            layer.activation = IndexActivation::Prelu;
+            layer.indexSlope.assign(static_cast<std::size_t>(layer.indexHeads), -0.25f);
+        }
+    }
+    writeSnapshot(snapshot, path("a.safetensors"));
+    // A reader that knows relu alone looks at the schema.
+    QCOMPARE(SafetensorsFile(path("a.safetensors")).metadata().at("schema"), std::string("2"));
+    const Snapshot back = readSnapshot(path("a.safetensors"));
+    for (std::size_t i = 0; i < back.layers.size(); ++i) {
+        QVERIFY(back.layers[i].activation == snapshot.layers[i].activation);
+        QCOMPARE(back.layers[i].indexSlope, snapshot.layers[i].indexSlope);
+    }
+    snapshot.layers.front().indexSlope.clear();
+    QVERIFY_EXCEPTION_THROWN(writeSnapshot(snapshot, path("b.safetensors")), Failure);
 }
 
 void tst_Snapshot::halves()

@@ -28,6 +28,7 @@ private Q_SLOTS:
     void recipesOfATask();
     void warmUpsWithoutATeacher();
     void moreHeadsThanFour();
+    void otherActivations();
     void hyperparametersAreJudgedTogether();
     void whatIsSelected();
     void aTaskThatNobodyLearns();
@@ -236,6 +237,31 @@ void tst_Claims::moreHeadsThanFour()
     fs::remove_all(results.folder("indexer-heads"));
     results.store("indexer-heads", last(1.5));
     QCOMPARE(verdict(results.judged(), 16), std::string("does not hold"));
+}
+
+void tst_Claims::otherActivations()
+{
+    const ResultsFolder results;
+    const auto last = [](double learned) {
+        return [learned](const RunConfig &run) {
+            const std::string activation = axisOf(run, "activation");
+            const double loss = activation == "prelu" ? learned : activation == "identity" ? 2.3 : 2.0;
+            return std::vector<Scalar>{{"train.loss", 2}, {"val.loss", loss + jitter(run)}, {"indexer.captured", 0.9}};
+        };
+    };
+    results.store("indexer-activation", last(2.001));
+    Json document = results.judged();
+    QCOMPARE(verdict(document, 28), std::string("holds"));
+    // That leaving it out is worse says nothing against ReLU.
+    for (const char *part : {"DSA, activation prelu against relu: +0.0010 nats", "identity) against relu: +0.3000 nats",
+                             "gelu 0.900, identity 0.900, prelu 0.900"})
+        QVERIFY2(contains(measured(document, 28), part), measured(document, 28).c_str());
+    fs::remove_all(results.folder("indexer-activation"));
+    results.store("indexer-activation", last(1.5));
+    document = results.judged();
+    QCOMPARE(verdict(document, 28), std::string("does not hold"));
+    fs::remove_all(results.folder("indexer-activation"));
+    QCOMPARE(verdict(results.judged(), 28), std::string("not measured"));
 }
 
 void tst_Claims::hyperparametersAreJudgedTogether()

@@ -1,5 +1,6 @@
 #include "core/base/maps.h"
 #include "core/base/selection_metrics.h"
+#include "core/model/index_score.h"
 #include "core/probe/attention_probe.h"
 #include "core/probe/selection_statistics.h"
 #include "tests/core/tiny_experiment.h"
@@ -40,8 +41,8 @@ struct Probed {
     Probe probe;
     at::Tensor ids;
 
-    explicit Probed(Family family)
-        : config(tinyRun(family))
+    explicit Probed(Family family, const std::string &activation = "relu")
+        : config(tinyRun(family, {{"model.indexer.activation", activation}}))
         , data(makeDataSource(config))
     {
         model = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
@@ -85,17 +86,27 @@ void tst_AttentionProbe::mapsEqualWhatTheModelComputed_data()
 {
     QTest::addColumn<int>("family");
     QTest::addColumn<bool>("sparse");
-    QTest::newRow("sparse, sparse") << int(Family::Sparse) << true;
-    QTest::newRow("sparse, dense") << int(Family::Sparse) << false;
-    QTest::newRow("mhla_sparse, sparse") << int(Family::MhlaSparse) << true;
-    QTest::newRow("classic") << int(Family::Classic) << false;
+    QTest::addColumn<QString>("activation");
+    QTest::newRow("sparse, sparse") << int(Family::Sparse) << true << "relu";
+    QTest::newRow("sparse, dense") << int(Family::Sparse) << false << "relu";
+    QTest::newRow("mhla_sparse, sparse") << int(Family::MhlaSparse) << true << "relu";
+    QTest::newRow("classic") << int(Family::Classic) << false << "relu";
+    for (const char *activation : {"gelu", "silu", "identity", "prelu"})
+        QTest::newRow(activation) << int(Family::MhlaSparse) << true << activation;
 }
 
 void tst_AttentionProbe::mapsEqualWhatTheModelComputed()
 {
     QFETCH(int, family);
     QFETCH(bool, sparse);
-    Probed probed{Family(family)};
+    QFETCH(QString, activation);
+    Probed probed(Family(family), activation.toStdString());
+    for (const Parameters::Entry &entry : probed.model->parameters().entries()) {
+        if (entry.name.ends_with("indexer.activation.weight")) {
+            const at::NoGradGuard noGrad;
+            at::Tensor(entry.tensor).fill_(-0.4); // as if it had learned one
+        }
+    }
     const auto trace = probed.trace(sparse);
     const Snapshot snapshot = probed.snapshot(sparse);
     QCOMPARE(snapshot.layers.size(), trace.size());
@@ -116,7 +127,11 @@ void tst_AttentionProbe::mapsEqualWhatTheModelComputed()
             }
         }
         if (indexed) {
-            const at::Tensor scores = dsa::index_scores(trace[i].index.q, trace[i].index.k, trace[i].index.w)[0];
+            const at::Tensor scores = indexScores(trace[i].index)[0];
+            if (activation != "relu") {
+                const at::Tensor relu = dsa::index_scores(trace[i].index.q, trace[i].index.k, trace[i].index.w)[0];
+                QVERIFY((scores - relu).tril().nan_to_num(0).abs().max().item<double>() > 1e-4);
+            }
             QVERIFY(difference(indexScoreMap(layer, length), scores) < 1e-5);
         }
         for (int head = 0; head < layer.heads; ++head) {

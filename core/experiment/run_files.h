@@ -1,0 +1,35 @@
+#pragma once
+
+#include "core/base/error.h"
+#include "core/base/run_store.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+/// Is what a run left on disk whole? The same look for every command that judges runs, whichever of the files it goes on to use.
+namespace sparsescope {
+
+/// What lies in a run's folder beside run.json and run.sqlite.
+struct RunFiles {
+    std::vector<Error> damages;                         ///< each names its file
+    std::set<std::filesystem::path> damagedCheckpoints; ///< folders, as RunReader::checkpoints() names them
+    int snapshots = 0, checkpoints = 0;                 ///< read whole, damaged ones included
+    int withoutChecksums = 0;         ///< files of older versions: overwritten numbers do not show in them
+    std::uint64_t bytes = 0;          ///< read
+    std::vector<std::string> notRead; ///< and why, a sentence each
+};
+
+/// Reads every snapshot and checkpoint that the run's database names, all numbers included. One that the run's own process
+/// removes meanwhile is no damage. Throws Failure where the database cannot be read.
+RunFiles examineRun(const RunReader &run);
+/// Only this checkpoint of the run.
+RunFiles examineCheckpoint(const RunReader &run, const std::filesystem::path &checkpoint);
+
+/// What is wrong with the experiment.json of this folder; nothing where there is none.
+std::optional<Error> experimentDamage(const std::filesystem::path &experimentFolder);
+
+} // namespace sparsescope
