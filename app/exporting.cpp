@@ -12,6 +12,7 @@
 #include "widgets/plots/comparison_figure.h"
 #include "widgets/plots/counterfactual_figure.h"
 #include "widgets/plots/loss_plot.h"
+#include "widgets/plots/needle_figure.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
 #include "widgets/style/dialogs.h"
@@ -42,6 +43,7 @@ namespace {
 constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
                                                               {"comparison", "Comparison"},
                                                               {"selectors", "Selectors"},
+                                                              {"needle", "Needles by length and depth"},
                                                               {"paired", "Loss and paired difference"},
                                                               {"metrics", "Metrics of both sides"},
                                                               {"position", "Loss by position"},
@@ -287,10 +289,11 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
                        std::any_of(std::begin(kFigures), std::end(kFigures),
                                    [&](const auto &f) { return figure == QLatin1String(f.first); });
     if (!known) {
-        throw Failure({"unknown figure", "--export", figure.toStdString(),
-                       "loss, comparison, selectors, atlas, map, mask, row or distance; of two sides paired, metrics, "
-                       "position, counterfactual, difference or report; of a measurement speed, breakdown or roofline",
-                       ""});
+        throw Failure(
+            {"unknown figure", "--export", figure.toStdString(),
+             "loss, comparison, selectors, needle, atlas, map, mask, row or distance; of two sides paired, metrics, "
+             "position, counterfactual, difference or report; of a measurement speed, breakdown or roofline",
+             ""});
     }
     if (figure == QLatin1String("comparison") && !request.run.isEmpty()) {
         throw Failure({"the comparison draws every run of its experiment", "--run", request.run.toStdString(),
@@ -322,6 +325,10 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     }
     if (figure == QLatin1String("selectors")) {
         exportFigure(counterfactualFigureOf(runs, *current), out, options);
+        return;
+    }
+    if (figure == QLatin1String("needle")) {
+        exportFigure(needleFigureOf(runs, *current), out, options);
         return;
     }
     if (isOfTwoSides(figure)) {

@@ -110,10 +110,11 @@ int main(int argc, char **argv)
     parser.add_option("--screenshot", given.screenshot,
                       "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint, "
                       "continuation, help or preferences");
-    parser.add_option("--export", given.figure,
-                      "Write a figure: loss, comparison, selectors, atlas, map, mask, row or distance; of two sides "
-                      "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
-                      "breakdown or roofline");
+    parser.add_option(
+        "--export", given.figure,
+        "Write a figure: loss, comparison, selectors, needle, atlas, map, mask, row or distance; of two sides "
+        "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
+        "breakdown or roofline");
     parser.add_option(
         "--runs", given.runs,
         "Folder of the runs to draw; for form an experiment file, of a measurement the file that bench wrote, for "

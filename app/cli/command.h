@@ -29,6 +29,7 @@ Action declareGenerate(CLI::App &command);
 Action declareConvert(CLI::App &command);
 Action declareInspect(CLI::App &command);
 Action declareGolden(CLI::App &command);
+Action declareNeedle(CLI::App &command);
 Action declareReport(CLI::App &command);
 Action declarePresets(CLI::App &command);
 Action declareSchema(CLI::App &command);

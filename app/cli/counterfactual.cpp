@@ -3,15 +3,14 @@
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/figures.h"
+#include "app/cli/frozen_runs.h"
 #include "app/cli/stored_files.h"
 #include "app/cli/text_table.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
 #include "core/base/length_expression.h"
 #include "core/base/run_folder.h"
-#include "core/base/run_store.h"
 #include "core/base/safetensors.h"
-#include "core/base/stored_checks.h"
 #include "core/base/stored_counterfactual.h"
 
 #include <fmt/format.h>
@@ -36,30 +35,6 @@ struct Request {
     int batches = 0;
     std::int64_t indexerSteps = 250;
 };
-
-struct Frozen {
-    RunConfig config;
-    fs::path folder; ///< of the run
-    fs::path checkpoint;
-    std::vector<CheckResult> checks; ///< stored beside the run
-};
-
-std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files)
-{
-    std::vector<Frozen> result;
-    for (const RunReader &reader : files.runs()) {
-        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
-        if (files.checkpoint() || !checkpoints.empty())
-            result.push_back({reader.config(), reader.folder(),
-                              files.checkpoint() ? *files.checkpoint() : checkpoints.back().folder,
-                              readChecks(reader)});
-    }
-    if (result.empty())
-        throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",
-                              "the folder of an experiment, of a run or of one of its checkpoints",
-                              "Train first: a run without a checkpoint has nothing to freeze."}});
-    return result;
-}
 
 /// "4", "L/16", ... as numbers of this length, ascending, each once; what is more than there is to choose from is said.
 std::vector<std::int64_t> sweepOf(const Request &request, std::int64_t length, std::set<std::string> &cut)

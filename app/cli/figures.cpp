@@ -157,4 +157,6 @@ bool tell(const Figures &figures, const std::string &label, Output &output)
 
 Figures drawSelectors(const fs::path &experimentFolder) { return draw("selectors", "selectors", experimentFolder); }
 
+Figures drawNeedle(const fs::path &experimentFolder) { return draw("needle", "needle", experimentFolder); }
+
 } // namespace sparsescope

@@ -24,6 +24,9 @@ Figures drawFigures(const std::filesystem::path &experimentFolder);
 /// Likewise selectors.png and .svg, from the tables that `counterfactual` stored.
 Figures drawSelectors(const std::filesystem::path &experimentFolder);
 
+/// Likewise needle.png and .svg, from the tables that `needle` stored.
+Figures drawNeedle(const std::filesystem::path &experimentFolder);
+
 /// The sibling program beside this one; empty when it is not installed.
 std::filesystem::path windowProgram();
 

@@ -17,6 +17,7 @@ constexpr Command kCommands[] = {
     {"check", "Say whether what an experiment or a run computes may be believed", declareCheck},
     {"compare", "Put the sides of an experiment beside each other: differences, intervals, verdicts", declareCompare},
     {"counterfactual", "Let other selectors choose the keys of trained runs", declareCounterfactual},
+    {"needle", "Measure how often trained runs find their needles, by length and depth", declareNeedle},
     {"forward", "Run a checkpoint over given tokens", declareForward},
     {"generate", "Let a checkpoint write on, token by token", declareGenerate},
     {"convert", "Write a checkpoint as a Hugging Face folder, or one as ours", declareConvert},

@@ -162,7 +162,14 @@ bool writeResults(const fs::path &experimentFolder, const std::vector<std::strin
     output.line("Summary:    " + (experimentFolder / "RESULTS_SUMMARY.md").string());
     for (const fs::path &file : figures.files)
         output.data()["figures"].push_back(file.string());
-    return tell(figures, "Comparison: ", output) && summary["problems"].empty();
+    bool drawn = tell(figures, "Comparison: ", output);
+    if (!summary["needles"].empty()) {
+        const Figures needle = drawNeedle(experimentFolder);
+        for (const fs::path &file : needle.files)
+            output.data()["figures"].push_back(file.string());
+        drawn = tell(needle, "Needle:     ", output) && drawn;
+    }
+    return drawn && summary["problems"].empty();
 }
 
 } // namespace sparsescope

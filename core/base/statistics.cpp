@@ -99,6 +99,18 @@ PairedDifference pairedDifference(const std::vector<double> &differences, double
     return result;
 }
 
+Interval wilsonInterval(double hits, double trials)
+{
+    if (!(trials > 0))
+        return {0, 1};
+    constexpr double z = 1.959963984540054; // the normal distribution's 97.5 %
+    const double share = hits / trials, weight = 1 + z * z / trials;
+    const double middle = (share + z * z / (2 * trials)) / weight;
+    const double half = z / weight * std::sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials));
+    // At the ends the bound is exact, and rounding would leave a trace of it.
+    return {hits <= 0 ? 0 : middle - half, hits >= trials ? 1 : middle + half};
+}
+
 std::optional<double> resolvableHalfWidth(int n, double sd)
 {
     if (n < 2)

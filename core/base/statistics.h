@@ -41,6 +41,9 @@ enum class BetterIs { Less, More };
 PairedDifference pairedDifference(const std::vector<double> &differences, double margin,
                                   BetterIs betterIs = BetterIs::Less);
 
+/// The 95 % interval of a share by Wilson's score: `hits` of `trials` that are independent. {0, 1} without a trial.
+Interval wilsonInterval(double hits, double trials);
+
 /// Half of the width of the 95 % interval of n seeds: smaller effects are not told from none. Absent for n < 2.
 std::optional<double> resolvableHalfWidth(int n, double sd);
 /// Between seeds, of a difference in nats at the sizes of the presets (EXPERIMENTS.md 3).

@@ -203,10 +203,16 @@ Report read(const fs::path &folder)
         if (run.counterfactual)
             report.summary["counterfactuals"].push_back(toJson(*run.counterfactual));
     }
+    report.summary["needles"] = Json::array();
+    for (const StoredRun &run : report.runs) {
+        if (run.needle)
+            report.summary["needles"].push_back(toJson(*run.needle));
+    }
     addGates(report);
     report.summary["versions"] = {{"summary", kSummarySchema}, {"experiment", kExperimentSchema},
                                   {"run", kRunSchema},         {"snapshot", kSnapshotSchema},
-                                  {"trainer", kTrainerSchema}, {"counterfactual", kCounterfactualSchema}};
+                                  {"trainer", kTrainerSchema}, {"counterfactual", kCounterfactualSchema},
+                                  {"needle", kNeedleSchema}};
     return report;
 }
 
@@ -308,6 +314,13 @@ Json writeReport(const fs::path &experimentFolder, const std::vector<std::string
     for (const Json &row : report.summary["comparisons_swept"])
         comparisons.push_back(row);
     writeFileAtomically(experimentFolder / "comparisons.csv", comparisonsCsv(comparisons));
+    std::vector<NeedleTable> needles;
+    for (const StoredRun &run : report.runs) {
+        if (run.needle)
+            needles.push_back(*run.needle);
+    }
+    if (!needles.empty())
+        writeFileAtomically(experimentFolder / kNeedleFile, needleCsv(needles));
     writeFileAtomically(experimentFolder / "RESULTS_SUMMARY.md", summaryMarkdown(report.summary));
     const auto replace = nlohmann::json::error_handler_t::replace; // messages may quote damaged text
     writeFileAtomically(experimentFolder / "summary.json", report.summary.dump(2, ' ', false, replace) + "\n");

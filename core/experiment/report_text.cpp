@@ -2,6 +2,7 @@
 
 #include "core/base/comparison_text.h"
 #include "core/base/counterfactual_table.h"
+#include "core/base/needle_table.h"
 #include "core/base/records.h"
 #include "core/base/statistics.h"
 #include "core/base/table_text.h"
@@ -208,6 +209,70 @@ std::string counterfactualText(const Json &documents, const Json &gates)
     return text;
 }
 
+/// "97.3 %"; a dash where nothing was asked.
+std::string shareText(std::int64_t hits, std::int64_t trials)
+{
+    return trials > 0 ? fmt::format("{:.1f} %", 100.0 * static_cast<double>(hits) / static_cast<double>(trials)) : "-";
+}
+
+std::string meanText(const std::vector<double> &shares)
+{
+    const auto mean = meanOf(shares);
+    return mean ? fmt::format("{:.1f} %", 100 * *mean) : "-";
+}
+
+/// How often the needle was found, by length and depth. Empty where it was not asked.
+std::string needleText(const Json &documents)
+{
+    if (!documents.is_array() || documents.empty())
+        return {};
+    std::vector<NeedleTable> tables;
+    for (const Json &document : documents)
+        tables.push_back(needleFromJson(document, "summary.json"));
+    const NeedleTable &first = tables.front();
+    std::string text = fmt::format(
+        "## Needles by length and depth\n\n"
+        "Answers with every one of their {} tokens right; blind guessing: {:.2g}. Every seed is asked the same "
+        "haystacks. The interval is Wilson's over the answers of all seeds, which takes each for independent. Trained "
+        "on {} tokens{}; YaRN stretches the rotation by the length over that, without further training. Place found: "
+        "the token to copy from is among the selected keys, in the layer that finds most; an answer may be read from "
+        "the token behind an entry instead, which has gathered it. Every number, seed by seed, is in needle.csv.\n\n",
+        first.digits, first.exactChance, first.trainedLength,
+        first.shortest < first.trainedLength ? fmt::format(" and, in training only, on {} and more", first.shortest)
+                                             : std::string());
+    for (const NeedlePanel &panel : needlePanels(tables)) {
+        text += fmt::format("**{}**\n\n", markdownCell(panel.title));
+        const std::size_t depths = panel.rows.empty() ? 0 : panel.rows.front().depths.size();
+        std::vector<std::string> titles{"Length",  "k",       "Exact",       "95 % interval",
+                                        "Answers", "By seed", "Place found", "by random keys"};
+        for (std::size_t depth = 0; depth < depths; ++depth)
+            titles.push_back(fmt::format("{:.0f} to {:.0f} % deep",
+                                         100.0 * static_cast<double>(depth) / static_cast<double>(depths),
+                                         100.0 * static_cast<double>(depth + 1) / static_cast<double>(depths)));
+        std::vector<std::vector<std::string>> rows;
+        for (const NeedlePanelRow &row : panel.rows) {
+            std::vector<std::string> seeds;
+            for (std::size_t i = 0; i < row.seeds.size(); ++i)
+                seeds.push_back(fmt::format("{}: {:.1f} %", row.seeds[i], 100 * row.exactBySeed[i]));
+            const Interval ci95 = row.interval();
+            rows.push_back({fmt::format("{}", row.length), row.topK > 0 ? fmt::format("{}", row.topK) : "-",
+                            shareText(row.exact(), row.answers()),
+                            fmt::format("[{:.1f}, {:.1f}]", 100 * ci95.low, 100 * ci95.high),
+                            fmt::format("{}", row.answers()), fmt::format("{}", fmt::join(seeds, ", ")),
+                            meanText(row.foundBest),
+                            row.foundChance ? fmt::format("{:.2g} %", 100 * *row.foundChance) : "-"});
+            for (const NeedleDepth &depth : row.depths)
+                rows.back().push_back(shareText(depth.exact, depth.answers));
+        }
+        text += markdownTable(titles, rows) + "\n";
+        for (const std::string &problem : panel.problems)
+            text += "- " + markdownCell(problem) + "\n";
+        if (!panel.problems.empty())
+            text += "\n";
+    }
+    return text;
+}
+
 } // namespace
 
 std::string summaryCsv(const Json &summary)
@@ -239,6 +304,7 @@ std::string summaryMarkdown(const Json &summary)
     text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
     text += comparisonText(summary["comparisons"]) + sweptText(summary["comparisons_swept"]);
     text += counterfactualText(at(summary, "counterfactuals"), summary["gates"]);
+    text += needleText(at(summary, "needles"));
     std::string unfinished;
     for (const Json &run : summary["runs"]) {
         const Json &state = at(run, "state");

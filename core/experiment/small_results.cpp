@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/base/json_view.h"
+#include "core/base/needle_table.h"
 #include "core/base/safetensors.h"
 
 #include <fmt/format.h>
@@ -18,9 +19,9 @@ namespace fs = std::filesystem;
 namespace sparsescope {
 namespace {
 
-/// Written by report, by counterfactual and by the exports; one that is not there was not asked for.
-const std::vector<std::string> kKept = {"experiment.json", "summary.json",       "summary.csv",
-                                        "comparisons.csv", "RESULTS_SUMMARY.md", kCounterfactualFile};
+/// Written by report, by counterfactual, by needle and by the exports; one that is not there was not asked for.
+const std::vector<std::string> kKept = {"experiment.json",    "summary.json",      "summary.csv", "comparisons.csv",
+                                        "RESULTS_SUMMARY.md", kCounterfactualFile, kNeedleFile};
 
 bool liesIn(const fs::path &path, const fs::path &folder)
 {

@@ -192,6 +192,10 @@ StoredRun readStoredRun(const fs::path &folder, const std::string &name)
         const Json document = Json::parse(*stored, nullptr, /*allow_exceptions=*/false);
         run.counterfactual = counterfactualFromJson(document, (folder / "run.sqlite").string());
     }
+    if (const auto stored = reader.value(kNeedleKey)) {
+        const Json document = Json::parse(*stored, nullptr, /*allow_exceptions=*/false);
+        run.needle = needleFromJson(document, (folder / "run.sqlite").string());
+    }
     return run;
 }
 

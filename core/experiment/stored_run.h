@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/counterfactual_table.h"
+#include "core/base/needle_table.h"
 #include "core/base/pair_comparison.h"
 #include "core/base/records.h"
 
@@ -19,6 +20,7 @@ struct StoredRun {
     nlohmann::ordered_json row; ///< of summary.json's "runs"
     ComparedRun compared;
     std::optional<Counterfactual> counterfactual; ///< where other selectors were asked
+    std::optional<NeedleTable> needle;            ///< where needles were looked for in other lengths
     const RunConfig &config() const { return compared.started.config; }
 };
 /// `name`: of the folder, relative to the experiment's. Throws Failure where the folder cannot be read.

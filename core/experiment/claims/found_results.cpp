@@ -165,6 +165,10 @@ ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, c
     for (const JsonView &row : document.at("gates").items())
         results.gates.push_back(
             {row.at("gate").text(), row.at("run").text(), row.at("outcome").text(), row.at("measured").text()});
+    if (summary.contains("needles")) { // results older than the measure have none
+        for (const auto &table : summary["needles"])
+            results.needles.push_back(needleFromJson(table, origin));
+    }
     return results;
 }
 

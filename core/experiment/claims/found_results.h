@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/base/bench_document.h"
+#include "core/base/needle_table.h"
 #include "core/base/statistics.h"
 
 #include <nlohmann/json.hpp>
@@ -57,6 +58,7 @@ struct ExperimentResults {
     std::vector<ResultRun> runs;
     std::vector<ResultComparison> comparisons;
     std::vector<ResultGate> gates;
+    std::vector<NeedleTable> needles; ///< of runs that were asked at other lengths
 };
 
 struct FoundResults {

@@ -594,6 +594,7 @@ void tst_config::roundTripOfEveryPreset()
                              "noise-floor",
                              "rate-grid",
                              "rate-search",
+                             "needle-length",
                              "recall-brackets",
                              "recall-documents",
                              "recall-length",

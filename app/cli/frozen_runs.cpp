@@ -1,0 +1,27 @@
+#include "app/cli/frozen_runs.h"
+
+#include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
+
+namespace sparsescope {
+
+namespace fs = std::filesystem;
+
+std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files)
+{
+    std::vector<Frozen> result;
+    for (const RunReader &reader : files.runs()) {
+        const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
+        if (files.checkpoint() || !checkpoints.empty())
+            result.push_back({reader.config(), reader.folder(),
+                              files.checkpoint() ? *files.checkpoint() : checkpoints.back().folder,
+                              readChecks(reader)});
+    }
+    if (result.empty())
+        throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",
+                              "the folder of an experiment, of a run or of one of its checkpoints",
+                              "Train first: a run without a checkpoint has nothing to freeze."}});
+    return result;
+}
+
+} // namespace sparsescope
