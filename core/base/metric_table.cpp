@@ -60,9 +60,9 @@ std::vector<MetricInfo> makeTable()
         "cosine of softmax I of query t and of query t-1 over the visible keys", "near 1");
     layered(add("indexer.captured", "Mass captured", "share",
                 "(mass kept - chance) / (mass kept by the oracle - chance)", "0 (the oracle: 1)"));
-    withChance(layered(add("indexer.head_overlap", "Keys that heads share", "share",
-                           "|Si and Sj| / k, mean over pairs of indexer heads; Si the top-k of w relu(q.k) of head i alone",
-                           kBlindKeys)));
+    withChance(layered(add(
+        "indexer.head_overlap", "Keys that heads share", "share",
+        "|Si and Sj| / k, mean over pairs of indexer heads; Si the top-k of w relu(q.k) of head i alone", kBlindKeys)));
 
     withChance(layered(add("selection.mass_kept", "Attention mass kept", "share", "sum over S of p", kBlindKeys)));
     layered(add("selection.mass_kept.oracle", "Mass kept by the oracle", "share", "sum over the top-k of p of p"));
@@ -98,7 +98,7 @@ std::vector<MetricInfo> makeTable()
     add("grad.norm", "Gradient norm", "", "of the main weights, before clipping");
     add("grad.indexer", "Indexer gradient", "", "norm, of the indexer's weights, before clipping");
     add("moe.load_max", "Largest expert load", "×", "largest load of an expert / mean load, largest over layers", "1");
-    add("time.step", "Speed", "s", "wall time of a training step");
+    add("time.step", "Time per step", "s", "wall time of a training step");
     add("time.trained", "Training time", "s", "wall time of all training steps so far, those of the indexer alone too");
     add("time.tokens_per_s", "Throughput", "tokens/s", "tokens of a step / time.step");
     add("memory.device", "Device memory", "bytes", "largest in use so far on the device that trains");
