@@ -31,4 +31,18 @@ protected:
     }
 };
 
+/// A graph whose line is drawn in a time that depends on the pixels it covers and not on its points: where several lie in
+/// each column of pixels the column is filled from their lowest to their highest. No extreme is lost. Files get every point.
+class DenseGraph : public WholeMarkers<QCPGraph> {
+public:
+    using WholeMarkers<QCPGraph>::WholeMarkers;
+
+protected:
+    void drawLinePlot(QCPPainter *painter, const QVector<QPointF> &lines) const override;
+};
+
+/// What a line of this width covers of each column, through points that ascend in x; neighbours touch, except across a gap
+/// (NaN).
+QVector<QRectF> columnSpans(const QVector<QPointF> &points, double column, double width);
+
 } // namespace sparsescope

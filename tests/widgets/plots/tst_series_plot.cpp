@@ -1,12 +1,15 @@
 #include "widgets/plots/series_plot.h"
 
 #include "tests/journey/drawn_text.h"
+#include "widgets/plots/whole_markers.h"
 #include "widgets/style/theme.h"
 
-#include <qcustomplot.h>
-
 #include <QApplication>
+#include <QRandomGenerator>
 #include <QTest>
+
+#include <algorithm>
+#include <cmath>
 
 using namespace sparsescope;
 
@@ -16,6 +19,8 @@ private Q_SLOTS:
     void markersKeepApart_data();
     void markersKeepApart();
     void markersAreWholeAtTheEdges();
+    void everyColumnKeepsItsExtremes_data();
+    void everyColumnKeepsItsExtremes();
     void wordsLieBesideTheData_data();
     void wordsLieBesideTheData();
 };
@@ -86,6 +91,40 @@ void tst_SeriesPlot::markersAreWholeAtTheEdges()
         QVERIFY2(qAbs(before - left) <= 3 && qAbs(after - right) <= 3,
                  qPrintable(
                      QStringLiteral("%1: %2 and %3 of %4 and %5").arg(x).arg(before).arg(after).arg(left).arg(right)));
+    }
+}
+
+void tst_SeriesPlot::everyColumnKeepsItsExtremes_data()
+{
+    QTest::addColumn<double>("column");
+    QTest::newRow("1x") << 1.0;
+    QTest::newRow("2x") << 0.5;
+}
+
+void tst_SeriesPlot::everyColumnKeepsItsExtremes()
+{
+    QFETCH(double, column);
+    constexpr double kWidth = 2;
+    QRandomGenerator random(3);
+    QVector<QPointF> points;
+    for (int i = 0; i < 4000; ++i) {
+        points.push_back({50 + i * 0.05, 100 + 40 * random.generateDouble() + (random.bounded(200) == 0 ? 60 : 0)});
+    }
+    points[2000].setY(qQNaN()); // a gap
+    const QVector<QRectF> spans = columnSpans(points, column, kWidth);
+    QCOMPARE(spans.size(), qsizetype(200 / column));
+    for (const QRectF &span : spans) {
+        double lowest = INFINITY, highest = -INFINITY;
+        for (const QPointF &point : points) {
+            if (std::floor(point.x() / column) * column == span.left() && !std::isnan(point.y())) {
+                lowest = std::min(lowest, point.y());
+                highest = std::max(highest, point.y());
+            }
+        }
+        QVERIFY(span.top() <= lowest - kWidth / 2 && span.bottom() >= highest + kWidth / 2);
+    }
+    for (qsizetype i = 1; i < spans.size(); ++i) { // a line without holes
+        QVERIFY(spans[i].top() <= spans[i - 1].bottom() && spans[i].bottom() >= spans[i - 1].top());
     }
 }
 
