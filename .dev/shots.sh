@@ -52,6 +52,10 @@ make_states()
     wait $! 2> /dev/null
     "$bin/sparsescope-cli" convert "$runs/demo/seq_64/mhla_sparse/seed_0" "$states/checkpoint" --to hf > /dev/null
     sed -e 's/"n_heads": [0-9]*/"n_heads": 7/' -e 's/"top_k": [0-9]*/"top_k": 1600/' "$root/experiments/smoke.json" > "$states/form.json"
+    cp -r "$runs/demo" "$states/damaged-snapshot"
+    local newest
+    newest=$(find "$states/damaged-snapshot/seq_64/sparse/seed_0/snapshots" -name '*.safetensors' | sort | tail -n 1)
+    printf 'overwritten' | dd of="$newest" bs=1 seek=20000 conv=notrunc status=none
     touch "$states/made"
 }
 
@@ -76,6 +80,7 @@ take_shots()
     shot leak-focus focus "$states/leak"
     shot leak-compare compare "$states/leak"
     shot cut-off train "$states/cut-off"
+    shot damaged-snapshot focus "$states/damaged-snapshot"
     shot checkpoint checkpoint "$states/checkpoint"
     return $status
 }

@@ -312,7 +312,7 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     for (const auto &run : owned) {
         runs.push_back(run.get());
     }
-    RunData *current = request.run.isEmpty() ? firstSparse(runs) : runWithId(runs, request.run);
+    RunData *current = request.run.isEmpty() ? firstSparse(runs) : chosenRun(runs, request.runs, request.run);
     std::erase_if(runs, [&](const RunData *run) { // one experiment a figure
         return run->experimentFolder() != current->experimentFolder();
     });

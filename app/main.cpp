@@ -1,6 +1,8 @@
 #include "app/exporting.h"
 #include "app/main_window.h"
 #include "app/quit_signals.h"
+#include "app/run_choice.h"
+#include "app/run_folder_reader.h"
 #include "app/screenshots.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
@@ -22,6 +24,7 @@
 #include <filesystem>
 #include <string>
 #include <unistd.h>
+#include <utility>
 
 namespace {
 
@@ -53,6 +56,24 @@ sparsescope::Theme themeOf(const std::string &text)
 bool needsNoRuns(const std::string &view)
 {
     return view == "first-run" || view == "speed" || view == "help" || view == "preferences";
+}
+
+/// The folder of the run that the command line asks for, read to its end before a window opens. Throws Failure where it
+/// is not there, and where it is damaged.
+std::filesystem::path askedRun(const std::string &runs, const std::string &name)
+{
+    using namespace sparsescope;
+    if (runs.empty()) {
+        throw Failure({"no such folder", "--run", name, "a run's folder, or its id and --runs", ""});
+    }
+    if (name.empty()) {
+        return readRun(runs).folder;
+    }
+    const std::filesystem::path folder = readableRunFolder(runs, QString::fromStdString(name));
+    if (folder.empty()) {
+        throw Failure({"no such run, or several", "--run", name, "the id of one run in " + runs, ""});
+    }
+    return folder;
 }
 
 /// While Qt looks for a display: it would say much and then abort.
@@ -119,7 +140,8 @@ int main(int argc, char **argv)
         "--runs", given.runs,
         "Folder of the runs to draw; for form an experiment file, of a measurement the file that bench wrote, for "
         "checkpoint and continuation the checkpoint's folder");
-    parser.add_option("--run", given.run, "Id of the run to draw, for example seq_64/sparse/seed_0");
+    parser.add_option("--run", given.run,
+                      "The run to draw or to open: its folder, or its id in --runs, for example seq_64/sparse/seed_0");
     parser.add_option("--a", given.sideA, "Side A of a comparison: a group such as seq_64/sparse, or one run");
     parser.add_option("--b", given.sideB, "Side B, likewise; without both the two that are worth looking at");
     parser.add_option("--out", given.out, "File to write");
@@ -134,7 +156,11 @@ int main(int argc, char **argv)
     } catch (const CLI::ParseError &error) {
         return error.get_exit_code() == 0 ? parser.exit(error) : (parser.exit(error), kBadUsage);
     }
-    const bool picture = !given.screenshot.empty(), figure = !given.figure.empty();
+    const bool picture = !given.screenshot.empty(), figure = !given.figure.empty(), oneRun = !given.run.empty();
+    std::error_code ignored;
+    if (given.runs.empty() && given.path.empty() && std::filesystem::is_directory(given.run, ignored)) {
+        given.runs = std::exchange(given.run, {}); // a folder of its own needs no other
+    }
     if ((picture || figure) && given.out.empty()) {
         std::fprintf(stderr, "--out: missing. Give the file to write.\n");
         return kBadUsage;
@@ -187,6 +213,16 @@ int main(int argc, char **argv)
         std::fprintf(stderr, "%s\n", failure.what());
         return exitCodeOf(failure);
     }
+    const std::string opened = given.path.empty() ? given.runs : given.path;
+    std::filesystem::path chosen;
+    if (oneRun) {
+        try {
+            chosen = askedRun(opened, given.run);
+        } catch (const std::exception &failure) {
+            std::fprintf(stderr, "%s\n", failure.what());
+            return exitCodeOf(failure);
+        }
+    }
     applyTheme(application, themeOf(given.theme));
     WindowOptions options;
     options.out = given.outFolder;
@@ -201,9 +237,10 @@ int main(int argc, char **argv)
     MainWindow window(runExperiment, options);
     QuitSignals signalled;
     QObject::connect(&signalled, &QuitSignals::asked, &window, [&window] { window.saveAndQuit(kInterrupted); });
-    window.restoreSession(given.path.empty());
-    if (!given.path.empty()) {
-        window.openPath(given.path);
+    window.restoreSession(opened.empty());
+    if (!opened.empty()) {
+        window.showWhenRead(chosen);
+        window.openPath(opened);
     }
     window.show();
     if (given.demo) {

@@ -83,6 +83,8 @@ public:
 
     /// Shows every run below a folder, takes an experiment file into the form, or asks what a checkpoint shall look at.
     void openPath(const std::filesystem::path &path);
+    /// The run in this folder becomes the current one as soon as it is read; openPath() is what reads it.
+    void showWhenRead(const std::filesystem::path &runFolder) { m_asked = runFolder; }
     /// Queues a preset as it is and starts the queue. False when there is no such preset or it cannot run.
     bool startPreset(const std::string &name);
     void showPage(Page page);
@@ -251,6 +253,7 @@ private:
     QTimer m_sessionTimer;
     std::optional<Session> m_restored; ///< until the runs it speaks of are there
     std::vector<std::filesystem::path> m_folders, m_recent;
+    std::filesystem::path m_asked;               ///< the run that the command line named
     std::filesystem::path m_looked;              ///< the run in it is shown when it is found
     Page m_lookedPage = Page::Inspect;           ///< there
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page

@@ -270,6 +270,10 @@ void MainWindow::runFound(const FoundRun &found, bool first)
         showCompareRuns(true);
         folderOnSide(m_dropped->first, found.folder);
     }
+    if (!m_asked.empty() && std::filesystem::equivalent(m_asked, found.folder, ignored)) {
+        m_asked.clear();
+        setCurrentRun(run);
+    }
     if (m_looked == experiment) { // what a checkpoint saw is what is asked for
         m_looked.clear();
         setCurrentRun(run);

@@ -1,5 +1,6 @@
 #include "app/run_choice.h"
 
+#include "app/run_folder_reader.h"
 #include "core/base/error.h"
 #include "core/base/nearest_name.h"
 #include "widgets/state/run_data.h"
@@ -29,6 +30,37 @@ RunData *runWithId(const std::vector<RunData *> &runs, const QString &id)
                        nearest.empty() ? "" : "Did you mean " + nearest + "?"});
     }
     return found;
+}
+
+std::filesystem::path readableRunFolder(const std::filesystem::path &runs, const QString &name)
+{
+    const std::filesystem::path wanted = name.toStdString();
+    std::error_code ignored;
+    std::filesystem::path found;
+    for (const std::filesystem::path &folder : findRuns(std::filesystem::absolute(runs, ignored).lexically_normal())) {
+        const bool named = runName(folder) == wanted.string() || folder.lexically_relative(runs) == wanted ||
+                           std::filesystem::equivalent(folder, wanted, ignored);
+        if (named && !found.empty()) {
+            return {}; // an id of several experiments
+        }
+        found = named ? folder : found;
+    }
+    if (!found.empty()) {
+        readRun(found);
+    }
+    return found;
+}
+
+RunData *chosenRun(const std::vector<RunData *> &runs, const std::filesystem::path &below, const QString &name)
+{
+    const std::filesystem::path folder = readableRunFolder(below, name);
+    std::error_code ignored;
+    for (RunData *run : runs) {
+        if (!folder.empty() && std::filesystem::equivalent(run->folder(), folder, ignored)) {
+            return run;
+        }
+    }
+    return runWithId(runs, name);
 }
 
 namespace {

@@ -6,6 +6,7 @@
 #include "app/main_window.h"
 #include "app/preferences_dialog.h"
 #include "app/run_choice.h"
+#include "app/run_folder_reader.h"
 #include "core/base/error.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -79,10 +80,12 @@ void showRuns(MainWindow &window, const ScreenshotOptions &options, const std::f
         wait(5);
     }
     if (window.runs().empty()) {
+        std::vector<std::string> damaged;
+        readRuns(options.runs, damaged); // says what is wrong with them, or that there are none
         throw Failure({"no runs here", "--runs", options.runs.string(), "the folder of an experiment or of a run", ""});
     }
     if (!options.run.isEmpty()) {
-        window.setCurrentRun(runWithId(window.runs(), options.run));
+        window.setCurrentRun(chosenRun(window.runs(), options.runs, options.run));
     }
 }
 

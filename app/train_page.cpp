@@ -225,7 +225,7 @@ void TrainPage::restoreState(const nlohmann::ordered_json &state)
     m_right->setMetric(state.value("right", m_right->metric()));
 }
 
-void TrainPage::showLegend() { m_legend->setGroups(m_loss->groups(), m_cursor, m_loss->hidden()); }
+void TrainPage::showLegend() { m_legend->setGroups(m_loss->groups(), m_cursor, m_loss->hidden(), m_loss->smoothing()); }
 
 void TrainPage::resizeEvent(QResizeEvent *event)
 {

@@ -98,7 +98,7 @@ std::vector<MetricInfo> makeTable()
     add("grad.norm", "Gradient norm", "", "of the main weights, before clipping");
     add("grad.indexer", "Indexer gradient", "", "norm, of the indexer's weights, before clipping");
     add("moe.load_max", "Largest expert load", "×", "largest load of an expert / mean load, largest over layers", "1");
-    add("time.step", "Speed", "s", "wall time of a training step");
+    add("time.step", "Time per step", "s", "wall time of a training step");
     add("time.trained", "Training time", "s", "wall time of all training steps so far, those of the indexer alone too");
     add("time.tokens_per_s", "Throughput", "tokens/s", "tokens of a step / time.step");
     add("memory.device", "Device memory", "bytes", "largest in use so far on the device that trains");

@@ -1,6 +1,7 @@
 #include "app/main_window.h"
 #include "core/base/presets.h"
 #include "core/experiment/runner.h"
+#include "tests/journey/background_training.h"
 #include "tests/widgets/frame_times.h"
 #include "tests/widgets/random_snapshot.h"
 #include "widgets/panels/inspect_page.h"
@@ -76,32 +77,11 @@ void wait(int milliseconds)
     loop.exec();
 }
 
-class Nobody : public TrainingObserver {};
-
-ExperimentConfig experimentOf(const char *name, std::int64_t steps)
-{
-    nlohmann::ordered_json document = nlohmann::ordered_json::parse(R"({
-        "schema": 1, "data": { "source": "needle", "options": { "filler": "constant" } },
-        "model": { "d_model": 256, "n_heads": 8, "indexer": { "n_heads": 4, "head_dim": 64 } },
-        "training": { "batch_size": 8 }, "sweep": { "family": ["classic", "sparse"] } })");
-    document["name"] = name;
-    document["model"]["n_layers"] = kLayers;
-    document["model"]["selection"]["top_k"] = kTopK;
-    document["training"]["sequence_length"] = kLength;
-    document["training"]["steps"] = steps;
-    return parseExperiment(document, name);
-}
-
 /// Stands in for an engine on a fast card; beside it one on the CPU trains in earnest.
 std::vector<RunOutcome> feed(const ExperimentConfig &experiment, const RunnerOptions &, RunControl &control,
                              TrainingObserver &observer)
 {
-    const QTemporaryDir folder;
-    RunControl other;
-    Nobody nobody;
-    std::thread trainer([&] {
-        runExperiment(experimentOf("load", 1000000), {folder.path().toStdString(), "cpu"}, other, nobody);
-    });
+    const BackgroundTraining trainer;
     const std::vector<RunConfig> runs = expand(experiment);
     const std::shared_ptr<const Snapshot> model = [] {
         auto made = randomSnapshot(kLength, kLayers, kTopK);
@@ -141,8 +121,6 @@ std::vector<RunOutcome> feed(const ExperimentConfig &experiment, const RunnerOpt
         }
         std::this_thread::sleep_for(kBeat);
     }
-    other.stop();
-    trainer.join();
     std::printf("%lld steps of %d scalars, %lld snapshots in %.1f s\n", static_cast<long long>(sent), kScalarsPerStep,
                 static_cast<long long>(snapshots), since());
     std::vector<RunOutcome> outcomes;
@@ -156,7 +134,9 @@ std::vector<RunOutcome> feed(const ExperimentConfig &experiment, const RunnerOpt
 
 int main(int argc, char **argv)
 {
-    qputenv("QT_QPA_PLATFORM", "offscreen");
+    if (!qEnvironmentVariableIsSet("QT_QPA_PLATFORM")) {
+        qputenv("QT_QPA_PLATFORM", "offscreen");
+    }
     qputenv("QT_NO_GLIB", "1"); // the other dispatcher does not say when it sleeps
     QStandardPaths::setTestModeEnabled(true);
     FrameClock application(argc, argv);
@@ -169,7 +149,7 @@ int main(int argc, char **argv)
     MainWindow window(feed, options);
     window.resize(1600, 1000);
     window.show();
-    window.queue().add(experimentOf("bench", 200000));
+    window.queue().add(loadExperiment("bench", 200000));
     window.queue().start();
     window.setCurrentRun(window.runs().back());
 
@@ -190,7 +170,7 @@ int main(int argc, char **argv)
         pointer.start(33);
         wait(seconds * 1000 / 3);
         pointer.stop();
-        report(what, application.takeFrames());
+        report(what, application.takeFrames(), 16);
     };
     watch("Train page");
     window.showPage(Page::Inspect);

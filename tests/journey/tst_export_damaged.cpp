@@ -8,6 +8,8 @@
 #include <QTest>
 
 #include <fstream>
+#include <sstream>
+#include <tuple>
 
 using namespace sparsescope;
 namespace fs = std::filesystem;
@@ -40,6 +42,8 @@ private Q_SLOTS:
     void drawsWhatIsIntact();
     void exitCodes_data();
     void exitCodes();
+    void aDamagedRunIsNamed_data();
+    void aDamagedRunIsNamed();
 
 private:
     QTemporaryDir m_folder;
@@ -109,6 +113,65 @@ void tst_ExportDamaged::exitCodes()
     QVERIFY2(result.code == code, result.err.constData());
     QVERIFY2(QString::fromUtf8(result.err).contains(part), result.err.constData());
     QVERIFY(!QFileInfo::exists(m_folder.filePath("q.png")) && !QFileInfo::exists(m_folder.filePath("q.gif")));
+}
+
+void tst_ExportDamaged::aDamagedRunIsNamed_data()
+{
+    QTest::addColumn<QStringList>("arguments");
+    QTest::addColumn<QString>("file");
+    QTest::addColumn<QString>("part");
+    const QString folder = QStringLiteral("%1/seq_128/mhla_sparse/seed_0");
+    const QStringList picture{"--screenshot", "train", "--out", "q.png"}, figure{"--export", "loss", "--out", "q.png"};
+    const std::tuple<const char *, const char *, const char *> damages[] = {
+        {"two", "run.sqlite", "run's database is damaged"},
+        {"field", "run.json", "model.d_model: got \"wide\", allowed a whole number"},
+        {"cut", "run.json", "not valid JSON"},
+        {"empty", "run.json", "run's description is missing"}};
+    for (const auto &[experiment, file, part] : damages) {
+        const QString of = folder.arg(QLatin1String(experiment)), at = of + QLatin1Char('/') + QLatin1String(file);
+        const QStringList byId{"--runs", experiment, "--run", "seq_128/mhla_sparse/seed_0"};
+        QTest::addRow("%s: picture", experiment) << picture + byId << at << QString(part);
+        QTest::addRow("%s: picture, by folder", experiment)
+            << picture + QStringList{"--runs", experiment, "--run", of} << at << QString(part);
+        QTest::addRow("%s: picture of a folder", experiment)
+            << picture + QStringList{"--run", of} << at << QString(part);
+        QTest::addRow("%s: figure", experiment) << figure + byId << at << QString(part);
+        QTest::addRow("%s: window", experiment)
+            << QStringList{experiment, "--run", "seq_128/mhla_sparse/seed_0"} << at << QString(part);
+        QTest::addRow("%s: window on a folder", experiment) << QStringList{"--run", of} << at << QString(part);
+    }
+}
+
+void tst_ExportDamaged::aDamagedRunIsNamed()
+{
+    QFETCH(QStringList, arguments);
+    QFETCH(QString, file);
+    QFETCH(QString, part);
+    const fs::path root = m_folder.path().toStdString();
+    for (const char *name : {"field", "cut", "empty"}) {
+        if (fs::exists(root / name))
+            continue;
+        fs::copy(root / "two", root / name, fs::copy_options::recursive);
+        const fs::path damaged = root / name / "seq_128/mhla_sparse/seed_0";
+        fs::copy_file(root / "two/seq_128/sparse/seed_0/run.sqlite", damaged / "run.sqlite",
+                      fs::copy_options::overwrite_existing);
+        std::stringstream text;
+        text << std::ifstream(damaged / "run.json").rdbuf();
+        auto document = nlohmann::ordered_json::parse(text.str());
+        document["model"]["d_model"] = "wide";
+        if (std::string(name) == "field")
+            std::ofstream(damaged / "run.json") << document.dump(2);
+        else if (std::string(name) == "cut")
+            std::ofstream(damaged / "run.json") << text.str().substr(0, 100);
+        else
+            fs::remove(damaged / "run.json");
+    }
+    const Result result = exported(arguments, m_folder.path());
+    const QByteArray said = result.err;
+    QVERIFY2(result.code == 1, said.constData());
+    QVERIFY2(QString::fromUtf8(said).contains(file), said.constData());
+    QVERIFY2(QString::fromUtf8(said).contains(part), said.constData());
+    QVERIFY(!QFileInfo::exists(m_folder.filePath("q.png")));
 }
 
 QTEST_GUILESS_MAIN(tst_ExportDamaged)

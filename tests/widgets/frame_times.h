@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
+#include <functional>
+#include <string>
 #include <vector>
 
 /// What benchmarks of the window's thread count and how they say it.
@@ -38,11 +40,12 @@ struct FrameTimes {
     }
 };
 
-/// One line: median, 99th percentile and worst, and the thread's own share of the first two.
-inline void report(const char *what, FrameTimes times)
+/// One line: median, 99th percentile and worst, the thread's own share of the first two, and what of the budget the 99th
+/// percentile takes; a budget of 0: there is none. On a machine that others use the wall's clock counts them too.
+inline void report(const std::string &what, FrameTimes times, double budget = 0)
 {
     if (times.wall.empty()) {
-        std::printf("%-54s nothing\n", what);
+        std::printf("%-58s nothing\n", what.c_str());
         return;
     }
     std::sort(times.wall.begin(), times.wall.end());
@@ -50,14 +53,29 @@ inline void report(const char *what, FrameTimes times)
     const auto at = [](const std::vector<double> &sorted, double share) {
         return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5)];
     };
-    const auto over = [&](double limit) {
-        return static_cast<int>(times.wall.end() - std::upper_bound(times.wall.begin(), times.wall.end(), limit));
-    };
-    std::printf(
-        "%-54s n %5zu  p50 %7.2f  p99 %7.2f  worst %7.2f ms  own p50 %7.2f  p99 %7.2f  > 16 ms %d  > 50 ms %d\n", what,
-        times.wall.size(), at(times.wall, 0.5), at(times.wall, 0.99), times.wall.back(), at(times.own, 0.5),
-        at(times.own, 0.99), over(16), over(50));
+    const double last = at(times.wall, 0.99), own = at(times.own, 0.99);
+    std::printf("%-58s n %5zu  p50 %8.2f  p99 %8.2f  worst %8.2f ms  own p50 %8.2f  p99 %8.2f", what.c_str(),
+                times.wall.size(), at(times.wall, 0.5), last, times.wall.back(), at(times.own, 0.5), own);
+    if (budget > 0) {
+        std::printf("  budget %6.0f: %s", budget,
+                    last <= budget  ? "held"
+                    : own <= budget ? "held by the thread's own time"
+                                    : "BROKEN");
+    }
+    std::printf("\n");
     std::fflush(stdout);
+}
+
+/// An action, some times over.
+inline FrameTimes timed(int times, const std::function<void(int)> &action)
+{
+    FrameTimes measured;
+    for (int i = 0; i < times; ++i) {
+        const FrameTimer timer;
+        action(i);
+        measured.add(timer);
+    }
+    return measured;
 }
 
 } // namespace sparsescope

@@ -25,7 +25,8 @@ namespace sparsescope {
 namespace {
 
 constexpr int kBadge = 22, kWordsFrom = 900,
-              kOneRowFrom = 1560; ///< px of width from which everything stands in one row
+              kOneRowFrom = 1560, ///< px of width from which everything stands in one row
+    kFactGaps = 80;               ///< px beside the words of the facts: two signs, and room between
 
 QPixmap badge(const QString &letter, const QColor &colour, const Tokens &t, qreal dpr)
 {
@@ -99,16 +100,19 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     m_export->setObjectName(QStringLiteral("exportComparisonButton"));
     m_export->setProperty("role", "primary");
     m_matchBox->setObjectName(QStringLiteral("matchSummary"));
-    m_match->setMinimumWidth(0);
-    m_match->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    m_differs->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    auto *facts = new QHBoxLayout(m_matchBox);
+    for (QLabel *label : {m_match, m_differs}) {
+        label->setWordWrap(true);
+        QSizePolicy wide(QSizePolicy::Ignored, QSizePolicy::Preferred);
+        wide.setHeightForWidth(true);
+        label->setSizePolicy(wide);
+    }
+    auto *facts = new QGridLayout(m_matchBox);
     facts->setContentsMargins(0, 0, 0, 0);
-    facts->setSpacing(6);
-    facts->addWidget(m_matchIcon);
-    facts->addWidget(m_match, 3);
-    facts->addWidget(m_differsIcon);
-    facts->addWidget(m_differs, 2);
+    facts->setHorizontalSpacing(6);
+    facts->setVerticalSpacing(2);
+    facts->addWidget(m_matchIcon, 0, 0, Qt::AlignTop);
+    facts->addWidget(m_match, 0, 1);
+    facts->setColumnStretch(1, 3);
     auto *grid = new QGridLayout(this);
     grid->setContentsMargins(12, 7, 8, 7);
     grid->setHorizontalSpacing(8);
@@ -214,12 +218,10 @@ void CompareHeader::showFacts()
         }
     }
     const QString words = all.join(QStringLiteral(" · "));
-    const auto fit = [](QLabel *label, const QString &text) {
-        label->setText(label->fontMetrics().elidedText(text, Qt::ElideRight, std::max(40, label->width())));
-    };
+    const QString matches = m_chosen ? same : QStringLiteral("Choose two sides: groups of seeds or single runs.");
     m_matchIcon->setVisible(!same.isEmpty());
     m_matchIcon->setPixmap(sign(checkLook(CheckOutcome::Passed, t), t, devicePixelRatioF()));
-    fit(m_match, m_chosen ? same : QStringLiteral("Choose two sides: groups of seeds or single runs."));
+    m_match->setText(matches);
     m_differsIcon->setVisible(differs != nullptr);
     m_differs->setVisible(differs != nullptr);
     if (differs != nullptr) {
@@ -228,8 +230,16 @@ void CompareHeader::showFacts()
         if (m_differs->property("role").toString() != QLatin1String(look.role)) {
             setRole(m_differs, look.role);
         }
-        fit(m_differs, words);
+        m_differs->setText(words);
     }
+    // Side by side where both fit, else under one another; nothing of them is left out.
+    const int needed = m_match->fontMetrics().horizontalAdvance(matches) +
+                       m_differs->fontMetrics().horizontalAdvance(words) + kFactGaps;
+    auto *grid = static_cast<QGridLayout *>(m_matchBox->layout());
+    const bool oneRow = differs == nullptr || needed <= m_matchBox->width();
+    grid->addWidget(m_differsIcon, oneRow ? 0 : 1, oneRow ? 2 : 0, Qt::AlignTop);
+    grid->addWidget(m_differs, oneRow ? 0 : 1, oneRow ? 3 : 1);
+    grid->setColumnStretch(3, oneRow && differs != nullptr ? 2 : 0);
     QString tip = same;
     for (const QString &line : all) {
         tip += (tip.isEmpty() ? QString() : QStringLiteral("\n")) + line;

@@ -21,6 +21,7 @@ namespace {
 enum Column { Name, Train, Validation, Best, Seeds, ColumnCount };
 enum Role { FamilyRole = Qt::UserRole, HiddenRole };
 constexpr int kRowHeight = 22;
+constexpr int kTrainWidth = 90, kValidationWidth = 76, kHeaderPadding = 16, kNameWidth = 140; ///< px, at least
 
 class LegendDelegate : public QStyledItemDelegate {
 public:
@@ -48,7 +49,8 @@ public:
         }
         const QString text = index.data().toString();
         painter->setPen(hidden || text == unknownText() ? t.hint : t.text);
-        painter->drawText(box, (index.column() == Name ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter, text);
+        painter->drawText(box, (index.column() == Name ? Qt::AlignLeft : Qt::AlignRight) | Qt::AlignVCenter,
+                          painter->fontMetrics().elidedText(text, Qt::ElideRight, box.width()));
         painter->restore();
     }
 };
@@ -106,19 +108,22 @@ LegendTable::LegendTable(QWidget *parent)
     header->setSectionResizeMode(QHeaderView::Fixed);
     header->setSectionResizeMode(Name, QHeaderView::Stretch);
     header->setDefaultAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    constexpr std::pair<int, int> kWidths[] = {{Train, 100}, {Validation, 100}, {Best, 112}, {Seeds, 66}};
+    constexpr std::pair<int, int> kWidths[] = {
+        {Train, kTrainWidth}, {Validation, kValidationWidth}, {Best, 112}, {Seeds, 66}};
     for (const auto &[column, width] : kWidths) {
         header->resizeSection(column, width);
     }
-    setGroups({}, std::nullopt, {});
+    setGroups({}, std::nullopt, {}, 0);
 }
 
 void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<std::int64_t> cursor,
-                            const std::set<Family> &hidden)
+                            const std::set<Family> &hidden, double smoothing)
 {
     m_hidden = hidden;
+    m_cursor = cursor;
+    m_smoothing = smoothing;
     m_families.clear();
-    std::optional<std::int64_t> evaluation;
+    m_evaluation.reset();
     setRowCount(static_cast<int>(groups.size()));
     for (std::size_t row = 0; row < groups.size(); ++row) {
         const LossGroup &group = groups[row];
@@ -127,7 +132,7 @@ void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<
         const BandPoint *train = atOrBefore(group.train, step);
         const BandPoint *validation = atOrBefore(group.validation, step);
         if (validation != nullptr) {
-            evaluation = std::max(evaluation.value_or(0), static_cast<std::int64_t>(validation->x));
+            m_evaluation = std::max(m_evaluation.value_or(0), static_cast<std::int64_t>(validation->x));
         }
         const QString texts[] = {QString::fromStdString(displayName(group.family)),
                                  train ? lossText(train->mean) : unknownText(),
@@ -144,11 +149,37 @@ void LegendTable::setGroups(const std::vector<LossGroup> &groups, std::optional<
         item(static_cast<int>(row), Name)->setData(FamilyRole, static_cast<int>(group.family));
         item(static_cast<int>(row), Name)->setData(HiddenRole, hidden.count(group.family) > 0);
     }
-    setHorizontalHeaderLabels(
-        {QString(), cursor ? QStringLiteral("Train at %1").arg(countText(*cursor)) : QStringLiteral("Train, newest"),
-         evaluation ? QStringLiteral("Val at %1").arg(countText(*evaluation)) : QStringLiteral("Val"),
-         QStringLiteral("Best val"), QStringLiteral("Seeds")});
+    showHeader();
     setFixedHeight(horizontalHeader()->sizeHint().height() + kRowHeight * std::max(1, rowCount()) + 6);
+}
+
+void LegendTable::showHeader()
+{
+    const QString whole =
+        m_cursor ? QStringLiteral("Train at %1").arg(countText(*m_cursor)) : QStringLiteral("Train, newest");
+    const QFontMetrics metrics(horizontalHeader()->font());
+    const auto widthOf = [&](const QString &words, int least) {
+        return std::max(least, metrics.horizontalAdvance(words) + kHeaderPadding);
+    };
+    const QString validation =
+        m_evaluation ? QStringLiteral("Val at %1").arg(countText(*m_evaluation)) : QStringLiteral("Val");
+    horizontalHeader()->resizeSection(Validation, widthOf(validation, kValidationWidth));
+    QString train = m_smoothing > 0 ? whole + QStringLiteral(", smoothed") : whole;
+    int others = 0;
+    for (const int column : {Validation, Best, Seeds}) {
+        others += horizontalHeader()->sectionSize(column);
+    }
+    if (m_smoothing > 0 && viewport()->width() - others - widthOf(train, kTrainWidth) < kNameWidth) {
+        train = QStringLiteral("Train, smoothed"); // the cursor says where
+    }
+    setHorizontalHeaderLabels({QString(), train, validation, QStringLiteral("Best val"), QStringLiteral("Seeds")});
+    horizontalHeader()->resizeSection(Train, widthOf(train, kTrainWidth));
+    horizontalHeaderItem(Train)->setToolTip(
+        m_smoothing > 0
+            ? QStringLiteral("Training loss, smoothed as its curve is: a moving average in which an earlier "
+                             "value weighs %1 of the next. With smoothing 0 it is the loss as it came.")
+                  .arg(m_smoothing, 0, 'f', 3)
+            : QStringLiteral("Training loss as it came"));
 }
 
 void LegendTable::toggle(int row, bool only)
@@ -168,6 +199,12 @@ void LegendTable::toggle(int row, bool only)
         hidden.insert(family);
     }
     Q_EMIT hiddenChanged(hidden);
+}
+
+void LegendTable::resizeEvent(QResizeEvent *event)
+{
+    QTableWidget::resizeEvent(event);
+    showHeader();
 }
 
 void LegendTable::mouseReleaseEvent(QMouseEvent *event)

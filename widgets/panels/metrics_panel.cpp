@@ -26,8 +26,10 @@ struct ShownMetric {
     const char *metric;
     Form form;
     bool ruleAbove = false;
+    const char *name = nullptr; ///< where the panel shows something else than the metric itself
 };
-/// In the order of the panel; what each is called stands in core/base/metric_table.
+/// In the order of the panel; what each is called stands in core/base/metric_table. Times are those of one step, and say
+/// so: on the Compare page stands the median over all of them.
 constexpr ShownMetric kShown[] = {
     {"train.loss", Form::Decimal},
     {"val.loss", Form::Decimal},
@@ -49,8 +51,8 @@ constexpr ShownMetric kShown[] = {
     {"selection.churn", Form::Plain},
     {"selection.pairs_kept", Form::Share},
     {"moe.load_max", Form::Plain},
-    {"time.step", Form::PerSecond, true},
-    {"time.tokens_per_s", Form::Tokens},
+    {"time.step", Form::PerSecond, true, "Speed, last step"},
+    {"time.tokens_per_s", Form::Tokens, false, "Throughput, last step"},
     {"memory.device", Form::Bytes},
     {"memory.host", Form::Bytes},
 };
@@ -143,8 +145,9 @@ void MetricsPanel::update()
         const auto value = m_run ? m_run->last(shown.metric) : std::nullopt;
         const MetricInfo *info = metricInfo(shown.metric);
         if (value && info) {
-            m_rows.push_back({shown.metric, QString::fromStdString(info->label), valueText(*value, shown.form),
-                              unitText(*info, shown.form), shown.ruleAbove});
+            const QString name = shown.name ? QString::fromUtf8(shown.name) : QString::fromStdString(info->label);
+            m_rows.push_back(
+                {shown.metric, name, valueText(*value, shown.form), unitText(*info, shown.form), shown.ruleAbove});
         }
     }
     if (before != m_rows.size()) {

@@ -220,14 +220,16 @@ void exact(MetricRow *row)
 void addCost(Table &table, const CompareInput &input)
 {
     if (MetricRow *row = table.add(
-            "steps_per_second", QStringLiteral("Speed (steps/s)"), Form::Plain,
+            "steps_per_second", QStringLiteral("Speed, median (steps/s)"), Form::Plain,
             [](const SideRun &run) {
                 const auto seconds = run.compared.secondsPerStep;
                 return seconds && *seconds > 0 ? std::optional(1 / *seconds) : std::nullopt;
             },
-            QStringLiteral("1 over the median time of a training step. On another device it says nothing."))) {
+            QStringLiteral(
+                "1 over the median time of a training step, over the whole run; the Train page shows its last step. "
+                "On another device it says nothing."))) {
         const auto &ci = row->difference.ci95;
-        row->verdict = !ci ? QString()
+        row->verdict = !ci            ? QString()
                        : ci->high < 0 ? QStringLiteral("A slower")
                        : ci->low > 0  ? QStringLiteral("A faster")
                                       : QStringLiteral("Not clear");
@@ -328,14 +330,15 @@ std::vector<MetricRow> metricRows(const CompareInput &input, const PairCompariso
         const auto loss = finalLoss(run);
         return loss ? std::optional(std::exp(*loss)) : std::nullopt;
     };
-    if (MetricRow *row = table.add("val_perplexity", QStringLiteral("Perplexity"), Form::Plain, perplexity,
-                                   QStringLiteral("The validation loss in other words: it has no verdict of its own."))) {
+    if (MetricRow *row =
+            table.add("val_perplexity", QStringLiteral("Perplexity"), Form::Plain, perplexity,
+                      QStringLiteral("The validation loss in other words: it has no verdict of its own."))) {
         row->chance = chance ? std::optional(std::exp(*chance)) : std::nullopt;
     }
     const bool task = input.a && !input.a->runs.empty() && input.a->runs.front().compared.task;
-    if (MetricRow *row =
-            table.add("val_accuracy", task ? QStringLiteral("Answer accuracy (%)") : QStringLiteral("Next-token accuracy (%)"),
-                      Form::Share, [](const SideRun &run) { return run.compared.accuracy; })) {
+    if (MetricRow *row = table.add(
+            "val_accuracy", task ? QStringLiteral("Answer accuracy (%)") : QStringLiteral("Next-token accuracy (%)"),
+            Form::Share, [](const SideRun &run) { return run.compared.accuracy; })) {
         row->chance = chanceOf(&ComparedRun::chanceAccuracy);
         table.judge(row, accuracy.steps.statistics);
     }

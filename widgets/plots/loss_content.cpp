@@ -223,6 +223,7 @@ PlotContent metricContent(const RunData &run, const std::string &metric, double 
         content.curves.push_back({familyText(family), family,
                                   content.axis.moved(few ? values : smooth(values, smoothing)), 2, 1, false,
                                   few && values.size() < 30});
+        content.curves.back().smoothed = !few && smoothing > 0;
     }
     if (const auto chance = run.last(metric + ".chance")) {
         const bool selection = metric.rfind("selection.", 0) == 0;

@@ -23,6 +23,7 @@ struct PlotCurve {
     bool markersOnLine = false; ///< both; as many markers as keep apart
     bool readAtCursor = true;   ///< a dot where the step cursor meets it
     bool second = false;        ///< the other one of two of a family: grey and dashed
+    bool smoothed = false;      ///< what stands beside the dot says so
 };
 /// Mean and sample standard deviation as a translucent band.
 struct PlotBand {

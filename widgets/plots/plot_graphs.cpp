@@ -1,10 +1,13 @@
 #include "widgets/plots/plot_graphs.h"
 
+#include "widgets/plots/whole_markers.h"
+
 #include <qcustomplot.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <optional>
 
 namespace sparsescope {
 
@@ -112,7 +115,7 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
         plot.removeGraph(plot.graphCount() - 1);
     }
     while (static_cast<std::size_t>(plot.graphCount()) < needed) {
-        plot.addGraph();
+        new DenseGraph(plot.xAxis, plot.yAxis);
     }
     int index = 0;
     for (const PlotBand &band : content.bands) {
@@ -163,6 +166,39 @@ void spaceMarkers(QCustomPlot &plot)
         const double apart = graph->lineStyle() == QCPGraph::lsNone ? kAlone : kOnLine;
         graph->setScatterSkip(std::max(0, static_cast<int>(apart * static_cast<double>(gaps) / std::max(1.0, taken))));
     }
+}
+
+LabelRoom roomBesideCurves(QCustomPlot &plot)
+{
+    LabelRoom room(plot.axisRect()->rect());
+    for (int index = 0; index < plot.graphCount(); ++index) {
+        const QCPGraph *graph = plot.graph(index);
+        const bool markers = !graph->scatterStyle().isNone(), line = graph->lineStyle() != QCPGraph::lsNone;
+        if (!graph->visible() || (graph->pen().style() == Qt::NoPen && !markers)) {
+            continue; // a band is pale enough to be written on
+        }
+        const QCPRange seen = graph->keyAxis()->range();
+        const auto begin = graph->data()->findBegin(seen.lower), end = graph->data()->findEnd(seen.upper);
+        std::optional<QPointF> before;
+        const int every = graph->scatterSkip() + 1;
+        int count = 0;
+        for (auto point = begin; point != end; ++point, ++count) {
+            if (std::isnan(point->value)) {
+                before.reset();
+                continue;
+            }
+            const QPointF at(graph->keyAxis()->coordToPixel(point->key),
+                             graph->valueAxis()->coordToPixel(point->value));
+            if (line && before) {
+                room.addStroke(*before, at);
+            }
+            if (markers && count % every == 0) {
+                room.addBox({at.x() - 4, at.y() - 4, 8, 8});
+            }
+            before = at;
+        }
+    }
+    return room;
 }
 
 } // namespace sparsescope

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "widgets/plots/curve_levels.h"
+#include "widgets/plots/label_room.h"
 #include "widgets/plots/plot_content.h"
 #include "widgets/style/tokens.h"
 
@@ -20,6 +21,10 @@ void setPoints(QCustomPlot &plot, const PlotContent &content, const std::vector<
 /// Markers that would overlap say less than some of them: leaves out as many as the sizes on screen ask for, once they are
 /// known; a marker on a line may be farther from the next, the line tells what lies between.
 void spaceMarkers(QCustomPlot &plot);
+
+/// What the curves of a plot leave free of its area, marker by marker where there are any. Bands are pale enough to be
+/// written on.
+LabelRoom roomBesideCurves(QCustomPlot &plot);
 
 /// A marker with this line, filled with the panel's colour.
 QCPScatterStyle markerOf(Marker marker, const QColor &line, const Tokens &tokens, double size);

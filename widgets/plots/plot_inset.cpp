@@ -2,6 +2,7 @@
 
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
+#include "widgets/plots/whole_markers.h"
 #include "widgets/style/fonts.h"
 
 #include <qcustomplot.h>
@@ -129,7 +130,7 @@ struct PlotInset::Parts {
     QCPCurve *curve(std::size_t index)
     {
         if (index == curves.size()) {
-            curves.push_back(new QCPCurve(x(), y()));
+            curves.push_back(new WholeMarkers<QCPCurve>(x(), y()));
             curves.back()->setLayer(QStringLiteral("inset"));
         }
         QCPCurve *curve = curves[index];

@@ -3,6 +3,8 @@
 #include "widgets/plots/plot_content.h"
 #include "widgets/style/tokens.h"
 
+#include <QRectF>
+
 #include <cstdint>
 #include <optional>
 
@@ -16,6 +18,7 @@ struct PlotScene {
     Tokens tokens;
     std::optional<std::int64_t> cursor, hover;
     bool logX = false, logY = false;
+    QRectF inset; ///< px that a card takes, where words do not stand
 };
 
 /// Puts the shading of stages under the grid; and over the curves what may change without them: names of stages, chance

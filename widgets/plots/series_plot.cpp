@@ -238,6 +238,7 @@ void SeriesPlot::updateInset()
 {
     if (m_inset) {
         m_inset->update(m_insetWanted, zoomed());
+        m_scene.inset = m_inset->box();
     }
 }
 

@@ -9,6 +9,7 @@
 #include <QWidget>
 
 #include <map>
+#include <utility>
 
 // Outside any namespace: the macro declares the function that rcc wrote.
 static void initStyleResources()
@@ -195,8 +196,9 @@ void applyTheme(QApplication &application, Theme theme)
     initStyleResources();
     loadFonts();
     g_theme = theme;
-    if (application.style() == nullptr ||
-        application.style()->name().compare(QLatin1String("fusion"), Qt::CaseInsensitive) != 0) {
+    // Asking for the style's name would not do: once there is a sheet, its own style stands before Fusion and has none.
+    static bool styled = false;
+    if (!std::exchange(styled, true)) {
         application.setStyle(QStyleFactory::create(QStringLiteral("Fusion")));
     }
     if (QApplication::font() != uiFont()) { // each of these goes through every widget

@@ -1,3 +1,4 @@
+// Longer than 400 lines: one plot with its runs serves every case of it.
 #include "core/base/cost_model.h"
 #include "tests/widgets/fake_runs.h"
 #include "widgets/panels/legend_table.h"
@@ -8,6 +9,7 @@
 #include <QApplication>
 #include <QComboBox>
 #include <QFile>
+#include <QHeaderView>
 #include <QImage>
 #include <QMenu>
 #include <QSignalSpy>
@@ -44,6 +46,7 @@ private Q_SLOTS:
     void theLastQuarterStandsInAFreeCorner();
     void csvEqualsTheShownSeries();
     void hiddenFamiliesAreNeitherShownNorExported();
+    void smoothedValuesSaySo();
     void liveRecordsArriveWithinAFrame();
     void everyFormatIsWritten();
 
@@ -357,7 +360,7 @@ void tst_LossPlot::csvEqualsTheShownSeries()
 void tst_LossPlot::hiddenFamiliesAreNeitherShownNorExported()
 {
     LegendTable legend;
-    legend.setGroups(m_plot->groups(), std::nullopt, {});
+    legend.setGroups(m_plot->groups(), std::nullopt, {}, m_plot->smoothing());
     legend.resize(600, 120);
     legend.show();
     connect(&legend, &LegendTable::hiddenChanged, m_plot.get(), &LossPlot::setHidden);
@@ -367,6 +370,31 @@ void tst_LossPlot::hiddenFamiliesAreNeitherShownNorExported()
     for (const PlotCurve &curve : m_plot->plot()->content().curves) {
         QVERIFY(curve.family != Family::Classic);
     }
+}
+
+void tst_LossPlot::smoothedValuesSaySo()
+{
+    for (const int width : {900, 520}) {
+        LegendTable legend;
+        legend.resize(width, 120);
+        legend.show();
+        for (const double smoothing : {0.0, 0.845}) {
+            legend.setGroups(m_plot->groups(), 42, {}, smoothing);
+            const QString words = legend.horizontalHeaderItem(1)->text();
+            QVERIFY2(words.contains(QStringLiteral("Train")), qPrintable(words));
+            QCOMPARE(words.contains(QStringLiteral("smoothed")), smoothing > 0);
+            const int room = legend.horizontalHeader()->sectionSize(1);
+            QVERIFY(room >= QFontMetrics(legend.horizontalHeader()->font()).horizontalAdvance(words));
+            QVERIFY2(legend.horizontalHeader()->sectionSize(0) >= 130, qPrintable(QString::number(width)));
+        }
+    }
+    RunData &run = *m_runs[1];
+    test::train(run, 100, 0.2); // long enough for a metric to be smoothed
+    const auto smoothed = [&](double smoothing) {
+        return metricContent(run, "train.loss", smoothing, XAxis::Step).curves.back().smoothed;
+    };
+    QVERIFY(smoothed(0.9));
+    QVERIFY(!smoothed(0));
 }
 
 void tst_LossPlot::liveRecordsArriveWithinAFrame()

@@ -1,8 +1,15 @@
 #include "widgets/plots/series_plot.h"
 
-#include <qcustomplot.h>
+#include "tests/journey/drawn_text.h"
+#include "widgets/plots/whole_markers.h"
+#include "widgets/style/theme.h"
 
+#include <QApplication>
+#include <QRandomGenerator>
 #include <QTest>
+
+#include <algorithm>
+#include <cmath>
 
 using namespace sparsescope;
 
@@ -11,6 +18,11 @@ class tst_SeriesPlot : public QObject {
 private Q_SLOTS:
     void markersKeepApart_data();
     void markersKeepApart();
+    void markersAreWholeAtTheEdges();
+    void everyColumnKeepsItsExtremes_data();
+    void everyColumnKeepsItsExtremes();
+    void wordsLieBesideTheData_data();
+    void wordsLieBesideTheData();
 };
 
 void tst_SeriesPlot::markersKeepApart_data()
@@ -44,6 +56,135 @@ void tst_SeriesPlot::markersKeepApart()
     const double spaced = step * (graph->scatterSkip() + 1);
     QVERIFY2(spaced >= apart, qPrintable(QString::number(spaced)));
     QVERIFY2(spaced - step < apart, qPrintable(QString::number(spaced))); // and none is missing without need
+}
+
+void tst_SeriesPlot::markersAreWholeAtTheEdges()
+{
+    applyTheme(*qApp, Theme::Light);
+    PlotContent content;
+    content.curves.push_back({QStringLiteral("a"), Family::Classic, {{0, 1}, {5, 1}, {10, 1}}});
+    content.curves[0].markers = true;
+    content.xHigh = 10;
+    SeriesPlot plot;
+    plot.resize(500, 200);
+    plot.setContent(std::move(content));
+    const QImage image = plot.grab().toImage();
+    const auto inked = [&](QPointF middle) {
+        int left = 0, right = 0;
+        for (int y = -5; y <= 5; ++y) {
+            for (int x = 1; x <= 5; ++x) {
+                const QPoint centre = middle.toPoint();
+                const auto isInk = [&](int dx) {
+                    const QColor colour = image.pixelColor(centre.x() + dx, centre.y() + y);
+                    return colour.blue() > colour.red() + 60; // the family's blue; grid and frame are grey
+                };
+                left += isInk(-x);
+                right += isInk(x);
+            }
+        }
+        return std::pair(left, right);
+    };
+    const auto [left, right] = inked(plot.pixelAt(5, 1));
+    QVERIFY(left > 5);
+    for (const double x : {0.0, 10.0}) {
+        const auto [before, after] = inked(plot.pixelAt(x, 1));
+        QVERIFY2(qAbs(before - left) <= 3 && qAbs(after - right) <= 3,
+                 qPrintable(
+                     QStringLiteral("%1: %2 and %3 of %4 and %5").arg(x).arg(before).arg(after).arg(left).arg(right)));
+    }
+}
+
+void tst_SeriesPlot::everyColumnKeepsItsExtremes_data()
+{
+    QTest::addColumn<double>("column");
+    QTest::newRow("1x") << 1.0;
+    QTest::newRow("2x") << 0.5;
+}
+
+void tst_SeriesPlot::everyColumnKeepsItsExtremes()
+{
+    QFETCH(double, column);
+    constexpr double kWidth = 2;
+    QRandomGenerator random(3);
+    QVector<QPointF> points;
+    for (int i = 0; i < 4000; ++i) {
+        points.push_back({50 + i * 0.05, 100 + 40 * random.generateDouble() + (random.bounded(200) == 0 ? 60 : 0)});
+    }
+    points[2000].setY(qQNaN()); // a gap
+    const QVector<QRectF> spans = columnSpans(points, column, kWidth);
+    QCOMPARE(spans.size(), qsizetype(200 / column));
+    for (const QRectF &span : spans) {
+        double lowest = INFINITY, highest = -INFINITY;
+        for (const QPointF &point : points) {
+            if (std::floor(point.x() / column) * column == span.left() && !std::isnan(point.y())) {
+                lowest = std::min(lowest, point.y());
+                highest = std::max(highest, point.y());
+            }
+        }
+        QVERIFY(span.top() <= lowest - kWidth / 2 && span.bottom() >= highest + kWidth / 2);
+    }
+    for (qsizetype i = 1; i < spans.size(); ++i) { // a line without holes
+        QVERIFY(spans[i].top() <= spans[i - 1].bottom() && spans[i].bottom() >= spans[i - 1].top());
+    }
+}
+
+void tst_SeriesPlot::wordsLieBesideTheData_data()
+{
+    QTest::addColumn<QSize>("size");
+    QTest::addColumn<double>("jump"); // where the curve leaves the ground for the top edge
+    QTest::addColumn<int>("cursor");
+    for (const QSize size : {QSize(258, 118), QSize(390, 150), QSize(690, 130)}) {
+        for (const double jump : {0.3, 0.7, 0.9}) {
+            for (const int cursor : {20, 100}) {
+                QTest::addRow("%d px, jump at %g, cursor at %d", size.width(), jump, cursor) << size << jump << cursor;
+            }
+        }
+    }
+}
+
+void tst_SeriesPlot::wordsLieBesideTheData()
+{
+    QFETCH(QSize, size);
+    QFETCH(double, jump);
+    QFETCH(int, cursor);
+    applyTheme(*qApp, Theme::Light);
+    PlotContent content;
+    content.curves.push_back({QStringLiteral("a"), Family::Sparse, {}});
+    for (int i = 0; i <= 100; ++i) {
+        content.curves[0].points.push_back({static_cast<double>(i), i < 100 * jump ? 0.4 : 0.9});
+    }
+    content.lines.push_back({0.45, QStringLiteral("Random keys: 0.45")});
+    content.stages = {{0, 100 * jump, QStringLiteral("Dense training"), true},
+                      {100 * jump, 100, QStringLiteral("Sparse training"), false}};
+    content.xHigh = 100;
+    content.yLow = 0.3;
+    content.yHigh = 1;
+    content.valueAtCursor = true;
+    content.note = QStringLiteral("+0.007");
+    SeriesPlot plot;
+    plot.resize(size);
+    plot.setContent(content);
+    plot.setCursor(cursor);
+    plot.grab();
+    test::TextRecorder recorder(size);
+    QPainter painter(&recorder);
+    plot.paint(painter, size, currentTokens());
+    painter.end();
+    QStringList found;
+    for (const test::DrawnText &drawn : recorder.texts()) {
+        found << drawn.text;
+        QVERIFY2(QRectF(QPointF(0, 0), size).contains(drawn.box), qPrintable(drawn.text));
+        for (const Point &point : content.curves[0].points) {
+            QVERIFY2(!drawn.box.adjusted(0, 2, 0, -3).contains(plot.pixelAt(point.x, point.y)),
+                     qPrintable(QStringLiteral("%1 on %2, %3").arg(drawn.text).arg(point.x).arg(point.y)));
+        }
+    }
+    const QString value = cursor < 100 * jump ? QStringLiteral("0.400") : QStringLiteral("0.900");
+    for (const QString &text : {content.lines[0].text, content.note, value}) {
+        QVERIFY2(found.contains(text),
+                 qPrintable(text + QStringLiteral(" is not among ") + found.join(QLatin1Char('|'))));
+    }
+    QVERIFY(found.filter(QStringLiteral("Sparse")).size() == 1 && found.filter(QStringLiteral("Dense")).size() == 1);
 }
 
 QTEST_MAIN(tst_SeriesPlot)
