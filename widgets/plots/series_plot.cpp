@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace sparsescope {
 
@@ -202,8 +203,7 @@ void SeriesPlot::fit()
         m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, axis.isStep() ? low + 1 : low * 1.001));
     }
     if (!m_zoomedY) {
-        const auto [low, high] = fittedY(m_scene.content, m_scene.logY);
-        m_plot->yAxis->setRange(low, high);
+        m_plot->yAxis->setRange(std::make_from_tuple<QCPRange>(fittedY(m_scene.content, m_scene.logY)));
     }
     m_fitting = false;
 }
