@@ -1,3 +1,4 @@
+// Longer than 400 lines: one widget with its mouse, keys, axes and painting, which share every member.
 #include "widgets/plots/series_plot.h"
 
 #include "widgets/plots/plot_canvas.h"
