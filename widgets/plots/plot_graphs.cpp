@@ -115,7 +115,7 @@ void setGraphs(QCustomPlot &plot, const PlotContent &content, const Tokens &toke
         plot.removeGraph(plot.graphCount() - 1);
     }
     while (static_cast<std::size_t>(plot.graphCount()) < needed) {
-        new DenseGraph(plot.xAxis, plot.yAxis);
+        makeGraph(plot.xAxis, plot.yAxis);
     }
     int index = 0;
     for (const PlotBand &band : content.bands) {

@@ -130,7 +130,7 @@ struct PlotInset::Parts {
     QCPCurve *curve(std::size_t index)
     {
         if (index == curves.size()) {
-            curves.push_back(new WholeMarkers<QCPCurve>(x(), y()));
+            curves.push_back(makeCurve(x(), y()));
             curves.back()->setLayer(QStringLiteral("inset"));
         }
         QCPCurve *curve = curves[index];

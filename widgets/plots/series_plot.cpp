@@ -1,3 +1,4 @@
+// Longer than 400 lines: one widget with its mouse, keys, axes and painting, which share every member.
 #include "widgets/plots/series_plot.h"
 
 #include "widgets/plots/plot_canvas.h"
@@ -15,6 +16,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 namespace sparsescope {
 
@@ -202,8 +204,7 @@ void SeriesPlot::fit()
         m_plot->xAxis->setRange(low, std::max(m_scene.content.xHigh, axis.isStep() ? low + 1 : low * 1.001));
     }
     if (!m_zoomedY) {
-        const auto [low, high] = fittedY(m_scene.content, m_scene.logY);
-        m_plot->yAxis->setRange(low, high);
+        m_plot->yAxis->setRange(std::make_from_tuple<QCPRange>(fittedY(m_scene.content, m_scene.logY)));
     }
     m_fitting = false;
 }

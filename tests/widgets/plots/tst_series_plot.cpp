@@ -4,6 +4,8 @@
 #include "widgets/plots/whole_markers.h"
 #include "widgets/style/theme.h"
 
+#include <qcustomplot.h>
+
 #include <QApplication>
 #include <QRandomGenerator>
 #include <QTest>
