@@ -1,3 +1,4 @@
+// Longer than 400 lines: a test a claim, each with the results that decide it.
 #include "core/base/error.h"
 #include "core/base/needle_table.h"
 #include "tests/core/experiment/made_up_results.h"
