@@ -128,7 +128,8 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"training": {"warmup_steps": 2}})", "training.warmup_steps", "2", "0 to training.steps = 1");
     row(R"({"training": {"precision": "bf16"}})", "training.precision", "bf16 on cpu", "auto or fp32");
     row(R"({"training": {"captured": "on"}})", "training.captured", "on with cpu", "auto or off on the CPU");
-    row(R"({"model": {"d_model": 16384, "n_layers": 128, "n_heads": 256}})", "training.batch_size", "GB) in", "not even one sequence");
+    row(R"({"model": {"d_model": 16384, "n_layers": 128, "n_heads": 128, "indexer": {"head_dim": 128}}})",
+        "training.batch_size", "GB) in", "not even one sequence");
     row(R"({"training": {"seed": -1}})", "training.seed", "-1", "0 to");
     row(R"({"training": {"checkpoint_seconds": 0}})", "training.checkpoint_seconds", "0", "1 to");
     row(R"({"probe": {"every": 0}})", "probe.every", "0", "1 to");

@@ -90,6 +90,15 @@ void poison(const fs::path &run, float value)
             file.seekp(-static_cast<std::streamoff>(values.size() * sizeof(float)), std::ios::end);
             file.write(reinterpret_cast<const char *>(values.data()),
                        static_cast<std::streamsize>(values.size() * sizeof(float)));
+            // A broken update would have summed what it wrote: without the sums the numbers speak for themselves.
+            std::string header(4096, ' ');
+            file.seekg(0);
+            file.read(header.data(), static_cast<std::streamsize>(header.size()));
+            file.clear();
+            const std::size_t at = header.find("\"checksums\"");
+            QVERIFY(at != std::string::npos);
+            file.seekp(static_cast<std::streamoff>(at) + 1);
+            file.write("left-out_", 9);
             ++poisoned;
         }
     }
