@@ -1,3 +1,4 @@
+// Longer than 400 lines: every way in which a run ends and goes on, each with the runs that show it.
 #include "core/base/run_store.h"
 #include "core/experiment/runner.h"
 #include "tests/core/tiny_experiment.h"
