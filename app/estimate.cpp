@@ -9,20 +9,6 @@
 
 namespace sparsescope {
 
-namespace {
-
-/// Of the card, or of this computer.
-double memoryOf(const DeviceInfo &device) { return device.memoryBytes > 0 ? device.memoryBytes : computerMemory(); }
-
-int activationBytes(const RunConfig &run, const DeviceInfo &device)
-{
-    const bool full =
-        run.training.precision == Precision::Fp32 || (run.training.precision == Precision::Auto && !device.isCuda);
-    return full ? 4 : 2;
-}
-
-} // namespace
-
 double estimatedSeconds(const std::vector<RunConfig> &runs, const DeviceSpeed &speed)
 {
     double seconds = 0;
@@ -38,7 +24,7 @@ QString estimateText(const std::vector<RunConfig> &runs, const DeviceInfo &devic
     double largest = 0, memory = 0;
     int batch = std::numeric_limits<int>::max();
     for (const RunConfig &run : runs) {
-        const int vocabulary = expectedVocabulary(run), bytes = activationBytes(run, device);
+        const int vocabulary = expectedVocabulary(run), bytes = bytesPerActivation(run, device.isCuda);
         largest = std::max(largest, static_cast<double>(parameterCount(run, vocabulary).total()));
         const double needed = trainingMemory(run, vocabulary, bytes);
         memory = std::max(memory, needed);

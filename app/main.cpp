@@ -69,11 +69,11 @@ std::filesystem::path askedRun(const std::string &runs, const std::string &name)
     if (name.empty()) {
         return readRun(runs).folder;
     }
-    const std::filesystem::path folder = readableRunFolder(runs, QString::fromStdString(name));
+    const std::filesystem::path folder = namedRunFolder(runs, QString::fromStdString(name));
     if (folder.empty()) {
         throw Failure({"no such run, or several", "--run", name, "the id of one run in " + runs, ""});
     }
-    return folder;
+    return readRun(folder).folder;
 }
 
 /// While Qt looks for a display: it would say much and then abort.

@@ -32,7 +32,7 @@ RunData *runWithId(const std::vector<RunData *> &runs, const QString &id)
     return found;
 }
 
-std::filesystem::path readableRunFolder(const std::filesystem::path &runs, const QString &name)
+std::filesystem::path namedRunFolder(const std::filesystem::path &runs, const QString &name)
 {
     const std::filesystem::path wanted = name.toStdString();
     std::error_code ignored;
@@ -45,20 +45,20 @@ std::filesystem::path readableRunFolder(const std::filesystem::path &runs, const
         }
         found = named ? folder : found;
     }
-    if (!found.empty()) {
-        readRun(found);
-    }
     return found;
 }
 
 RunData *chosenRun(const std::vector<RunData *> &runs, const std::filesystem::path &below, const QString &name)
 {
-    const std::filesystem::path folder = readableRunFolder(below, name);
+    const std::filesystem::path folder = namedRunFolder(below, name);
     std::error_code ignored;
     for (RunData *run : runs) {
         if (!folder.empty() && std::filesystem::equivalent(run->folder(), folder, ignored)) {
             return run;
         }
+    }
+    if (!folder.empty()) {
+        readRun(folder); // it is there and was left out: says why
     }
     return runWithId(runs, name);
 }

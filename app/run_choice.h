@@ -13,9 +13,8 @@ namespace sparsescope {
 /// The run that `--run` names. Throws Failure where none or more than one of these runs has that id, with what there is.
 RunData *runWithId(const std::vector<RunData *> &runs, const QString &id);
 
-/// The folder below `runs` of the run that `--run` names, by its id or by a path. It is read wholly first: what is wrong
-/// with it is thrown as its reader says it, file, field and what was found. Empty where no folder is named so.
-std::filesystem::path readableRunFolder(const std::filesystem::path &runs, const QString &name);
+/// The folder below `runs` of the run that `--run` names, by its id or by a path. Empty where none is named so, or several.
+std::filesystem::path namedRunFolder(const std::filesystem::path &runs, const QString &name);
 
 /// As runWithId(), of the runs found below a folder, where a path to one names it too; a run that is there and cannot be
 /// read is told from one that is not there.

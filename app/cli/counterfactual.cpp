@@ -181,12 +181,8 @@ Counterfactual measured(const Frozen &run, const CounterfactualOptions &options)
 int counterfactual(const Request &request, Output &output)
 {
     const StoredFiles files(request.subject);
-    files.tellDamages(output);
-    if (files.anyUnusable()) { // said before minutes of work on the others, not after
-        files.tellRead(output);
-        output.note("Nothing was measured: restore or remove what is damaged, or name one whole run.");
+    if (!tellUsable(files, output))
         return kFailed;
-    }
     const std::vector<Frozen> runs = frozenRuns(request.subject, files);
     std::set<std::string> cut;
     for (const Frozen &run : runs) {

@@ -1,11 +1,22 @@
 #include "app/cli/frozen_runs.h"
 
+#include "app/cli/output.h"
 #include "core/base/run_store.h"
 #include "core/base/stored_checks.h"
 
 namespace sparsescope {
 
 namespace fs = std::filesystem;
+
+bool tellUsable(const StoredFiles &files, Output &output)
+{
+    files.tellDamages(output);
+    if (!files.anyUnusable())
+        return true;
+    files.tellRead(output);
+    output.note("Nothing was measured: restore or remove what is damaged, or name one whole run.");
+    return false;
+}
 
 std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files)
 {

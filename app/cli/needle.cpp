@@ -138,16 +138,17 @@ int needle(const Request &request, Output &output)
 {
     demandKeys(request.options.keys);
     output.data()["tables"] = nlohmann::ordered_json::array();
-    onStopSignals([](int) { stopAsked = 1; });
-    bool drawn = true;
-    for (const fs::path subject : request.subjects) {
-        const StoredFiles files(subject);
-        files.tellDamages(output);
-        if (files.anyUnusable()) { // said before minutes of work on the others, not after
-            files.tellRead(output);
-            output.note("Nothing was measured: restore or remove what is damaged, or name one whole run.");
+    std::vector<StoredFiles> stored;
+    for (const std::string &subject : request.subjects) {
+        stored.emplace_back(subject);
+        if (!tellUsable(stored.back(), output))
             return kFailed;
-        }
+    }
+    onStopSignals([](int) { stopAsked = 1; });
+    bool whole = true;
+    for (std::size_t i = 0; i < stored.size(); ++i) {
+        const fs::path subject = request.subjects[i];
+        const StoredFiles &files = stored[i];
         const std::vector<Frozen> runs = frozenRuns(subject, files);
         std::vector<NeedleTable> tables;
         for (const Frozen &run : runs) {
@@ -170,11 +171,13 @@ int needle(const Request &request, Output &output)
         if (subject != runs[0].folder && subject != runs[0].checkpoint) { // the folder of an experiment
             writeFileAtomically(subject / kNeedleFile, needleCsv(tables));
             output.line("All rows: " + (subject / kNeedleFile).string());
-            drawn = tell(drawNeedle(subject), "Figure:   ", output) && drawn;
+            whole = tell(drawNeedle(subject), "Figure:   ", output) && whole;
         }
+        files.tellRead(output);
+        whole = whole && files.whole();
     }
     onStopSignals(SIG_DFL);
-    return drawn ? kDone : kFailed;
+    return whole ? kDone : kFailed;
 }
 
 } // namespace

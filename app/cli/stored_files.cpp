@@ -18,17 +18,6 @@ bool isCheckpointOfARun(const fs::path &subject)
     return fs::exists(subject / "config.json") && fs::exists(subject / "trainer.json");
 }
 
-void join(RunFiles &all, const RunFiles &more)
-{
-    all.damages.insert(all.damages.end(), more.damages.begin(), more.damages.end());
-    all.damagedCheckpoints.insert(more.damagedCheckpoints.begin(), more.damagedCheckpoints.end());
-    all.snapshots += more.snapshots;
-    all.checkpoints += more.checkpoints;
-    all.withoutChecksums += more.withoutChecksums;
-    all.bytes += more.bytes;
-    all.notRead.insert(all.notRead.end(), more.notRead.begin(), more.notRead.end());
-}
-
 /// Folders with an experiment.json from `subject` down to the runs.
 std::set<fs::path> experimentsOf(const std::vector<fs::path> &runs, const fs::path &subject)
 {
@@ -71,7 +60,7 @@ void StoredFiles::open(const fs::path &run)
 {
     try {
         RunReader reader = RunReader::verified(run);
-        join(m_files, m_checkpoint ? examineCheckpoint(reader, *m_checkpoint) : examineRun(reader));
+        m_files.add(m_checkpoint ? examineCheckpoint(reader, *m_checkpoint) : examineRun(reader));
         m_runs.push_back(std::move(reader));
     } catch (const Failure &failure) {
         m_unreadable.emplace(run, failure.error());

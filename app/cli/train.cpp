@@ -70,8 +70,7 @@ void printPlan(const ExperimentConfig &experiment, const StartPlan &plan, const 
         const RunConfig &run = runs[i];
         const int vocabulary = expectedVocabulary(run);
         const std::int64_t parameters = parameterCount(run, vocabulary).total();
-        const bool single = run.training.precision == Precision::Fp32 || !device.isCuda;
-        const double bytes = trainingMemory(run, vocabulary, single ? 4 : 2);
+        const double bytes = trainingMemory(run, vocabulary, bytesPerActivation(run, device.isCuda));
         seconds += runSeconds(run, vocabulary, speed);
         memory = std::max(memory, bytes);
         output.data()["plan"].push_back(

@@ -128,8 +128,7 @@ void checkAttention(Checker &check, const ModelConfig &model)
     } else {
         check.require(rotary % 2 == 0, {rotaryPath}, std::to_string(rotary), "an even number");
     }
-    const bool hasIndexer = model.selection.kind == "lightning" || model.selection.kind == "untrained";
-    if (!hasIndexer)
+    if (!hasIndexer(model))
         return;
     check.require(model.indexer.headDim % 2 == 0, {"model.indexer.head_dim"}, std::to_string(model.indexer.headDim),
                   "an even number");

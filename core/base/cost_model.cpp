@@ -228,6 +228,11 @@ double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActiv
     return weights + activations + logits + plainScores(config);
 }
 
+int bytesPerActivation(const RunConfig &config, bool onCuda)
+{
+    return config.training.precision == Precision::Fp32 || !onCuda ? 4 : 2;
+}
+
 int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation, double memoryBytes)
 {
     RunConfig one = config;

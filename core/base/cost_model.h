@@ -56,6 +56,8 @@ double selectedPairs(std::int64_t sequenceLength, std::int64_t topK);
 /// Device memory of training, in bytes, to about a factor of two: weights, gradients, optimiser, activations kept for the
 /// backward pass, logits. `bytesPerActivation`: 4 in fp32, 2 in bf16.
 double trainingMemory(const RunConfig &config, int vocabulary, int bytesPerActivation);
+/// Bytes of a number that is kept for the backward pass: 4 where the run trains in fp32, 2 where in bf16.
+int bytesPerActivation(const RunConfig &config, bool onCuda);
 /// The largest batch whose estimate fits; 0: not even one sequence does.
 int largestBatch(const RunConfig &config, int vocabulary, int bytesPerActivation, double memoryBytes);
 

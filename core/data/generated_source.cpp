@@ -48,6 +48,16 @@ Batch GeneratedSource::training(std::int64_t index) const { return make(Split::T
 
 Batch GeneratedSource::validation(std::int64_t index) const { return make(Split::Validation, m_validationKey, index); }
 
+void addRow(Batch &batch, int index, Row row)
+{
+    batch.inputs.insert(batch.inputs.end(), row.inputs.begin(), row.inputs.end());
+    batch.targets.insert(batch.targets.end(), row.targets.begin(), row.targets.end());
+    for (NeededKeys &needed : row.needed) {
+        needed.row = index;
+        batch.needed.push_back(std::move(needed));
+    }
+}
+
 Batch GeneratedSource::make(Split split, std::uint64_t key, std::int64_t index) const
 {
     Batch batch;
@@ -58,13 +68,7 @@ Batch GeneratedSource::make(Split split, std::uint64_t key, std::int64_t index) 
     batch.targets.reserve(size);
     for (int b = 0; b < m_batchSize; ++b) {
         RandomStream stream(key, split, index, static_cast<std::uint32_t>(b));
-        Row row = makeRow(stream, split);
-        batch.inputs.insert(batch.inputs.end(), row.inputs.begin(), row.inputs.end());
-        batch.targets.insert(batch.targets.end(), row.targets.begin(), row.targets.end());
-        for (NeededKeys &needed : row.needed) {
-            needed.row = b;
-            batch.needed.push_back(std::move(needed));
-        }
+        addRow(batch, b, makeRow(stream, split));
     }
     return batch;
 }

@@ -22,8 +22,10 @@ struct Row {
 
     std::vector<std::int64_t> inputs;
     std::vector<std::int64_t> targets;
-    std::vector<NeededKeys> needed; ///< `row` is filled in by the source
+    std::vector<NeededKeys> needed; ///< `row` is filled in by addRow()
 };
+/// Row `index` of the batch, behind those before it.
+void addRow(Batch &batch, int index, Row row);
 
 /// A source that makes each row from a random stream of its own. Training streams depend on (seed, L, batch size, index,
 /// row); validation streams on (L, batch size, index, row) only and share no block with any training stream.

@@ -228,13 +228,7 @@ Batch NeedleExamples::batch(std::int64_t first, int rows) const
             } while (std::find(places.begin(), places.end(), place) != places.end());
             places.push_back(place);
         }
-        Row row = m_source->rowWith(stream, std::move(places));
-        batch.inputs.insert(batch.inputs.end(), row.inputs.begin(), row.inputs.end());
-        batch.targets.insert(batch.targets.end(), row.targets.begin(), row.targets.end());
-        for (NeededKeys &needed : row.needed) {
-            needed.row = b;
-            batch.needed.push_back(std::move(needed));
-        }
+        addRow(batch, b, m_source->rowWith(stream, std::move(places)));
     }
     return batch;
 }

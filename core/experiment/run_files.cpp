@@ -71,12 +71,7 @@ void lookAtAll(const char *kind, const RunReader &run, const Rows &rows, const P
         const auto now = one.damages.empty() ? named : rows();
         if (std::none_of(now.begin(), now.end(), same))
             continue;
-        files.damages.insert(files.damages.end(), one.damages.begin(), one.damages.end());
-        files.damagedCheckpoints.merge(one.damagedCheckpoints);
-        files.snapshots += one.snapshots;
-        files.checkpoints += one.checkpoints;
-        files.withoutChecksums += one.withoutChecksums;
-        files.bytes += one.bytes;
+        files.add(one);
     }
 }
 
@@ -103,6 +98,17 @@ void addStrangers(const RunReader &run, const std::set<fs::path> &named, RunFile
 }
 
 } // namespace
+
+void RunFiles::add(const RunFiles &more)
+{
+    damages.insert(damages.end(), more.damages.begin(), more.damages.end());
+    damagedCheckpoints.insert(more.damagedCheckpoints.begin(), more.damagedCheckpoints.end());
+    snapshots += more.snapshots;
+    checkpoints += more.checkpoints;
+    withoutChecksums += more.withoutChecksums;
+    bytes += more.bytes;
+    notRead.insert(notRead.end(), more.notRead.begin(), more.notRead.end());
+}
 
 RunFiles examineRun(const RunReader &run)
 {

@@ -21,6 +21,8 @@ struct RunFiles {
     int withoutChecksums = 0;         ///< files of older versions: overwritten numbers do not show in them
     std::uint64_t bytes = 0;          ///< read
     std::vector<std::string> notRead; ///< and why, a sentence each
+
+    void add(const RunFiles &more);
 };
 
 /// Reads every snapshot and checkpoint that the run's database names, all numbers included. One that the run's own process

@@ -87,10 +87,9 @@ void checkMemory(const RunConfig &run, const DeviceInfo &device, const std::stri
                  std::vector<std::string> &notices, Errors &errors)
 {
     const int vocabulary = expectedVocabulary(run);
-    const bool single = run.training.precision == Precision::Fp32 || !device.isCuda;
-    const int bytes = single ? 4 : 2;
+    const int bytes = bytesPerActivation(run, device.isCuda);
     const double needed = trainingMemory(run, vocabulary, bytes);
-    const double has = device.isCuda ? device.memoryBytes : computerMemory();
+    const double has = memoryOf(device);
     if (has <= 0 || needed <= has) {
         return;
     }

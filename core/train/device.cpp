@@ -149,9 +149,11 @@ void releaseCachedMemory()
     }
 }
 
-double computerMemory()
+double memoryOf(const DeviceInfo &device)
 {
-    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+    return device.memoryBytes > 0
+               ? device.memoryBytes
+               : static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
 }
 
 DeviceInfo describeDevice(const std::string &device)

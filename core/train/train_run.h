@@ -82,8 +82,8 @@ struct DeviceInfo {
     std::string note;       ///< why "auto" did not take a CUDA device
 };
 DeviceInfo describeDevice(const std::string &device);
-/// Bytes of memory that this computer has.
-double computerMemory();
+/// Bytes of memory of the card, or of this computer.
+double memoryOf(const DeviceInfo &device);
 
 /// What went wrong, in words a user can act on: out of memory names the device and the remedy; library errors lose their backtrace.
 std::string describe(const std::exception &error);

@@ -14,6 +14,12 @@ namespace dsa::launch::hopper {
 
 constexpr int kTileBytes = 64 * 64 * 2;
 
+/// Where the first tile in this shared memory may begin, up to 1023 bytes on.
+__device__ __forceinline__ std::uint32_t alignedTiles(void *memory)
+{
+    return (ptx::sharedAddress(memory) + 1023) & ~1023u;
+}
+
 // Barriers: 64 bits of shared memory that a phase flips.
 
 __device__ __forceinline__ void initBarrier(std::uint32_t barrier, int arrivals)
@@ -30,6 +36,15 @@ __device__ __forceinline__ void publishBarriers()
 __device__ __forceinline__ void arrive(std::uint32_t barrier)
 {
     asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+/// One arrival a warp, behind what all its lanes did.
+__device__ __forceinline__ void arriveAsWarp(std::uint32_t barrier)
+{
+    __syncwarp();
+    if (threadIdx.x % 32 == 0) {
+        arrive(barrier);
+    }
 }
 
 /// Arrives, and has the phase wait for `bytes` of copies too.

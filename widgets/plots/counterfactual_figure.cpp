@@ -105,15 +105,8 @@ QString CounterfactualFigure::axisText() const
 
 void CounterfactualFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
 {
-    painter.setRenderHint(QPainter::Antialiasing);
-    painter.fillRect(QRectF(QPointF(0, 0), size), t.panel);
     const int room = static_cast<int>(size.width() - 2 * kSide);
-    const QString question = QString::fromStdString(m_question.empty() ? m_experiment : m_question);
-    painter.setFont(uiFont(20, QFont::DemiBold));
-    painter.setPen(t.text);
-    painter.drawText(QRectF(kSide, 18, room, 28), Qt::AlignLeft | Qt::AlignVCenter,
-                     painter.fontMetrics().elidedText(
-                         question.left(headlineLength(question, painter.fontMetrics(), room)), Qt::ElideRight, room));
+    paintHeadline(painter, size, kSide, QString::fromStdString(m_question.empty() ? m_experiment : m_question), t);
     painter.setFont(uiFont(12));
     painter.setPen(t.text2);
     const QString runs =

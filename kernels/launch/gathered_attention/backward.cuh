@@ -51,7 +51,7 @@ __device__ __forceinline__ void multiplyBackward(const Params &p, BackwardShared
                 asm volatile("st.shared.u32 [%0], %1;" ::"r"(places.probabilities + pairPlace(lane, row + i / 2 % 2 * 8, i / 4)), "r"(pair) : "memory");
             }
             publishToProducts();
-            arriveAsWarp(ptx::sharedAddress(&shared.probabilities));
+            hopper::arriveAsWarp(ptx::sharedAddress(&shared.probabilities));
         } else {
             hopper::waitFor(ptx::sharedAddress(&shared.probabilities), tile & 1);
 #pragma unroll
@@ -105,7 +105,7 @@ __device__ __forceinline__ void multiplyBackward(const Params &p, BackwardShared
             for (int i = 0; i < kQueryTiles; ++i) {
                 hopper::hold(gradQ[i]);
             }
-            arriveAsWarp(ptx::sharedAddress(&shared.empty));
+            hopper::arriveAsWarp(ptx::sharedAddress(&shared.empty));
         };
         const auto finishTile = [&] {
             hopper::waitForProducts<0>();
@@ -141,14 +141,14 @@ __device__ __forceinline__ void multiplyBackward(const Params &p, BackwardShared
             finishTile();
             trade.add(kPlace + 1, sums, tile & 1);
             if (!ownsLast) {
-                arriveAsWarp(ptx::sharedAddress(&shared.emptyUpper));
+                hopper::arriveAsWarp(ptx::sharedAddress(&shared.emptyUpper));
             }
             addTile(to[0], to[1], lane, sums, (kFirstTile + 2 + rank) * 64);
             if (ownsLast) {
                 multiplyTile(kValueTiles, false);
                 finishTile();
                 trade.add(kPlace + 2, sums, tile >> 1 & 1);
-                arriveAsWarp(ptx::sharedAddress(&shared.emptyUpper));
+                hopper::arriveAsWarp(ptx::sharedAddress(&shared.emptyUpper));
                 addTile(to[0], to[1], lane, sums, kValueTiles * 64);
             }
         } else {

@@ -185,7 +185,7 @@ __device__ __forceinline__ void multiplyForward(const Params &p, ForwardShared &
                              : "r"(otherRows + exchange + i * kGroupThreads * 16)
                              : "memory");
             }
-            arriveAsWarp(ptx::sharedAddress(shared.empty[1 - group] + 2));
+            hopper::arriveAsWarp(ptx::sharedAddress(shared.empty[1 - group] + 2));
             hopper::fenceProducts();
 #pragma unroll
             for (int i = 0; i < 4; ++i) {
@@ -223,12 +223,12 @@ __device__ __forceinline__ void multiplyForward(const Params &p, ForwardShared &
             hopper::waitForProducts<kPieces>();
             hopper::hold(out);
             if (handles) {
-                arriveAsWarp(ptx::sharedAddress(shared.empty[1 - group] + group));
+                hopper::arriveAsWarp(ptx::sharedAddress(shared.empty[1 - group] + group));
             }
             hopper::waitForProducts<0>();
             hopper::hold(scores);
             if (j + 1 == work.pairs) {
-                arriveAsWarp(ptx::sharedAddress(&shared.queryEmpty));
+                hopper::arriveAsWarp(ptx::sharedAddress(&shared.queryEmpty));
             }
             const bool moves = tops.step(scores, SlotMask(p, lane, first, second));
             std::uint32_t operand[4][4];
@@ -244,7 +244,7 @@ __device__ __forceinline__ void multiplyForward(const Params &p, ForwardShared &
                              "r"(ownRows + exchange + i * kGroupThreads * 16)
                              : "memory");
             }
-            arriveAsWarp(ptx::sharedAddress(shared.ready + group));
+            hopper::arriveAsWarp(ptx::sharedAddress(shared.ready + group));
             if (moves) {
                 shrink();
             }
@@ -256,16 +256,16 @@ __device__ __forceinline__ void multiplyForward(const Params &p, ForwardShared &
             hopper::commitProducts();
             hopper::waitForProducts<0>();
             hopper::hold(out);
-            arriveAsWarp(ptx::sharedAddress(shared.empty[group] + group));
+            hopper::arriveAsWarp(ptx::sharedAddress(shared.empty[group] + group));
         }
         if (work.pairs == 0) {
-            arriveAsWarp(ptx::sharedAddress(&shared.queryEmpty));
+            hopper::arriveAsWarp(ptx::sharedAddress(&shared.queryEmpty));
         } else if (group == 0) {
             std::uint32_t other[4][4];
             addOther((round & 1) ^ 1, other);
             hopper::waitForProducts<0>();
             hopper::hold(out);
-            arriveAsWarp(ptx::sharedAddress(shared.empty[1]));
+            hopper::arriveAsWarp(ptx::sharedAddress(shared.empty[1]));
         }
         // Each has summed its own tiles.
         shared.sums[turn & 1][group][thread] = make_float2(tops.sum[0], tops.sum[1]);

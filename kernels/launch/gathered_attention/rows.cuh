@@ -30,15 +30,6 @@ __device__ __forceinline__ void syncThreads(int barrier)
     asm volatile("bar.sync %0, %1;" ::"r"(barrier), "n"(kThreads) : "memory");
 }
 
-/// One arrival a warp, behind what all its lanes did.
-__device__ __forceinline__ void arriveAsWarp(std::uint32_t barrier)
-{
-    __syncwarp();
-    if (threadIdx.x % 32 == 0) {
-        hopper::arrive(barrier);
-    }
-}
-
 __device__ __forceinline__ bool isKey(const Params &p, int place)
 {
     return static_cast<unsigned>(place) < static_cast<unsigned>(p.keys);

@@ -2,7 +2,7 @@
 
 #include "kernels/launch/index_kl_tiles/blocks.cuh"
 #include "kernels/launch/index_kl_tiles/hopper.h"
-#include "kernels/launch/wgmma.cuh"
+#include "kernels/launch/index_kl_tiles/tile_product.cuh"
 
 namespace dsa::launch::index_kl_tiles {
 
@@ -44,19 +44,6 @@ struct StageTurn {
     }
 };
 
-/// A 64 x 64 product of two tiles, waited for.
-__device__ __forceinline__ void tileProduct(float (&dots)[32], std::uint64_t left, std::uint64_t right)
-{
-    hopper::fenceProducts();
-#pragma unroll
-    for (int step = 0; step < 4; ++step) {
-        hopper::multiplyTiles<__nv_bfloat16>(dots, left + step * 2, right + step * 2, step > 0);
-    }
-    hopper::commitProducts();
-    hopper::waitForProducts<0>();
-    hopper::hold(dots);
-}
-
 /// sums += operand times a tile, 16 rows of it a step; waited for.
 __device__ __forceinline__ void addProduct(float (&sums)[32], const std::uint32_t (&operand)[4][4], std::uint64_t tile)
 {
@@ -68,14 +55,6 @@ __device__ __forceinline__ void addProduct(float (&sums)[32], const std::uint32_
     hopper::commitProducts();
     hopper::waitForProducts<0>();
     hopper::hold(sums);
-}
-
-__device__ __forceinline__ void leaveStage(std::uint32_t empty)
-{
-    __syncwarp();
-    if (threadIdx.x % 32 == 0) {
-        hopper::arrive(empty);
-    }
 }
 
 /// gradQ and gradW of 64 queries, a head a warpgroup: the gradient in the scores, where the head's product is positive, times the keys.
@@ -92,7 +71,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
     const int firstHead = static_cast<int>(blockIdx.x) % chunks * kGradientHeads, head = firstHead + group, b = rest % static_cast<int>(p.batch);
     const int queryTile = tilesOf(p.queries) - 1 - rest / static_cast<int>(p.batch), first = queryTile * kTile, queries = static_cast<int>(p.queries);
     const bool active = head < indexHeads;
-    const std::uint32_t base = (ptx::sharedAddress(memory) + 1023) & ~1023u, ring = base + kGradientHeads * hopper::kTileBytes;
+    const std::uint32_t base = hopper::alignedTiles(memory), ring = base + kGradientHeads * hopper::kTileBytes;
     shared.init(1);
     if (threadIdx.x == 0) {
         const int count = min(kGradientHeads, indexHeads - firstHead);
@@ -135,7 +114,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
         if (active) { // the same for a whole warpgroup
             float dots[32];
             std::uint32_t operand[4][4];
-            tileProduct(dots, mine, keys);
+            tileProduct<4>(dots, mine, keys);
 #pragma unroll
             for (int step = 0; step < 4; ++step) {
                 ptx::loadMatrices(operand[step], grads + placeOf<kTile>(firstOfWarp + lane.lane % 16, step * 2 + lane.lane / 16) * 16);
@@ -147,7 +126,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
             }
             addProduct(sums, operand, keys);
         }
-        leaveStage(ptx::sharedAddress(shared.empty + used.stage));
+        hopper::arriveAsWarp(ptx::sharedAddress(shared.empty + used.stage));
         used.advance();
         if (threadIdx.x == 0) {
             copyNext();
@@ -202,7 +181,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0), firstOfWarp = lane.warp % 4 * 16;
     const int keyTile = static_cast<int>(blockIdx.x / p.batch), b = static_cast<int>(blockIdx.x % p.batch), first = keyTile * kTile;
     const int queries = static_cast<int>(p.queries), keys = static_cast<int>(p.keys), indexHeads = static_cast<int>(p.indexHeads);
-    const std::uint32_t own = (ptx::sharedAddress(memory) + 1023) & ~1023u, ring = own + hopper::kTileBytes, weights = ring + kGradientStages * kKeyGradientStageBytes;
+    const std::uint32_t own = hopper::alignedTiles(memory), ring = own + hopper::kTileBytes, weights = ring + kGradientStages * kKeyGradientStageBytes;
     unsigned char *const tilesInMemory = memory + (own - ptx::sharedAddress(memory));
     const float *const weightsInMemory = reinterpret_cast<const float *>(tilesInMemory + (weights - own));
     shared.init(kHopperGradientThreads + 1);
@@ -260,7 +239,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
                 const float *ofWeights = weightsInMemory + (used.stage * kGradientHeads + group) * kTile + 2 * lane.pair;
                 float dots[32];
                 std::uint32_t operand[4][4];
-                tileProduct(dots, mine, ofQueries);
+                tileProduct<4>(dots, mine, ofQueries);
 #pragma unroll
                 for (int step = 0; step < 4; ++step) {
                     // Queries are the rows in memory, keys those of the operand.
@@ -274,7 +253,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
                 }
                 addProduct(sums, operand, ofQueries);
             }
-            leaveStage(ptx::sharedAddress(shared.empty + used.stage));
+            hopper::arriveAsWarp(ptx::sharedAddress(shared.empty + used.stage));
             used.advance();
         }
     }

@@ -2,15 +2,15 @@
 
 #include "kernels/launch/index_kl_tiles/blocks.cuh"
 #include "kernels/launch/index_kl_tiles/hopper.h"
+#include "kernels/launch/index_kl_tiles/row_state.cuh"
+#include "kernels/launch/index_kl_tiles/tile_product.cuh"
 #include "kernels/launch/lane_mask.cuh"
-#include "kernels/launch/wgmma.cuh"
 
 #include <cfloat>
 
 namespace dsa::launch::index_kl_tiles {
 
 constexpr int kLossGroups = 3, kHopperLossThreads = kLossGroups * kGroupThreads, kMostStages = 4;
-constexpr float kHopperSumTolerance = 1e-4f; ///< a teacher's mass this close to 1 needs no second pass
 
 /// Behind the tiles: of each head of attention and indexer a number a row. Bytes of a head's tile and numbers:
 constexpr int kUnitBytes = hopper::kTileBytes + kTile * static_cast<int>(sizeof(float));
@@ -19,14 +19,9 @@ constexpr std::size_t hopperLossBytes(std::int64_t units, int stages)
     return 1024 + units * kUnitBytes + static_cast<std::size_t>(kLossGroups) * stages * hopper::kTileBytes;
 }
 
-/// What stays of a row from one pass to the next; in shared memory, since registers are short.
-struct HopperRow {
-    float norm, inverse, counts, mass;
-};
-
 struct HopperLossShared {
     std::uint64_t full[kLossGroups][kMostStages], empty[kLossGroups][kMostStages], held;
-    HopperRow rows[kTile];
+    RowState rows[kTile];
     float scratch[kLossGroups][kTile];
 };
 
@@ -78,7 +73,7 @@ public:
     {
         __syncwarp();
         if (threadIdx.x % 32 == 0) {
-            hopper::arrive(m_empty + m_stage * 8);
+            hopper::arrive(m_empty + m_stage * 8); // one lane alone works the address out
         }
         if (++m_stage == m_params.stages) {
             m_stage = 0;
@@ -120,24 +115,7 @@ private:
     std::uint32_t m_parity = 0, m_copyParity = 0;
 };
 
-/// The same sum in all threads that share a row: over four lanes, then over the warpgroups in order.
-__device__ __forceinline__ float acrossWarpgroups(float (&scratch)[kLossGroups][kTile], int group, int row, const Lane &lane, float value)
-{
-    value = sumOfRow(value);
-    __syncthreads();
-    if (lane.pair == 0) {
-        scratch[group][row] = value;
-    }
-    __syncthreads();
-    value = scratch[0][row];
-#pragma unroll
-    for (int g = 1; g < kLossGroups; ++g) {
-        value += scratch[g][row];
-    }
-    return value;
-}
-
-/// The same of the largest.
+/// As acrossGroups(), the largest.
 __device__ __forceinline__ float highestAcross(float (&scratch)[kLossGroups][kTile], int group, int row, const Lane &lane, float value)
 {
     value = fmaxf(value, __shfl_xor_sync(~0u, value, 1));
@@ -179,21 +157,6 @@ __device__ __forceinline__ void addToLogSum(float (&top)[2], float (&sum)[2], co
     }
 }
 
-/// A 64 x 64 product of the first 16 kSteps columns of a tile of queries and one of keys, waited for.
-template <int kSteps>
-__device__ __forceinline__ void product(float (&dots)[32], std::uint32_t queries, std::uint32_t keys)
-{
-    const std::uint64_t left = hopper::descriptorOf(queries), right = hopper::descriptorOf(keys);
-    hopper::fenceProducts();
-#pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-        hopper::multiplyTiles<__nv_bfloat16>(dots, left + step * 2, right + step * 2, step > 0);
-    }
-    hopper::commitProducts();
-    hopper::waitForProducts<0>();
-    hopper::hold(dots);
-}
-
 /// 64 queries a block, whose tiles of all heads stay; each of three warpgroups takes every third tile of keys, at its own pace: teacher and
 /// scores of a tile stay in its registers until both are whole. Heads of attention are up to 16 kSteps wide.
 template <int kSteps>
@@ -209,7 +172,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
     const int queryTile = tilesOf(p.queries) - 1 - static_cast<int>(blockIdx.x / p.batch), b = static_cast<int>(blockIdx.x % p.batch);
     const int first = queryTile * kTile, queries = static_cast<int>(p.queries), heads = static_cast<int>(p.heads), indexHeads = static_cast<int>(p.indexHeads);
     const int units = heads + indexHeads, share = heads / static_cast<int>(p.keyHeads);
-    const std::uint32_t base = (ptx::sharedAddress(memory) + 1023) & ~1023u, ring = base + units * hopper::kTileBytes;
+    const std::uint32_t base = hopper::alignedTiles(memory), ring = base + units * hopper::kTileBytes;
     const int ringBytes = kLossGroups * params.stages * hopper::kTileBytes;
     // Of head u: the log-sum of a row, or the weight of the indexer's head there.
     float *ofRows = reinterpret_cast<float *>(memory + (base - ptx::sharedAddress(memory)) + units * hopper::kTileBytes + ringBytes);
@@ -259,7 +222,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
                 feed.wait();
                 for (int unit = head; unit < head + share; ++unit) {
                     const float logSums[2] = {ofRows[unit * kTile + place] * kLog2E, ofRows[unit * kTile + place + 8] * kLog2E};
-                    product<kSteps>(dots, base + unit * hopper::kTileBytes, feed.address());
+                    tileProduct<kSteps>(dots, hopper::descriptorOf(base + unit * hopper::kTileBytes), hopper::descriptorOf(feed.address()));
 #pragma unroll
                     for (int i = 0; i < 32; ++i) {
                         teacher[i] += ptx::exp2Fast(fmaf(dots[i], factor, -logSums[i / 2 % 2]));
@@ -270,7 +233,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
             feed.wait();
             for (int unit = heads; unit < units; ++unit) {
                 const float weights[2] = {ofRows[unit * kTile + place], ofRows[unit * kTile + place + 8]};
-                product<4>(dots, base + unit * hopper::kTileBytes, feed.address());
+                tileProduct<4>(dots, hopper::descriptorOf(base + unit * hopper::kTileBytes), hopper::descriptorOf(feed.address()));
 #pragma unroll
                 for (int i = 0; i < 32; ++i) {
                     score[i] = fmaf(weights[i / 2 % 2], ptx::relu(dots[i]), score[i]);
@@ -286,7 +249,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
             }
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                const HopperRow row = shared.rows[place + half * 8];
+                const RowState row = shared.rows[place + half * 8];
                 const bool writes = gradScores && first + place + half * 8 < queries;
                 __nv_bfloat16 *to = gradScores + static_cast<std::int64_t>(place + half * 8) * (tilesOf(p.keys) * kTile) + tile * kTile + 2 * lane.pair;
 #pragma unroll
@@ -315,16 +278,16 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
             const int of = place + half * 8;
             if (pass == 0) {
                 const float highest = highestAcross(shared.scratch, group, of, lane, top[half]); // so that the sums meet on one scale
-                const float total = acrossWarpgroups(shared.scratch, group, of, lane, sum[half] * ptx::exp2Fast((top[half] - highest) * kLog2E));
+                const float total = acrossGroups(shared.scratch, group, of, lane, sum[half] * ptx::exp2Fast((top[half] - highest) * kLog2E));
                 if (group == 0 && lane.pair == 0) {
                     shared.rows[of].norm = logf(total) + highest;
                 }
                 continue;
             }
-            const float mass = acrossWarpgroups(shared.scratch, group, of, lane, sum[half]);
-            divergence[half] = acrossWarpgroups(shared.scratch, group, of, lane, divergence[half]);
-            const bool hasKey = acrossWarpgroups(shared.scratch, group, of, lane, any >> half & 1u ? 1.0f : 0.0f) > 0;
-            again = again || (pass == 1 && hasKey && fabsf(mass - 1) > kHopperSumTolerance);
+            const float mass = acrossGroups(shared.scratch, group, of, lane, sum[half]);
+            divergence[half] = acrossGroups(shared.scratch, group, of, lane, divergence[half]);
+            const bool hasKey = acrossGroups(shared.scratch, group, of, lane, any >> half & 1u ? 1.0f : 0.0f) > 0;
+            again = again || (pass == 1 && hasKey && fabsf(mass - 1) > kSumTolerance);
             if (group == 0 && lane.pair == 0) {
                 shared.rows[of].mass = mass;
                 if (pass == 1) {
@@ -342,7 +305,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
     for (int half = 0; half < 2; ++half) {
         const int t = first + place + half * 8;
         if (group == 0 && lane.pair == 0 && t < queries) {
-            const HopperRow row = shared.rows[place + half * 8];
+            const RowState row = shared.rows[place + half * 8];
             const bool used = row.counts > 0 && sampled(p, queryTile);
             p.rows[b * p.queries + t] = used ? divergence[half] / row.mass - logf(row.mass) : 0.0f;
             p.used[b * p.queries + t] = used ? 1.0f : 0.0f;

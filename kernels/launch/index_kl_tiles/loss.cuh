@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/launch/index_kl_tiles/blocks.cuh"
+#include "kernels/launch/index_kl_tiles/row_state.cuh"
 
 #include <cfloat>
 
@@ -9,7 +10,6 @@ namespace dsa::launch::index_kl_tiles {
 // Two groups share a tile of keys: what a thread keeps of a tile then fits its registers.
 constexpr int kRoundTiles = 2, kTileGroups = 2, kKeyGroups = kRoundTiles * kTileGroups, kLossThreads = kKeyGroups * kGroupThreads;
 constexpr int kTileThreads = kTileGroups * kGroupThreads, kColumns = kTile / 8 / kTileGroups;
-constexpr float kSumTolerance = 1e-4f; ///< a teacher's mass this close to 1 needs no second pass
 
 template <int kWidth, int kIndexWidth>
 struct LossMemory {
@@ -19,12 +19,7 @@ struct LossMemory {
     static constexpr std::size_t kBytes = kIndexKeys + kRoundTiles * kIndexKeyBytes;
 };
 
-/// What stays of a row from one pass to the next; in shared memory, since registers are short.
-struct RowState {
-    float norm, inverse, counts, mass;
-};
-
-/// Where the block's entry of the batch starts, or what its first query has; there for the same reason.
+/// Where the block's entry of the batch starts, or what its first query has; in shared memory, since registers are short.
 template <class T>
 struct Entry {
     const T *q, *k, *qi, *ki;
@@ -32,23 +27,6 @@ struct Entry {
     const std::int64_t *bits;
     T *gradScores;
 };
-
-/// The same sum in all threads that share a row: over four lanes, then over the groups in order.
-__device__ __forceinline__ float acrossGroups(float (&scratch)[kKeyGroups][kTile], int group, int row, const Lane &lane, float value)
-{
-    value = sumOfRow(value);
-    __syncthreads();
-    if (lane.pair == 0) {
-        scratch[group][row] = value;
-    }
-    __syncthreads();
-    value = scratch[0][row];
-#pragma unroll
-    for (int g = 1; g < kKeyGroups; ++g) {
-        value += scratch[g][row];
-    }
-    return value;
-}
 
 /// 64 queries a block, two tiles of keys a round. Each round walks over the attention's heads, then over the
 /// indexer's: teacher and scores of a tile stay in registers until both are whole.

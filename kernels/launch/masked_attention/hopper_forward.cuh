@@ -76,7 +76,7 @@ __global__ void __launch_bounds__(kHopperThreads, kBlocks) hopperForward(const _
     __shared__ TileSet tiles;
     constexpr int kParts = kWidth / 64, kStageBytes = 2 * kParts * hopper::kTileBytes, kSteps = kWidth / 16;
     const Params &p = params.p;
-    const std::uint32_t base = alignedTiles(memory);
+    const std::uint32_t base = hopper::alignedTiles(memory);
     const int blocks = tilesOf(p.queries);
     const BlockOrder order(static_cast<int>(p.batch * p.heads), blocks, params.together);
     const QueryBlock block(p, order.head, (blocks - 1 - order.tile) * kTile);

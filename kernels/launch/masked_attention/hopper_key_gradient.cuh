@@ -21,7 +21,7 @@ __global__ void __launch_bounds__(kHopperThreads, kBlocks) hopperKeyGradient(con
     __shared__ TileSet tiles;
     __shared__ __align__(8) float logSums[kStages][kTile], deltas[kStages][kTile]; // of the queries of a stage
     const Params &p = params.p;
-    const std::uint32_t own = alignedTiles(memory), base = own + 2 * kBytes;
+    const std::uint32_t own = hopper::alignedTiles(memory), base = own + 2 * kBytes;
     const BlockOrder order(static_cast<int>(p.batch * p.keyHeads), tilesOf(p.keys), params.together);
     const KeyBlock block(p, order.head, order.tile * kTile);
     const int group = static_cast<int>(p.heads / p.keyHeads), queryCount = static_cast<int>(p.queries), keyCount = static_cast<int>(p.keys);

@@ -20,7 +20,7 @@ __global__ void __launch_bounds__(kHopperThreads, kBlocks) hopperQueryGradient(c
     __shared__ TileSet tiles;
     constexpr int kStageBytes = 2 * kBytes;
     const Params &p = params.p;
-    const std::uint32_t own = alignedTiles(memory), base = own + 2 * kBytes;
+    const std::uint32_t own = hopper::alignedTiles(memory), base = own + 2 * kBytes;
     const int blocks = tilesOf(p.queries);
     const BlockOrder order(static_cast<int>(p.batch * p.heads), blocks, params.together);
     const QueryBlock block(p, order.head, (blocks - 1 - order.tile) * kTile);

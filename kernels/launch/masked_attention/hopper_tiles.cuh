@@ -40,13 +40,7 @@ struct Ring {
     /// Until all warps have released it.
     __device__ void waitEmpty(int stage, std::uint32_t parity) { hopper::waitFor(ptx::sharedAddress(empty + stage), parity); }
     /// This warp has read all it wants of a stage.
-    __device__ void release(int stage)
-    {
-        __syncwarp();
-        if (threadIdx.x % 32 == 0) {
-            hopper::arrive(ptx::sharedAddress(empty + stage));
-        }
-    }
+    __device__ void release(int stage) { hopper::arriveAsWarp(ptx::sharedAddress(empty + stage)); }
 };
 
 /// Which block this is: heads by groups of `together`, in a group the heaviest rows of all heads first.
@@ -158,11 +152,6 @@ struct RowMasks {
 __device__ __forceinline__ constexpr int columnStep(int step)
 {
     return step / 4 * (hopper::kTileBytes / 16) + step % 4 * 2;
-}
-
-__device__ __forceinline__ std::uint32_t alignedTiles(void *memory)
-{
-    return (ptx::sharedAddress(memory) + 1023) & ~1023u;
 }
 
 /// Rows group and group + 8 of accumulators of 64 columns each, times factors.
