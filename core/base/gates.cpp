@@ -45,8 +45,11 @@ const std::vector<GateInfo> &gates()
          "Raise training.indexer_learning_rate or the steps of the indexer's stage.", GateScope::Learning,
          GateForm::AtMost, true},
         {"dense-limit", "Sparse equals dense at k = L",
-         "Runs the same weights with k = L, with k = L + 7 and dense, in fp32; in fp64 where fp32 cannot tell.",
-         "no logit differs by more than 1e-5, or it does by rounding alone",
+         "Runs the same weights with k = L, with k = L + 7 and dense, in fp32; where fp32 cannot tell, compares all "
+         "with "
+         "dense attention in fp64.",
+         "no logit differs by more than 1e-5, or by rounding alone: not in fp64, and no more than dense attention "
+         "rounds",
          "The sparse path differs from dense attention: use another kernel, and report it.", GateScope::Selecting,
          GateForm::AtMost, true},
         {"effective-k", "Keys per query", "Counts the selected keys of every query and layer in 4 validation windows.",

@@ -13,13 +13,17 @@
 #include <optional>
 #include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace sparsescope {
 namespace {
 
 constexpr double kDenseLimit = 1e-5;        // EXPERIMENTS.md section 4
 constexpr double kRoundingOfDouble = 1e-10; // logits of order 10, a few thousand sums
-constexpr double kFewestLeft = 0.5;         // of the rows, or nothing was compared
+constexpr double kMostRounding = 1e-4; // of the largest logit: what fp32 loses over a few layers and a thousand keys
+constexpr double kAsNear = 4;          // two roundings of the same size, each the largest of all logits
+constexpr double kFewestLeft = 0.5;    // of the rows, or nothing was compared
 constexpr std::int64_t kBeyond = 7;
 
 /// NaN is the worst.
@@ -37,20 +41,23 @@ ForwardPass passOf(GateSubject &subject, const at::Tensor &ids, bool sparse, std
     return pass;
 }
 
-/// Of the model when it attends to k = L or k = L + 7 selected keys in place of all: the worse of the two.
-PassDifference differenceFromDense(GateSubject &subject)
+/// L and L + 7 selected keys take the place of all.
+std::vector<std::int64_t> limitsOf(const GateSubject &subject)
 {
-    subject.model.setTraining(false);
-    const at::Tensor ids = gateWindows(subject);
-    const ForwardPass dense = passOf(subject, ids, false, 0);
-    PassDifference worst;
-    for (const std::int64_t topK : {subject.length(), subject.length() + kBeyond}) {
-        const PassDifference here = differenceOf(dense, passOf(subject, ids, true, topK));
-        if (topK == subject.length() || isWorse(here.largest, worst.largest)) {
+    return {subject.length(), subject.length() + kBeyond};
+}
+
+/// From `reference`, of the passes that select all keys: the worse of them.
+PassDifference differenceFrom(const ForwardPass &reference, GateSubject &subject, const at::Tensor &ids)
+{
+    std::optional<PassDifference> worst;
+    for (const std::int64_t topK : limitsOf(subject)) {
+        const PassDifference here = differenceOf(reference, passOf(subject, ids, true, topK));
+        if (!worst || isWorse(here.largest, worst->largest)) {
             worst = here;
         }
     }
-    return worst;
+    return *worst;
 }
 
 /// Weights in fp64 for a while; back in fp32 they are the same numbers.
@@ -69,10 +76,15 @@ private:
     Parameters &m_parameters;
 };
 
+bool tooFewRows(const PassDifference &difference)
+{
+    return static_cast<double>(difference.left) < kFewestLeft * static_cast<double>(difference.rows);
+}
+
 std::string textOf(const PassDifference &difference)
 {
-    std::string text =
-        fmt::format("largest difference of a logit {:.2g}, largest logit {:.2g}", difference.largest, difference.largestLogit);
+    std::string text = fmt::format("largest difference of a logit {:.2g}, largest logit {:.2g}", difference.largest,
+                                   difference.largestLogit);
     if (difference.tiedWindows > 0) {
         text += fmt::format("; experts tie in {} window{}, {} of {} rows before that", difference.tiedWindows,
                             difference.tiedWindows == 1 ? "" : "s", difference.left, difference.rows);
@@ -106,7 +118,8 @@ PassDifference differenceOf(const ForwardPass &pass, const ForwardPass &other)
         std::int64_t compared = tokens;
         if (first < tokens) {
             const at::Tensor scores = pass.routers[at].logits[window * tokens + first];
-            const double moved = (other.routers[at].logits[window * tokens + first] - scores).abs().max().item<double>();
+            const double moved =
+                (other.routers[at].logits[window * tokens + first] - scores).abs().max().item<double>();
             if (moved <= kDenseLimit * std::max(1.0, scores.abs().max().item<double>())) {
                 compared = first;
                 ++result.tiedWindows;
@@ -122,30 +135,48 @@ PassDifference differenceOf(const ForwardPass &pass, const ForwardPass &other)
     return result;
 }
 
+bool mayBeRounding(const PassDifference &single) { return single.largest <= kMostRounding * single.largestLogit; }
+
+bool isRounding(const DenseLimit &limit)
+{
+    return mayBeRounding(limit.single) && limit.twice.largest <= kRoundingOfDouble &&
+           limit.allRounds.largest <= kAsNear * limit.denseRounds.largest;
+}
+
 std::optional<CheckResult> checkDenseLimit(GateSubject &subject)
 {
     if (!subject.isSparse()) {
         return std::nullopt;
     }
     at::NoGradGuard noGrad;
-    const PassDifference single = differenceFromDense(subject);
+    subject.model.setTraining(false);
+    const at::Tensor ids = gateWindows(subject);
+    const ForwardPass dense = passOf(subject, ids, false, 0);
+    const PassDifference single = differenceFrom(dense, subject, ids);
     const std::string measured = textOf(single);
-    if (static_cast<double>(single.left) < kFewestLeft * static_cast<double>(single.rows)) {
+    if (tooFewRows(single)) {
         return notRun(measured);
     }
-    if (single.largest <= kDenseLimit || !(single.largest <= kDenseLimit * single.largestLogit)) {
+    if (single.largest <= kDenseLimit || !mayBeRounding(single)) {
         return judged(single.largest, kDenseLimit, measured);
     }
-    // Between the limit and the limit times the logits it may be rounding. In fp64 rounding all but vanishes, a fault stays.
-    const PassDifference twice = [&] {
-        const InDouble exact(subject.model.parameters());
-        return differenceFromDense(subject);
+    const auto [exact, twice] = [&] {
+        const InDouble weights(subject.model.parameters());
+        ForwardPass pass = passOf(subject, ids, false, 0);
+        const PassDifference difference = differenceFrom(pass, subject, ids);
+        return std::pair(std::move(pass), difference);
     }();
-    if (twice.largest <= kRoundingOfDouble) {
-        return judged(twice.largest, kDenseLimit,
-                      fmt::format("{}: rounding, for in fp64 it is {:.2g}", measured, twice.largest));
+    const DenseLimit limit{single, twice, differenceOf(exact, dense), differenceFrom(exact, subject, ids)};
+    if (tooFewRows(limit.denseRounds) || tooFewRows(limit.allRounds)) {
+        return notRun(measured);
     }
-    return judged(single.largest, kDenseLimit, fmt::format("{}, in fp64 {:.2g}", measured, twice.largest));
+    const std::string why =
+        fmt::format("in fp64 it is {:.2g}; from there dense attention differs by {:.2g}, all keys selected by {:.2g}",
+                    twice.largest, limit.denseRounds.largest, limit.allRounds.largest);
+    if (isRounding(limit)) {
+        return judged(twice.largest, kDenseLimit, fmt::format("{}: rounding, for {}", measured, why));
+    }
+    return judged(single.largest, kDenseLimit, fmt::format("{}; {}", measured, why));
 }
 
 } // namespace sparsescope

@@ -28,4 +28,17 @@ struct PassDifference {
 /// stays.
 PassDifference differenceOf(const ForwardPass &pass, const ForwardPass &other);
 
+/// The same weights with all keys selected and dense, compared four ways.
+struct DenseLimit {
+    PassDifference single;      ///< with all keys selected from dense, both in fp32
+    PassDifference twice;       ///< the same, both in fp64
+    PassDifference denseRounds; ///< dense in fp32 from dense in fp64
+    PassDifference allRounds;   ///< all keys selected in fp32 from dense in fp64
+};
+
+/// Small enough that fp32 alone cannot tell.
+bool mayBeRounding(const PassDifference &single);
+/// Whether rounding explains `single`: it vanishes in fp64, and all keys selected are as near to that as dense attention is.
+bool isRounding(const DenseLimit &limit);
+
 } // namespace sparsescope

@@ -7,6 +7,7 @@
 #include <QtTest>
 
 #include <cmath>
+#include <limits>
 
 using namespace sparsescope;
 
@@ -111,6 +112,40 @@ private Q_SLOTS:
         const PassDifference found = differenceOf(pass(), other);
         QCOMPARE(found.largest, 0.0);
         QCOMPARE(found.left, kTokens + 3);
+    }
+
+    void whatRoundingIs_data()
+    {
+        QTest::addColumn<double>("single");
+        QTest::addColumn<double>("twice");
+        QTest::addColumn<double>("dense");
+        QTest::addColumn<double>("all");
+        QTest::addColumn<bool>("rounding");
+        const double nan = std::numeric_limits<double>::quiet_NaN();
+        QTest::newRow("both as near") << 2.2e-4 << 0.0 << 1.9e-4 << 2.1e-4 << true;
+        QTest::newRow("stays in fp64") << 2.2e-4 << 1e-6 << 1.9e-4 << 2.1e-4 << false;
+        QTest::newRow("dense far nearer") << 2.2e-4 << 0.0 << 1e-5 << 2.2e-4 << false;
+        QTest::newRow("far too large") << 2.2e-2 << 0.0 << 2e-2 << 2e-2 << false;
+        QTest::newRow("no number") << nan << 0.0 << 1e-4 << 1e-4 << false;
+        QTest::newRow("none in fp64") << 2.2e-4 << nan << 1e-4 << 1e-4 << false;
+        QTest::newRow("none from fp64") << 2.2e-4 << 0.0 << 1e-4 << nan << false;
+    }
+
+    void whatRoundingIs()
+    {
+        QFETCH(double, single);
+        QFETCH(double, twice);
+        QFETCH(double, dense);
+        QFETCH(double, all);
+        DenseLimit limit;
+        for (PassDifference *difference : {&limit.single, &limit.twice, &limit.denseRounds, &limit.allRounds}) {
+            difference->largestLogit = 21;
+        }
+        limit.single.largest = single;
+        limit.twice.largest = twice;
+        limit.denseRounds.largest = dense;
+        limit.allRounds.largest = all;
+        QTEST(isRounding(limit), "rounding");
     }
 };
 
