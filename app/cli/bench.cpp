@@ -170,9 +170,10 @@ int bench(const BenchOptions &options, Output &output)
 Action declareBench(CLI::App &command)
 {
     const auto options = std::make_shared<BenchOptions>();
-    command.add_option("subject", options->subject, "What to time: topk, indexer, attention, loss, step, decode")
+    command
+        .add_option("subject", options->subject, "What to time: topk, indexer, attention, loss, layer, step, decode")
         ->required()
-        ->check(CLI::IsMember({"topk", "indexer", "attention", "loss", "step", "decode"}))
+        ->check(CLI::IsMember({"topk", "indexer", "attention", "loss", "layer", "step", "decode"}))
         ->type_name("SUBJECT");
     command
         .add_option(

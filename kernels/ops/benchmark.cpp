@@ -187,6 +187,9 @@ std::vector<Shape> usualShapes(const std::string &subject, bool isCuda)
                 {32, 128, 128, 64, 8, 32},     {64, 256, 256, 128, 8, 32}, {64, 256, 256, 64, 8, 64},
                 {4, 2048, 2048, 1024, 16, 128}};
     }
+    if (subject == "layer") {
+        return {{8, 2048, 2048, 1024, 8, 64}, {16, 256, 256, 128, 8, 64}, {4, 2048, 2048, 1024, 16, 128}};
+    }
     if (subject == "loss") {
         return {{8, 2048, 2048, 1024, 8, 64},
                 {16, 256, 256, 128, 8, 64},
@@ -217,6 +220,7 @@ std::vector<Row> measure(const std::string &subject, const Shape &shape, const M
 #endif
     std::vector<Row> rows = subject == "topk"             ? std::vector<Row>{measureTopk(shape, machine, options)}
                             : subject == "loss"           ? std::vector<Row>{measureLoss(shape, machine, options)}
+                            : subject == "layer"          ? measureLayer(shape, machine, options)
                             : subject == "attention"      ? measureAttention(shape, machine, options)
                             : shape.type == "float8_e4m3" ? std::vector<Row>{measureQuantized(shape, machine, options)}
                                                           : measureIndexer(shape, machine, options);

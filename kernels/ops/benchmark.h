@@ -14,7 +14,7 @@ struct Shape {
     std::int64_t batch = 1, queries = 1, keys = 1, k = 1;
     std::int64_t heads = 4,
                  width = 64; ///< of the indexer, or of the attention; the subject topk has none; the indexer of the
-                             ///< subject loss has 4 heads of 64
+                             ///< subjects loss and layer has 4 heads of 64
     std::string type = "bfloat16"; ///< of q, k and v: float32, bfloat16, float16; of the indexer float8_e4m3 too
     std::string scores = "random"; ///< what topk selects from: random, or plateau (half of them exactly 0)
 };
@@ -47,7 +47,8 @@ struct Timing {
 
 struct Row {
     std::string
-        op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward, index_kl with its gradients
+        op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward, index_kl with its gradients,
+        ///< attention core with KL, transformer block with KL
     Shape shape;
     std::string wrong = {};           ///< empty when the sampled rows equal the reference
     std::vector<Timing> timings = {}; ///< ours first
@@ -79,7 +80,7 @@ struct DecodeShape {
     std::int64_t requests = 64;
 };
 
-/// Subjects: "topk", "indexer", "attention", "loss".
+/// Subjects: "topk", "indexer", "attention", "loss", "layer".
 std::vector<Shape> usualShapes(const std::string &subject, bool isCuda);
 /// Every operation of the subject for the shape.
 std::vector<Row> measure(const std::string &subject, const Shape &shape, const Machine &machine,

@@ -21,11 +21,8 @@ struct Limits {
 
 Limits limitsOf(at::ScalarType type) { return type == at::kFloat ? Limits{5e-5, 5e-5} : Limits{5e-3, 1e-2}; }
 
-struct Inputs {
-    Tensor q, k, v, gradO;
-    Selection selection;
-    Tensor o = {}, lse = {}; ///< of the selected attention
-    FusedDense dense = {};   ///< of the library's dense one; none where it takes no such inputs
+struct Inputs : AttentionInputs {
+    FusedDense dense = {}; ///< the library's dense one; none where it takes no such inputs
 };
 
 Inputs makeInputs(const Shape &s, const Machine &machine, double scale)
@@ -34,8 +31,8 @@ Inputs makeInputs(const Shape &s, const Machine &machine, double scale)
     const auto make = [&](std::int64_t rows) {
         return at::randn({s.batch, s.heads, rows, s.width}, place).to(typeOf(s.type));
     };
-    Inputs in{make(s.queries), make(s.keys), make(s.keys), make(s.queries),
-              topk_select(at::randn({s.batch, s.queries, s.keys}, place), s.k, s.keys - s.queries)};
+    Inputs in{{make(s.queries), make(s.keys), make(s.keys), make(s.queries),
+               topk_select(at::randn({s.batch, s.queries, s.keys}, place), s.k, s.keys - s.queries)}};
     std::tie(in.o, in.lse) = masked_attention(in.q, in.k, in.v, in.selection);
     if (const std::int64_t kind = fusedDenseKind(in.q, in.k, in.v, scale, s.keys - s.queries)) {
         in.dense = fusedDense(kind, in.q, in.k, in.v, scale);
@@ -43,13 +40,9 @@ Inputs makeInputs(const Shape &s, const Machine &machine, double scale)
     return in;
 }
 
-bool far(const Tensor &found, const Tensor &expected, double limit)
-{
-    return !found.to(at::kDouble).sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
-}
+} // namespace
 
-/// The first batch entry against the plain path in float64 on the same device; empty, or what is wrong.
-std::string wrongEntry(const Inputs &in, double scale, bool backward)
+std::string wrongAttention(const AttentionInputs &in, double scale, bool backward)
 {
     const auto entry = [](const Tensor &x) { return x.narrow(0, 0, 1).to(at::kDouble); };
     const Limits limits = limitsOf(in.q.scalar_type());
@@ -72,8 +65,6 @@ std::string wrongEntry(const Inputs &in, double scale, bool backward)
     return {};
 }
 
-} // namespace
-
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options)
 {
     const double scale = 1 / std::sqrt(static_cast<double>(shape.width)),
@@ -93,7 +84,7 @@ std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, co
                                     ? std::string("dense causal attention: ") + fusedDenseName(first.dense.kind)
                                     : "dense causal attention";
 
-    Row forward{"masked_attention", shape, wrongEntry(first, scale, false)};
+    Row forward{"masked_attention", shape, wrongAttention(first, scale, false)};
     const KernelReport report = attentionKernel(first.q, first.k, first.v);
     std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) {
                                            masked_attention(inputs[i].q, inputs[i].k, inputs[i].v, inputs[i].selection);
@@ -112,7 +103,7 @@ std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, co
     forward.bytes = 2 * queryBytes + 2 * keyBytes + sumBytes + selectionBytes(shape) / 2;
     finish(forward, report, machine);
 
-    Row backward{"masked_attention backward", shape, wrongEntry(first, scale, true)};
+    Row backward{"masked_attention backward", shape, wrongAttention(first, scale, true)};
     const KernelReport both = attentionGradientKernel(first.q, first.k, first.v);
     candidates = {{"ours", backendName(both), [&](int i) {
                        const Inputs &in = inputs[i];

@@ -15,14 +15,7 @@ namespace dsa::benchmark {
 
 namespace {
 
-constexpr std::int64_t kIndexHeads = 4, kIndexWidth = 64;
 constexpr double kLossLimit = 1e-4, kGradientLimit = 1e-2;
-
-/// What the attention and the indexer of a layer hand to the loss.
-struct LossInputs {
-    Tensor qi, ki, w, q, k, lse, lseSelected;
-    Selection selection;
-};
 
 LossInputs makeInputs(const Shape &s, const Machine &machine)
 {
@@ -43,27 +36,23 @@ LossInputs makeInputs(const Shape &s, const Machine &machine)
     return in;
 }
 
-auto withGradients(const LossInputs &in)
+} // namespace
+
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lossWithGradients(const LossInputs &in)
 {
     return dispatch::index_kl_with_gradients(in.qi, in.ki, in.w, in.q, in.k, in.lse, in.selection.bits,
                                              in.selection.bitsT, in.lseSelected, std::nullopt,
                                              static_cast<std::int64_t>(KlTarget::Selected), 1, std::nullopt);
 }
 
-bool far(const Tensor &found, const Tensor &expected, double limit)
-{
-    return !found.to(at::kDouble).sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
-}
-
-/// The first batch entry against the plain path in float64 on the same device; empty, or what is wrong.
-std::string wrongEntry(const LossInputs &in)
+std::string wrongLoss(const LossInputs &in)
 {
     const auto entry = [](const Tensor &x) { return x.narrow(0, 0, 1).to(at::kDouble); };
     const reference::Mask mask{in.selection.bits.narrow(0, 0, 1)};
     const reference::KlResult expected =
         reference::indexKl(entry(in.qi), entry(in.ki), entry(in.w), entry(in.q), entry(in.k), entry(in.lse), mask,
                            entry(in.lseSelected), 1 / std::sqrt(static_cast<double>(in.q.size(3))), 1, {}, true);
-    const auto [loss, rows, gradQ, gradK, gradW] = withGradients(in);
+    const auto [loss, rows, gradQ, gradK, gradW] = lossWithGradients(in);
     // The mean is over the rows of all entries.
     const auto share = [&](const Tensor &grad) {
         return grad.narrow(0, 0, 1).to(at::kDouble).mul(static_cast<double>(in.qi.size(0)));
@@ -76,8 +65,6 @@ std::string wrongEntry(const LossInputs &in)
                ? "another gradient than the reference in batch entry 0"
                : "";
 }
-
-} // namespace
 
 Row measureLoss(const Shape &shape, const Machine &machine, const Options &options)
 {
@@ -93,13 +80,13 @@ Row measureLoss(const Shape &shape, const Machine &machine, const Options &optio
     for (int i = 0; i < sets; ++i) {
         inputs.push_back(makeInputs(shape, machine));
     }
-    Row row{"index_kl with its gradients", shape, wrongEntry(inputs[0])};
+    Row row{"index_kl with its gradients", shape, wrongLoss(inputs[0])};
     const LossInputs &first = inputs[0];
     KernelReport report = indexKlTilesKernel(first.qi, first.ki, first.q);
     if (const char *why = indexKlRefusal(first.qi, first.ki, first.q); !report.runs && !why) {
         report = {true, "the library's products, one kernel between them"};
     }
-    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { withGradients(inputs[i]); }}};
+    std::vector<Candidate> candidates{{"ours", backendName(report), [&](int i) { lossWithGradients(inputs[i]); }}};
     addPlain(candidates, machine.isCuda, [&](int i) {
         const LossInputs &in = inputs[i];
         dispatch::plain::index_kl_with_gradients(in.qi, in.ki, in.w, in.q, in.k, in.lse, in.selection.bits,

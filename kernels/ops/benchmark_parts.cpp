@@ -38,6 +38,11 @@ int setsFor(double bytesOfOne, const Machine &machine)
                : kFewestSets;
 }
 
+bool far(const Tensor &found, const Tensor &expected, double limit)
+{
+    return !found.to(at::kDouble).sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
+}
+
 void finish(Row &row, const KernelReport &report, const Machine &machine)
 {
     row.registers = report.registers;

@@ -19,11 +19,36 @@ std::string backendName(const KernelReport &report);
 /// The plain path as a candidate of its own; on the CPU it is ours already.
 void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call);
 
+/// Further apart than `limit` of the expected norm; what is no number is far.
+bool far(const Tensor &found, const Tensor &expected, double limit);
+
+constexpr std::int64_t kIndexHeads = 4, kIndexWidth = 64; ///< the indexer of the subjects loss and layer
+
+/// What the attention of a layer works on, and what it gave.
+struct AttentionInputs {
+    Tensor q, k, v, gradO;
+    Selection selection;
+    Tensor o = {}, lse = {};
+};
+/// The first batch entry against the plain path in float64 on the same device; empty, or what is wrong.
+std::string wrongAttention(const AttentionInputs &in, double scale, bool backward);
+
+/// What the attention and the indexer of a layer hand to the loss.
+struct LossInputs {
+    Tensor qi, ki, w, q, k, lse, lseSelected;
+    Selection selection;
+};
+/// loss, rows, and the gradients of qi, ki and w.
+std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lossWithGradients(const LossInputs &in);
+std::string wrongLoss(const LossInputs &in); ///< as wrongAttention
+
 /// masked_attention and its backward.
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options);
 /// index_scores_quantized, and the scores of the same queries and keys in bf16 beside it.
 Row measureQuantized(const Shape &shape, const Machine &machine, const Options &options);
 /// index_kl over the selected keys, with the gradients that come with it.
 Row measureLoss(const Shape &shape, const Machine &machine, const Options &options);
+/// The core of a layer with its indexer and loss, and a whole transformer block, each forward and backward.
+std::vector<Row> measureLayer(const Shape &shape, const Machine &machine, const Options &options);
 
 } // namespace dsa::benchmark

@@ -83,6 +83,12 @@ std::optional<Value> valueOf(const KernelGoal &goal, const FoundResults &found, 
                      goal.measure != Measure::OverOther};
     }
     switch (goal.measure) {
+    case Measure::PeakMebibytes: {
+        if (!row.timings.front().peakBytes)
+            return std::nullopt;
+        const double peak = *row.timings.front().peakBytes / (1 << 20);
+        return Value{peak, peak, peak, "MiB"};
+    }
     case Measure::Milliseconds:
         return Value{ours.median / 1000, ours.lower / 1000, ours.upper / 1000, "ms"};
     case Measure::ShareOfFloor:

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace sparsescope {
 namespace {
 
@@ -36,6 +38,35 @@ void addSmallModels(std::vector<KernelGoal> &goals)
                      "torch.sdpa"});
     goals.push_back({"Small models", "Masked attention over cuDNN dense, forward and backward", forward,
                      Measure::TimesOther, 1.25, "torch.sdpa", backward});
+    const char *const core = "attention core with KL", *const block = "transformer block with KL";
+    goals.push_back({"Small models",
+                     "Transformer block with KL over the dense block",
+                     attention(block, attentions[0]),
+                     Measure::TimesOther,
+                     1.25,
+                     "torch.sdpa",
+                     {},
+                     {},
+                     "1.7, 1.3, 1.2"});
+    goals.push_back({"Small models", "Core with indexer and KL, peak memory of a layer", attention(core, attentions[0]),
+                     Measure::PeakMebibytes, 120});
+    const char *const overCudnn[] = {"3.0, 1.9, 1.6", "-, 1.5, 1.2", "-, 1.8, 1.5"}, *const overFlash[] = {
+                                                                                         "1.9, 1.2, 1.0", "-, 1.1, 0.9",
+                                                                                         "-, 1.0, 0.8"};
+    for (int i = 0; i < 3; ++i) {
+        for (const auto &[what, other, expected] :
+             {std::tuple("Core with indexer and KL over cuDNN dense, forward and backward", "torch.sdpa", overCudnn[i]),
+              std::tuple("The same over flash", "torch.flash", overFlash[i])})
+            goals.push_back({"Small models",
+                             what,
+                             attention(core, attentions[i]),
+                             Measure::TimesOther,
+                             {},
+                             other,
+                             {},
+                             {},
+                             expected});
+    }
     addSmall(goals, "Masked attention, forward", "masked_attention", attentions,
              {"165, 123, 108", "12.5, 9.8, 9", "290, 175, 150"});
     addSmall(goals, "Masked attention, backward", "masked_attention backward", attentions,

@@ -24,13 +24,14 @@ struct GoalRow {
 /// What a kernel or a training step is to reach, and what was expected of it before it was written.
 struct KernelGoal {
     enum class Measure {
-        Microseconds,   ///< of a call
-        Milliseconds,   ///< of a step
-        TimesOther,     ///< time over that of the other timing, at most the goal
-        OverOther,      ///< the other timing over this one, at least the goal
-        ShareOfFloor,   ///< floor over time, at least the goal
-        TeraFlops,      ///< 10^12 operations a second, at least the goal
-        TimesOfOtherRow ///< time over that of `second`, at most the goal
+        Microseconds,    ///< of a call
+        Milliseconds,    ///< of a step
+        TimesOther,      ///< time over that of the other timing, at most the goal
+        OverOther,       ///< the other timing over this one, at least the goal
+        ShareOfFloor,    ///< floor over time, at least the goal
+        TeraFlops,       ///< 10^12 operations a second, at least the goal
+        TimesOfOtherRow, ///< time over that of `second`, at most the goal
+        PeakMebibytes    ///< allocated during a call beyond its inputs, at most the goal
     };
     std::string part; ///< heading under which it stands
     std::string what;

@@ -25,6 +25,7 @@ class tst_cliBench : public QObject {
 private Q_SLOTS:
     void timesTheCpuPathAndSaysSo_data();
     void timesTheCpuPathAndSaysSo();
+    void timesWholeBlocks();
     void timesTrainingSteps();
     void timesAttentionAtLength_data();
     void timesAttentionAtLength();
@@ -42,6 +43,7 @@ void tst_cliBench::timesTheCpuPathAndSaysSo_data()
     QTest::newRow("topk") << "topk" << QStringList{"topk_select"};
     QTest::newRow("indexer") << "indexer" << QStringList{"index_scores", "index_select"};
     QTest::newRow("loss") << "loss" << QStringList{"index_kl with its gradients"};
+    QTest::newRow("layer") << "layer" << QStringList{"attention core with KL"}; // a block has as many keys as queries
     QTest::newRow("attention") << "attention" << QStringList{"masked_attention", "masked_attention backward"};
 }
 
@@ -70,6 +72,19 @@ void tst_cliBench::timesTheCpuPathAndSaysSo()
             QVERIFY(timing["us"].toDouble() > 0 && timing["samples"].toInt() == 4);
     }
     QCOMPARE(found, ops);
+}
+
+void tst_cliBench::timesWholeBlocks()
+{
+    const Result result = run(small("layer") << "--set"
+                                             << "queries=70"
+                                             << "--json");
+    QVERIFY2(result.code == 0, result.err.constData());
+    const QJsonArray rows = result.json()["rows"].toArray();
+    QCOMPARE(rows.size(), 2);
+    QCOMPARE(rows[1]["op"].toString(), QString("transformer block with KL"));
+    QCOMPARE(rows[1]["equals_reference"], QJsonValue(true));
+    QVERIFY(rows[1]["flops"].toDouble() > rows[0]["flops"].toDouble());
 }
 
 void tst_cliBench::timesTrainingSteps()
