@@ -6,6 +6,8 @@
 #include "tests/kernels/ops/optest.h"
 
 #include <ATen/Context.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/rand.h>
@@ -198,6 +200,48 @@ private Q_SLOTS:
                 qunsetenv("SPARSESCOPE_KERNELS");
                 QCOMPARE(name, *kernels ? std::string(kernels) : chosen);
                 QVERIFY2(text.isEmpty(), qPrintable(QString::fromStdString(name) + ": " + text));
+            }
+        }
+    }
+
+    void neighboursLeaveNoTrace_data() { everyType(); }
+    /// What other rows of a tile see is nothing to a row, to its last bit: else a change of the future reaches the past.
+    void neighboursLeaveNoTrace()
+    {
+        QFETCH(int, type);
+        constexpr std::int64_t kRows = 512, kFew = 24; // of 64 rows, those that come to see more
+        const Tensor rows = at::arange(kRows).unsqueeze(1), keys = at::arange(kRows).unsqueeze(0);
+        const Tensor others = rows.remainder(64).ge(64 - kFew), near = keys.ge(rows - 70).logical_or(keys.lt(9));
+        const Tensor narrow = near.logical_and(at::rand({kRows, kRows}).lt(0.5)).logical_or(keys == rows);
+        const Tensor wide = narrow.logical_or(others), same = others.logical_not().squeeze(1).nonzero().squeeze(1);
+        const dsa::Selection before = toCard(dsa::pack_mask(narrow.unsqueeze(0))),
+                             after = toCard(dsa::pack_mask(wide.unsqueeze(0)));
+        for (const std::int64_t width : {16, 32, 64, 96, 128}) {
+            for (const char *kernels : {"", "sm80"}) {
+                qputenv("SPARSESCOPE_KERNELS", kernels);
+                const Inputs in({1, 4, 4, kRows, kRows, width, width, 0}, static_cast<at::ScalarType>(type));
+                const auto run = [&](const dsa::Selection &selection) {
+                    // sharp: logits of a hundred and more
+                    const Tensor q = onCard(in.q).mul(16).requires_grad_(), k = onCard(in.k), v = onCard(in.v);
+                    const auto [o, lse] = dsa::masked_attention(q, k, v, selection);
+                    o.backward(onCard(in.weight));
+                    std::vector<Tensor> kept;
+                    for (const Tensor &x : {o.detach(), lse.unsqueeze(-1), q.grad()}) {
+                        kept.push_back(x.cpu().index_select(2, same));
+                    }
+                    return kept;
+                };
+                const std::vector<Tensor> expected = run(before), found = run(after);
+                const std::string name = dsa::backend_of("masked_attention", in.card()).name;
+                qunsetenv("SPARSESCOPE_KERNELS");
+                for (int i = 0; i < 3; ++i) {
+                    const std::int64_t moved = found[i].ne(expected[i]).any(-1).sum().item().toLong();
+                    QVERIFY2(moved == 0, qPrintable(QString("%1, width %2: %3 of %4 rows moved")
+                                                        .arg(name.c_str())
+                                                        .arg(width)
+                                                        .arg(moved)
+                                                        .arg(QStringList{"o", "log-sum", "gradient of q"}[i])));
+                }
             }
         }
     }

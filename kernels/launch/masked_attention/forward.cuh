@@ -74,7 +74,9 @@ __global__ void __launch_bounds__(kThreads, kWidth <= 32 ? 4 : kWidth <= 64 ? 3 
             }
             highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 1));
             highest = fmaxf(highest, __shfl_xor_sync(~0u, highest, 2));
-            const float shift = highest == -__builtin_huge_valf() ? 0.0f : highest * factor, shrink = ptx::exp2Fast(fmaf(top[half], factor, -shift));
+            const float shift = highest == -__builtin_huge_valf() ? 0.0f : highest * factor;
+            // Exactly 1 where the maximum stays: else a row's bits would tell how many tiles its neighbours see.
+            const float shrink = top[half] == highest ? 1.0f : ptx::exp2Fast((top[half] - highest) * factor);
             top[half] = highest;
             float added = 0;
 #pragma unroll
