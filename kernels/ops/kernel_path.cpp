@@ -26,6 +26,8 @@ namespace dsa {
 
 namespace {
 
+constexpr std::int64_t kScoreShare = 4; ///< of what a chunk may take: scores are the largest array of a small layer's step
+
 #ifdef SPARSESCOPE_HAS_KERNELS
 
 namespace scores = launch::index_scores;
@@ -262,7 +264,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor, Tensor> index_select(const Te
     const std::int64_t batch = q.size(0), rows = q.size(1), keys = k.size(1);
     const ScoreInputs inputs(q, k, w);
     SelectionLauncher launcher(q.options(), batch, rows, keys, topK, offset, wantBits, wantIdx, true);
-    const std::int64_t chunk = reference::chunkRows(rows, batch * keys * 4, q.device());
+    const std::int64_t chunk = reference::chunkRows(rows, batch * keys * 4 * kScoreShare, q.device());
     const Tensor scores = at::empty({batch * std::min(chunk, rows) * keys}, q.options().dtype(at::kFloat));
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);

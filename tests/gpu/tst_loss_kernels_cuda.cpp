@@ -1,5 +1,6 @@
 #include "kernels/ops/dsa.h"
 #include "kernels/ops/index_kl_tiles.h"
+#include "kernels/ops/reference.h"
 #include "kernels/ops/token_loss.h"
 #include "tests/gpu/on_card.h"
 
@@ -156,6 +157,63 @@ private Q_SLOTS:
             if (exact(expected[i]).abs().max().item<double>() >= 1e-7) {
                 QVERIFY2(off(portable[i], expected[i]) < limits[i],
                          qPrintable(QString("sm80, %1: %2").arg(i).arg(off(portable[i], expected[i]))));
+            }
+        }
+    }
+
+    void chunksOfRowsAddUp_data()
+    {
+        QTest::addColumn<int>("target");
+        QTest::addColumn<int>("rowStride");
+        QTest::addColumn<int>("earlier");
+        for (const int stride : {1, 2}) {
+            for (const int earlier : {0, 70}) {
+                QTest::addRow("selected, stride %d, %d keys before", stride, earlier)
+                    << int(dsa::KlTarget::Selected) << stride << earlier;
+                QTest::addRow("dense, stride %d, %d keys before", stride, earlier)
+                    << int(dsa::KlTarget::Dense) << stride << earlier;
+            }
+        }
+    }
+
+    /// Long rows go a chunk of queries at a time; the sums are those of all at once.
+    void chunksOfRowsAddUp()
+    {
+        QFETCH(int, target);
+        QFETCH(int, rowStride);
+        QFETCH(int, earlier);
+        const auto kind = static_cast<dsa::KlTarget>(target);
+        const Shape shape{2, 450, 450 + earlier, 4, 4, 4, 60, 64, 64};
+        const Case numbers = casesOf(shape, at::kBFloat16);
+        const auto card = [](const Tensor &x) { return onCard(x.to(at::kBFloat16)); };
+        const Tensor w = onCard(numbers.w).to(at::kFloat), phase = onCard(at::full({}, 1, at::kInt));
+        const auto [selection, tau, norm] =
+            dsa::index_select(card(numbers.qi), card(numbers.ki), w, shape.topK, earlier);
+        const Tensor lse = std::get<1>(dsa::masked_attention(
+            card(numbers.q), card(numbers.k), card(numbers.v),
+            kind == dsa::KlTarget::Dense ? dsa::dense_selection(2, 450, 450 + earlier, earlier, at::kCUDA)
+                                         : selection));
+        const auto run = [&] {
+            const Tensor qi = card(numbers.qi).requires_grad_(true), ki = card(numbers.ki).requires_grad_(true),
+                         weights = w.clone().requires_grad_(true);
+            const auto [loss, rows] =
+                dsa::index_kl(qi, ki, weights, card(numbers.q), card(numbers.k), lse, selection, norm, std::nullopt,
+                              kind, rowStride, rowStride > 1 ? std::optional(phase) : std::nullopt);
+            loss.backward();
+            return std::vector<Tensor>{loss.detach(), rows, qi.grad(), ki.grad(), weights.grad()};
+        };
+        for (const char *kernels : {"", "sm80"}) {
+            qputenv("SPARSESCOPE_KERNELS", kernels);
+            const std::vector<Tensor> whole = run();
+            dsa::reference::setChunkBytes(2 * 520 * 2 * 130); // 130 rows: two blocks, or a group of them
+            const std::vector<Tensor> parts = run(), again = run();
+            dsa::reference::setChunkBytes(0);
+            qunsetenv("SPARSESCOPE_KERNELS");
+            QVERIFY(whole[0].item<double>() > 0);
+            for (int i = 0; i < 5; ++i) {
+                QVERIFY2(off(parts[i], whole[i]) < 5e-3,
+                         qPrintable(QString("%1 %2: %3").arg(kernels).arg(i).arg(off(parts[i], whole[i]))));
+                QVERIFY2(parts[i].equal(again[i]), "two runs differ");
             }
         }
     }
