@@ -102,7 +102,10 @@ const std::vector<Claim> &claims()
         {20, "Sparse attention is much faster at long context", "2.5, 5.1, 10.3 times at 32K, 64K, 128K",
          "attention with its selection is as much faster than dense at each length", speedAtLongContext},
         {21, "Memory grows with n k, and 128K tokens train on a consumer card", "O(nk); 24 GB",
-         "a training step at 131,072 tokens takes 24 GB or less", memoryAt128K},
+         "a training step at 131,072 tokens takes 24 GB or less, and from shorter ones to it the memory grows at one k "
+         "with "
+         "an exponent of n of 1.1 or less",
+         memoryAt128K},
         {22, "Selection costs O(n log k)", "O(n log k)",
          "the time of selecting for a whole sequence grows with an exponent of n below 1.5", selectionIsLinear},
         {23, "Each head may attend to a subset of its own", "each head",

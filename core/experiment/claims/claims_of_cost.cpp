@@ -238,18 +238,51 @@ ClaimFinding speedAtLongContext(const FoundResults &found)
     return claim.finish();
 }
 
+namespace {
+
+/// From the longest shorter step of the same model and k to a step at 128K: the exponent of n with which the memory grows.
+void growthOfMemory(ClaimCase &claim, const StepPair &longest, const std::vector<StepPair> &all)
+{
+    constexpr double kLinear = 1.1;
+    const StepPair *shorter = nullptr;
+    for (const StepPair &pair : all) {
+        const bool same = pair.sparse->k == longest.sparse->k && pair.sparse->batch == longest.sparse->batch &&
+                          pair.sparse->parameters == longest.sparse->parameters && pair.sparseTiming->peakBytes;
+        if (same && pair.sparse->keys < longest.sparse->keys && (!shorter || pair.sparse->keys > shorter->sparse->keys))
+            shorter = &pair;
+    }
+    if (!shorter)
+        return claim.add(Support::Unclear,
+                         fmt::format("no step with k {} that is shorter than {} tokens is there to see growth",
+                                     longest.sparse->k.value_or(0), longest.sparse->keys),
+                         longest.bench->file.string());
+    const double few = *shorter->sparseTiming->peakBytes, many = *longest.sparseTiming->peakBytes,
+                 exponent = std::log(many / few) / std::log(static_cast<double>(longest.sparse->keys) /
+                                                            static_cast<double>(shorter->sparse->keys));
+    claim.add(exponent <= kLinear ? Support::For : Support::Against,
+              fmt::format("from L {} to {} at k {} the peak memory of a DSA step grows from {:.2f} to {:.2f} GB, with "
+                          "an exponent of {:.2f}",
+                          shorter->sparse->keys, longest.sparse->keys, longest.sparse->k.value_or(0), few / 1e9,
+                          many / 1e9, exponent),
+              longest.bench->file.string());
+}
+
+} // namespace
+
 ClaimFinding memoryAt128K(const FoundResults &found)
 {
     constexpr double kConsumerBytes = 24e9;
     ClaimCase claim(found);
     bool measured = false;
     std::vector<std::string> sizes;
-    for (const StepPair &pair : stepPairs(found)) {
+    const std::vector<StepPair> pairs = stepPairs(found);
+    for (const StepPair &pair : pairs) {
         if (!pair.sparseTiming->peakBytes || !pair.denseTiming->peakBytes)
             continue;
         claim.made(*pair.bench, *pair.sparse);
         if (pair.sparse->keys >= k128K) {
             measured = true;
+            growthOfMemory(claim, pair, pairs);
             claim.add(*pair.sparseTiming->peakBytes <= kConsumerBytes ? Support::For : Support::Against,
                       fmt::format("peak memory of a DSA step {:.1f} GB, {}", *pair.sparseTiming->peakBytes / 1e9,
                                   pair.place()),

@@ -134,7 +134,7 @@ std::optional<BenchDocument> readNeededBench(const fs::path &file)
     const nlohmann::ordered_json document = readJsonFile(file);
     const std::string subject = JsonView(document, file.string()).at("bench").text();
     const bool needed = subject == "step" || subject == "attention" || subject == "indexer" || subject == "topk" ||
-                        subject == "loss" || subject == "decode";
+                        subject == "loss" || subject == "layer" || subject == "decode";
     return needed ? std::optional(benchFromJson(document, file)) : std::nullopt;
 }
 

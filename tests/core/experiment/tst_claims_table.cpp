@@ -25,6 +25,7 @@ class tst_ClaimsTable : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void stepsOfABenchmark();
+    void memoryAtLength();
     void longContext();
     void growthOfTheSelection();
     void storedBenchmarksOfThisTree();
@@ -57,6 +58,29 @@ void tst_ClaimsTable::stepsOfABenchmark()
     QCOMPARE(verdict(document, 4), std::string("does not hold"));
     QCOMPARE(verdict(document, 11), std::string("does not hold"));
     QCOMPARE(verdict(document, 13), std::string("holds"));
+}
+
+void tst_ClaimsTable::memoryAtLength()
+{
+    const ResultsFolder results;
+    const auto write = [&](int length, double sparseBytes) {
+        Json sparse = stepRow("sparse", length, 2, sparseBytes, 1000);
+        sparse["top_k"] = 2048;
+        results.write(results.root() / fmt::format("bench/step_{}.json", length),
+                      benchDocument("step", {stepRow("classic", length, 2, 1e9, 1000), sparse}));
+    };
+    write(131072, 10e9);
+    QCOMPARE(verdict(results.judged(), 21), std::string("not clear")); // one length says nothing of growth
+    QVERIFY2(contains(measured(results.judged(), 21), "no step with k 2048 that is shorter"),
+             measured(results.judged(), 21).c_str());
+    write(32768, 2.6e9);
+    QCOMPARE(verdict(results.judged(), 21), std::string("holds"));
+    write(32768, 1.5e9); // a small card, but more than linear
+    QCOMPARE(verdict(results.judged(), 21), std::string("does not hold"));
+    QVERIFY2(contains(measured(results.judged(), 21), "an exponent of 1.37"), measured(results.judged(), 21).c_str());
+    write(32768, 10e9);
+    write(131072, 30e9);
+    QCOMPARE(verdict(results.judged(), 21), std::string("does not hold"));
 }
 
 void tst_ClaimsTable::longContext()
