@@ -13,7 +13,7 @@ struct Tokens;
 /// Of the columns of the run table, in px.
 namespace runTable {
 constexpr int kChipGap = 5, kMarkWidth = 24, kTrendWidth = 70, kLossWidth = 58, kStateWidth = 84,
-              kStateSigns = 40; ///< the signs without the word
+              kStateSigns = 48; ///< the signs without the word
 }
 
 /// Chips, trend, loss and state of a run; name and progress of an experiment.
