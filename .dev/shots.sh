@@ -13,17 +13,17 @@ design_of()
         compare-*) picture=4-compare ;;
         speed-*) picture=5-speed ;;
         first-run-*) picture=6a-first-run ;;
-        form-* | cut-off-* | leak-*) picture=6b-errors ;;
+        form-* | cut-off-* | leak-* | full-disk-*) picture=6b-errors ;;
         *) picture=7-states-and-parts ;;
     esac
     echo "$SPARSESCOPE_DESIGN/$picture.png"
 }
 
-# shot NAME VIEW RUNS [RUN]: in two sizes, light and dark, at one and two pixels a unit.
+# shot NAME VIEW RUNS [RUN [OPTION...]]: in two sizes, light and dark, at one and two pixels a unit.
 shot()
 {
     local name=$1 view=$2 runs=$3 size theme scale file beside
-    local arguments=(--screenshot "$view" --runs "$runs")
+    local arguments=(--screenshot "$view" --runs "$runs" "${@:5}")
     [ -z "${4:-}" ] || arguments+=(--run "$4")
     for size in 1600x1000 1100x700; do
         for theme in light dark; do
@@ -41,7 +41,7 @@ shot()
 # Runs with something wrong with them, made by making it go wrong.
 make_states()
 {
-    local states=$1 train=("$bin/sparsescope-cli" train "$root/experiments/smoke.json" --device cpu --quiet)
+    local states=$1
     rm -rf "$states"
     mkdir -p "$states"
     "${train[@]}" --out "$states/leak" --set 'sweep.family=["classic","sparse"]' --set model.selection.kind=planted-leak
@@ -59,12 +59,44 @@ make_states()
     touch "$states/made"
 }
 
+# Runs that fail by themselves: numbers that grow without end, and more memory than the process may have.
+make_failures()
+{
+    local states=$1
+    rm -rf "$states/nan" "$states/no-memory"
+    "${train[@]}" --out "$states/nan" --set 'sweep.family=["classic","sparse"]' --set training.schedule=constant \
+        --set training.learning_rate=10 --set training.weight_decay=10 --set training.warmup_steps=0
+    (ulimit -v 3500000 && "${train[@]}" --out "$states/no-memory" --set 'sweep.family=["classic","sparse"]' \
+        --set training.sequence_length=512 --set training.batch_size=4000)
+    touch "$states/failures-made"
+}
+
+# A training that waits for room on a small file system, drawn while it waits.
+shot_full_disk()
+{
+    local place=$1/full-disk trainer tries
+    mkdir -p "$place"
+    mount -t tmpfs -o size=1500k tmpfs "$place" 2> /dev/null || { say "full-disk: mounting a small file system needs root: no picture"; return; }
+    "${train[@]}" --out "$place" --set 'sweep.family=["classic","sparse"]' 2> "$1/full-disk.log" &
+    trainer=$!
+    for tries in $(seq 60); do
+        ! grep -q 'paused at step' "$1/full-disk.log" || break
+        sleep 1
+    done
+    shot full-disk train "$place"
+    kill "$trainer"
+    wait "$trainer" 2> /dev/null
+    umount "$place"
+}
+
 take_shots()
 {
     local out=$root/build/shots runs=$root/build/shots/runs states=$root/build/shots/states status=0
+    local train=("$bin/sparsescope-cli" train "$root/experiments/smoke.json" --device cpu --quiet)
     mkdir -p "$out"
     [ -e "$runs/demo/summary.json" ] || { rm -rf "$runs"; train_demo "$runs" || return $?; }
     [ -e "$states/made" ] || make_states "$states"
+    [ -e "$states/failures-made" ] || make_failures "$states"
     shot train train "$runs/demo"
     shot atlas atlas "$runs/demo"
     shot focus focus "$runs/demo"
@@ -82,5 +114,10 @@ take_shots()
     shot cut-off train "$states/cut-off"
     shot damaged-snapshot focus "$states/damaged-snapshot"
     shot checkpoint checkpoint "$states/checkpoint"
+    shot nan train "$states/nan"
+    shot no-memory train "$states/no-memory"
+    shot_full_disk "$states"
+    CUDA_VISIBLE_DEVICES= shot no-cuda first-run '' '' --device auto
+    CUDA_VISIBLE_DEVICES= shot no-cuda-speed speed '' '' --device auto
     return $status
 }

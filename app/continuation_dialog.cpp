@@ -48,6 +48,7 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     , m_reading(new QComboBox(this))
     , m_layer(new QComboBox(this))
     , m_fault(makeLabel({}, "fault", this))
+    , m_notices(makeLabel({}, "sub", this))
     , m_made(makeLabel({}, "sub", this))
     , m_keys(makeLabel({}, "sub", this))
     , m_speed(makeLabel({}, "hint", this))
@@ -70,15 +71,18 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     named(m_reading, "continuationReading", QStringLiteral("Read as"));
     named(m_layer, "continuationLayer", QStringLiteral("Layer"));
     named(m_fault, "continuationFault", QStringLiteral("What is wrong"));
+    named(m_notices, "continuationNotices", QStringLiteral("What ought to be known"));
     named(m_made, "continuationToken", QStringLiteral("The token and what else was likely"));
     named(m_keys, "continuationKeys", QStringLiteral("Its keys"));
     named(m_start, "continuationStart", m_start->text());
     named(m_inspect, "continuationInspect", m_inspect->text());
     named(m_close, "continuationClose", m_close->text());
     named(m_strip, "continuationStrip", QStringLiteral("The text"));
-    m_fault->setWordWrap(true);
-    m_fault->setTextInteractionFlags(Qt::TextSelectableByMouse);
-    m_fault->hide();
+    for (QLabel *sentences : {m_fault, m_notices}) {
+        sentences->setWordWrap(true);
+        sentences->setTextInteractionFlags(Qt::TextSelectableByMouse);
+        sentences->hide();
+    }
     m_inspect->setEnabled(false);
     setRole(m_start, "primary");
     m_start->setDefault(true);
@@ -94,6 +98,7 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     layout->addWidget(makeLabel(title, "title", this));
     layout->addWidget(buildQuestion());
     layout->addWidget(buildText(), 1);
+    layout->addWidget(m_notices);
     layout->addWidget(m_fault);
     sparsescope::setTabOrder(
         {m_promptEdit, m_reading, m_count, m_temperature, m_layer, m_strip, m_close, m_inspect, m_start});
@@ -215,6 +220,7 @@ void ContinuationDialog::startOrStop()
         m_speed->setText(QStringLiteral("Stopping…"));
         return;
     }
+    m_notices->hide(); // they were about the text before
     GenerateRequest request;
     request.checkpoint = m_checkpoint;
     const QString typed = m_promptEdit->toPlainText();
@@ -320,6 +326,12 @@ void ContinuationDialog::showEnd(const GenerateSummary &summary)
         words += QStringLiteral(" · the text ended");
     }
     m_speed->setText(words);
+    QStringList notices;
+    for (const std::string &notice : summary.notices) {
+        notices << QStringLiteral("Notice: ") + QString::fromStdString(notice);
+    }
+    m_notices->setText(notices.join(QLatin1Char('\n')));
+    m_notices->setVisible(!notices.empty());
     m_inspect->setEnabled(true);
     if (m_leaving) {
         deleteLater();

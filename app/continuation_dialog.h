@@ -66,7 +66,7 @@ private:
     QSpinBox *m_count;
     QDoubleSpinBox *m_temperature;
     QComboBox *m_reading, *m_layer;
-    QLabel *m_fault, *m_made, *m_keys, *m_speed;
+    QLabel *m_fault, *m_notices, *m_made, *m_keys, *m_speed;
     TokenStrip *m_strip;
     QPushButton *m_start, *m_inspect, *m_close;
     CheckpointLook m_look; // last: its thread ends first

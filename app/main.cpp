@@ -126,7 +126,8 @@ int main(int argc, char **argv)
         "sparsescope"};
     parser.add_option("path", given.path, "Folder of runs, an experiment file, or a checkpoint folder");
     parser.add_flag("--demo", given.demo, "Start the demo at once");
-    parser.add_option("--device", given.device, "auto, cpu, cuda or cuda:N");
+    const CLI::Option *device = parser.add_option("--device", given.device,
+                                                  "auto, cpu, cuda or cuda:N; with --screenshot: the picture shows it");
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
                       "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint, "
@@ -192,6 +193,9 @@ int main(int argc, char **argv)
             options.beside = QString::fromStdString(given.beside);
             options.sideA = QString::fromStdString(given.sideA);
             options.sideB = QString::fromStdString(given.sideB);
+            if (device->count() > 0) {
+                options.device = describeDevice(given.device);
+            }
             takeScreenshot(options);
             return 0;
         }

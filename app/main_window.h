@@ -60,7 +60,7 @@ struct WindowOptions {
     std::filesystem::path presets;      ///< empty: presetFolder()
     std::string device = "auto";
     std::filesystem::path session; ///< file that keeps the window's state; empty: nothing is kept
-    /// For pictures that must repeat bit for bit: no clock, no ETA, no device of this machine, nothing read from the settings.
+    /// For pictures that must repeat bit for bit: no clock, no ETA, no device of this machine unless describeDevice tells one, nothing read from the settings.
     bool frozen = false;
     /// May load the engine and CUDA; called off the GUI thread, after the window is visible.
     std::function<DeviceInfo(const std::string &)> describeDevice;

@@ -49,7 +49,7 @@ void MainWindow::warmUp()
 
 void MainWindow::lookForDevice()
 {
-    if (m_options.frozen || !m_options.describeDevice) {
+    if (!m_options.describeDevice) {
         if (m_current == nullptr) {
             m_toolbar->setDevice(QStringLiteral("CPU"), false, {});
         }
@@ -64,7 +64,8 @@ void MainWindow::lookForDevice()
         const bool found = answer.failure.isEmpty();
         m_device = answer.info;
         m_toolbar->setDevice(found ? QString::fromStdString(answer.info.description) : QStringLiteral("No device"),
-                             !found, found ? QString::fromStdString(answer.info.note) : answer.failure);
+                             !found || !m_device.note.empty(),
+                             found ? QString::fromStdString(answer.info.note) : answer.failure);
         m_firstRun->setCpuOnly(!m_device.isCuda);
         showBenchable();
         if (!found) {

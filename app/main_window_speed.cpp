@@ -108,7 +108,7 @@ QString MainWindow::whyNotMeasured() const
 
 void MainWindow::showBenchable()
 {
-    if (m_options.frozen) { // a picture does not say what its machine lacks
+    if (m_options.frozen && !m_options.describeDevice) { // a picture does not say what its machine lacks
         return;
     }
     const QString why = whyNotMeasured();
@@ -116,6 +116,7 @@ void MainWindow::showBenchable()
                                !why.isEmpty() ? why
                                               : QStringLiteral("The same sizes on %1. Training is paused meanwhile.")
                                                     .arg(QString::fromStdString(m_device.description)));
+    m_speedPage->setRemark(!m_device.name.empty() && m_speedPage->shown() != nullptr ? why : QString());
 }
 
 void MainWindow::measureAgain()

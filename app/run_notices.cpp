@@ -4,7 +4,10 @@
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_table_model.h"
 
+#include <QRegularExpression>
+
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace sparsescope {
@@ -85,7 +88,7 @@ void RunNotices::tellFailed(const RunData &run)
                training.batchSize > 1) {
         const int half = training.batchSize / 2;
         const Changes changes{{"training.batch_size", half}};
-        remedies.push_back({QStringLiteral("Use batch %1").arg(half),
+        remedies.push_back({QStringLiteral("Use batch %1").arg(countText(half)),
                             [this, folder, changes] { Q_EMIT changeRequested(folder, changes); }});
     }
     remedies.push_back({QStringLiteral("Show in the log"), [this, folder, id = run.id().toStdString()] {
@@ -93,18 +96,40 @@ void RunNotices::tellFailed(const RunData &run)
                                 Q_EMIT logRequested(known);
                             }
                         }});
+    // What became of it and when is the heading; where, and what was saved, stands below.
+    static const QRegularExpression kFirst(QStringLiteral("^(.+?) at step (\\d+)[,.:]? *"));
+    const QRegularExpressionMatch first = kFirst.match(reason);
+    const QString who = runTitle(run, m_model->runsBeside(&run)), rest = reason.mid(first.capturedLength());
+    const std::string saved = run.value("checkpoint").value_or("");
     m_bar->post(
         keyOf(run), NoticeBar::Kind::Failed,
-        QStringLiteral("%1 failed at step %2").arg(runTitle(run, m_model->runsBeside(&run)), countText(run.step())),
-        reason.left(1).toUpper() + reason.mid(1), std::move(remedies));
+        first.hasMatch()
+            ? QStringLiteral("%1: %2 at step %3").arg(who, first.captured(1), countText(first.captured(2).toLongLong()))
+            : QStringLiteral("%1 failed at step %2").arg(who, countText(run.step())),
+        rest.left(1).toUpper() + rest.mid(1) +
+            (saved.empty() || saved == "-1"
+                 ? QString()
+                 : QStringLiteral(" The checkpoint at step %1 is complete.").arg(countText(std::stoll(saved)))),
+        std::move(remedies));
 }
 
 void RunNotices::tellWaiting(const RunData &run)
 {
+    const QString who = runTitle(run, m_model->runsBeside(&run)), step = countText(run.step());
+    QString reason = run.reason();
+    if (const qsizetype file = reason.indexOf(run.id() + QLatin1Char('/')); file >= 0) {
+        reason.remove(0, file + run.id().size() + 1); // the way to it is long, and the heading says whose file it is
+    }
+    const qsizetype full = reason.indexOf(QLatin1String(" The disk is full"));
+    if (full >= 0) {
+        m_bar->post(keyOf(run), NoticeBar::Kind::Failed,
+                    QStringLiteral("Disk full: %1 is paused at step %2").arg(who, step),
+                    QStringLiteral("Nothing is lost: make room, and it goes on by itself. ") + reason.left(full));
+        return;
+    }
     m_bar->post(keyOf(run), NoticeBar::Kind::Failed,
-                QStringLiteral("%1 is paused at step %2: it cannot be written")
-                    .arg(runTitle(run, m_model->runsBeside(&run)), countText(run.step())),
-                QStringLiteral("%1 Nothing is lost; it goes on by itself once that is mended.").arg(run.reason()));
+                QStringLiteral("%1 is paused at step %2: it cannot be written").arg(who, step),
+                QStringLiteral("%1 Nothing is lost; it goes on by itself once that is mended.").arg(reason));
 }
 
 void RunNotices::tellCutOff()

@@ -116,6 +116,9 @@ void takeScreenshot(const ScreenshotOptions &options)
     const bool inspect = view == QLatin1String("focus") || view == QLatin1String("atlas");
     WindowOptions given;
     given.frozen = true;
+    if (options.device) {
+        given.describeDevice = [found = *options.device](const std::string &) { return found; };
+    }
     MainWindow window([](const ExperimentConfig &, const RunnerOptions &, RunControl &,
                          TrainingObserver &) { return std::vector<RunOutcome>{}; },
                       given);

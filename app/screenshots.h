@@ -1,9 +1,12 @@
 #pragma once
 
+#include "core/train/train_run.h"
+
 #include <QSize>
 #include <QString>
 
 #include <filesystem>
+#include <optional>
 
 namespace sparsescope {
 
@@ -14,7 +17,9 @@ struct ScreenshotOptions {
     QString out;
     QString run;          ///< id of the run to show; empty: the first that selects keys
     QString sideA, sideB; ///< of compare: "seq_64/sparse"; empty: the page's own choice
-    QString beside;       ///< a picture to put at the left of it, as high as it; empty: none
+    /// The device that the window finds; empty: none is looked for, so that every machine draws the same.
+    std::optional<DeviceInfo> device;
+    QString beside; ///< a picture to put at the left of it, as high as it; empty: none
 };
 
 /// Draws the window as it stands on those runs and writes it as PNG. The application's theme and scale are already set.

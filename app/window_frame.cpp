@@ -185,8 +185,14 @@ void RunToolbar::setDevice(const QString &words, bool warning, const QString &de
 
 void RunToolbar::showDevice()
 {
-    m_deviceIcon->setPixmap(
-        makeIcon(m_deviceWarning ? Icon::Check : Icon::Device).pixmap(QSize(16, 16), devicePixelRatioF()));
+    constexpr QSize kSize(16, 16);
+    QPixmap sign = makeIcon(Icon::Device).pixmap(kSize, devicePixelRatioF());
+    if (m_deviceWarning) { // in the colour of a warning, unlike the icons of actions
+        sign.fill(Qt::transparent);
+        QPainter painter(&sign);
+        paintIcon(painter, QRectF(QPointF(), kSize), Icon::Check, currentTokens().check, currentTokens().panel);
+    }
+    m_deviceIcon->setPixmap(sign);
     m_theme->setIcon(makeIcon(currentTheme() == Theme::Dark ? Icon::Sun : Icon::Moon));
 }
 

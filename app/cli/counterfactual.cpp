@@ -8,7 +8,7 @@
 #include "app/cli/text_table.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
-#include "core/base/length_expression.h"
+#include "core/base/rounded_expression.h"
 #include "core/base/run_folder.h"
 #include "core/base/safetensors.h"
 #include "core/base/stored_counterfactual.h"
@@ -42,7 +42,12 @@ std::vector<std::int64_t> sweepOf(const Request &request, std::int64_t length, s
     std::vector<std::int64_t> result;
     for (const std::string &text : request.topK) {
         try {
-            const std::int64_t wanted = LengthExpression(text).evaluate(length);
+            const LengthExpression expression(text);
+            if (neverReachesOne(expression))
+                throw Failure({});
+            if (const std::string notice = roundingNotice("--k", expression, length); !notice.empty())
+                cut.insert(notice);
+            const std::int64_t wanted = expression.evaluate(length);
             if (wanted > length)
                 cut.insert(
                     fmt::format("--k: got {}, and training.sequence_length is {}: {} keys are measured, which is every "

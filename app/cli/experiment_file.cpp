@@ -23,6 +23,19 @@ fs::path fileOf(const std::string &word)
     return presetPath(word);
 }
 
+/// What is no JSON is no experiment, whatever else it may be: both commands that take one take other words too.
+ExperimentConfig loaded(const fs::path &file, const std::vector<Override> &overrides)
+{
+    try {
+        return loadExperiment(file, overrides, dataErrors);
+    } catch (const Failure &failure) {
+        Error error = failure.error();
+        error.allowed =
+            error.allowed.empty() || error.allowed == "a file" ? "an experiment file in JSON" : error.allowed;
+        throw Failure(std::move(error));
+    }
+}
+
 } // namespace
 
 ExperimentConfig experimentOf(const std::string &word, const std::vector<std::string> &changes)
@@ -30,7 +43,7 @@ ExperimentConfig experimentOf(const std::string &word, const std::vector<std::st
     std::vector<Error> errors;
     const std::vector<Override> overrides = splitChanges(changes, "path.to.field=VALUE", errors);
     try {
-        ExperimentConfig experiment = asked([&] { return loadExperiment(fileOf(word), overrides, dataErrors); });
+        ExperimentConfig experiment = asked([&] { return loaded(fileOf(word), overrides); });
         if (errors.empty())
             return experiment;
     } catch (const ConfigFailure &failure) {

@@ -1,6 +1,7 @@
 #include "app/cli/frozen_runs.h"
 
 #include "app/cli/output.h"
+#include "core/base/damage_failure.h"
 #include "core/base/run_store.h"
 #include "core/base/stored_checks.h"
 
@@ -27,6 +28,12 @@ std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files
             result.push_back({reader.config(), reader.folder(),
                               files.checkpoint() ? *files.checkpoint() : checkpoints.back().folder,
                               readChecks(reader)});
+    }
+    for (const RunReader &reader : files.runs()) {
+        const std::vector<CheckpointInfo> recorded = reader.recordedCheckpoints();
+        if (result.empty() && !recorded.empty())
+            throw DamageFailure({{"the run's checkpoints are missing", recorded.back().folder.string(), "", "",
+                                  "Restore the folder from a copy, or train the run again."}});
     }
     if (result.empty())
         throw ConfigFailure({{"no trained run here", "", "\"" + subject.string() + "\"",

@@ -7,7 +7,7 @@
 #include "app/cli/text_table.h"
 #include "core/base/damage_failure.h"
 #include "core/base/exit_code.h"
-#include "core/base/length_expression.h"
+#include "core/base/rounded_expression.h"
 #include "core/base/run_folder.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
@@ -19,6 +19,7 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <set>
 
 namespace sparsescope {
 namespace {
@@ -113,12 +114,26 @@ void demandKeys(const std::vector<std::string> &keys)
 {
     for (const std::string &text : keys) {
         try {
-            LengthExpression{text};
+            if (neverReachesOne(LengthExpression(text)))
+                throw Failure({});
         } catch (const Failure &) {
             throw ConfigFailure({{"not a number of keys", "--k", "\"" + text + "\"",
                                   "numbers or expressions in L, such as 32,L/8", ""}});
         }
     }
+}
+
+/// Where a length is given a number of keys that is not whole.
+std::vector<std::string> roundedKeys(const std::vector<std::string> &keys, const NeedleTable &table)
+{
+    std::set<std::string> notices;
+    for (const NeedleRow &row : table.rows) {
+        for (const std::string &text : keys) {
+            if (const std::string notice = roundingNotice("--k", LengthExpression(text), row.length); !notice.empty())
+                notices.insert(notice);
+        }
+    }
+    return {notices.begin(), notices.end()};
 }
 
 /// A remark now and then, so that hours are not silent.
@@ -162,6 +177,7 @@ int needle(const Request &request, Output &output)
                 return kInterrupted;
             }
             table.step = std::stoll(run.checkpoint.filename().string());
+            output.notices(roundedKeys(request.options.keys, table));
             print(table, output);
             output.data()["tables"].push_back(toJson(table));
             table = withEarlier(run, std::move(table));

@@ -1,6 +1,7 @@
 #include "app/cli/stored_files.h"
 
 #include "app/cli/output.h"
+#include "core/base/places.h"
 
 #include <fmt/format.h>
 
@@ -44,8 +45,9 @@ StoredFiles::StoredFiles(const fs::path &subject)
         open(fs::absolute(subject).lexically_normal().parent_path().parent_path());
         return;
     }
-    if (!fs::is_directory(subject))
-        return;
+    if (std::optional<Error> error =
+            notAFolder(subject, "the folder of an experiment, of a run or of one of its checkpoints"))
+        throw ConfigFailure({std::move(*error)});
     const std::vector<fs::path> folders = findRuns(subject);
     for (const fs::path &experiment : experimentsOf(folders, subject)) {
         ++m_experiments;

@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
 #include "core/base/json_view.h"
+#include "core/base/stored_json.h"
 
 #include <algorithm>
 #include <utility>
@@ -92,7 +93,10 @@ const MeasuredTiming *MeasuredRow::timing(const std::string &name) const
     return found == timings.end() ? nullptr : &*found;
 }
 
-BenchDocument readBench(const std::filesystem::path &file) { return benchFromJson(readJsonFile(file), file); }
+BenchDocument readBench(const std::filesystem::path &file)
+{
+    return benchFromJson(readStoredJson(file, "Measure again, or restore it from a copy."), file);
+}
 
 BenchDocument benchFromJson(const nlohmann::ordered_json &document, const std::filesystem::path &file)
 {

@@ -50,6 +50,36 @@ bool maySweep(const std::string &path)
     return fieldAt(path) && !kNever.count(path);
 }
 
+/// The four short names, then the paths of all fields that have none.
+const std::vector<std::string> &sweepNames()
+{
+    static const std::vector<std::string> names = [] {
+        std::vector<std::string> all;
+        for (const auto &[shortName, path] : kShortNames)
+            all.emplace_back(shortName);
+        for (const FieldInfo &info : configFields()) {
+            const auto isShort = [&](const auto &pair) { return info.path == pair.second; };
+            if (maySweep(info.path) && std::none_of(std::begin(kShortNames), std::end(kShortNames), isShort))
+                all.push_back(info.path);
+        }
+        return all;
+    }();
+    return names;
+}
+
+/// Of a name without its groups also the field that is called so in any of them: "lr" of "training.learning_rate".
+std::string nearestSweepName(const std::string &name)
+{
+    std::string nearest = nearestName(name, sweepNames());
+    if (!nearest.empty() || name.find('.') != std::string::npos)
+        return nearest;
+    std::vector<std::string> last;
+    for (const std::string &known : sweepNames())
+        last.push_back(known.substr(known.rfind('.') + 1));
+    const auto found = std::find(last.begin(), last.end(), nearestName(name, last));
+    return found == last.end() ? std::string() : sweepNames()[static_cast<std::size_t>(found - last.begin())];
+}
+
 /// Takes the axis of a field out of the sweep, however it is spelled there.
 void dropAxis(ordered_json &document, const std::string &path)
 {
@@ -136,12 +166,9 @@ std::vector<SweepAxis> readSweep(const ordered_json &document, std::vector<Error
         const std::string path = paths[index++];
         const std::string where = "sweep." + name.substr(0, 120);
         if (!maySweep(path)) {
-            std::vector<std::string> known = knownPaths();
-            for (const auto &[shortName, full] : kShortNames)
-                known.push_back(shortName);
-            const std::string nearest = fieldAt(path) ? std::string() : nearestName(name, known);
-            errors.push_back({fieldAt(path) ? "field cannot be swept" : "unknown field", where, "", "",
-                              nearest.empty() ? "" : "Did you mean " + nearest + "?"});
+            const std::string nearest = fieldAt(path) ? std::string() : nearestSweepName(name);
+            errors.push_back({fieldAt(path) ? "field cannot be swept" : "unknown field", where, "",
+                              listed(sweepNames()), nearest.empty() ? "" : "Did you mean " + nearest + "?"});
             continue;
         }
         if (std::count(paths.begin(), paths.begin() + static_cast<std::ptrdiff_t>(index), path) > 1) {

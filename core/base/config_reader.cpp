@@ -3,6 +3,7 @@
 #include "core/base/config_fields.h"
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
+#include "core/base/rounded_expression.h"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,31 @@ template <class Enum, std::enable_if_t<std::is_enum_v<Enum>, int> = 0>
 bool readValue(const FieldInfo &, const ordered_json &value, Enum &out)
 {
     return value.is_string() && fromWord(value.get<std::string>(), out);
+}
+
+bool isTooSmall(const ordered_json &value)
+{
+    try {
+        return value.is_string() && neverReachesOne(LengthExpression(value.get<std::string>()));
+    } catch (const Failure &) {
+        return false; // no expression at all
+    }
+}
+
+/// What makes words unfit as text: a character that ends a text for the system, or bytes that are none.
+struct TextFault {
+    std::string found, allowed, remedy;
+};
+
+TextFault faultOf(const std::string &text)
+{
+    const std::size_t zero = text.find('\0');
+    if (zero == std::string::npos)
+        return isUtf8(text) ? TextFault{} : TextFault{", which is not UTF-8", "text in UTF-8", ""};
+    const auto begins = [](unsigned char byte) { return (byte & 0xC0) != 0x80; };
+    const auto before = std::count_if(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), begins);
+    return {fmt::format(", whose character {} is U+0000", before + 1), "text without the character U+0000",
+            "Take it out: other control characters may stay."};
 }
 
 /// Keys of an object that none of `known` names.
@@ -107,6 +133,13 @@ private:
         std::string remedy;
         if (info.kind == FieldInfo::Kind::Choice && node.is_string())
             remedy = didYouMean(node.get<std::string>(), info.choices);
+        if (info.kind == FieldInfo::Kind::Text && node.is_string()) {
+            const TextFault fault = faultOf(node.get<std::string>());
+            return addOnce(m_errors,
+                           {"", m_prefix + info.path, brief(node) + fault.found, fault.allowed, fault.remedy});
+        }
+        if (info.kind == FieldInfo::Kind::Expression && isTooSmall(node))
+            remedy = "It is less than 1 at every sequence length.";
         addOnce(m_errors, {"", m_prefix + info.path, brief(node), allowedText(info, node), remedy});
     }
 

@@ -1,6 +1,7 @@
 #include "core/base/json_reader.h"
 
 #include "core/base/nearest_name.h"
+#include "core/base/rounded_expression.h"
 
 #include <fmt/format.h>
 
@@ -368,7 +369,8 @@ bool readValue(const FieldInfo &field, const ordered_json &value, LengthExpressi
     if (value.is_string()) {
         try {
             const LengthExpression expression(value.get<std::string>());
-            if (expression.isNumber() && !inRange(field, static_cast<double>(expression.evaluate(1))))
+            if (neverReachesOne(expression) ||
+                (expression.isNumber() && !inRange(field, static_cast<double>(expression.evaluate(1)))))
                 return false;
             out = expression;
             return true;

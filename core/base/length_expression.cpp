@@ -1,6 +1,7 @@
 #include "core/base/length_expression.h"
 
 #include "core/base/error.h"
+#include "core/base/rounded_expression.h"
 
 #include <cctype>
 #include <limits>
@@ -98,6 +99,16 @@ std::int64_t LengthExpression::evaluate(std::int64_t sequenceLength) const
     if (floored > std::numeric_limits<std::int64_t>::max())
         return std::numeric_limits<std::int64_t>::max();
     return floored < 1 ? 1 : static_cast<std::int64_t>(floored);
+}
+
+double exactValue(const LengthExpression &expression, std::int64_t sequenceLength)
+{
+    double value = 1;
+    for (const Factor &factor : factors(expression.text())) {
+        const auto number = static_cast<double>(factor.value == 0 ? sequenceLength : factor.value);
+        value = factor.divides ? value / number : value * number;
+    }
+    return value;
 }
 
 bool LengthExpression::isNumber() const { return m_text.find_first_not_of("0123456789") == std::string::npos; }

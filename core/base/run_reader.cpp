@@ -1,10 +1,10 @@
 #include "core/base/run_store.h"
 
 #include "core/base/error.h"
-#include "core/base/json_reader.h"
 #include "core/base/run_folder.h"
 #include "core/base/run_lock.h"
 #include "core/base/sqlite.h"
+#include "core/base/stored_json.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,6 +20,9 @@ namespace sparsescope {
 
 namespace {
 
+constexpr const char *kRestoreRun = "Restore it from a copy, or remove the run's folder and train the run again; until "
+                                    "then its checkpoints open one by "
+                                    "one, by their own folders.";
 constexpr int kPatienceMs = 5'000; // a commit of the writer takes milliseconds
 
 RunConfig readConfig(const fs::path &folder)
@@ -35,9 +38,9 @@ RunConfig readConfig(const fs::path &folder)
                            "Restore the file, or remove the folder and train the run again."});
         throw Failure({"no run here", folder.string(), {}, {}, "A run folder holds run.json."});
     }
-    const nlohmann::ordered_json document = readJsonFile(file);
+    const nlohmann::ordered_json document = readStoredJson(file, kRestoreRun);
     if (!document.is_object() || !document.contains("schema") || !document["schema"].is_number_integer())
-        throw Failure({"run's description is damaged", file.string(), {}, "an object with schema", {}});
+        throw Failure({"run's description is damaged", file.string(), {}, "an object with schema", kRestoreRun});
     const auto schema = document["schema"].get<std::int64_t>();
     if (schema > kRunSchema)
         throw Failure({"run was written by a newer version", file.string(), fmt::format("schema {}", schema),

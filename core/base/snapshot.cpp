@@ -253,6 +253,10 @@ void writeSnapshot(const Snapshot &snapshot, const std::filesystem::path &file)
 
 Snapshot readSnapshot(const std::filesystem::path &path)
 {
+    std::error_code code;
+    if (!std::filesystem::exists(path, code))
+        throw Failure(
+            {"snapshot is missing", path.string(), "", "", "Restore it from a copy: the others are not touched."});
     const SafetensorsFile file(path);
     const Metadata metadata(file);
     const int schema = metadata.number<int>("schema");

@@ -5,6 +5,7 @@
 #include "core/base/error.h"
 #include "core/base/gates.h"
 #include "core/base/json_reader.h"
+#include "core/base/places.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
@@ -267,8 +268,8 @@ void writeFamilies(const fs::path &folder, const Report &report)
 std::vector<fs::path> experimentRuns(const fs::path &folder)
 {
     std::error_code code;
-    if (!fs::is_directory(folder, code))
-        throw Failure({"no such folder", folder.string(), {}, {}, "Give the folder of an experiment."});
+    if (std::optional<Error> error = notAFolder(folder, "the folder of an experiment"))
+        throw Failure(std::move(*error));
     if (fs::exists(folder / "run.json", code))
         throw Failure({"is a single run",
                        folder.string(),

@@ -1,5 +1,6 @@
 #include "core/experiment/run_files.h"
 
+#include "core/base/stored_json.h"
 #include "core/train/checkpoint.h"
 
 #include <fmt/format.h>
@@ -62,11 +63,14 @@ void lookAtAll(const char *kind, const RunReader &run, const Rows &rows, const P
         if (isThere(placeOf(row)))
             lookAt(row, one);
         else
-            one.damages.push_back({std::string(kind) + " is missing",
-                                   placeOf(row).string(),
-                                   {},
-                                   {},
-                                   "run.sqlite names it: restore it from a copy."});
+            one.damages.push_back(
+                {std::string(kind) + " is missing",
+                 placeOf(row).string(),
+                 {},
+                 {},
+                 fmt::format("run.sqlite names it: restore it from a copy. The other {}s and what was "
+                             "measured are not touched.",
+                             kind)});
         const auto same = [&](const auto &other) { return other.step == row.step; };
         const auto now = one.damages.empty() ? named : rows();
         if (std::none_of(now.begin(), now.end(), same))
@@ -142,7 +146,10 @@ std::optional<Error> experimentDamage(const fs::path &experimentFolder)
     if (!isThere(file))
         return std::nullopt;
     try {
-        expand(loadExperiment(file));
+        const char *remedy =
+            "Restore it from a copy, or train the experiment again with --resume, which writes it anew and "
+            "goes on with its runs.";
+        expand(parseExperiment(readStoredJson(file, remedy), file.string(), {}));
     } catch (const Failure &failure) {
         return failure.error();
     } catch (const ConfigFailure &failure) {

@@ -6,7 +6,9 @@
 #include "core/base/json_reader.h"
 #include "core/base/json_view.h"
 #include "core/base/needle_table.h"
+#include "core/base/places.h"
 #include "core/base/safetensors.h"
+#include "core/base/stored_json.h"
 
 #include <fmt/format.h>
 
@@ -62,7 +64,14 @@ void demandPlaceBeside(const fs::path &experimentFolder, const fs::path &out)
 {
     std::error_code code;
     if (fs::exists(out, code) && !fs::is_directory(out, code))
-        throw Failure({"is no folder", "--small", out.string(), "a folder, which may be new", ""});
+        throw Failure({"is a file", "--small", out.string(), "a folder, which may be new", ""});
+    fs::path there = fs::absolute(out, code);
+    while (there.has_relative_path() && !fs::exists(there, code))
+        there = there.parent_path();
+    if (!fs::is_directory(there, code))
+        throw Failure({there.string() + " is a file", "--small", out.string(), "a place in a folder", ""});
+    if (std::optional<Error> error = takesNoFiles(there, "--small"))
+        throw Failure(std::move(*error));
     const fs::path file = experimentFolder / "experiment.json";
     std::string name = fs::weakly_canonical(experimentFolder).filename().string();
     try {
@@ -77,7 +86,7 @@ void demandPlaceBeside(const fs::path &experimentFolder, const fs::path &out)
 SmallResults keepSmallResults(const fs::path &experimentFolder, const fs::path &out)
 {
     const fs::path summary = experimentFolder / "summary.json";
-    const nlohmann::ordered_json document = readJsonFile(summary);
+    const nlohmann::ordered_json document = readStoredJson(summary, "Report again: that writes it anew.");
     const fs::path target = out / nameOf(JsonView(document, summary.string()));
     demandOutside(target, experimentFolder, out);
     makeFolder(target);

@@ -1,6 +1,8 @@
 #include "core/base/config_reader.h"
 #include "core/base/cost_model.h"
 #include "core/base/json_reader.h"
+#include "core/base/places.h"
+#include "core/base/rounded_expression.h"
 #include "core/base/run_folder.h"
 #include "core/base/run_lock.h"
 #include "core/data/data_source.h"
@@ -10,13 +12,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
 #include <optional>
 #include <set>
-
-#include <unistd.h>
 
 namespace sparsescope {
 namespace {
@@ -56,21 +53,11 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
         there = there.parent_path();
     }
     if (!fs::is_directory(there, code)) {
-        errors.add({"the output folder cannot be made", folder.string(), there.string() + ", which is no folder",
+        errors.add({"the output folder cannot be made", folder.string(), there.string() + ", which is a file",
                     "a place in a folder", "Choose another --out."});
-        return;
-    }
-    // Permissions do not tell of file systems that refuse new entries, as /proc does: try it.
-    std::string trial = (there / ".sparsescope-XXXXXX").string();
-    if (::mkdtemp(trial.data())) {
-        fs::remove(trial, code);
-    } else {
-        const int why = errno;
-        const std::string first = why == ENOSPC                                   ? "Make room there, or choose"
-                                  : why == EACCES || why == EPERM || why == EROFS ? "Change its permissions, or choose"
-                                                                                  : "Choose";
-        errors.add({"the output folder cannot be written", folder.string(), there.string() + ": " + std::strerror(why),
-                    "", first + " another --out."});
+    } else if (std::optional<Error> error = takesNoFiles(there, "--out")) {
+        error->where = folder.string();
+        errors.add(*error);
     }
 }
 
@@ -247,8 +234,10 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
             whatIsLeft = "What was measured and the weights are whole, and a finished run does not go on from it.";
             checkTrainerState(last);
         } catch (const Failure &failure) {
-            start.problem = fmt::format("The checkpoint of step {} is damaged: {} ", checkpoints.back().step,
-                                        failure.error().text());
+            Error error = failure.error();
+            error.remedy.clear(); // what follows says it for this run
+            start.problem =
+                fmt::format("The checkpoint of step {} is damaged: {} ", checkpoints.back().step, error.text());
             start.problem +=
                 done ? whatIsLeft : "Remove the folder " + last.string() + " to go on from the one before it.";
             start.kind = done ? start.kind : RunStart::Kind::Damaged;
@@ -298,6 +287,9 @@ StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &opt
         errors.add(failure.error());
     }
     checkData(plan, experiment.origin, plan.notices, errors);
+    for (const std::string &notice : roundingNotices(experiment, plan.configs)) {
+        addNotice(plan.notices, notice);
+    }
     for (const RunConfig &run : plan.configs) {
         plan.runs.push_back(options.resume ? startOf(run, folder / run.folder(), errors)
                                            : RunStart{run.folder(), RunStart::Kind::New, 0, run.training.steps, ""});

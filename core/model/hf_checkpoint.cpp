@@ -2,6 +2,7 @@
 
 #include "core/base/damage_failure.h"
 #include "core/base/json_reader.h"
+#include "core/base/stored_json.h"
 #include "core/model/transformer.h"
 
 #include <ATen/ops/empty.h>
@@ -143,7 +144,7 @@ at::Tensor partOnDisk(const Parameters::Entry &parameter, const at::Tensor &whol
 HfCheckpoint::HfCheckpoint(const std::filesystem::path &folder)
     : m_folder(folder)
     , m_configFile(configFileOf(folder))
-    , m_config(readJsonFile(m_configFile))
+    , m_config(readStoredJson(m_configFile, "Restore it from a copy, or take another checkpoint."))
     , m_options(optionsOf(m_config, m_configFile))
     , m_files(folder)
 {

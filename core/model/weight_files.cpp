@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/json_reader.h"
+#include "core/base/stored_json.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/aminmax.h>
@@ -152,13 +153,14 @@ WeightFiles::WeightFiles(const std::filesystem::path &folder)
         openShards(folder, index);
     } else {
         throw Failure({"no weights", folder.string(), "neither model.safetensors nor model.safetensors.index.json",
-                       "a checkpoint folder", ""});
+                       "a checkpoint folder", "Restore the file from a copy, or take another checkpoint."});
     }
 }
 
 void WeightFiles::openShards(const std::filesystem::path &folder, const std::filesystem::path &index)
 {
-    const nlohmann::ordered_json document = readJsonFile(index);
+    const nlohmann::ordered_json document =
+        readStoredJson(index, "Restore it from a copy, or take another checkpoint.");
     if (!document.is_object() || !document.contains("weight_map") || !document.at("weight_map").is_object()) {
         throw Failure(
             {"no weight map", index.string() + ": weight_map", "nothing", "an object: tensor name to file name", ""});

@@ -1,8 +1,8 @@
 #include "core/train/checkpoint.h"
 
-#include "core/base/json_reader.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
+#include "core/base/stored_json.h"
 #include "core/model/hf_checkpoint.h"
 #include "core/model/hf_weights.h"
 #include "core/model/weight_files.h"
@@ -15,17 +15,26 @@ namespace {
 
 constexpr auto kTensors = "trainer.safetensors";
 constexpr auto kPosition = "trainer.json";
+constexpr auto kRemedy = "Restore it from a copy, or remove this checkpoint's folder to go on from the one before it.";
+
+std::filesystem::path tensorsOf(const std::filesystem::path &folder)
+{
+    std::error_code code;
+    if (!std::filesystem::exists(folder / kTensors, code)) {
+        throw Failure({"file not found", (folder / kTensors).string(), "", "", kRemedy});
+    }
+    return folder / kTensors;
+}
 
 StageMachine::Position readPosition(const std::filesystem::path &folder)
 {
     const std::filesystem::path path = folder / kPosition;
-    const nlohmann::ordered_json document = readJsonFile(path);
+    const nlohmann::ordered_json document = readStoredJson(path, kRemedy);
     try {
         return {document.at("stage").get<int>(), document.at("step_in_stage").get<std::int64_t>(),
                 document.at("main_steps").get<std::int64_t>(), document.at("uncounted_steps").get<std::int64_t>()};
     } catch (const nlohmann::json::exception &error) {
-        throw Failure({"training position cannot be read", path.string(), error.what(), "",
-                       "Remove this checkpoint folder to go on from the one before it."});
+        throw Failure({"training position cannot be read", path.string(), error.what(), "", kRemedy});
     }
 }
 
@@ -33,13 +42,13 @@ StageMachine::Position readPosition(const std::filesystem::path &folder)
 
 void checkWeights(const std::filesystem::path &folder)
 {
-    readJsonFile(folder / "config.json");
+    readStoredJson(folder / "config.json", kRemedy);
     const WeightFiles weights(folder);
 }
 
 void checkTrainerState(const std::filesystem::path &folder)
 {
-    const SafetensorsFile state(folder / kTensors);
+    const SafetensorsFile state(tensorsOf(folder));
     readPosition(folder);
 }
 
@@ -68,7 +77,7 @@ CheckpointLook lookAtCheckpoint(const std::filesystem::path &folder)
         }
     });
     collect([&] {
-        const SafetensorsFile state(folder / kTensors);
+        const SafetensorsFile state(tensorsOf(folder));
         for (const auto &[name, view] : state.tensors()) {
             look.bytes += view.bytes;
         }
@@ -108,7 +117,7 @@ StageMachine::Position readCheckpoint(const std::filesystem::path &folder, Trans
 {
     loadWeights(model, folder);
 
-    const SafetensorsFile file(folder / kTensors);
+    const SafetensorsFile file(tensorsOf(folder));
     file.demandUnchanged();
     std::map<std::string, at::Tensor> state;
     for (const auto &[name, view] : file.tensors()) {

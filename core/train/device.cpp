@@ -11,6 +11,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <optional>
 #include <string>
@@ -121,7 +122,13 @@ std::string memoryText(const std::exception &error)
     }
     std::string text = firstLine(library->what_without_backtrace());
     if (const std::size_t host = text.find(kHostAllocator); host != std::string::npos) {
-        return text.substr(host + std::string(kHostAllocator).size());
+        text = text.substr(host + std::string(kHostAllocator).size());
+        const std::string asked = "you tried to allocate ";
+        const std::size_t bytes = text.find(asked);
+        return bytes == std::string::npos
+                   ? text
+                   : fmt::format("{:.2f} GB more were needed.",
+                                 std::strtod(text.c_str() + bytes + asked.size(), nullptr) / 1e9);
     }
     // What follows is of use to those who set the allocator's options.
     text = text.substr(0, text.find(" Of the allocated memory"));

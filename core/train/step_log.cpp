@@ -17,6 +17,8 @@ constexpr std::size_t kStepsTogether = 16;
 constexpr double kSecondsTogether = 0.25;
 constexpr const char *kNames[] = {"train.loss", "indexer.kl", "grad.norm", "grad.indexer"};
 
+constexpr const char *kWords[] = {"loss", "indexer loss", "gradient norm", "gradient norm of the indexer"};
+
 /// What value `index` of a step is called.
 std::string nameOf(int index, KlTarget kl)
 {
@@ -102,8 +104,7 @@ std::optional<StepLog::Broken> StepLog::drain(std::vector<StepRecord> &records, 
             const double value = values[i];
             if (!std::isfinite(value)) {
                 return Broken{pending.step,
-                              fmt::format("{} became {}", i == 0 ? "loss" : nameOf(i, pending.origin.kl),
-                                          std::isnan(value) ? "NaN" : "infinite"),
+                              fmt::format("{} became {}", kWords[i], std::isnan(value) ? "NaN" : "infinite"),
                               pending.origin};
             }
             record.scalars.push_back({nameOf(i, pending.origin.kl), value});

@@ -102,7 +102,7 @@ struct TrainRun::Impl {
         return Failure(
             {fmt::format("not enough {} memory at step {}, in {}: {}", trainer->device().is_cuda() ? "GPU" : "host",
                          inStep ? step() + 1 : step(), trainer->model().place(), memoryText(error)),
-             journal.run(), "", "",
+             "", "", "",
              fmt::format("{} training.sequence_length to less than {}, or make the model smaller.", smaller,
                          training.sequenceLength)});
     }
@@ -252,8 +252,8 @@ struct TrainRun::Impl {
             journal.step(record);
         }
         if (broken) {
-            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)),
-                           journal.run(), "", "", "Halve training.learning_rate, or go on from the last checkpoint."});
+            throw Failure({fmt::format("{} at step {}{}", broken->what, broken->step, placeOf(broken->origin)), "", "",
+                           "", "Halve training.learning_rate, or go on from the last checkpoint."});
         }
     }
 

@@ -17,7 +17,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr int kTopK = 8; ///< of the model
+constexpr int kTopK = 8;      ///< of the model
+constexpr int kLongest = 128; ///< tokens that it was made for
 
 fs::path checkpoint()
 {
@@ -38,6 +39,7 @@ private Q_SLOTS:
     void everyNewTokenShowsItsKeys();
     void canBeStoppedAndLeavesNothing();
     void aWrongPromptIsExplained();
+    void whatOughtToBeKnownStandsBesideTheText();
 
 private:
     template <class T>
@@ -135,6 +137,21 @@ void tst_ContinueText::everyNewTokenShowsItsKeys()
     press("continuationClose");
     QTRY_VERIFY(part<QDialog>("continuationDialog") == nullptr);
     QVERIFY(fs::exists(folder / "run.json"));
+}
+
+void tst_ContinueText::whatOughtToBeKnownStandsBesideTheText()
+{
+    auto *notices = part<QLabel>("continuationNotices");
+    ask("5, 17, 3", 4);
+    QVERIFY(ended());
+    QVERIFY2(!notices->isVisible(), qPrintable(notices->text()));
+    ask("5, 17, 3", kLongest); // beyond what the model was made for
+    QVERIFY(ended());
+    QVERIFY(notices->isVisible());
+    QVERIFY2(notices->text().startsWith("Notice: ") && notices->text().contains("max_position_embeddings: "),
+             qPrintable(notices->text()));
+    ask("5, x", 4); // of the answer before
+    QVERIFY(part<QLabel>("continuationFault")->isVisible() && !notices->isVisible());
 }
 
 void tst_ContinueText::canBeStoppedAndLeavesNothing()

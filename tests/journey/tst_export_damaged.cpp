@@ -99,6 +99,9 @@ void tst_ExportDamaged::exitCodes_data()
                             << "--export: unknown figure";
     QTest::newRow("no runs to look at") << QStringList{"--screenshot", "train", "--runs", "nope", "--out", "q.png"} << 2
                                         << "--runs: no runs here";
+    QTest::newRow("device of a picture") << QStringList{"--screenshot", "first-run", "--device",
+                                                        "gpu",          "--out",     "q.png"}
+                                         << 2 << "--device: unknown device, got \"gpu\"";
     QTest::newRow("only a damaged run") << QStringList{"--export", "loss", "--runs", "two/seq_128/mhla_sparse",
                                                        "--out",    "q.png"}
                                         << 1 << "no run here can be read";

@@ -19,6 +19,18 @@
 using namespace sparsescope;
 namespace fs = std::filesystem;
 
+namespace {
+
+/// Does a bar say so, wholly or in the tooltip of what has no room?
+bool says(const NoticeBar &notices, const char *words)
+{
+    return std::ranges::any_of(notices.findChildren<QLabel *>(), [&](const QLabel *label) {
+        return (label->text() + label->toolTip()).contains(QLatin1String(words));
+    });
+}
+
+} // namespace
+
 /// From an empty form to a queue of three, with everything that happens to it, with real keys and a real engine.
 class tst_Launch : public QObject {
     Q_OBJECT
@@ -254,19 +266,19 @@ void tst_Launch::aFailedRunIsTold()
 {
     test::LaunchWindow &window = *m_window;
     // Stands in for an engine whose loss became NaN: what the window makes of it is looked at here.
-    window.open(
-        [](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &, TrainingObserver &observer) {
-            fs::create_directories(options.out / experiment.name);
-            std::ofstream(options.out / experiment.name / "experiment.json") << experiment.document.dump();
-            std::vector<RunOutcome> outcomes;
-            for (const RunConfig &run : expand(experiment)) {
-                const std::string reason = "loss became NaN at step 12. Halve training.learning_rate.";
-                observer.onLog({run.folder(), 0, 12, LogLevel::Error, reason});
-                observer.onState({run.folder(), RunState::Failed, reason, 12, run.training.steps});
-                outcomes.push_back({run.folder(), RunState::Failed, reason, 12});
-            }
-            return outcomes;
-        });
+    window.open([](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &,
+                   TrainingObserver &observer) {
+        fs::create_directories(options.out / experiment.name);
+        std::ofstream(options.out / experiment.name / "experiment.json") << experiment.document.dump();
+        std::vector<RunOutcome> outcomes;
+        for (const RunConfig &run : expand(experiment)) {
+            const std::string reason = "loss became NaN at step 12, first in layer 3. Halve training.learning_rate.";
+            observer.onLog({run.folder(), 0, 12, LogLevel::Error, reason});
+            observer.onState({run.folder(), RunState::Failed, reason, 12, run.training.steps});
+            outcomes.push_back({run.folder(), RunState::Failed, reason, 12});
+        }
+        return outcomes;
+    });
     QTest::mouseClick(window.child<QPushButton>("presetButton"), Qt::LeftButton);
     auto *add = window.child<QPushButton>("addToQueueButton");
     QTest::mouseClick(add, Qt::LeftButton);
@@ -278,7 +290,8 @@ void tst_Launch::aFailedRunIsTold()
     QCOMPARE(window.waiting(), QStringList({"tiny-2"})); // it does not start after a failure
     auto *notices = window.child<NoticeBar>("noticeBar");
     QTRY_COMPARE(notices->count(), 2);
-    QCOMPARE(notices->newest(), QStringLiteral("DSA failed at step 12"));
+    QCOMPARE(notices->newest(), QStringLiteral("DSA: loss became NaN at step 12"));
+    QVERIFY(says(*notices, "First in layer 3. Halve training.learning_rate."));
 
     // A remedy makes a copy with half the rate; nothing is queued without a look.
     const double rate = window->runs().back()->config().training.learningRate;
@@ -310,13 +323,18 @@ void tst_Launch::aRunThatHasToWaitIsTold()
     test::LaunchWindow &window = *m_window;
     std::atomic<bool> room = false;
     // Stands in for an engine on a full disk; it waits for room, as the real one does.
-    window.open([&room](const ExperimentConfig &experiment, const RunnerOptions &, RunControl &control,
+    window.open([&room](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
                         TrainingObserver &observer) {
         std::vector<RunOutcome> outcomes;
         const RunConfig run = expand(experiment).front();
         const std::int64_t steps = run.training.steps;
+        const std::string place = (options.out / experiment.name / run.folder()).string();
         observer.onState({run.folder(), RunState::Running, "", 5, steps});
-        observer.onState({run.folder(), RunState::Paused, "No space left on the disk.", 5, steps});
+        observer.onState(
+            {run.folder(), RunState::Paused,
+             place + "/checkpoints/00000005.partial/model.safetensors: cannot write the file, got No space left on "
+                     "device. The disk is full: make room and try again.",
+             5, steps});
         while (!room && !control.stopping()) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
@@ -330,7 +348,8 @@ void tst_Launch::aRunThatHasToWaitIsTold()
     QTest::mouseClick(window.child<QPushButton>("presetButton"), Qt::LeftButton);
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     auto *notices = window.child<NoticeBar>("noticeBar");
-    QTRY_COMPARE(notices->newest(), QStringLiteral("Classic is paused at step 5: it cannot be written"));
+    QTRY_COMPARE(notices->newest(), QStringLiteral("Disk full: Classic is paused at step 5"));
+    QVERIFY(says(*notices, "Nothing is lost: make room, and it goes on by itself. checkpoints/00000005.partial/"));
     QTRY_VERIFY(window.child<QLabel>("statusRun")->text().startsWith(QStringLiteral("Paused tiny")));
     QVERIFY(window.child<QPushButton>("stopButton")->isEnabled());
     room = true;

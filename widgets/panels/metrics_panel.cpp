@@ -186,7 +186,9 @@ void MetricsPanel::paintEvent(QPaintEvent *)
         painter.setFont(uiFont(12));
         painter.setPen(t.hint);
         painter.drawText(QRect(10, kTop, width() - 20, kRowHeight), Qt::AlignLeft | Qt::AlignVCenter,
-                         QStringLiteral("No values yet"));
+                         m_run->state() == RunState::Failed
+                             ? QStringLiteral("No values: it failed before the first step")
+                             : QStringLiteral("No values yet"));
     }
     for (std::size_t index = 0; index < m_rows.size(); ++index) {
         const Row &row = m_rows[index];

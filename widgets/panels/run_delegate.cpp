@@ -10,6 +10,8 @@
 
 #include <QPainter>
 
+#include <algorithm>
+
 namespace sparsescope {
 
 using namespace runTable;
@@ -18,6 +20,7 @@ namespace {
 
 constexpr int kRowHeight = 28;
 constexpr int kMarkSize = 16;
+constexpr int kLeastLetters = 2; ///< of a name that is cut
 
 } // namespace
 
@@ -33,6 +36,30 @@ double RunDelegate::widthOf(const QStringList &chips)
         width += chipSize(chip).width() + kChipGap;
     }
     return width;
+}
+
+QStringList RunDelegate::fitted(QStringList chips, double room)
+{
+    const QFontMetricsF metrics(uiFont(11, QFont::DemiBold));
+    for (QString &chip : chips) {
+        const double over = widthOf(chips) - room;
+        if (over <= 0) {
+            break;
+        }
+        // Of the family the beginning tells most, of "learning_rate 0.001" the value; a word without one stays.
+        const bool first = &chip == &chips.front();
+        const qsizetype value = first ? chip.size() : chip.indexOf(QLatin1Char(' '));
+        if (value <= 0) {
+            continue;
+        }
+        QString name = chip.left(value);
+        const double nameRoom = metrics.horizontalAdvance(name) - over - metrics.horizontalAdvance(QChar(0x2026));
+        while (name.size() > kLeastLetters && metrics.horizontalAdvance(name) > nameRoom) {
+            name.chop(1);
+        }
+        chip = name + QChar(0x2026) + chip.mid(value);
+    }
+    return chips;
 }
 
 QSize RunDelegate::sizeHint(const QStyleOptionViewItem &, const QModelIndex &) const { return {60, kRowHeight}; }
@@ -56,8 +83,12 @@ void RunDelegate::paint(QPainter *painter, const QStyleOptionViewItem &option, c
         const int left = index.column() == RunTableModel::State ? -50 : 6;
         const QRect box = option.rect.adjusted(left, 0, -8, 0);
         const auto side = index.column() == RunTableModel::Name ? Qt::AlignLeft : Qt::AlignRight;
+        QString words = index.data().toString();
+        if (index.column() == RunTableModel::State && painter->fontMetrics().horizontalAdvance(words) > box.width()) {
+            words = words.left(words.lastIndexOf(QLatin1Char(' '))); // "10 of 12"
+        }
         painter->drawText(box, side | Qt::AlignVCenter,
-                          painter->fontMetrics().elidedText(index.data().toString(), Qt::ElideRight, box.width()));
+                          painter->fontMetrics().elidedText(words, Qt::ElideRight, box.width()));
     }
     painter->restore();
 }
@@ -96,7 +127,8 @@ void RunDelegate::paintRun(QPainter &painter, const QRect &rect, const QModelInd
             paintMark(painter, rect, run, t);
             left += kMarkWidth;
         }
-        const QStringList chips = index.data(RunTableModel::ChipsRole).toStringList();
+        const QStringList chips =
+            fitted(index.data(RunTableModel::ChipsRole).toStringList(), rect.right() - left + kChipGap);
         for (int chip = 0; chip < chips.size(); ++chip) {
             const QSizeF size = chipSize(chips[chip]);
             if (chip > 0 && left + size.width() > rect.right()) {
@@ -134,7 +166,9 @@ void RunDelegate::paintRun(QPainter &painter, const QRect &rect, const QModelInd
                                run.state() == RunState::Interrupted
                            ? colour
                            : t.text);
-        painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
+        if (rect.width() > kStateSigns) { // else the sign alone; the tooltip and the list read aloud have the word
+            painter.drawText(rect.adjusted(21, 0, -2, 0), Qt::AlignLeft | Qt::AlignVCenter, index.data().toString());
+        }
         if (run.unsound()) {
             paintIcon(painter, QRectF(rect.right() - 17, rect.center().y() - 5.5, 13, 13), Icon::Failed, t.failed,
                       selected ? t.selection : t.panel);

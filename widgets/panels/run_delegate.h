@@ -12,7 +12,8 @@ struct Tokens;
 
 /// Of the columns of the run table, in px.
 namespace runTable {
-constexpr int kChipGap = 5, kMarkWidth = 24, kTrendWidth = 70, kLossWidth = 58, kStateWidth = 84;
+constexpr int kChipGap = 5, kMarkWidth = 24, kTrendWidth = 70, kLossWidth = 58, kStateWidth = 84,
+              kStateSigns = 48; ///< the signs without the word
 }
 
 /// Chips, trend, loss and state of a run; name and progress of an experiment.
@@ -29,6 +30,8 @@ public:
     static QRectF markBox(const QRect &cell);
     /// The room that these chips take.
     static double widthOf(const QStringList &chips);
+    /// The same chips in so much room: names become shorter, first those that most runs share, values and seeds stay.
+    static QStringList fitted(QStringList chips, double room);
 
 private:
     RunMark markOf(const RunData &run) const;

@@ -163,6 +163,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
             Q_EMIT markClicked(run);
         }
     });
+    measureAllChips();
     m_view->viewport()->installEventFilter(this);
     connect(m_view, &QWidget::customContextMenuRequested, this, [this](QPoint at) {
         if (m_view->indexAt(at).isValid()) { // the press made that row the current one
@@ -189,7 +190,7 @@ void RunTable::setMarks(bool shown, std::map<const RunData *, RunMark> marks)
     m_view->setAccessibleDescription(
         shown ? QStringLiteral("A, B or a box before a run: its side, or drawn beside them") : QString());
     m_hint->setVisible(shown);
-    fitTrend();
+    fitColumns();
     m_view->viewport()->update();
 }
 
@@ -202,7 +203,7 @@ QRect RunTable::markRect(const RunData *run) const
 void RunTable::resizeEvent(QResizeEvent *event)
 {
     QWidget::resizeEvent(event);
-    fitTrend();
+    fitColumns();
 }
 
 void RunTable::measureChips(const QModelIndex &parent, int first, int last)
@@ -211,7 +212,7 @@ void RunTable::measureChips(const QModelIndex &parent, int first, int last)
         const QVariant chips = m_model->index(row, RunTableModel::Name, parent).data(RunTableModel::ChipsRole);
         m_chips = std::max(m_chips, RunDelegate::widthOf(chips.toStringList()));
     }
-    fitTrend();
+    fitColumns();
 }
 
 void RunTable::measureAllChips()
@@ -223,10 +224,11 @@ void RunTable::measureAllChips()
     }
 }
 
-void RunTable::fitTrend()
+void RunTable::fitColumns()
 {
-    const double room = width() - kTrendWidth - kLossWidth - kStateWidth - (m_delegate->marksShown ? kMarkWidth : 0);
-    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom || room < m_chips);
+    const double room = width() - kLossWidth - kStateWidth - (m_delegate->marksShown ? kMarkWidth : 0);
+    m_view->setColumnHidden(RunTableModel::Trend, width() < kTrendFrom || room - kTrendWidth < m_chips);
+    m_view->header()->resizeSection(RunTableModel::State, room < m_chips ? kStateSigns : kStateWidth);
 }
 
 RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSource(m_view->currentIndex())); }

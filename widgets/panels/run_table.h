@@ -54,8 +54,8 @@ protected:
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
-    /// Shows the trends where the chips of every run leave them room.
-    void fitTrend();
+    /// Shows the trends where the chips of every run leave them room, and the words of the states.
+    void fitColumns();
     void measureChips(const QModelIndex &parent, int first, int last);
     void measureAllChips();
 

@@ -35,6 +35,7 @@ SpeedPage::SpeedPage(QWidget *parent)
     , m_directionGroup(new QButtonGroup(this))
     , m_measured(makeLabel({}, "sub", this))
     , m_progressWords(makeLabel({}, "sub", this))
+    , m_remark(makeLabel({}, "sub", this))
     , m_progress(new QProgressBar(this))
     , m_measure(new QPushButton(QStringLiteral("Measure again"), this))
     , m_cancel(new QPushButton(QStringLiteral("Cancel"), this))
@@ -71,8 +72,12 @@ QWidget *SpeedPage::buildHeader()
 {
     auto *bar = new QFrame(this);
     setRole(bar, "card");
-    auto *row = new QHBoxLayout(bar);
-    row->setContentsMargins(12, 6, 12, 6);
+    auto *column = new QVBoxLayout(bar);
+    column->setContentsMargins(12, 6, 12, 6);
+    column->setSpacing(4);
+    auto *row = new QHBoxLayout;
+    column->addLayout(row);
+    column->addWidget(m_remark);
     row->setSpacing(8);
     m_chosen->setObjectName(QStringLiteral("kernelModelCombo"));
     m_chosen->setAccessibleName(QStringLiteral("Measurement"));
@@ -113,6 +118,9 @@ QWidget *SpeedPage::buildHeader()
     row->addWidget(m_progress);
     row->addWidget(m_measure);
     row->addWidget(m_cancel);
+    named(m_remark, "measureRemark", QStringLiteral("Why nothing is measured here"));
+    m_remark->setWordWrap(true);
+    m_remark->hide();
     setMeasuring({}, 0);
     return bar;
 }
@@ -212,6 +220,12 @@ void SpeedPage::setMeasurable(bool possible, const QString &why)
     m_measure->setEnabled(possible);
     m_measure->setToolTip(why);
     m_measure->setAccessibleDescription(why);
+}
+
+void SpeedPage::setRemark(const QString &sentence)
+{
+    m_remark->setText(sentence);
+    m_remark->setVisible(!sentence.isEmpty());
 }
 
 void SpeedPage::setMeasuring(const QString &what, double share)

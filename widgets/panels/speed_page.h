@@ -47,6 +47,7 @@ public:
 
     /// The shown one can be measured again here; `why`: what the button says about it, or why it cannot be pressed.
     void setMeasurable(bool possible, const QString &why);
+    void setRemark(const QString &sentence); ///< below the header; empty: none
     /// What is being measured, with the share that is done; empty: nothing is.
     void setMeasuring(const QString &what, double share);
 
@@ -76,7 +77,7 @@ private:
     QComboBox *m_chosen;
     QWidget *m_directions;
     QButtonGroup *m_directionGroup;
-    QLabel *m_measured, *m_progressWords;
+    QLabel *m_measured, *m_progressWords, *m_remark;
     QProgressBar *m_progress;
     QPushButton *m_measure, *m_cancel;
     QLabel *m_timeTitle = nullptr, *m_timeSub = nullptr, *m_breakdownTitle = nullptr, *m_breakdownSub = nullptr,

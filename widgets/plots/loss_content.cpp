@@ -152,6 +152,9 @@ PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *cur
             }
         }
     }
+    if (first != nullptr && first->state() == RunState::Failed && first->series(kTrain).empty()) {
+        content.empty = QStringLiteral("No loss: the run failed before the end of its first step.");
+    }
     const AxisUnit unit = axisUnit(options.xAxis, highest);
     content.xLabel = unit.label;
     content.xHigh = highest > 0 ? highest / unit.unit : 1;

@@ -1,9 +1,10 @@
 #include "core/experiment/claims/found_results.h"
 
 #include "core/base/error.h"
-#include "core/base/json_reader.h"
 #include "core/base/json_view.h"
+#include "core/base/places.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_json.h"
 #include "core/experiment/report.h"
 #include "core/experiment/stored_run.h"
 
@@ -121,7 +122,8 @@ ResultComparison comparisonOf(const JsonView &row)
 ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string> &problems)
 {
     if (findRuns(folder).empty())
-        return experimentFromSummary(readJsonFile(folder / "summary.json"), (folder / "summary.json").string());
+        return experimentFromSummary(readStoredJson(folder / "summary.json", "Restore it from a copy."),
+                                     (folder / "summary.json").string());
     const nlohmann::ordered_json summary = summarise(folder);
     for (const auto &problem : summary["problems"])
         problems.push_back(fmt::format("{}: {}", folder.string(), problem.get<std::string>()));
@@ -131,7 +133,7 @@ ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string
 /// Nothing for a kind that no claim and no goal needs.
 std::optional<BenchDocument> readNeededBench(const fs::path &file)
 {
-    const nlohmann::ordered_json document = readJsonFile(file);
+    const nlohmann::ordered_json document = readStoredJson(file, "Measure again, or restore it from a copy.");
     const std::string subject = JsonView(document, file.string()).at("bench").text();
     const bool needed = subject == "step" || subject == "attention" || subject == "indexer" || subject == "topk" ||
                         subject == "loss" || subject == "layer" || subject == "decode";
@@ -174,9 +176,9 @@ ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, c
 
 FoundResults findResults(const fs::path &root)
 {
+    if (std::optional<Error> error = notAFolder(root, "the folder that holds the results"))
+        throw Failure(std::move(*error));
     std::error_code code;
-    if (!fs::is_directory(root, code))
-        throw Failure({"no such folder", root.string(), {}, {}, "Give the folder that holds the results."});
     FoundResults found;
     found.root = root;
     std::vector<fs::path> experiments, benches;

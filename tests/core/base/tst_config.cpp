@@ -216,6 +216,7 @@ void tst_config::badConfigurationIsExplained_data()
     row("order", R"({"run": {"order": "parallel"}})", "run.order", "lockstep or sequential");
     row("sweep no object", R"({"sweep": [1]})", "sweep", "an object");
     row("sweep unknown", R"({"sweep": {"famly": ["sparse"]}})", "sweep.famly", "Did you mean family?");
+    row("sweep by initials", R"({"sweep": {"lr": [1]}})", "sweep.lr", "Did you mean training.learning_rate?");
     row("sweep no list", R"({"sweep": {"seed": 3}})", "sweep.seed", "a list of 1 to");
     row("sweep empty", R"({"sweep": {"seed": []}})", "sweep.seed", "a list of 1 to");
     row("sweep bad value", R"({"sweep": {"family": ["sparse", "dense"]}})", "sweep.family[1]",

@@ -46,7 +46,65 @@ private Q_SLOTS:
     void whatSetGaveIsNamedAsItsPlace();
     void aSetThatIsNoneHidesNoOtherFault();
     void aPlaceThatTakesNoFoldersIsRefusedFirst();
+    void aFileInAFoldersPlaceIsCalledOne_data();
+    void aFileInAFoldersPlaceIsCalledOne();
+    void whatIsRoundedIsSaid();
 };
+
+void tst_CliBadConfigurations::aFileInAFoldersPlaceIsCalledOne_data()
+{
+    QTest::addColumn<QStringList>("words");
+    QTest::addColumn<QString>("part");
+    const auto row = [](const char *name, const QStringList &words, const char *part) {
+        QTest::newRow(name) << words << QString(part);
+    };
+    const char *folder = "file: is a file, allowed the folder of an experiment";
+    for (const char *command : {"report", "compare", "counterfactual", "needle"}) {
+        row(command, {command, "file"}, folder);
+        row(qPrintable(QString(command) + " of nothing"), {command, "nowhere"},
+            "nowhere: no such folder, allowed the folder of an experiment");
+    }
+    row("claims", {"report", "--claims", "file"}, "file: is a file, allowed the folder that holds the results");
+    row("goals", {"report", "--goals", "file"}, "file: is a file, allowed the folder that holds the results");
+    row("inspect", {"inspect", "file"}, "file: is a file, allowed a folder with config.json");
+    row("generate", {"generate", "file", "--tokens", "1"}, "file: is a file, allowed a folder with config.json");
+    row("check", {"check", "file"}, "allowed an experiment file in JSON");
+    row("train", {"train", "file"}, "allowed an experiment file in JSON");
+    row("train into it", {"train", "smoke", "--out", "file", "--device", "cpu"}, "file, which is a file");
+    row("into a file", {"bench", "topk", "--out", "file/x.json"}, "--out: file is a file");
+    row("into a folder", {"bench", "topk", "--out", "."}, "--out: is a folder");
+    row("where no files go", {"bench", "topk", "--out", "/proc/x.json"}, "--out: the output folder cannot be written");
+}
+
+void tst_CliBadConfigurations::aFileInAFoldersPlaceIsCalledOne()
+{
+    QFETCH(QStringList, words);
+    QFETCH(QString, part);
+    QTemporaryDir folder;
+    QFile file(folder.filePath("file"));
+    QVERIFY(file.open(QIODevice::WriteOnly) && file.write("words") == 5);
+    file.close();
+    const Result result = run(words, folder.path());
+    QVERIFY2(result.code == 2 && QString::fromUtf8(result.err).contains(part), result.err.constData());
+}
+
+void tst_CliBadConfigurations::whatIsRoundedIsSaid()
+{
+    QTemporaryDir folder;
+    const Result result = run({"train", "smoke", "--device", "cpu", "--json", "--out", folder.filePath("runs"), "--set",
+                               "training.steps=1", "--set", R"(sweep.family=["classic","sparse"])", "--set",
+                               "training.batch_size=L/64", "--set", R"(sweep.top_k=["L/8","L/64","L/3"])"});
+    QVERIFY2(result.code == 0, result.err.constData());
+    QStringList notices;
+    for (const QJsonValue &notice : result.json()["notices"].toArray())
+        notices << notice.toString();
+    const auto said = [&](const char *notice) { return notices.count(notice) == 1; };
+    QVERIFY2(said("training.batch_size: L/64 is 0.5 at sequence length 32; 1 is taken, the least there is.") &&
+                 said("model.selection.top_k: L/64 is 0.5 at sequence length 32; 1 is taken, the least there is.") &&
+                 said("model.selection.top_k: L/3 is 10.7 at sequence length 32; 10 is taken."),
+             qPrintable(notices.join('\n')));
+    QVERIFY2(!notices.join(' ').contains("L/8"), qPrintable(notices.join('\n')));
+}
 
 void tst_CliBadConfigurations::aSetThatIsNoneHidesNoOtherFault()
 {
@@ -80,11 +138,15 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     QTest::addColumn<QString>("found");
     QTest::addColumn<QString>("allowed");
     const auto row = [](const char *patch, const char *path, const char *found, const char *allowed) {
-        QTest::newRow(path) << QString(patch) << QString(path) << QString(found) << QString(allowed);
+        QTest::newRow(QByteArray(path) + " " + found)
+            << QString(patch) << QString(path) << QString(found) << QString(allowed);
     };
     row(R"({"schema": 2})", "schema", "2", "1");
     row(R"({"name": "A b"})", "name", "\"A b\"", "1 to 64 of a-z, 0-9 and -");
     row(R"({"question": 3})", "question", "3", "text");
+    row(R"({"probe": {"text": "a\u00e9\u0000b"}})", "probe.text", "whose character 3 is U+0000",
+        "text without the character U+0000");
+    row(R"({"question": "why\u0000"})", "question", "whose character 4 is U+0000", "text without");
     row(R"({"data": 3})", "data", "3", "an object");
     row(R"({"data": {"source": "tales"}})", "data.source", "\"tales\"", "stories, text");
     row(R"({"data": {"path": ""}})", "data.path", "\"\"", "the path of a text file");
@@ -133,6 +195,9 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"training": {"seed": -1}})", "training.seed", "-1", "0 to");
     row(R"({"training": {"checkpoint_seconds": 0}})", "training.checkpoint_seconds", "0", "1 to");
     row(R"({"probe": {"every": 0}})", "probe.every", "0", "1 to");
+    row(R"({"sweep": {"top_k": ["L/8", "1/L"]}})", "sweep.top_k[1]", "\"1/L\"", "an expression such as L/8");
+    row(R"({"sweep": {"lr": [1]}})", "sweep.lr", "", "family, sequence_length, seed, top_k, data.source");
+    row(R"({"sweep": {"name": ["a"]}})", "sweep.name", "", "family, sequence_length, seed, top_k, data.source");
     row(R"({"run": {"order": "parallel"}})", "run.order", "\"parallel\"", "lockstep or sequential");
     row(R"({"sweep": [1]})", "sweep", "a list of 1", "an object");
     row(R"({"sweep": {"seed": []}})", "sweep.seed", "[]", "a list of 1 to 1000 values");

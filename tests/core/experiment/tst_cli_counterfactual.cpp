@@ -137,7 +137,7 @@ void tst_cli_counterfactual::badUsageIsTwo_data()
 {
     QTest::addColumn<QStringList>("arguments");
     QTest::addColumn<QString>("part");
-    QTest::newRow("nothing there") << QStringList{"/nowhere/at/all"} << "no trained run here";
+    QTest::newRow("nothing there") << QStringList{"/nowhere/at/all"} << "no such folder";
     QTest::newRow("no number of keys") << QStringList{runFolder(), "--k", "4,many"} << "such as 4,8,L/4";
     QTest::newRow("unknown selector") << QStringList{runFolder(), "--selectors", "lightening"} << "lightening";
 }

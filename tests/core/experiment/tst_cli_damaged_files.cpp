@@ -51,6 +51,9 @@ private Q_SLOTS:
     void overwrittenWeightsEndEveryReader();
     void olderFilesOpenWithoutChecksums();
     void whatWasLeftBehindIsNoDamage();
+    void filesOfTheProgramAreDamagedNotWrittenWrongly_data();
+    void filesOfTheProgramAreDamagedNotWrittenWrongly();
+    void aCheckpointThatIsGoneIsNoneToWaitFor();
 
 private:
     QString experiment() const { return m_copy->filePath("smoke"); }
@@ -213,6 +216,71 @@ void tst_CliDamagedFiles::whatWasLeftBehindIsNoDamage()
     const Result result = run({"compare", experiment()});
     QVERIFY2(result.code == 0 || result.code == 3, result.err.constData());
     QVERIFY2(result.out.contains("that run.sqlite names are not there."), result.out.constData());
+}
+
+void tst_CliDamagedFiles::filesOfTheProgramAreDamagedNotWrittenWrongly_data()
+{
+    QTest::addColumn<QString>("file");
+    QTest::addColumn<QString>("remedy");
+    const char *copy = "Restore it from a copy, or ";
+    QTest::newRow("run.json") << "run.json" << copy + QString("remove the run's folder and train the run again");
+    QTest::newRow("config.json") << "config.json" << copy + QString("take another checkpoint");
+    QTest::newRow("trainer.json") << "trainer.json" << copy + QString("remove this checkpoint's folder");
+    QTest::newRow("trainer.safetensors") << "trainer.safetensors" << copy + QString("remove this checkpoint's folder");
+    QTest::newRow("experiment.json") << "experiment.json" << copy + QString("train the experiment again with --resume");
+}
+
+/// Nobody wrote them by hand, so nobody can save them in another way.
+void tst_CliDamagedFiles::filesOfTheProgramAreDamagedNotWrittenWrongly()
+{
+    QFETCH(QString, file);
+    QFETCH(QString, remedy);
+    const fs::path run = runFolder("sparse"), last = RunReader(run).checkpoints().back().folder;
+    const fs::path place = file == "run.json"          ? run / "run.json"
+                           : file == "experiment.json" ? fs::path(experiment().toStdString()) / "experiment.json"
+                                                       : last / file.toStdString();
+    const bool json = file.endsWith(".json");
+    if (json) {
+        std::ofstream(place) << "\xff\x01\xfe garbage";
+        const Result result = ask("compare");
+        QVERIFY2(result.code == 1 && result.err.contains("file is damaged: not UTF-8 text") &&
+                     QString::fromUtf8(result.err).contains(remedy) && !result.err.contains("Save it as"),
+                 result.err.constData());
+    }
+    if (file.endsWith(".safetensors") || file == "trainer.json") {
+        fs::remove(place);
+        const Result result = ask("compare");
+        QVERIFY2(result.code == 1 && QString::fromUtf8(result.err).contains(file + ": file not found. " + remedy),
+                 result.err.constData());
+    }
+}
+
+void tst_CliDamagedFiles::aCheckpointThatIsGoneIsNoneToWaitFor()
+{
+    const QString sparse = QString::fromStdString(runFolder("sparse").string());
+    const std::vector<CheckpointInfo> checkpoints = RunReader(runFolder("sparse")).checkpoints();
+    QVERIFY(checkpoints.size() > 1);
+    fs::remove_all(checkpoints.back().folder);
+    const Result newest = run({"generate", sparse, "--tokens", "1,2"});
+    QVERIFY2(newest.code == 1 && newest.err.contains(checkpoints.back().folder.c_str()) &&
+                 newest.err.contains("the run's newest checkpoint is missing. Restore it from a copy, or name an "
+                                     "earlier one, such as "),
+             newest.err.constData());
+    fs::remove_all(runFolder("sparse") / "checkpoints");
+    const Result none = run({"generate", sparse, "--tokens", "1,2"});
+    QVERIFY2(none.code == 1 && none.err.contains("Restore it from a copy, or train the run again.") &&
+                 !none.err.contains("Wait for"),
+             none.err.constData());
+    const Result frozen = run({"counterfactual", sparse});
+    QVERIFY2(frozen.code == 1 && frozen.err.contains("the run's checkpoints are missing") &&
+                 frozen.err.contains(checkpoints.back().folder.c_str()),
+             frozen.err.constData());
+    // A snapshot that is gone is called so by whoever opens it.
+    const fs::path snapshot = RunReader(runFolder("sparse")).snapshots().front().file;
+    fs::remove(snapshot);
+    QVERIFY2(ask("check").err.contains("snapshot is missing. run.sqlite names it: restore it from a copy. The other "
+                                       "snapshots"),
+             "");
 }
 
 QTEST_GUILESS_MAIN(tst_CliDamagedFiles)

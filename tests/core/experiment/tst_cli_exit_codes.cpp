@@ -37,7 +37,7 @@ void tst_CliExitCodes::codes_data()
     row("report of a folder without runs", {"report", "."}, 2, "no runs in the folder");
     row("output below a file", {"train", "smoke", "--out", "file/runs"}, 2, "the output folder cannot be made");
     row("bench into a missing folder", {"bench", "topk", "--out", "no/such/file"}, 2, "--out: no such folder");
-    row("forward of nothing", {"forward", "nope", "--ids", ids, "--out", "o"}, 2, "nope: no checkpoint here");
+    row("forward of nothing", {"forward", "nope", "--ids", ids, "--out", "o"}, 2, "nope: no such folder");
     row("ids missing", {"forward", truth, "--ids", "nope", "--out", "o"}, 2, "nope: cannot open the file");
     row("ids without the tensor", {"forward", truth, "--ids", weights, "--out", "o"}, 2,
         "input_ids: tensor is missing");

@@ -103,7 +103,7 @@ void tst_cli_needle::badUsageIsTwo_data()
 {
     QTest::addColumn<QStringList>("words");
     QTest::addColumn<QByteArray>("said");
-    QTest::newRow("no folder") << QStringList{m_folder.filePath("nowhere")} << QByteArray("no trained run here");
+    QTest::newRow("no folder") << QStringList{m_folder.filePath("nowhere")} << QByteArray("nowhere: no such folder");
     QTest::newRow("too long") << QStringList{runFolder(), "--lengths", "131073"} << QByteArray("--lengths");
     QTest::newRow("too many depths") << QStringList{runFolder(), "--depths", "500"} << QByteArray("--depths");
     QTest::newRow("no number of keys") << QStringList{runFolder(), "--k", "many"} << QByteArray("--k");

@@ -69,7 +69,22 @@ private Q_SLOTS:
     void whatIsWrongHasNoTime();
     void everyStoredMeasurementIsShown();
     void exports();
+    void whyNothingIsMeasuredIsRead();
 };
+
+void tst_SpeedPage::whyNothingIsMeasuredIsRead()
+{
+    SpeedPage page;
+    page.resize(1100, 640);
+    page.add(core("forward"), true);
+    page.show();
+    const auto *remark = page.findChild<QLabel *>("measureRemark");
+    QVERIFY(remark != nullptr && !remark->isVisible());
+    page.setRemark("No GPU is used here.");
+    QVERIFY(remark->isVisible() && remark->text() == "No GPU is used here.");
+    page.setRemark({});
+    QVERIFY(!remark->isVisible());
+}
 
 void tst_SpeedPage::saysWhatToOpenWhileNothingIs()
 {

@@ -49,6 +49,7 @@ private Q_SLOTS:
     void smoothedValuesSaySo();
     void liveRecordsArriveWithinAFrame();
     void everyFormatIsWritten();
+    void aRunThatFailedIsNotWaitedFor();
 
 private:
     QWidget *canvas() { return m_plot->plot()->findChild<QWidget *>(); }
@@ -56,6 +57,23 @@ private:
     std::vector<std::unique_ptr<RunData>> m_runs;
     std::unique_ptr<LossPlot> m_plot;
 };
+
+void tst_LossPlot::aRunThatFailedIsNotWaitedFor()
+{
+    const auto fresh = test::smallRuns();
+    RunData *run = fresh.front().get();
+    m_plot->setRuns({run});
+    m_plot->setCurrent(run);
+    QVERIFY(m_plot->plot()->content().empty.startsWith("No loss yet."));
+    run->apply(StateChange{run->id().toStdString(), RunState::Failed, "not enough host memory", 0, 100});
+    run->flush();
+    m_plot->setCurrent(nullptr);
+    m_plot->setRuns({run});
+    m_plot->setCurrent(run);
+    QCOMPARE(m_plot->plot()->content().empty, QString("No loss: the run failed before the end of its first step."));
+    m_plot->setCurrent(nullptr); // the runs of this test go before the plot does
+    m_plot->setRuns({});
+}
 
 void tst_LossPlot::init()
 {
