@@ -114,8 +114,7 @@ void demandKeys(const std::vector<std::string> &keys)
 {
     for (const std::string &text : keys) {
         try {
-            if (neverReachesOne(LengthExpression(text)))
-                throw Failure({});
+            LengthExpression{text};
         } catch (const Failure &) {
             throw ConfigFailure({{"not a number of keys", "--k", "\"" + text + "\"",
                                   "numbers or expressions in L, such as 32,L/8", ""}});

@@ -3,7 +3,6 @@
 #include "core/base/config_fields.h"
 #include "core/base/json_reader.h"
 #include "core/base/nearest_name.h"
-#include "core/base/rounded_expression.h"
 
 #include <fmt/format.h>
 
@@ -25,15 +24,6 @@ template <class Enum, std::enable_if_t<std::is_enum_v<Enum>, int> = 0>
 bool readValue(const FieldInfo &, const ordered_json &value, Enum &out)
 {
     return value.is_string() && fromWord(value.get<std::string>(), out);
-}
-
-bool isTooSmall(const ordered_json &value)
-{
-    try {
-        return value.is_string() && neverReachesOne(LengthExpression(value.get<std::string>()));
-    } catch (const Failure &) {
-        return false; // no expression at all
-    }
 }
 
 /// What makes words unfit as text: a character that ends a text for the system, or bytes that are none.
@@ -138,8 +128,6 @@ private:
             return addOnce(m_errors,
                            {"", m_prefix + info.path, brief(node) + fault.found, fault.allowed, fault.remedy});
         }
-        if (info.kind == FieldInfo::Kind::Expression && isTooSmall(node))
-            remedy = "It is less than 1 at every sequence length.";
         addOnce(m_errors, {"", m_prefix + info.path, brief(node), allowedText(info, node), remedy});
     }
 

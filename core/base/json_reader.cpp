@@ -1,7 +1,6 @@
 #include "core/base/json_reader.h"
 
 #include "core/base/nearest_name.h"
-#include "core/base/rounded_expression.h"
 
 #include <fmt/format.h>
 
@@ -369,8 +368,7 @@ bool readValue(const FieldInfo &field, const ordered_json &value, LengthExpressi
     if (value.is_string()) {
         try {
             const LengthExpression expression(value.get<std::string>());
-            if (neverReachesOne(expression) ||
-                (expression.isNumber() && !inRange(field, static_cast<double>(expression.evaluate(1)))))
+            if (expression.isNumber() && !inRange(field, static_cast<double>(expression.evaluate(1))))
                 return false;
             out = expression;
             return true;

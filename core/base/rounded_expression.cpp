@@ -10,7 +10,6 @@
 namespace sparsescope {
 namespace {
 
-constexpr std::int64_t kShortest = 2, kLongest = 131072; // training.sequence_length
 constexpr double kSameNumber = 1e-9;
 
 /// The expressions that the experiment gives this field; top_k is kept by each run instead.
@@ -31,12 +30,6 @@ std::vector<LengthExpression> given(const ExperimentConfig &experiment, const st
 }
 
 } // namespace
-
-bool neverReachesOne(const LengthExpression &expression)
-{
-    // A product of factors rises with L or falls with it.
-    return exactValue(expression, kShortest) < 1 && exactValue(expression, kLongest) < 1;
-}
 
 std::string roundingNotice(const std::string &field, const LengthExpression &expression, std::int64_t sequenceLength)
 {

@@ -12,9 +12,6 @@ namespace sparsescope {
 /// Before it is rounded down, or up to 1.
 double exactValue(const LengthExpression &expression, std::int64_t sequenceLength);
 
-/// Less than 1 at every length there is, as 1/L: nobody can mean that.
-bool neverReachesOne(const LengthExpression &expression);
-
 /// Field or option, what was asked, what is taken; empty where that is the same.
 std::string roundingNotice(const std::string &field, const LengthExpression &expression, std::int64_t sequenceLength);
 

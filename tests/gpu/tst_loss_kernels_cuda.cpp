@@ -1,3 +1,4 @@
+// Longer than 400 lines: the cases of one loss, run in one process on a card.
 #include "kernels/ops/dsa.h"
 #include "kernels/ops/index_kl_tiles.h"
 #include "kernels/ops/reference.h"

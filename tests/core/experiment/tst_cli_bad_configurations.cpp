@@ -195,7 +195,6 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"training": {"seed": -1}})", "training.seed", "-1", "0 to");
     row(R"({"training": {"checkpoint_seconds": 0}})", "training.checkpoint_seconds", "0", "1 to");
     row(R"({"probe": {"every": 0}})", "probe.every", "0", "1 to");
-    row(R"({"sweep": {"top_k": ["L/8", "1/L"]}})", "sweep.top_k[1]", "\"1/L\"", "an expression such as L/8");
     row(R"({"sweep": {"lr": [1]}})", "sweep.lr", "", "family, sequence_length, seed, top_k, data.source");
     row(R"({"sweep": {"name": ["a"]}})", "sweep.name", "", "family, sequence_length, seed, top_k, data.source");
     row(R"({"run": {"order": "parallel"}})", "run.order", "\"parallel\"", "lockstep or sequential");
