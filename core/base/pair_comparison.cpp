@@ -171,8 +171,10 @@ PairComparison comparePair(const std::string &a, const Side &first, const std::s
                 put(comparison.steps, Reading{static_cast<double>(run->steps), *run->accuracy, *other.accuracy});
         } else {
             put(comparison.steps, readBoth(run->validation, other.validation));
-            put(comparison.flops, readBoth(validationOver(*run, ReadOver::Flops), validationOver(other, ReadOver::Flops)));
-            put(comparison.seconds, readBoth(validationOver(*run, ReadOver::Seconds), validationOver(other, ReadOver::Seconds)));
+            put(comparison.flops,
+                readBoth(validationOver(*run, ReadOver::Flops), validationOver(other, ReadOver::Flops)));
+            put(comparison.seconds,
+                readBoth(validationOver(*run, ReadOver::Seconds), validationOver(other, ReadOver::Seconds)));
         }
         lookAtGates(comparison, *run, other);
     }
@@ -281,10 +283,9 @@ Series validationOver(const ComparedRun &run, ReadOver over)
         return run.validation;
     Series curve;
     for (const Point &point : run.validation) {
-        const std::optional<double> at =
-            over == ReadOver::Flops
-                ? executedFlopsAt(run.started.config, static_cast<std::int64_t>(point.x))
-                : valueAt(run.seconds, point.x);
+        const std::optional<double> at = over == ReadOver::Flops
+                                             ? executedFlopsAt(run.started.config, static_cast<std::int64_t>(point.x))
+                                             : valueAt(run.seconds, point.x);
         if (at && (over == ReadOver::Flops || curve.empty() || *at > curve.back().x))
             curve.push_back({*at, point.y});
     }
@@ -323,9 +324,7 @@ PairComparison compareSides(const std::vector<ComparedRun> &a, const std::vector
         second.emplace(run.started.config.training.seed, &run);
     if (first.empty() || second.empty())
         return {};
-    const auto nameOf = [](const Side &side) {
-        return toString(side.begin()->second->started.config.model.family);
-    };
+    const auto nameOf = [](const Side &side) { return toString(side.begin()->second->started.config.model.family); };
     PairComparison comparison = comparePair(nameOf(first), first, nameOf(second), second, kFamily, accuracy);
     if (!comparison.comparable()) {
         for (ComparisonView *view : {&comparison.steps, &comparison.flops, &comparison.seconds}) {
