@@ -4,12 +4,16 @@
 #include "app/cli/stored_files.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
+#include "core/base/nearest_name.h"
 #include "core/base/run_folder.h"
 #include "core/base/stored_checks.h"
+#include "core/train/planted_fault.h"
 #include "core/train/soundness.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -23,6 +27,7 @@ struct CheckOptions {
     std::string subject;
     std::vector<std::string> changes;
     std::string device = "auto";
+    std::string plant; ///< empty: nothing
 };
 
 /// A run that is to be checked, and with which weights.
@@ -97,6 +102,7 @@ std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options
     SoundnessOptions soundness;
     soundness.device = options.device;
     soundness.checkpoint = run.checkpoint;
+    soundness.plant = options.plant;
     soundness.onResult = [&](const CheckResult &result) { print(result, output); };
     try {
         return checkRun(run.config, soundness);
@@ -105,6 +111,27 @@ std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options
     } catch (const ConfigFailure &failure) {
         throw placed(failure, options.changes, run.origin);
     }
+}
+
+/// Refuses what is no fault, or one that these runs cannot show.
+void demandFault(const std::string &name, const std::vector<Judged> &runs)
+{
+    const PlantedFault *fault = plantedFault(name);
+    if (!fault) {
+        std::vector<std::string> names;
+        for (const PlantedFault &known : plantedFaults())
+            names.push_back(known.name);
+        const std::string nearest = nearestName(name, names);
+        throw ConfigFailure({{"no such fault", "--plant", "\"" + name + "\"", fmt::format("{}", fmt::join(names, ", ")),
+                              nearest.empty() ? std::string() : "Did you mean " + nearest + "?"}});
+    }
+    const bool shown = std::any_of(runs.begin(), runs.end(), [&](const Judged &run) {
+        return (!fault->needsSelection || isSparse(run.config.model.family)) &&
+               (!fault->needsTrained || !run.checkpoint.empty());
+    });
+    if (!shown)
+        throw ConfigFailure({{"these runs cannot show it", "--plant", name,
+                              fault->needsTrained ? "the folder of a trained run" : "a run that selects keys", ""}});
 }
 
 int check(const CheckOptions &options, Output &output)
@@ -118,6 +145,13 @@ int check(const CheckOptions &options, Output &output)
         files->tellDamages(output);
     }
     const std::vector<Judged> runs = files ? storedRuns(options.subject, *files, output) : plannedRuns(options);
+    if (!options.plant.empty()) {
+        demandFault(options.plant, runs);
+        const PlantedFault &fault = *plantedFault(options.plant);
+        output.line(
+            fmt::format("Planted for the gate \"{}\": {} Nothing is stored.", gate(fault.gate).title, fault.words));
+        output.data()["planted"] = fault.name;
+    }
     std::vector<CheckResult> all;
     std::vector<RunConfig> configs;
     for (const Judged &run : runs) {
@@ -125,7 +159,8 @@ int check(const CheckOptions &options, Output &output)
                                 run.checkpoint.empty() ? "weights of step 0"
                                                        : "checkpoint " + run.checkpoint.filename().string()));
         const std::vector<CheckResult> results = measured(run, options, output);
-        store(run, results, output);
+        if (options.plant.empty())
+            store(run, results, output);
         all.insert(all.end(), results.begin(), results.end());
         configs.push_back(run.config);
     }
@@ -163,6 +198,12 @@ Action declareCheck(CLI::App &command)
         ->expected(1)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
         ->allow_extra_args(false);
+    command
+        .add_option(
+            "--plant", options->plant,
+            "Do something wrong to the runs first, to see its gate fail: missing-key, future-key, ...; any other word "
+            "lists them all. Changes no file")
+        ->type_name("FAULT");
     command.add_option("--device", options->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
     return [options](Output &output) { return check(*options, output); };
 }

@@ -4,6 +4,7 @@
 #include "core/model/hf_weights.h"
 #include "core/train/device.h"
 #include "core/train/gates/gate.h"
+#include "core/train/gates/planting.h"
 #include "core/train/train_run.h"
 #include "core/train/trainer.h"
 
@@ -73,12 +74,14 @@ std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptio
     return results;
 }
 
-std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options)
+std::vector<CheckResult> checkRun(const RunConfig &honest, const SoundnessOptions &options)
 {
+    const Planting planting(options.plant);
+    const RunConfig config = planting.config(honest);
     const at::Device device = resolveDevice(options.device);
-    const std::unique_ptr<DataSource> data = asked([&] { return makeDataSource(config); });
+    const std::unique_ptr<DataSource> data = planting.data(asked([&] { return makeDataSource(config); }));
     const auto modelAtStart = [&] {
-        auto model = std::make_unique<Transformer>(modelOptions(config, data->vocabulary()));
+        auto model = std::make_unique<Transformer>(planting.options(modelOptions(config, data->vocabulary())));
         model->parameters().initialise(config.training.seed);
         model->parameters().moveTo(device);
         return model;
@@ -90,6 +93,8 @@ std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOption
         loadWeights(*trained, options.checkpoint);
     }
     GateSubject subject{config, *data, trained ? *trained : *fresh};
+    planting.weights(subject.model, *fresh);
+    subject.selector = planting.selector();
     subject.trained = trained != nullptr;
     subject.fresh = trained ? fresh.get() : nullptr;
     subject.device = device;

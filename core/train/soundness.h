@@ -16,7 +16,8 @@ struct SoundnessOptions {
     /// A checkpoint of the run: its weights are judged, and the gates that need a trained model are measured too. Empty: the
     /// weights of step 0.
     std::filesystem::path checkpoint;
-    bool cheapOnly = false;                            ///< those that a run is not delayed by before its first step
+    std::string plant;      ///< a name of plantedFaults(): done to the run first; empty: nothing
+    bool cheapOnly = false; ///< those that a run is not delayed by before its first step
     std::function<void(const CheckResult &)> onResult; ///< each as it comes
     std::function<bool()> cancelled;                   ///< asked between gates
 };
