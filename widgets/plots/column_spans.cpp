@@ -140,7 +140,8 @@ void paintSpans(QPainter &painter, const QVector<QRectF> &spans, const QRect &se
         ++next;
     }
     for (int left = 0; left < size.width() && next < spans.size(); left += kBlock) {
-        changes.assign(static_cast<std::size_t>(rows + 2) * kBlock, 0);
+        changes.resize(static_cast<std::size_t>(rows + 2) * kBlock);
+        std::size_t from = static_cast<std::size_t>(rows), to = 0; // rows that hold something
         while (next < spans.size() && columnOf(spans[next]) < left + kBlock) {
             const int column = columnOf(spans[next]);
             qsizetype end = next + 1;
@@ -153,6 +154,8 @@ void paintSpans(QPainter &painter, const QVector<QRectF> &spans, const QRect &se
                     const double at = place(y) - first;
                     const auto row = static_cast<std::size_t>(at);
                     const auto below = static_cast<float>(at - static_cast<double>(row));
+                    from = std::min(from, row);
+                    to = std::max(to, std::min(row + 1, static_cast<std::size_t>(rows)));
                     changes[row * kBlock + static_cast<std::size_t>(column - left)] += sign * (1 - below);
                     changes[(row + 1) * kBlock + static_cast<std::size_t>(column - left)] += sign * below;
                 };
@@ -161,14 +164,18 @@ void paintSpans(QPainter &painter, const QVector<QRectF> &spans, const QRect &se
             }
         }
         std::array<float, kBlock> covered{};
-        const int columns = std::min(kBlock, size.width() - left);
-        for (int row = 0; row < rows; ++row) {
-            for (int i = 0; i < columns; ++i) {
-                const auto at = static_cast<std::size_t>(i);
-                covered[at] += changes[static_cast<std::size_t>(row) * kBlock + at];
-                bits[row * stride + left + i] =
-                    inks[static_cast<std::size_t>(std::clamp(covered[at], 0.0F, 1.0F) * 255 + 0.5F)];
+        const auto columns = static_cast<std::size_t>(std::min(kBlock, size.width() - left));
+        for (std::size_t row = from; row < to; ++row) {
+            QRgb *pixels = bits + static_cast<qsizetype>(row) * stride + left;
+            const float *change = changes.data() + row * kBlock;
+            for (std::size_t i = 0; i < columns; ++i) {
+                covered[i] += change[i];
+                pixels[i] = inks[static_cast<std::size_t>(std::clamp(covered[i], 0.0F, 1.0F) * 255 + 0.5F)];
             }
+        }
+        if (from <= to) {
+            const auto begin = changes.begin() + static_cast<std::ptrdiff_t>(from * kBlock);
+            std::fill(begin, begin + static_cast<std::ptrdiff_t>((to - from + 2) * kBlock), 0.0F);
         }
     }
     painter.drawImage(QPointF(seen.left(), seen.top() + first / ratio), image);

@@ -28,6 +28,7 @@ private Q_SLOTS:
     void aStrokeOfSpansIsAPenStroke();
     void aLongBandIsFilledFromEdgeToEdge();
     void aPictureOfNoiseTakesNoLongerThanItsPixels();
+    void theFittedRangeIsThatOfTheSortedValues();
     void wordsLieBesideTheData_data();
     void wordsLieBesideTheData();
 };
@@ -239,6 +240,33 @@ void tst_SeriesPlot::aPictureOfNoiseTakesNoLongerThanItsPixels()
     QPicture commands; // the same without a pixel
     const double listed = paintInto(commands), painted = paintInto(image);
     QVERIFY2(painted < 25 * listed, qPrintable(QStringLiteral("%1 ms after %2").arg(painted).arg(listed)));
+}
+
+void tst_SeriesPlot::theFittedRangeIsThatOfTheSortedValues()
+{
+    PlotContent content = noise(3000);
+    content.bands.clear();
+    content.curves[1].points[7].y = 1e9; // all others are near one another
+    content.curves[2].points[8].y = qQNaN();
+    content.curves[3].points[9].y = -1;
+    for (const bool logarithmic : {false, true}) {
+        std::vector<double> values;
+        for (const PlotCurve &curve : content.curves) {
+            for (const Point &point : curve.points) {
+                if (std::isfinite(point.y) && (!logarithmic || point.y > 0)) {
+                    values.push_back(point.y);
+                }
+            }
+        }
+        std::sort(values.begin(), values.end());
+        const auto at = [&](double share) {
+            return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+        };
+        const double low = at(0.01), high = at(0.99), ratio = std::pow(high / low, 0.06), margin = 0.06 * (high - low);
+        const auto expected =
+            logarithmic ? std::pair(low / ratio, high * ratio) : std::pair(low - margin, high + margin);
+        QCOMPARE(fittedY(content, logarithmic), expected);
+    }
 }
 
 void tst_SeriesPlot::wordsLieBesideTheData_data()
