@@ -6,6 +6,7 @@
 #include "widgets/panels/message_view.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -53,8 +54,8 @@ CheckpointDialog::CheckpointDialog(std::filesystem::path checkpoint, std::filesy
     , m_textLabel(makeLabel({}, "sub", this))
     , m_hint(makeLabel({}, "hint", this))
     , m_fault(makeLabel({}, "fault", this))
-    , m_reading(new QComboBox(this))
-    , m_layer(new QComboBox(this))
+    , m_reading(new ComboBox(this))
+    , m_layer(new ComboBox(this))
     , m_text(new QPlainTextEdit(this))
     , m_progress(new QProgressBar(this))
     , m_start(new QPushButton(QStringLiteral("Look at the text"), this))

@@ -6,6 +6,7 @@
 #include "widgets/panels/tab_order.h"
 #include "widgets/plots/token_strip.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -45,8 +46,8 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     , m_promptEdit(new QPlainTextEdit(QString::fromUtf8(kSample), this))
     , m_count(new QSpinBox(this))
     , m_temperature(new QDoubleSpinBox(this))
-    , m_reading(new QComboBox(this))
-    , m_layer(new QComboBox(this))
+    , m_reading(new ComboBox(this))
+    , m_layer(new ComboBox(this))
     , m_fault(makeLabel({}, "fault", this))
     , m_notices(makeLabel({}, "sub", this))
     , m_made(makeLabel({}, "sub", this))

@@ -15,6 +15,7 @@
 #include "widgets/plots/needle_figure.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/dialogs.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/theme.h"
@@ -96,10 +97,10 @@ RunData *firstSparse(const std::vector<RunData *> &runs)
 ExportDialog::ExportDialog(Figures figures, const QString &chosen, QWidget *parent)
     : QDialog(parent)
     , m_figures(std::move(figures))
-    , m_figure(new QComboBox(this))
-    , m_format(new QComboBox(this))
-    , m_theme(new QComboBox(this))
-    , m_scale(new QComboBox(this))
+    , m_figure(new ComboBox(this))
+    , m_format(new ComboBox(this))
+    , m_theme(new ComboBox(this))
+    , m_scale(new ComboBox(this))
     , m_folder(new QLineEdit(this))
     , m_target(new QLabel(this))
     , m_result(new QLabel(this))

@@ -1,6 +1,7 @@
 #include "app/preferences_dialog.h"
 
 #include "widgets/panels/role_label.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/dialogs.h"
 #include "widgets/style/theme.h"
 
@@ -16,7 +17,7 @@ namespace sparsescope {
 
 PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *parent)
     : QDialog(parent)
-    , m_theme(new QComboBox(this))
+    , m_theme(new ComboBox(this))
     , m_motion(new QCheckBox(QStringLiteral("Reduce motion: jump through snapshots instead of playing them"), this))
     , m_continue(new QCheckBox(QStringLiteral("Go on with the queue when a run has failed"), this))
     , m_folder(new QLineEdit(preferences.exportFolder, this))

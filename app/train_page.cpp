@@ -4,6 +4,7 @@
 #include "widgets/plots/series_plot.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -22,7 +23,7 @@ constexpr int kRefreshMilliseconds = 60; ///< small plots may lag a little behin
 MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent)
     : QFrame(parent)
     , m_metric(std::move(metric))
-    , m_choice(new QComboBox(this))
+    , m_choice(new ComboBox(this))
     , m_title(new QLabel(this))
     , m_plot(new SeriesPlot(this))
     , m_refresh(this, kRefreshMilliseconds, [this] { refresh(); })

@@ -13,12 +13,18 @@ Series smooth(const Series &series, double weight)
     Series result;
     result.reserve(series.size());
     // Zero-started average m_n = w m_(n-1) + (1-w) y_n, divided by the weight 1 - w^n that it has gathered so far.
+    constexpr double kNone = 0x1p-54; // 1 less this is 1
     double average = 0, missing = 1;
     for (const Point &point : series) {
         if (std::isnan(point.y))
             continue;
         average = weight * average + (1 - weight) * point.y;
         missing *= weight;
+        if (missing < kNone) { // as it is after some points: there is nothing to correct any more
+            missing = 0;
+            result.push_back({point.x, average});
+            continue;
+        }
         // A weight of 1 gathers nothing: the first value stands for all.
         result.push_back(
             {point.x, missing < 1 ? average / (1 - missing) : (result.empty() ? point.y : result.front().y)});
@@ -62,40 +68,63 @@ Series decimate(const Series &series, double xLow, double xHigh, int columns)
     return result;
 }
 
-std::vector<BandPoint> meanAndStd(const std::vector<Series> &series)
+namespace {
+
+BandPoint bandPoint(double x, const std::vector<double> &ys)
+{
+    const auto n = static_cast<double>(ys.size());
+    BandPoint point{x, 0, std::numeric_limits<double>::quiet_NaN(), static_cast<int>(ys.size())};
+    for (const double y : ys)
+        point.mean += y / n;
+    if (ys.size() >= 2) {
+        double squares = 0;
+        for (const double y : ys)
+            squares += (y - point.mean) * (y - point.mean);
+        point.std = std::sqrt(squares / (n - 1));
+    }
+    return point;
+}
+
+} // namespace
+
+std::vector<BandPoint> meanAndStd(const std::vector<const Series *> &series)
 {
     std::vector<std::size_t> next(series.size(), 0);
     std::vector<double> ys;
     std::vector<BandPoint> band;
+    std::size_t longest = 0;
+    for (const Series *one : series)
+        longest = std::max(longest, one->size());
+    band.reserve(longest);
+    const auto front = [&](std::size_t i) {
+        return next[i] < series[i]->size() ? (*series[i])[next[i]].x : std::numeric_limits<double>::infinity();
+    };
     for (;;) {
         // The series ascend: the smallest x that is left stands at the front of one of them.
         double x = std::numeric_limits<double>::infinity();
-        for (std::size_t i = 0; i < series.size(); ++i) {
-            if (next[i] < series[i].size())
-                x = std::min(x, series[i][next[i]].x);
-        }
+        for (std::size_t i = 0; i < series.size(); ++i)
+            x = std::min(x, front(i));
         if (x == std::numeric_limits<double>::infinity())
             return band;
         ys.clear();
         for (std::size_t i = 0; i < series.size(); ++i) {
-            for (; next[i] < series[i].size() && series[i][next[i]].x == x; ++next[i]) {
-                if (!std::isnan(series[i][next[i]].y))
-                    ys.push_back(series[i][next[i]].y);
+            for (; front(i) == x; ++next[i]) {
+                const double y = (*series[i])[next[i]].y;
+                if (!std::isnan(y))
+                    ys.push_back(y);
             }
         }
-        if (ys.empty())
-            continue;
-        BandPoint point{x, 0, std::numeric_limits<double>::quiet_NaN(), static_cast<int>(ys.size())};
-        for (const double y : ys)
-            point.mean += y / static_cast<double>(ys.size());
-        if (ys.size() >= 2) {
-            double squares = 0;
-            for (const double y : ys)
-                squares += (y - point.mean) * (y - point.mean);
-            point.std = std::sqrt(squares / static_cast<double>(ys.size() - 1));
-        }
-        band.push_back(point);
+        if (!ys.empty())
+            band.push_back(bandPoint(x, ys));
     }
+}
+
+std::vector<BandPoint> meanAndStd(const std::vector<Series> &series)
+{
+    std::vector<const Series *> each;
+    for (const Series &one : series)
+        each.push_back(&one);
+    return meanAndStd(each);
 }
 
 } // namespace sparsescope

@@ -19,6 +19,7 @@ struct BandPoint {
     double x = 0, mean = 0, std = 0;
     int n = 0;
 };
+std::vector<BandPoint> meanAndStd(const std::vector<const Series *> &series);
 std::vector<BandPoint> meanAndStd(const std::vector<Series> &series);
 
 } // namespace sparsescope

@@ -3,6 +3,7 @@
 #include "widgets/panels/role_label.h"
 #include "widgets/panels/tab_order.h"
 #include "widgets/style/check_look.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/marks.h"
@@ -62,9 +63,9 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     , m_differsIcon(new QLabel(this))
     , m_matchBox(new QWidget(this))
     , m_against(makeLabel(QStringLiteral("against"), "sub", this))
-    , m_a(new QComboBox(this))
-    , m_b(new QComboBox(this))
-    , m_by(new QComboBox(this))
+    , m_a(new ComboBox(this))
+    , m_b(new ComboBox(this))
+    , m_by(new ComboBox(this))
     , m_swap(new QPushButton(QStringLiteral("Swap"), this))
     , m_export(new QPushButton(QStringLiteral("Export comparison…"), this))
 {

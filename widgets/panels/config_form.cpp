@@ -3,6 +3,7 @@
 #include "widgets/panels/experiment_document.h"
 #include "widgets/panels/family_row.h"
 #include "widgets/panels/field_row.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
@@ -23,7 +24,7 @@ using nlohmann::ordered_json;
 ConfigForm::ConfigForm(QWidget *parent)
     : QWidget(parent)
     , m_document(ordered_json::object())
-    , m_preset(new QComboBox(this))
+    , m_preset(new ComboBox(this))
     , m_fields(new QVBoxLayout)
     , m_more(new QToolButton(this))
     , m_message(new QLabel(this))
@@ -40,7 +41,8 @@ ConfigForm::ConfigForm(QWidget *parent)
     setRole(m_estimateLabel, "sub");
     m_add->setObjectName(QStringLiteral("addToQueueButton"));
     setRole(m_add, "primary");
-    auto *reset = new QPushButton(QStringLiteral("Reset")); // put here by its layout, after the fields, as Tab comes to it
+    auto *reset =
+        new QPushButton(QStringLiteral("Reset")); // put here by its layout, after the fields, as Tab comes to it
     reset->setObjectName(QStringLiteral("resetConfigButton"));
     reset->setAccessibleName(QStringLiteral("Reset"));
     m_more->setObjectName(QStringLiteral("moreFieldsButton"));

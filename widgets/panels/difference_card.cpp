@@ -5,6 +5,7 @@
 #include "widgets/panels/tab_order.h"
 #include "widgets/plots/difference_heatmap.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
@@ -22,8 +23,8 @@ namespace sparsescope {
 DifferenceCard::DifferenceCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     : QFrame(parent)
     , m_viewState(viewState)
-    , m_layer(new QComboBox(this))
-    , m_kind(new QComboBox(this))
+    , m_layer(new ComboBox(this))
+    , m_kind(new ComboBox(this))
     , m_lock(new QToolButton(this))
     , m_words(makeLabel({}, "sub", this))
     , m_stack(new QStackedWidget(this))

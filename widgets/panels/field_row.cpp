@@ -1,6 +1,7 @@
 #include "widgets/panels/field_row.h"
 
 #include "widgets/panels/experiment_document.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
@@ -121,7 +122,7 @@ FieldRow::FieldRow(const QString &label, const std::vector<std::string> &paths, 
 QWidget *FieldRow::makeControl(const FieldInfo &info)
 {
     if (info.kind == FieldInfo::Kind::Choice) {
-        auto *combo = new QComboBox(this);
+        auto *combo = new ComboBox(this);
         combo->addItem(QStringLiteral("Default: %1").arg(defaultOf(info)));
         for (const std::string &choice : info.choices) {
             combo->addItem(QString::fromStdString(choice));

@@ -2,6 +2,7 @@
 
 #include "widgets/panels/role_label.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 
 #include <QButtonGroup>
@@ -22,7 +23,7 @@ constexpr int kProbeFrom = 1250; // pixels of width from which the probe's name 
 
 QComboBox *combo(const char *objectName, const QString &words, QWidget *parent)
 {
-    auto *made = new QComboBox(parent);
+    auto *made = new ComboBox(parent);
     made->setObjectName(QLatin1String(objectName));
     made->setAccessibleName(words);
     made->setSizeAdjustPolicy(QComboBox::AdjustToContents);

@@ -1,5 +1,6 @@
 #include "widgets/panels/log_panel.h"
 
+#include "widgets/style/combo_box.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -53,7 +54,7 @@ QColor levelColour(LogLevel level, const Tokens &t)
 LogPanel::LogPanel(QWidget *parent)
     : QWidget(parent)
     , m_view(new QPlainTextEdit(this))
-    , m_filter(new QComboBox(this))
+    , m_filter(new ComboBox(this))
 {
     setObjectName(QStringLiteral("logPanel"));
     m_view->setObjectName(QStringLiteral("logView"));

@@ -7,6 +7,7 @@
 #include "widgets/plots/row_plot.h"
 #include "widgets/plots/state_legend.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/marks.h"
 #include "widgets/style/theme.h"
 
@@ -50,7 +51,7 @@ RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     , m_plot(new RowPlot(viewState, hoverState, this))
     , m_table(new KeyTable(viewState, hoverState, this))
     , m_headLegend(new HeadLegend(this))
-    , m_head(new QComboBox(this))
+    , m_head(new ComboBox(this))
     , m_all(new QCheckBox(QStringLiteral("All keys"), this))
 {
     setProperty("role", "card");

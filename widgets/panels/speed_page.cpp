@@ -7,6 +7,7 @@
 #include "widgets/plots/layer_time_plot.h"
 #include "widgets/plots/roofline_plot.h"
 #include "widgets/state/number_text.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/theme.h"
 
 #include <QButtonGroup>
@@ -30,7 +31,7 @@ SpeedPage::SpeedPage(QWidget *parent)
     : QWidget(parent)
     , m_stack(new QStackedWidget(this))
     , m_message(new MessageView(this))
-    , m_chosen(new QComboBox(this))
+    , m_chosen(new ComboBox(this))
     , m_directions(new QWidget(this))
     , m_directionGroup(new QButtonGroup(this))
     , m_measured(makeLabel({}, "sub", this))

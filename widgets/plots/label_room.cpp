@@ -26,9 +26,10 @@ void LabelRoom::occupy(int column, int top, int bottom)
     if (column < 0 || column >= m_columns) {
         return;
     }
-    for (int row = std::max(0, top); row <= std::min(bottom, m_rows - 1); ++row) {
-        m_cells[static_cast<std::size_t>(row) * static_cast<std::size_t>(m_columns) +
-                static_cast<std::size_t>(column)] = 1;
+    const int first = std::max(0, top), last = std::min(bottom, m_rows - 1);
+    if (first <= last) {
+        const auto begin = m_cells.begin() + static_cast<std::ptrdiff_t>(column) * m_rows;
+        std::fill(begin + first, begin + last + 1, std::uint8_t{1});
     }
 }
 
@@ -70,13 +71,13 @@ void LabelRoom::addBox(const QRectF &box)
 
 void LabelRoom::sum() const
 {
-    const std::size_t width = static_cast<std::size_t>(m_columns) + 1;
-    m_sums.assign(width * (static_cast<std::size_t>(m_rows) + 1), 0);
-    for (std::size_t row = 0; row < static_cast<std::size_t>(m_rows); ++row) {
-        std::int32_t along = 0;
-        for (std::size_t column = 0; column < static_cast<std::size_t>(m_columns); ++column) {
-            along += m_cells[row * static_cast<std::size_t>(m_columns) + column];
-            m_sums[(row + 1) * width + column + 1] = m_sums[row * width + column + 1] + along;
+    const std::size_t height = static_cast<std::size_t>(m_rows) + 1;
+    m_sums.assign(height * (static_cast<std::size_t>(m_columns) + 1), 0);
+    for (std::size_t column = 0; column < static_cast<std::size_t>(m_columns); ++column) {
+        std::int32_t down = 0;
+        for (std::size_t row = 0; row < static_cast<std::size_t>(m_rows); ++row) {
+            down += m_cells[column * static_cast<std::size_t>(m_rows) + row];
+            m_sums[(column + 1) * height + row + 1] = m_sums[column * height + row + 1] + down;
         }
     }
 }
@@ -101,9 +102,9 @@ double LabelRoom::taken(const QRectF &box) const
     if (right <= left || bottom <= top) {
         return 0;
     }
-    const std::size_t width = static_cast<std::size_t>(m_columns) + 1;
-    const std::int32_t count = m_sums[bottom * width + right] - m_sums[top * width + right] -
-                               m_sums[bottom * width + left] + m_sums[top * width + left];
+    const std::size_t height = static_cast<std::size_t>(m_rows) + 1;
+    const std::int32_t count = m_sums[right * height + bottom] - m_sums[right * height + top] -
+                               m_sums[left * height + bottom] + m_sums[left * height + top];
     return static_cast<double>(count) / static_cast<double>((right - left) * (bottom - top));
 }
 

@@ -32,7 +32,7 @@ private:
 
     QRectF m_area;
     int m_columns = 0, m_rows = 0;
-    std::vector<std::uint8_t> m_cells;
+    std::vector<std::uint8_t> m_cells;        ///< column by column, as strokes fill them
     mutable std::vector<std::int32_t> m_sums; ///< of all cells above and left; empty: to be made anew
 };
 

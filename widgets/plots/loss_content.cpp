@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace sparsescope {
 
@@ -64,11 +65,11 @@ void addCurves(PlotContent &content, const LossGroup &group, const LossPlotOptio
 {
     const QString name = familyText(group.family) + (markers ? QStringLiteral(" validation") : QString());
     const bool line = !markers || options.kind == LossKind::Validation;
-    const auto add = [&](const QString &words, const Series &points, const RunData &run) {
+    const auto add = [&](const QString &words, Series points, const RunData &run) {
         if (points.empty()) {
             return;
         }
-        PlotCurve curve{words, group.family, StepAxis(run, options.xAxis, unit).moved(points)};
+        PlotCurve curve{words, group.family, StepAxis(run, options.xAxis, unit).moved(std::move(points))};
         curve.markers = !line;
         curve.markersOnLine = markers && line;
         curve.width = options.eachSeed && !markers ? 1.4 : 2;
@@ -103,7 +104,6 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
     for (const Family family : kFamilies) {
         LossGroup group;
         group.family = family;
-        std::vector<Series> train, validation;
         for (const RunData *run : runs) {
             if (run->config().model.family != family || settingText(run->config()) != setting) {
                 continue;
@@ -114,19 +114,17 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
             }
             const Series &losses = run->series(kTrain);
             group.seeds.push_back({run, smooth(losses, smoothing), run->series(kValidation)});
-            const LossGroup::Seed &seed = group.seeds.back();
-            if (!seed.train.empty()) {
-                train.push_back(seed.train);
-                ++group.reached;
-            }
-            if (!seed.validation.empty()) {
-                validation.push_back(seed.validation);
-            }
+            group.reached += group.seeds.back().train.empty() ? 0 : 1;
             if (const auto best = run->best(kValidation)) {
                 group.best.push_back(*best);
             }
         }
         if (!group.runs.empty()) {
+            std::vector<const Series *> train, validation;
+            for (const LossGroup::Seed &seed : group.seeds) {
+                train.push_back(&seed.train);
+                validation.push_back(&seed.validation);
+            }
             group.train = meanAndStd(train);
             group.validation = meanAndStd(validation);
             groups.push_back(std::move(group));
@@ -301,7 +299,7 @@ QString lossCsv(const std::vector<LossGroup> &groups, const LossPlotOptions &opt
         }
         for (const LossGroup::Seed &seed : group.seeds) {
             both(QStringLiteral("%1 s%2").arg(familyText(group.family)).arg(seed.run->config().training.seed),
-                 {seed.run}, meanAndStd({seed.train}), meanAndStd({seed.validation}));
+                 {seed.run}, meanAndStd({&seed.train}), meanAndStd({&seed.validation}));
         }
     }
     return text;

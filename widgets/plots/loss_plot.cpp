@@ -2,6 +2,7 @@
 
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
+#include "widgets/style/combo_box.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/marks.h"
@@ -32,7 +33,7 @@ double smoothingOf(int slider) { return slider == 0 ? 0.0 : 1.0 - std::pow(10.0,
 
 QComboBox *choice(const char *name, const QString &words, const QStringList &entries, QWidget *parent)
 {
-    auto *combo = new QComboBox(parent);
+    auto *combo = new ComboBox(parent);
     combo->setObjectName(QLatin1String(name));
     combo->setAccessibleName(words);
     combo->setToolTip(words);

@@ -1,39 +1,97 @@
 #include "widgets/plots/plot_content.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <vector>
 
 namespace sparsescope {
 
-std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
-{
-    std::vector<double> values;
-    for (const PlotCurve &curve : content.curves) {
-        for (const Point &point : curve.points) {
-            if (std::isfinite(point.y) && (!logarithmic || point.y > 0)) {
-                values.push_back(point.y);
+namespace {
+
+/// The values that y is fitted to. Of many only those near a rank are sorted: the rest is counted.
+class FittedValues {
+public:
+    FittedValues(const PlotContent &content, bool logarithmic)
+        : m_content(content)
+        , m_logarithmic(logarithmic)
+    {
+        each([this](double value) {
+            ++m_count;
+            m_low = std::min(m_low, value);
+            m_high = std::max(m_high, value);
+        });
+        if (m_count > 0) {
+            each([this](double value) { ++m_counts[bin(value)]; });
+        }
+    }
+
+    std::size_t count() const { return m_count; }
+    double lowest() const { return m_low; }
+    double highest() const { return m_high; }
+    /// That which the share of the others lies below.
+    double at(double share) const
+    {
+        auto rank = static_cast<std::size_t>(share * static_cast<double>(m_count - 1));
+        std::size_t in = 0;
+        for (; rank >= m_counts[in]; ++in) {
+            rank -= m_counts[in];
+        }
+        std::vector<double> values;
+        values.reserve(m_counts[in]);
+        each([&](double value) {
+            if (bin(value) == in) {
+                values.push_back(value);
+            }
+        });
+        const auto position = values.begin() + static_cast<std::ptrdiff_t>(rank);
+        std::nth_element(values.begin(), position, values.end());
+        return *position;
+    }
+
+private:
+    static constexpr std::size_t kBins = 1024;
+
+    template <class Function>
+    void each(Function function) const
+    {
+        for (const PlotCurve &curve : m_content.curves) {
+            for (const Point &point : curve.points) {
+                if (std::isfinite(point.y) && (!m_logarithmic || point.y > 0)) {
+                    function(point.y);
+                }
             }
         }
     }
+    std::size_t bin(double value) const
+    {
+        const double share = m_high > m_low ? (value - m_low) / (m_high - m_low) : 0;
+        return std::min(kBins - 1, static_cast<std::size_t>(share * kBins));
+    }
+
+    const PlotContent &m_content;
+    bool m_logarithmic;
+    std::size_t m_count = 0;
+    double m_low = INFINITY, m_high = -INFINITY;
+    std::array<std::size_t, kBins> m_counts{};
+};
+
+} // namespace
+
+std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
+{
+    const FittedValues values(content, logarithmic);
     double low = 0, high = 1;
-    if (!values.empty()) {
-        const auto at = [&](double share) {
-            const auto position = static_cast<std::ptrdiff_t>(share * static_cast<double>(values.size() - 1));
-            std::nth_element(values.begin(), values.begin() + position, values.end());
-            return values[static_cast<std::size_t>(position)];
-        };
-        low = at(0.01);
-        high = at(0.99);
-        if (values.size() < 100) {
-            low = *std::min_element(values.begin(), values.end());
-            high = *std::max_element(values.begin(), values.end());
-        }
+    if (values.count() > 0) {
+        const bool few = values.count() < 100;
+        low = few ? values.lowest() : values.at(0.01);
+        high = few ? values.highest() : values.at(0.99);
     }
     for (const PlotLine &line : content.lines) {
-        low = values.empty() ? 0 : std::min(low, line.y);
-        high = values.empty() ? line.y : std::max(high, line.y);
+        low = values.count() == 0 ? 0 : std::min(low, line.y);
+        high = values.count() == 0 ? line.y : std::max(high, line.y);
     }
     for (const PlotBand &band : content.bands) {
         for (const BandPoint &point : band.points) {

@@ -13,6 +13,8 @@ namespace sparsescope {
 
 namespace {
 
+constexpr int kBandColumns = 4096; ///< some zooms of a screen's width
+
 QCPScatterStyle::ScatterShape scatterShape(Marker marker)
 {
     switch (marker) {
@@ -28,46 +30,9 @@ QCPScatterStyle::ScatterShape scatterShape(Marker marker)
     return QCPScatterStyle::ssCircle;
 }
 
-namespace {
-
-constexpr int kBandColumns = 4096; ///< some zooms of a screen's width
-
-/// A filled channel is drawn point by point: of many to a column it keeps the lowest and the highest.
-void thin(QVector<double> &x, QVector<double> &low, QVector<double> &high)
-{
-    if (x.size() <= 2 * kBandColumns) {
-        return;
-    }
-    const double column = (x.back() - x.front()) / kBandColumns;
-    qsizetype kept = 0;
-    for (qsizetype i = 1; i < x.size(); ++i) {
-        if (x[i] - x[kept] < column && i + 1 < x.size()) {
-            low[kept] = std::min(low[kept], low[i]);
-            high[kept] = std::max(high[kept], high[i]);
-        } else {
-            ++kept;
-            x[kept] = x[i];
-            low[kept] = low[i];
-            high[kept] = high[i];
-        }
-    }
-    x.resize(kept + 1);
-    low.resize(kept + 1);
-    high.resize(kept + 1);
-}
-
-} // namespace
-
 void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Tokens &tokens)
 {
-    QVector<double> x, low, high;
-    for (const BandPoint &point : band.points) {
-        if (point.n >= 2 && std::isfinite(point.std)) {
-            x.push_back(point.x);
-            low.push_back(point.mean - point.std);
-            high.push_back(point.mean + point.std);
-        }
-    }
+    const BandEdges edges = bandEdges(band.points, -INFINITY, kBandColumns);
     QColor fill = sideColour(band.family, band.second, tokens);
     fill.setAlphaF(0.2F);
     for (QCPGraph *graph : {lower, upper}) {
@@ -76,9 +41,8 @@ void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Token
         graph->setChannelFillGraph(nullptr);
         graph->setBrush(Qt::NoBrush);
     }
-    thin(x, low, high);
-    lower->setData(x, low, true);
-    upper->setData(x, high, true);
+    lower->setData(edges.x, edges.low, true);
+    upper->setData(edges.x, edges.high, true);
     upper->setBrush(fill);
     upper->setChannelFillGraph(lower);
 }
@@ -97,6 +61,32 @@ void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 }
 
 } // namespace
+
+BandEdges bandEdges(const std::vector<BandPoint> &points, double from, int columns)
+{
+    const auto counts = [from](const BandPoint &point) {
+        return point.n >= 2 && point.x >= from && std::isfinite(point.std);
+    };
+    const auto begin = std::find_if(points.begin(), points.end(), counts);
+    const auto count = std::count_if(begin, points.end(), counts);
+    const double column = count > 2 * columns ? (points.back().x - begin->x) / columns : 0;
+    BandEdges edges;
+    for (auto point = begin; point != points.end(); ++point) {
+        if (!counts(*point)) {
+            continue;
+        }
+        const double low = point->mean - point->std, high = point->mean + point->std;
+        if (column > 0 && !edges.x.isEmpty() && point->x - edges.x.back() < column && point + 1 != points.end()) {
+            edges.low.back() = std::min(edges.low.back(), low);
+            edges.high.back() = std::max(edges.high.back(), high);
+        } else {
+            edges.x.push_back(point->x);
+            edges.low.push_back(low);
+            edges.high.push_back(high);
+        }
+    }
+    return edges;
+}
 
 QCPScatterStyle markerOf(Family family, const Tokens &tokens, double size, bool second)
 {

@@ -5,12 +5,21 @@
 #include "widgets/plots/plot_content.h"
 #include "widgets/style/tokens.h"
 
+#include <QVector>
+
 #include <vector>
 
 class QCPScatterStyle;
 class QCustomPlot;
 
 namespace sparsescope {
+
+/// Where a band begins and ends, of the points of two seeds or more.
+struct BandEdges {
+    QVector<double> x, low, high;
+};
+/// From `from` on. A filled channel is drawn point by point: of many points to a column it keeps the lowest and the highest.
+BandEdges bandEdges(const std::vector<BandPoint> &points, double from, int columns);
 
 /// Brings the plot's graphs in line with the curves and bands of `content`; bands first, so that lines lie on top. What the
 /// curves' graphs hold is left to setPoints().

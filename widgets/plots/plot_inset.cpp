@@ -16,6 +16,7 @@ namespace {
 
 constexpr QRectF kPlace(0.58, 0.13, 0.405, 0.47); ///< of the plot's area
 constexpr double kQuarter = 0.75, kReached = 0.9; ///< of the x axis
+constexpr double kColumns = 2;                    ///< a pixel, of which each shows its lowest and its highest
 constexpr double kLeastWidth = 480, kLeastHeight = 200;
 
 /// Ground, frame, title and cross.
@@ -127,6 +128,8 @@ struct PlotInset::Parts {
     QCPAxis *x() const { return area->axis(QCPAxis::atBottom); }
     QCPAxis *y() const { return area->axis(QCPAxis::atLeft); }
 
+    int columns() const { return std::max(1, static_cast<int>(kColumns * card->box.width())); }
+
     QCPCurve *curve(std::size_t index)
     {
         if (index == curves.size()) {
@@ -145,33 +148,22 @@ struct PlotInset::Parts {
     /// Down one edge and back along the other.
     void fillBand(QCPCurve *curve, const PlotBand &band, double from) const
     {
-        QVector<double> keys, values;
-        for (const BandPoint &point : band.points) {
-            if (point.x >= from && point.n >= 2) {
-                keys << point.x;
-                values << point.mean + point.std;
-            }
-        }
-        for (auto point = band.points.rbegin(); point != band.points.rend(); ++point) {
-            if (point->x >= from && point->n >= 2) {
-                keys << point->x;
-                values << point->mean - point->std;
-            }
-        }
+        BandEdges edges = bandEdges(band.points, from, columns());
+        std::reverse(edges.low.begin(), edges.low.end());
+        const QVector<double> back(edges.x.rbegin(), edges.x.rend());
         QColor fill = familyColour(band.family, scene.tokens);
         fill.setAlphaF(0.2F);
         curve->setBrush(fill);
-        curve->setData(keys, values);
+        curve->setData(edges.x + back, edges.high + edges.low);
     }
 
     void drawCurve(QCPCurve *curve, const PlotCurve &from, double left) const
     {
         QVector<double> keys, values;
-        for (const Point &point : from.points) {
-            if (point.x >= left) {
-                keys << point.x;
-                values << point.y;
-            }
+        for (const Point &point : decimate(
+                 from.points, left, std::max(left, from.points.empty() ? left : from.points.back().x), columns())) {
+            keys << point.x;
+            values << point.y;
         }
         const QColor colour = familyColour(from.family, scene.tokens);
         if (from.markers) {

@@ -4,6 +4,7 @@
 #include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
+#include "widgets/plots/whole_markers.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/theme.h"
 
@@ -351,14 +352,26 @@ void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &token
     const std::optional<std::int64_t> hover = std::exchange(m_scene.hover, std::nullopt);
     applyTokens(tokens);
     showPoints(size.width(), true);
-    QPicture picture;
-    {
-        QCPPainter recorder(&picture);
-        recorder.setMode(QCPPainter::pmVectorized);
-        recorder.setMode(QCPPainter::pmNoCaching);
-        m_plot->toPainter(&recorder, size.width(), size.height());
+    const auto drawInto = [&](QPaintDevice &device) {
+        QCPPainter plotPainter(&device);
+        plotPainter.setMode(QCPPainter::pmVectorized);
+        plotPainter.setMode(QCPPainter::pmNoCaching);
+        m_plot->toPainter(&plotPainter, size.width(), size.height());
+    };
+    if (painter.paintEngine()->type() == QPaintEngine::Raster) {
+        const double ratio = painter.deviceTransform().m11();
+        QImage image((QSizeF(size) * ratio).toSize(), QImage::Format_ARGB32_Premultiplied);
+        image.setDevicePixelRatio(ratio);
+        image.fill(Qt::transparent);
+        setPictureRatio(*m_plot, ratio);
+        drawInto(image);
+        setPictureRatio(*m_plot, 0);
+        painter.drawImage(0, 0, image);
+    } else {
+        QPicture picture;
+        drawInto(picture);
+        painter.drawPicture(0, 0, picture);
     }
-    painter.drawPicture(0, 0, picture);
     m_scene.hover = hover;
     applyTokens(shown);
     showPoints(m_plot->axisRect()->width(), true);

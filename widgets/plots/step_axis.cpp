@@ -111,17 +111,15 @@ double StepAxis::stepAt(double x) const
     return along(from.y, from.x, after->y, after->x, x);
 }
 
-Series StepAxis::moved(const Series &series) const
+Series StepAxis::moved(Series series) const
 {
     if (isStep()) {
         return series;
     }
-    Series moved;
-    moved.reserve(series.size());
-    for (const Point &point : series) {
-        moved.push_back({at(point.x), point.y});
+    for (Point &point : series) {
+        point.x = at(point.x);
     }
-    return moved;
+    return series;
 }
 
 AxisUnit axisUnit(XAxis axis, double highest)

@@ -27,7 +27,7 @@ public:
     double at(double step) const;
     double stepAt(double x) const;
     /// The points of a series over steps, moved to the axis.
-    Series moved(const Series &series) const;
+    Series moved(Series series) const;
 
 private:
     Series m_points; ///< step -> place, ascending in both

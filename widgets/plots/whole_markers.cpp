@@ -1,5 +1,7 @@
 #include "widgets/plots/whole_markers.h"
 
+#include "widgets/plots/column_spans.h"
+
 #include <qcustomplot.h>
 
 #include <algorithm>
@@ -9,10 +11,14 @@ namespace sparsescope {
 
 namespace {
 
+struct Drawn {
+    double pictureRatio = 0; ///< pixels of the picture that it is drawn into; 0: the screen, or a file without pixels
+};
+
 /// A graph or curve of QCustomPlot whose markers are drawn whole at the edges of the plot: lines end there, and a marker
 /// is drawn where its middle lies inside. The plot takes ownership, as it does of every plottable.
 template <class Plottable>
-class WholeMarkers : public Plottable {
+class WholeMarkers : public Plottable, public Drawn {
 public:
     using Plottable::Plottable;
 
@@ -36,109 +42,136 @@ protected:
     }
 };
 
-/// A graph whose line is drawn in a time that depends on the pixels it covers and not on its points: where several lie in
-/// each column of pixels the column is filled from their lowest to their highest. No extreme is lost. Files get every point.
+/// A graph that is drawn in a time that depends on the pixels it covers and not on its points: where several lie in each
+/// column of pixels its line fills the column from their lowest to their highest, and the channel to another graph is filled
+/// column by column. No extreme is lost. Files that have no pixels get every point.
 class DenseGraph : public WholeMarkers<QCPGraph> {
 public:
     using WholeMarkers<QCPGraph>::WholeMarkers;
 
 protected:
     void drawLinePlot(QCPPainter *painter, const QVector<QPointF> &lines) const override;
+    void drawFill(QCPPainter *painter, QVector<QPointF> *lines) const override;
+
+private:
+    QVector<QRectF> channel(double column) const;
 };
 
-constexpr double kDense = 1.5; ///< points a column from which the line of points is no longer drawn one by one
+constexpr double kDense = 1.5; ///< points a column from which they are no longer drawn one by one
+/// Points of a line that a painter draws at once: its time grows with their square.
+constexpr qsizetype kAtOnce = 256;
 
-/// Into the pixels of `image`, whose first is at `origin`: whole ones, and of the first and the last what is covered.
-void fillSpan(QImage &image, QPoint origin, const QRectF &span, const QColor &colour)
+bool isDense(qsizetype points, double across, double ratio)
 {
-    const double ratio = image.devicePixelRatio();
-    const int column = qRound(span.left() * ratio) - origin.x();
-    // What is zoomed far out of sight lies beyond any whole number.
-    const double top = std::max(span.top() * ratio - origin.y(), 0.0);
-    const double bottom = std::min(span.bottom() * ratio - origin.y(), static_cast<double>(image.height()));
-    if (column < 0 || column >= image.width()) {
-        return;
-    }
-    const QRgb whole = qPremultiply(colour.rgba());
-    const int first = static_cast<int>(std::min(std::floor(top), static_cast<double>(image.height())));
-    const int last = static_cast<int>(std::ceil(std::max(bottom, 0.0))) - 1;
-    const auto stride = image.bytesPerLine();
-    uchar *pixel = image.bits() + first * stride + column * static_cast<qsizetype>(sizeof(QRgb));
-    for (int row = first; row <= last; ++row, pixel += stride) {
-        const double covered = std::min(bottom, row + 1.0) - std::max(top, static_cast<double>(row));
-        QRgb value = whole;
-        if (covered < 1) {
-            QColor part = colour;
-            part.setAlphaF(static_cast<float>(colour.alphaF() * covered));
-            value = qPremultiply(part.rgba());
-        }
-        *reinterpret_cast<QRgb *>(pixel) = value;
-    }
+    return static_cast<double>(points) > kDense * std::max(100.0, across * ratio);
 }
+
+void fillSpans(QCPPainter *painter, const QVector<QRectF> &spans, const QRect &seen, double ratio, const QColor &colour)
+{
+    painter->setAntialiasing(false); // which would move it by half a pixel
+    paintSpans(*painter, spans, seen, ratio, colour);
+}
+
+/// A long line into a picture, as smooth as a painter's. False: leave it to the painter.
+bool drawIntoPicture(QCPPainter *painter, const QVector<QPointF> &lines, const QPen &pen, const QRect &seen,
+                     double ratio)
+{
+    constexpr int kShares = 4; // of a column
+    const auto before = [](const QPointF &one, const QPointF &other) { return one.x() < other.x(); };
+    if (ratio == 0 || lines.size() <= kAtOnce || pen.style() != Qt::SolidLine ||
+        !std::is_sorted(lines.begin(), lines.end(), before)) {
+        return false;
+    }
+    fillSpans(painter, strokeSpans(lines, seen, 1 / (kShares * ratio), pen.widthF()), seen, ratio, pen.color());
+    return true;
+}
+
+class LongCurve : public WholeMarkers<QCPCurve> {
+public:
+    using WholeMarkers<QCPCurve>::WholeMarkers;
+
+protected:
+    void drawCurveLine(QCPPainter *painter, const QVector<QPointF> &lines) const override
+    {
+        if (!drawIntoPicture(painter, lines, mPen, clipRect(), pictureRatio)) {
+            WholeMarkers<QCPCurve>::drawCurveLine(painter, lines);
+        }
+    }
+};
 
 } // namespace
 
-QVector<QRectF> columnSpans(const QVector<QPointF> &points, double column, double width)
-{
-    QVector<QRectF> spans;
-    double index = 0, top = 0, bottom = 0, last = 0;
-    bool open = false;
-    const auto finish = [&] {
-        if (open) {
-            spans.push_back({index * column, top - width / 2, column, bottom - top + width});
-        }
-        open = false;
-    };
-    for (const QPointF &point : points) {
-        if (std::isnan(point.y()) || std::isnan(point.x())) {
-            finish();
-            continue;
-        }
-        const double at = std::floor(point.x() / column);
-        if (!open || at != index) {
-            double from = point.y();
-            if (open) { // both reach the middle between them
-                from = (last + point.y()) / 2;
-                top = std::min(top, from);
-                bottom = std::max(bottom, from);
-            }
-            finish();
-            open = true;
-            index = at;
-            top = bottom = from;
-        }
-        top = std::min(top, point.y());
-        bottom = std::max(bottom, point.y());
-        last = point.y();
-    }
-    finish();
-    return spans;
-}
-
 void DenseGraph::drawLinePlot(QCPPainter *painter, const QVector<QPointF> &lines) const
 {
-    const double ratio = mParentPlot->bufferDevicePixelRatio(), column = 1 / ratio;
+    if (lineStyle() == lsLine && drawIntoPicture(painter, lines, mPen, clipRect(), pictureRatio)) {
+        return;
+    }
+    const double ratio = mParentPlot->bufferDevicePixelRatio();
     const double across = lines.isEmpty() ? 0 : std::abs(lines.back().x() - lines.front().x());
-    const bool dense = static_cast<double>(lines.size()) > kDense * std::max(100.0, across * ratio);
-    if (!dense || painter->modes().testFlag(QCPPainter::pmVectorized) || mPen.style() != Qt::SolidLine ||
-        lineStyle() != lsLine) {
+    if (!isDense(lines.size(), across, ratio) || painter->modes().testFlag(QCPPainter::pmVectorized) ||
+        mPen.style() != Qt::SolidLine || lineStyle() != lsLine) {
         WholeMarkers<QCPGraph>::drawLinePlot(painter, lines);
         return;
     }
-    // One image for all columns: a painter would go through every row of every column by itself.
-    const QRect seen = clipRect();
-    QImage image(seen.size() * ratio, QImage::Format_ARGB32_Premultiplied);
-    image.setDevicePixelRatio(ratio);
-    image.fill(Qt::transparent);
-    for (const QRectF &span : columnSpans(lines, column, mPen.widthF())) {
-        fillSpan(image, (QPointF(seen.topLeft()) * ratio).toPoint(), span, mPen.color());
+    fillSpans(painter, columnSpans(lines, 1 / ratio, mPen.widthF()), clipRect(), ratio, mPen.color());
+}
+
+/// Of each column the channel at its points; between them it runs straight.
+QVector<QRectF> DenseGraph::channel(double column) const
+{
+    QVector<QRectF> spans;
+    const QCPRange seen = keyAxis()->range();
+    const QCPGraphDataContainer &others = *mChannelFillGraph->data();
+    const auto end = mDataContainer->findEnd(seen.upper);
+    auto other = others.constBegin() + (mDataContainer->findBegin(seen.lower) - mDataContainer->constBegin());
+    const double first = std::floor(clipRect().left() / column), last = std::ceil((clipRect().right() + 1) / column);
+    double lastX = 0, lastTop = 0, lastBottom = 0;
+    for (auto point = mDataContainer->findBegin(seen.lower); point != end; ++point, ++other) {
+        const double x = keyAxis()->coordToPixel(point->key), one = valueAxis()->coordToPixel(point->value),
+                     two = valueAxis()->coordToPixel(other->value);
+        const double top = std::min(one, two), bottom = std::max(one, two);
+        const double at = std::floor(x / column);
+        if (!spans.isEmpty()) {
+            for (double between = std::max(std::floor(lastX / column) + 1, first); between < std::min(at, last);
+                 ++between) {
+                const double share = ((between + 0.5) * column - lastX) / (x - lastX);
+                const double from = lastTop + share * (top - lastTop), to = lastBottom + share * (bottom - lastBottom);
+                spans.push_back({between * column, from, column, to - from});
+            }
+        }
+        spans.push_back({at * column, top, column, bottom - top});
+        lastX = x;
+        lastTop = top;
+        lastBottom = bottom;
     }
-    painter->setAntialiasing(false); // which would move it by half a pixel
-    painter->drawImage(seen.topLeft(), image);
+    return spans;
+}
+
+void DenseGraph::drawFill(QCPPainter *painter, QVector<QPointF> *lines) const
+{
+    const bool screen = !painter->modes().testFlag(QCPPainter::pmVectorized);
+    const double ratio = screen ? mParentPlot->bufferDevicePixelRatio() : pictureRatio;
+    const QCPRange seen = keyAxis()->range();
+    const auto points = mDataContainer->findEnd(seen.upper) - mDataContainer->findBegin(seen.lower);
+    if (ratio == 0 || mBrush.style() != Qt::SolidPattern || mChannelFillGraph.isNull() ||
+        mChannelFillGraph->data()->size() != mDataContainer->size() || !isDense(points, clipRect().width(), ratio)) {
+        WholeMarkers<QCPGraph>::drawFill(painter, lines);
+        return;
+    }
+    fillSpans(painter, channel(1 / ratio), clipRect(), ratio, mBrush.color());
+}
+
+void setPictureRatio(QCustomPlot &plot, double ratio)
+{
+    for (int index = 0; index < plot.plottableCount(); ++index) {
+        if (auto *drawn = dynamic_cast<Drawn *>(plot.plottable(index))) {
+            drawn->pictureRatio = ratio;
+        }
+    }
 }
 
 QCPGraph *makeGraph(QCPAxis *x, QCPAxis *y) { return new DenseGraph(x, y); }
 
-QCPCurve *makeCurve(QCPAxis *x, QCPAxis *y) { return new WholeMarkers<QCPCurve>(x, y); }
+QCPCurve *makeCurve(QCPAxis *x, QCPAxis *y) { return new LongCurve(x, y); }
 
 } // namespace sparsescope

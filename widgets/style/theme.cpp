@@ -3,6 +3,7 @@
 #include "widgets/style/fonts.h"
 
 #include <QApplication>
+#include <QEvent>
 #include <QPalette>
 #include <QStyle>
 #include <QStyleFactory>
@@ -132,6 +133,12 @@ QProgressBar::chunk { background: @accent@; border-radius: 3px; }
 QSplitter::handle { background: transparent; }
 )";
 
+/// Between two sheets nobody needs to know that there is none.
+class Untold : public QObject {
+public:
+    bool eventFilter(QObject *, QEvent *event) override { return event->type() == QEvent::StyleChange; }
+};
+
 QPalette paletteOf(const Tokens &t)
 {
     QPalette palette;
@@ -204,6 +211,11 @@ void applyTheme(QApplication &application, Theme theme)
     if (QApplication::font() != uiFont()) { // each of these goes through every widget
         application.setFont(uiFont());
     }
+    // A sheet that takes another's place goes through every widget once for each of its ancestors; on its own, once.
+    Untold untold;
+    application.installEventFilter(&untold);
+    application.setStyleSheet(QString());
+    application.removeEventFilter(&untold);
     application.setPalette(paletteOf(tokens(theme)));
     application.setStyleSheet(styleSheet(tokens(theme)));
 }

@@ -154,7 +154,8 @@ void tst_Series::decimationWithNan()
 
 void tst_Series::meanAndStdOverSeeds()
 {
-    const auto band = meanAndStd({{{0, 1}, {1, 2}, {2, 3}}, {{0, 3}, {1, 6}}, {{0, 8}, {1, kNan}, {3, 1}}});
+    const auto band =
+        meanAndStd(std::vector<Series>{{{0, 1}, {1, 2}, {2, 3}}, {{0, 3}, {1, 6}}, {{0, 8}, {1, kNan}, {3, 1}}});
     QCOMPARE(band.size(), std::size_t{4});
     QCOMPARE(band[0].n, 3);
     QCOMPARE(band[0].mean, 4.0);
@@ -165,7 +166,7 @@ void tst_Series::meanAndStdOverSeeds()
     QCOMPARE(band[2].n, 1);
     QVERIFY(std::isnan(band[2].std));
     QCOMPARE(band[3].x, 3.0);
-    QVERIFY(meanAndStd({}).empty());
+    QVERIFY(meanAndStd(std::vector<Series>()).empty());
 }
 
 QTEST_GUILESS_MAIN(tst_Series)

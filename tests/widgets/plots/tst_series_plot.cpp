@@ -1,12 +1,14 @@
 #include "widgets/plots/series_plot.h"
 
 #include "tests/journey/drawn_text.h"
-#include "widgets/plots/whole_markers.h"
+#include "tests/widgets/frame_times.h"
+#include "widgets/plots/column_spans.h"
 #include "widgets/style/theme.h"
 
 #include <qcustomplot.h>
 
 #include <QApplication>
+#include <QPicture>
 #include <QRandomGenerator>
 #include <QTest>
 
@@ -23,6 +25,10 @@ private Q_SLOTS:
     void markersAreWholeAtTheEdges();
     void everyColumnKeepsItsExtremes_data();
     void everyColumnKeepsItsExtremes();
+    void aStrokeOfSpansIsAPenStroke();
+    void aLongBandIsFilledFromEdgeToEdge();
+    void aPictureOfNoiseTakesNoLongerThanItsPixels();
+    void theFittedRangeIsThatOfTheSortedValues();
     void wordsLieBesideTheData_data();
     void wordsLieBesideTheData();
 };
@@ -127,6 +133,139 @@ void tst_SeriesPlot::everyColumnKeepsItsExtremes()
     }
     for (qsizetype i = 1; i < spans.size(); ++i) { // a line without holes
         QVERIFY(spans[i].top() <= spans[i - 1].bottom() && spans[i].bottom() >= spans[i - 1].top());
+    }
+}
+
+void tst_SeriesPlot::aStrokeOfSpansIsAPenStroke()
+{
+    const QRect seen(20, 10, 300, 160);
+    QRandomGenerator random(5);
+    QVector<QPointF> points;
+    for (int i = 0; i < 300; ++i) { // slopes, peaks, and ends far outside
+        points.push_back(
+            {i * 1.2 - 10, 60 + 30 * std::sin(i * 0.05) + (i % 20 == 0 ? 50 * random.generateDouble() : 0)});
+    }
+    points.push_front({-1e9, 60});
+    points.push_back({1e9, 60});
+    QImage drawn(seen.size() * 2, QImage::Format_ARGB32_Premultiplied);
+    drawn.setDevicePixelRatio(2);
+    drawn.fill(Qt::transparent);
+    QImage filled = drawn;
+    QPainter pen(&drawn);
+    pen.setRenderHint(QPainter::Antialiasing);
+    pen.translate(-seen.topLeft());
+    pen.setPen(QPen(Qt::black, 2, Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
+    pen.drawPolyline(points.mid(1, 300));
+    pen.end();
+    QPainter painter(&filled);
+    painter.translate(-seen.topLeft());
+    paintSpans(painter, strokeSpans(points, seen, 0.125, 2), seen, 2, Qt::black);
+    painter.end();
+    qint64 inked = 0, apart = 0;
+    for (int y = 0; y < drawn.height(); ++y) {
+        for (int x = 0; x < drawn.width(); ++x) {
+            inked += drawn.pixelColor(x, y).alpha();
+            apart += std::abs(drawn.pixelColor(x, y).alpha() - filled.pixelColor(x, y).alpha());
+        }
+    }
+    QVERIFY2(inked > 0 && apart * 20 < inked, qPrintable(QStringLiteral("%1 of %2").arg(apart).arg(inked)));
+}
+
+namespace {
+
+/// Four families of noise, each with a band around it.
+PlotContent noise(int points)
+{
+    QRandomGenerator random(7);
+    PlotContent content;
+    for (const Family family : {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse}) {
+        PlotCurve curve{QStringLiteral("a"), family, {}};
+        PlotBand band{family, {}};
+        for (int i = 0; i < points; ++i) {
+            curve.points.push_back({static_cast<double>(i), 2 + random.generateDouble()});
+            band.points.push_back({static_cast<double>(i), 2.5, 0.2 + 0.1 * random.generateDouble(), 3});
+        }
+        content.curves.push_back(std::move(curve));
+        content.bands.push_back(std::move(band));
+    }
+    content.xHigh = points - 1;
+    return content;
+}
+
+} // namespace
+
+void tst_SeriesPlot::aLongBandIsFilledFromEdgeToEdge()
+{
+    applyTheme(*qApp, Theme::Light);
+    PlotContent content = noise(50000);
+    content.bands.resize(1);
+    content.curves.resize(1);
+    content.curves[0].points = {{0, 5}};
+    content.yLow = 0;
+    content.yHigh = 5;
+    SeriesPlot plot;
+    plot.resize(600, 300);
+    plot.setContent(content);
+    const QImage screen = plot.grab().toImage();
+    QImage picture(plot.size(), QImage::Format_ARGB32_Premultiplied);
+    QPainter painter(&picture);
+    plot.paint(painter, plot.size(), currentTokens());
+    painter.end();
+    for (const QImage &image : {screen, picture}) {
+        for (double x = 500; x < 49500; x += 1000) {
+            const auto blue = [&](double y) {
+                const QColor colour = image.pixelColor(plot.pixelAt(x, y).toPoint());
+                return colour.blue() - colour.red() > 25;
+            };
+            QVERIFY2(blue(2.25) && blue(2.55) && blue(2.75) && !blue(2.1) && !blue(2.9),
+                     qPrintable(QString::number(x)));
+        }
+    }
+}
+
+void tst_SeriesPlot::aPictureOfNoiseTakesNoLongerThanItsPixels()
+{
+    SeriesPlot plot;
+    plot.setContent(noise(20000));
+    const QSize size(900, 500);
+    const auto paintInto = [&](QPaintDevice &device) {
+        QPainter painter(&device);
+        const FrameTimer timer;
+        plot.paint(painter, size, currentTokens());
+        painter.end();
+        return timer.own();
+    };
+    QImage image(size * 2, QImage::Format_ARGB32_Premultiplied);
+    image.setDevicePixelRatio(2);
+    QPicture commands; // the same without a pixel
+    const double listed = paintInto(commands), painted = paintInto(image);
+    QVERIFY2(painted < 25 * listed, qPrintable(QStringLiteral("%1 ms after %2").arg(painted).arg(listed)));
+}
+
+void tst_SeriesPlot::theFittedRangeIsThatOfTheSortedValues()
+{
+    PlotContent content = noise(3000);
+    content.bands.clear();
+    content.curves[1].points[7].y = 1e9; // all others are near one another
+    content.curves[2].points[8].y = qQNaN();
+    content.curves[3].points[9].y = -1;
+    for (const bool logarithmic : {false, true}) {
+        std::vector<double> values;
+        for (const PlotCurve &curve : content.curves) {
+            for (const Point &point : curve.points) {
+                if (std::isfinite(point.y) && (!logarithmic || point.y > 0)) {
+                    values.push_back(point.y);
+                }
+            }
+        }
+        std::sort(values.begin(), values.end());
+        const auto at = [&](double share) {
+            return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+        };
+        const double low = at(0.01), high = at(0.99), ratio = std::pow(high / low, 0.06), margin = 0.06 * (high - low);
+        const auto expected =
+            logarithmic ? std::pair(low / ratio, high * ratio) : std::pair(low - margin, high + margin);
+        QCOMPARE(fittedY(content, logarithmic), expected);
     }
 }
 
