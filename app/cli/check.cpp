@@ -1,6 +1,7 @@
 #include "app/cli/changes.h"
 #include "app/cli/command.h"
 #include "app/cli/experiment_file.h"
+#include "app/cli/frozen_runs.h"
 #include "app/cli/stored_files.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
@@ -144,7 +145,7 @@ int check(const CheckOptions &options, Output &output)
         files.emplace(options.subject);
         files->tellDamages(output);
     }
-    const std::vector<Judged> runs = files ? storedRuns(options.subject, *files, output) : plannedRuns(options);
+    std::vector<Judged> runs = files ? storedRuns(options.subject, *files, output) : plannedRuns(options);
     if (!options.plant.empty()) {
         demandFault(options.plant, runs);
         const PlantedFault &fault = *plantedFault(options.plant);
@@ -154,11 +155,13 @@ int check(const CheckOptions &options, Output &output)
     }
     std::vector<CheckResult> all;
     std::vector<RunConfig> configs;
-    for (const Judged &run : runs) {
-        output.line(fmt::format("{}, {}", run.config.folder(),
-                                run.checkpoint.empty() ? "weights of step 0"
-                                                       : "checkpoint " + run.checkpoint.filename().string()));
-        const std::vector<CheckResult> results = measured(run, options, output);
+    for (Judged &run : runs) {
+        const std::vector<CheckResult> results = onCheckpoint(run.folder, run.checkpoint, [&] {
+            output.line(fmt::format("{}, {}", run.config.folder(),
+                                    run.checkpoint.empty() ? "weights of step 0"
+                                                           : "checkpoint " + run.checkpoint.filename().string()));
+            return measured(run, options, output);
+        });
         if (options.plant.empty())
             store(run, results, output);
         all.insert(all.end(), results.begin(), results.end());

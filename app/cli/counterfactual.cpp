@@ -186,7 +186,7 @@ int counterfactual(const Request &request, Output &output)
     const StoredFiles files(request.subject);
     if (!tellUsable(files, output))
         return kFailed;
-    const std::vector<Frozen> runs = frozenRuns(request.subject, files);
+    std::vector<Frozen> runs = frozenRuns(request.subject, files);
     std::set<std::string> cut;
     for (const Frozen &run : runs) {
         sweepOf(request, run.config.training.sequenceLength, cut);
@@ -195,16 +195,18 @@ int counterfactual(const Request &request, Output &output)
     output.notices({cut.begin(), cut.end()});
     std::vector<Counterfactual> tables;
     output.data()["tables"] = nlohmann::ordered_json::array();
-    for (const Frozen &run : runs) {
+    for (Frozen &run : runs) {
         CounterfactualOptions options;
         options.device = request.device;
-        options.checkpoint = run.checkpoint;
         options.topK = sweepOf(request, run.config.training.sequenceLength, cut);
         options.selectors = request.selectors;
         options.batches = request.batches;
         options.indexerSteps = request.indexerSteps;
         options.onProgress = [&](const std::string &what) { output.note(run.config.folder() + ": " + what); };
-        Counterfactual table = measured(run, options);
+        Counterfactual table = onCheckpoint(files.checkpoint() ? fs::path() : run.folder, run.checkpoint, [&] {
+            options.checkpoint = run.checkpoint;
+            return measured(run, options);
+        });
         table.step = std::stoll(run.checkpoint.filename().string());
         store(run, table, output);
         print(table, output);

@@ -121,7 +121,7 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
         std::error_code code;
         const fs::file_time_type before = fs::last_write_time(file, code);
         const bool wasThere = !code;
-        const std::string complaint = complaintOf(
+        std::string complaint = complaintOf(
             {program.string(), "--export", figure, "--runs", experimentFolder.string(), "--out", file.string()});
         // With something damaged the figure is drawn without it: what counts is the file.
         if (fs::last_write_time(file, code) != before && !code) {
@@ -129,6 +129,8 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
             if (!complaint.empty())
                 figures.problems.push_back(complaint);
         } else {
+            if (const std::string place = file.string() + ": "; complaint.starts_with(place))
+                complaint.erase(0, place.size());
             figures.problems.push_back(fmt::format("{} was not drawn{}{}", file.string(),
                                                    wasThere ? ", the one there is older" : "",
                                                    complaint.empty() ? "" : ": " + complaint));

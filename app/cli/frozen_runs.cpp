@@ -5,6 +5,8 @@
 #include "core/base/run_store.h"
 #include "core/base/stored_checks.h"
 
+#include <algorithm>
+
 namespace sparsescope {
 
 namespace fs = std::filesystem;
@@ -17,6 +19,18 @@ bool tellUsable(const StoredFiles &files, Output &output)
     files.tellRead(output);
     output.note("Nothing was measured: restore or remove what is damaged, or name one whole run.");
     return false;
+}
+
+bool takeNewer(const fs::path &run, fs::path &checkpoint)
+{
+    const RunReader reader(run);
+    const std::vector<CheckpointInfo> named = reader.recordedCheckpoints(), now = reader.checkpoints();
+    const bool isNamed =
+        std::any_of(named.begin(), named.end(), [&](const CheckpointInfo &info) { return info.folder == checkpoint; });
+    if (isNamed || now.empty())
+        return false;
+    checkpoint = now.back().folder;
+    return true;
 }
 
 std::vector<Frozen> frozenRuns(const fs::path &subject, const StoredFiles &files)

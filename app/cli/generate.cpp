@@ -46,10 +46,10 @@ int generate(GenerateRequest &request, Output &output)
 {
     request.checkpoint = checkpointFolder(request.checkpoint);
     output.data()["new"] = ordered_json::array();
-    if (!output.quiet())
-        output.line(fmt::format("{:>8}  {:<12} {:>11}  {}", "position", "token", "probability", "keys by layer"));
     onStopSignals([](int) { stopAsked = 1; });
     request.onToken = [&](const GeneratedToken &token) {
+        if (!output.quiet() && output.data()["new"].empty())
+            output.line(fmt::format("{:>8}  {:<12} {:>11}  {}", "position", "token", "probability", "keys by layer"));
         output.data()["new"].push_back(toJson(token));
         if (!output.quiet())
             output.line(fmt::format("{:>8}  {:<12} {:>11.4f}  {}", token.position, token.word, token.probability,

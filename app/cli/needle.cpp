@@ -163,14 +163,16 @@ int needle(const Request &request, Output &output)
     for (std::size_t i = 0; i < stored.size(); ++i) {
         const fs::path subject = request.subjects[i];
         const StoredFiles &files = stored[i];
-        const std::vector<Frozen> runs = frozenRuns(subject, files);
+        std::vector<Frozen> runs = frozenRuns(subject, files);
         std::vector<NeedleTable> tables;
-        for (const Frozen &run : runs) {
+        for (Frozen &run : runs) {
             NeedleOptions options = request.options;
-            options.checkpoint = run.checkpoint;
             options.onProgress = progress(run.config.folder(), output);
             options.cancelled = [] { return stopAsked != 0; };
-            NeedleTable table = measured(run, options);
+            NeedleTable table = onCheckpoint(files.checkpoint() ? fs::path() : run.folder, run.checkpoint, [&] {
+                options.checkpoint = run.checkpoint;
+                return measured(run, options);
+            });
             if (stopAsked) {
                 output.note(fmt::format("Stopped; {} keeps what it had before.", run.config.folder()));
                 return kInterrupted;

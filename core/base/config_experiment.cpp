@@ -17,6 +17,7 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kMostRuns = 10000;
 constexpr std::size_t kMostValues = 1000;
+constexpr const char *kGroups[] = {"data", "model", "training"};
 
 constexpr std::pair<const char *, const char *> kShortNames[] = {
     {"family", "model.family"},
@@ -318,13 +319,17 @@ ExperimentConfig parseExperiment(const ordered_json &source, const std::string &
         refuse();
     }
     std::map<std::string, int> folders;
+    // A group that is none takes no swept value: then runs are alike for that reason.
+    const bool grouped = std::all_of(std::begin(kGroups), std::end(kGroups), [&](const char *group) {
+        return !document.contains(group) || document[group].is_object();
+    });
     forEachRun(document, sweep, [&](ReadConfig run) {
         run.bad.insert(bad.begin(), bad.end());
         checkRun(run, errors);
         if (run.given.count("data.path") && run.config.data.path.empty() && run.config.data.source != "text")
             addOnce(errors,
                     {"", "data.path", "\"\"", "the path of a text file", "Leave it out to train without a file."});
-        if (++folders[run.config.folder()] == 2)
+        if (grouped && ++folders[run.config.folder()] == 2)
             addOnce(errors, {"two runs would have the same folder", "sweep", run.config.folder(),
                              "values that differ in letters, digits, '.', '_' or '-'", ""});
     });

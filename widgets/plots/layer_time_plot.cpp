@@ -18,7 +18,9 @@ namespace sparsescope {
 namespace {
 
 constexpr double kLegend = 24, kAxis = 46, kFoot = 40, kHead = 22;
-constexpr double kNoisy = 0.03; ///< a spread beyond it is shown as a warning
+constexpr double kLongestName = 190; ///< of a name that stands
+constexpr double kRoomOfAName = 64;  ///< where there is this much, a longer one is cut
+constexpr double kNoisy = 0.03;      ///< a spread beyond it is shown as a warning
 
 /// 1, 2 or 5 times a power of ten that makes 3 to 7 steps.
 double stepFor(double top)
@@ -32,6 +34,17 @@ double stepFor(double top)
     return 10 * power;
 }
 
+/// A text of at most `length` around `centre`: lying and centred, or standing, read from below, at that end of its room.
+void drawAlong(QPainter &painter, const QPointF &centre, double length, bool stands, Qt::Alignment end,
+               const QString &text)
+{
+    painter.save();
+    painter.translate(centre);
+    painter.rotate(stands ? -90 : 0);
+    painter.drawText(QRectF(-length / 2, -8, length, 16), stands ? end | Qt::AlignVCenter : Qt::AlignCenter, text);
+    painter.restore();
+}
+
 } // namespace
 
 /// Where everything stands in one size.
@@ -39,6 +52,8 @@ struct LayerTimePlot::Frame {
     QRectF plot;
     double top = 1; ///< value at the upper edge, baseline = 1
     double slot = 0;
+    bool namesStand = false, factorsStand = false; ///< more pairs of bars than their texts have room beside one another
+    double names = 16, factors = 16;               ///< room for them, along their line
 
     double y(double value) const { return plot.bottom() - plot.height() * value / top; }
     double centre(int index) const { return plot.left() + slot * (index + 0.5); }
@@ -72,14 +87,28 @@ void LayerTimePlot::setPoint(int index)
 LayerTimePlot::Frame LayerTimePlot::frameOf(const QRectF &box) const
 {
     Frame frame;
-    frame.plot = box.adjusted(kAxis, kLegend + kHead, -8, -kFoot);
+    const QFontMetricsF metrics(uiFont(12, QFont::DemiBold));
+    double name = 0, widest = 0;
     for (const SpeedPoint &point : m_content->points) {
+        name = std::max(name, metrics.horizontalAdvance(point.label));
         if (const auto factor = point.factor()) {
             frame.top = std::max(frame.top, 1 / *factor);
+            widest = std::max(widest, metrics.horizontalAdvance(factorText(*factor)));
         }
     }
     frame.top *= 1.08;
+    frame.plot = box.adjusted(kAxis, kLegend + kHead, -8, -kFoot);
     frame.slot = frame.plot.width() / std::max<double>(1, static_cast<double>(m_content->points.size()));
+    frame.namesStand = name > frame.slot - 4 && frame.slot < kRoomOfAName;
+    frame.factorsStand = widest > frame.slot - 4;
+    if (frame.namesStand) {
+        frame.names = std::min({name + 2, kLongestName, 0.4 * box.height()});
+        frame.plot.adjust(0, 0, 0, kFoot - frame.names - 24);
+    }
+    if (frame.factorsStand) {
+        frame.factors = widest + 2;
+        frame.plot.adjust(0, frame.factors - 16, 0, 0);
+    }
     return frame;
 }
 
@@ -100,8 +129,9 @@ void LayerTimePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens
     const Frame frame = frameOf(box);
     paintLegend(painter, box, t);
     if (onScreen) {
-        painter.fillRect(QRectF(frame.centre(m_point) - frame.slot / 2, frame.plot.top() - kHead, frame.slot,
-                                frame.plot.height() + kHead),
+        const double head = kHead + frame.factors - 16;
+        painter.fillRect(QRectF(frame.centre(m_point) - frame.slot / 2, frame.plot.top() - head, frame.slot,
+                                frame.plot.height() + head),
                          t.infoTint);
     }
     painter.setFont(monoFont(11));
@@ -159,7 +189,6 @@ void LayerTimePlot::paintPoint(QPainter &painter, const Frame &frame, int index,
     if (point.baseline) {
         painter.fillRect(dense, baselineColour(t));
     }
-    const QRectF words(centre - frame.slot / 2, frame.plot.bottom() + 18, frame.slot, 16);
     const auto below = [&](const QString &text, double x, const QColor &ink) {
         painter.setFont(monoFont(11));
         painter.setPen(ink);
@@ -190,16 +219,21 @@ void LayerTimePlot::paintPoint(QPainter &painter, const Frame &frame, int index,
     }
     painter.setFont(uiFont(12, QFont::DemiBold));
     painter.setPen(t.text);
-    painter.drawText(words, Qt::AlignCenter,
-                     painter.fontMetrics().elidedText(point.label, Qt::ElideRight, static_cast<int>(frame.slot - 4)));
+    const double name = frame.namesStand ? frame.names : frame.slot - 4;
+    // Standing names end below their bars.
+    drawAlong(painter, QPointF(centre, frame.plot.bottom() + 18 + (frame.namesStand ? name / 2 : 8)), name,
+              frame.namesStand, Qt::AlignRight,
+              painter.fontMetrics().elidedText(point.label, Qt::ElideRight, static_cast<int>(name)));
     if (const auto factor = point.factor()) {
         painter.setPen(*factor >= 1 ? t.passed : t.failed);
-        painter.drawText(QRectF(centre - frame.slot / 2, std::min(top, frame.y(1)) - 19, frame.slot + width, 16),
-                         Qt::AlignCenter, factorText(*factor));
+        drawAlong(painter, QPointF(centre + width / 2, std::min(top, frame.y(1)) - 3 - frame.factors / 2),
+                  frame.factorsStand ? frame.factors : frame.slot, frame.factorsStand, Qt::AlignLeft,
+                  factorText(*factor));
     } else if (!point.right()) {
         painter.setPen(t.failed);
-        painter.drawText(QRectF(centre - frame.slot / 2, frame.y(1) - 19, frame.slot + width, 16), Qt::AlignCenter,
-                         QStringLiteral("wrong"));
+        drawAlong(painter, QPointF(centre + width / 2, frame.y(1) - 3 - frame.factors / 2),
+                  frame.factorsStand ? frame.factors : frame.slot, frame.factorsStand, Qt::AlignLeft,
+                  QStringLiteral("wrong"));
     }
 }
 

@@ -60,6 +60,22 @@ QString shapeText(const MeasuredRow &row)
     return row.k ? text + QStringLiteral("  k %1").arg(countText(*row.k)) : text;
 }
 
+/// Of a training step and of a layer what it is of, too: several stand beside one another.
+QString labelOf(const MeasuredRow &row, const QString &title)
+{
+    if (row.op.starts_with(kStep)) {
+        const QString text = title + QStringLiteral("  L ") + countText(row.keys);
+        return row.width ? text + QStringLiteral("  V ") + countText(*row.width) : text;
+    }
+    if (row.op.ends_with(" with KL")) {
+        return QStringLiteral("%1  %2 × %3")
+            .arg(isCore(row) ? "Core" : "Block")
+            .arg(row.batch)
+            .arg(countText(row.keys));
+    }
+    return shapeText(row);
+}
+
 QString baselineTitle(const MeasuredTiming *baseline)
 {
     if (baseline == nullptr) {
@@ -116,8 +132,7 @@ SpeedContent speedContent(std::shared_ptr<const BenchDocument> document)
             point.label = contextText(row.keys);
             point.pieces = std::exchange(waiting, {});
         } else {
-            point.label =
-                row.op.starts_with(kStep) ? piece.title + QStringLiteral("  L ") + countText(row.keys) : shapeText(row);
+            point.label = labelOf(row, piece.title);
         }
         if (point.pieces.empty()) {
             point.pieces.push_back(std::move(piece));
@@ -145,6 +160,8 @@ QString operationTitle(const std::string &op)
         {"gathered_attention", "Sparse attention"},
         {"gathered_attention backward", "Sparse attention, backward"},
         {"index_kl with its gradients", "Indexer loss and gradients"},
+        {"attention core with KL", "Attention core with KL"},
+        {"transformer block with KL", "Transformer block with KL"},
         {"decode_scores", "Indexer scores, a new token"},
         {"decode_select", "Top-k selection, a new token"},
         {"gathered_decode", "Sparse attention, a new token"},
@@ -175,6 +192,8 @@ QString measurementTitle(const BenchDocument &document)
                              .replace(QLatin1Char('-'), QStringLiteral(" in ")));
     } else if (document.subject == "step") {
         title = QStringLiteral("Training steps");
+    } else if (document.subject == "layer") {
+        title = QStringLiteral("A layer with KL");
     } else {
         title = operationTitle(document.rows.front().op);
     }

@@ -10,6 +10,7 @@
 #include <QPainter>
 #include <QPdfWriter>
 #include <QSaveFile>
+#include <QStorageInfo>
 #include <QSvgGenerator>
 
 #include <algorithm>
@@ -27,7 +28,11 @@ void writeFile(const QString &path, const QByteArray &content)
     QSaveFile file(path);
     const bool written = file.open(QIODevice::WriteOnly) && file.write(content) == content.size() && file.commit();
     if (!written) {
-        throw Failure({"could not write the export", path.toStdString(), file.errorString().toStdString(), "",
+        // Of a full disk Qt says "Unknown error".
+        const qint64 room = QStorageInfo(QFileInfo(path).absolutePath()).bytesAvailable();
+        const QString reason =
+            room >= 0 && room < content.size() ? QStringLiteral("No space left on device") : file.errorString();
+        throw Failure({"could not write the export", path.toStdString(), reason.toStdString(), "",
                        "Choose a folder that exists and is writable, with free space"});
     }
 }

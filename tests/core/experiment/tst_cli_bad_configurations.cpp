@@ -158,6 +158,7 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"data": {"tokenizer": "words"}})", "data.tokenizer", "\"words\"", "bytes, sentencepiece:N");
     row(R"({"data": {"options": []}})", "data.options", "[]", "an object");
     row(R"({"data": {"options": {"fact": 2}}})", "data.options.fact", "", "");
+    row(R"({"model": [1]})", "model", "a list of 1", "an object");
     row(R"({"model": {"family": "dense"}})", "model.family", "\"dense\"", "classic, sparse, mhla or mhla_sparse");
     row(R"({"model": {"attention": {"kind": "mla"}, "family": "sparse"}})", "model.attention.kind", "mla",
         "mha with family sparse");
