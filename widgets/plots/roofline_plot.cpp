@@ -1,5 +1,6 @@
 #include "widgets/plots/roofline_plot.h"
 
+#include "widgets/plots/label_room.h"
 #include "widgets/state/number_text.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
@@ -117,16 +118,31 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
     painter.rotate(-90);
     painter.drawText(QRectF(-80, -8, 160, 16), Qt::AlignCenter, QStringLiteral("TFLOP/s"));
     painter.restore();
+    LabelRoom room(plot);
+    room.addBox(QRectF(plot.left() + 6, y(arithmetic) - 18, 120, 16)); // the words of the ceilings
+    room.addBox(QRectF(plot.left() + 6, plot.bottom() - 20, 120, 16));
+    const QPointF bend(x(ridge), y(arithmetic));
+    room.addStroke(QPointF(x(std::max(lowX, lowY / memory)), y(std::max(lowX * memory, lowY))), bend);
+    room.addStroke(bend, QPointF(plot.right(), bend.y()));
+    const auto placeOf = [&](const Mark &mark) { return QPointF(x(mark.intensity), y(mark.rate)); };
     for (const Mark &mark : all) {
-        const QPointF at(x(mark.intensity), y(mark.rate));
+        const QPointF at = placeOf(mark);
         painter.setPen(Qt::NoPen);
         painter.setBrush(mark.colour);
         painter.drawEllipse(at, 5, 5);
-        painter.setPen(t.text);
-        painter.setFont(uiFont(11, QFont::DemiBold));
-        const double width = painter.fontMetrics().horizontalAdvance(mark.title);
-        const double left = at.x() + 9 + width < plot.right() ? at.x() + 9 : at.x() - 9 - width;
-        painter.drawText(QRectF(left, at.y() + 3, width + 4, 16), Qt::AlignLeft | Qt::AlignVCenter, mark.title);
+        room.addBox(QRectF(at.x() - 6, at.y() - 6, 12, 12));
+    }
+    painter.setPen(t.text);
+    painter.setFont(uiFont(11, QFont::DemiBold));
+    for (const Mark &mark : all) {
+        const QPointF at = placeOf(mark);
+        const QSizeF size(painter.fontMetrics().horizontalAdvance(mark.title) + 4, 15);
+        std::vector<QPointF> places;
+        for (const double down : {3.0, -18.0, -8.0, 18.0, -33.0, 33.0, -48.0}) {
+            places.emplace_back(at.x() + 9, at.y() + down);
+            places.emplace_back(at.x() - 9 - size.width(), at.y() + down);
+        }
+        painter.drawText(room.place(size, places), Qt::AlignLeft | Qt::AlignVCenter, mark.title);
     }
 }
 
