@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 namespace sparsescope {
 namespace {
@@ -42,13 +43,24 @@ TextFault faultOf(const std::string &text)
             "Take it out: other control characters may stay."};
 }
 
+/// What each field of a stage may be.
+struct AllowedOfStage {
+    std::map<std::string, std::string> texts;
+
+    template <class Value>
+    void operator()(const FieldInfo &info, Value &)
+    {
+        texts[info.path] = allowedText(info);
+    }
+};
+
 /// Keys of an object that none of `known` names.
 void reportUnknown(const ordered_json &object, const std::string &prefix, const std::vector<std::string> &known,
                    std::vector<Error> &errors)
 {
     for (const auto &[key, value] : object.items()) {
         if (std::find(known.begin(), known.end(), key) == known.end())
-            addOnce(errors, {"unknown field", prefix + key.substr(0, 80), "", "", didYouMean(key, known)});
+            addOnce(errors, {"unknown field", prefix + key.substr(0, 80), "", listed(known), didYouMean(key, known)});
     }
 }
 
@@ -149,10 +161,12 @@ private:
         Reader reader(node, path + ".", m_errors);
         describeStage(reader, stage);
         reportUnknown(node, path + ".", {"name", "steps", "attention", "train", "kl", "learning_rate"}, m_errors);
+        AllowedOfStage allowed;
+        describeStage(allowed, stage);
         for (const char *required : {"steps", "attention", "train", "kl"}) {
             if (!reader.given.count(required)) {
                 if (!reader.bad.count(required))
-                    addOnce(m_errors, {"missing field", path + "." + required, "", "", ""});
+                    addOnce(m_errors, {"missing field", path + "." + required, "", allowed.texts[required], ""});
                 refuseStage(path);
             }
         }

@@ -187,6 +187,10 @@ void tst_CliBadConfigurations::oneFaultOneMessage_data()
     row(R"({"training": {"recipe": "custom"}})", "training.stages", "none", "at least one stage");
     row(R"({"training": {"recipe": "custom", "steps": null, "stages": [{"steps": 0, "attention": "dense", "train": "main", "kl": "none"}]}})",
         "training.stages[0].steps", "0", "1 to 1000000000");
+    row(R"({"training": {"recipe": "custom", "steps": null, "stages": [{"steps": 3, "attention": "sparse", "train": "all", "kl": "none", "pace": 1}]}})",
+        "training.stages[0].pace", "", "name, steps, attention, train, kl or learning_rate");
+    row(R"({"training": {"recipe": "custom", "steps": null, "stages": [{"steps": 3, "train": "all", "kl": "none"}]}})",
+        "training.stages[0].attention", "", "dense or sparse");
     row(R"({"training": {"learning_rate": "fast"}})", "training.learning_rate", "\"fast\"", "a number");
     row(R"({"training": {"warmup_steps": 2}})", "training.warmup_steps", "2", "0 to training.steps = 1");
     row(R"({"training": {"precision": "bf16"}})", "training.precision", "bf16 on cpu", "auto or fp32");
