@@ -3,6 +3,7 @@
 #include "core/base/gates.h"
 #include "core/model/hf_weights.h"
 #include "core/train/gates/gate.h"
+#include "core/train/gates/planting.h"
 #include "core/train/soundness.h"
 #include "core/train/train_run.h"
 #include "tests/core/tiny_experiment.h"
@@ -106,16 +107,6 @@ public:
             }
         }
         return output;
-    }
-};
-
-class OneKeyShort : public Selector {
-public:
-    SelectorOutput select(const SelectorInput &input) const override
-    {
-        SelectorInput fewer = input;
-        fewer.topK = input.topK - 1;
-        return selectorKind("recency").make()->select(fewer);
     }
 };
 
@@ -229,9 +220,9 @@ void tst_Soundness::futureKeysAreFound()
 void tst_Soundness::aMissingKeyIsFound()
 {
     Subject subject(tinyRun(Family::Sparse));
-    const OneKeyShort fault;
+    const Planting fault("missing-key");
     GateSubject faulty = subject.untrained();
-    faulty.selector = &fault;
+    faulty.selector = fault.selector();
     const auto results = checked(faulty);
     // At k = L it is one key short as well.
     QCOMPARE(failing(results), (std::set<std::string>{"dense-limit", "effective-k"}));
@@ -245,8 +236,8 @@ void tst_Soundness::aFaultAsSmallAsRoundingIsFound()
     subject.scale("lm_head", 1e4); // ... and an ulp of the logits is more than the limit
     GateSubject faulty = subject.untrained();
     QVERIFY(checkDenseLimit(faulty)->outcome == CheckOutcome::Passed);
-    const OneKeyShort fault;
-    faulty.selector = &fault;
+    const Planting fault("missing-key");
+    faulty.selector = fault.selector();
     const CheckResult result = *checkDenseLimit(faulty);
     QVERIFY2(result.outcome == CheckOutcome::Failed, result.measured.c_str());
     QVERIFY2(result.measured.find("in fp64") != std::string::npos, result.measured.c_str());
