@@ -104,6 +104,14 @@ __device__ __forceinline__ float exp2Fast(float x)
     return y;
 }
 
+/// log2 of a normal number.
+__device__ __forceinline__ float log2Fast(float x)
+{
+    float y;
+    asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
 /// max(x, 0) that keeps a NaN.
 __device__ __forceinline__ float relu(float x)
 {

@@ -79,6 +79,15 @@ __device__ __forceinline__ void copyTile(std::uint32_t to, const CUtensorMap &ma
                  : "memory");
 }
 
+/// The same where `copies`, and the barrier expects the tile's bytes. No branch, so that products may be under way around it.
+__device__ __forceinline__ void copyTileIf(bool copies, std::uint32_t to, const CUtensorMap &map, std::uint32_t barrier, int column, int row, int h, int b)
+{
+    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %7, 0;\n\t@p mbarrier.arrive.expect_tx.shared::cta.b64 _, [%2], %8;\n\t"
+                 "@p cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];\n\t}" ::"r"(to),
+                 "l"(&map), "r"(barrier), "r"(column), "r"(row), "r"(h), "r"(b), "r"(static_cast<int>(copies)), "n"(kTileBytes)
+                 : "memory");
+}
+
 // Registers a thread, for all the rest of a warpgroup's life; the kernel has a cap of its own at entry.
 
 template <int kCount>
@@ -144,6 +153,10 @@ __device__ __forceinline__ void hold(float (&x)[kCount])
     asm volatile("wgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " " SPARSESCOPE_WGMMA_32 \
                  ", {%32,%33,%34,%35}, %36, 1, 1, 1, 1;" : SPARSESCOPE_WGMMA_OUT(c) \
                  : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b))
+#define SPARSESCOPE_WGMMA_ROWS(type) \
+    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %37, 0;\n\twgmma.mma_async.sync.aligned.m64n64k16.f32." type "." type " " SPARSESCOPE_WGMMA_32 \
+                 ", {%32,%33,%34,%35}, %36, p, 1, 1, 0;\n\t}" : SPARSESCOPE_WGMMA_OUT(c) \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(static_cast<int>(accumulate)))
 // clang-format on
 
 /// c (+)= a b^T over 16 columns of two tiles; without `accumulate` what was in c is of no matter.
@@ -154,6 +167,17 @@ __device__ __forceinline__ void multiplyTiles(float (&c)[32], std::uint64_t a, s
         SPARSESCOPE_WGMMA_SHARED("bf16");
     } else {
         SPARSESCOPE_WGMMA_SHARED("f16");
+    }
+}
+
+/// c (+)= a b^T over 16 columns of a, in registers, and of a tile: the tile alone is read from shared memory.
+template <class T>
+__device__ __forceinline__ void multiplyRows(float (&c)[32], const std::uint32_t (&a)[4], std::uint64_t b, bool accumulate)
+{
+    if constexpr (std::is_same_v<T, __nv_bfloat16>) {
+        SPARSESCOPE_WGMMA_ROWS("bf16");
+    } else {
+        SPARSESCOPE_WGMMA_ROWS("f16");
     }
 }
 
@@ -169,6 +193,7 @@ __device__ __forceinline__ void multiplyAcross(float (&c)[32], const std::uint32
 }
 
 #undef SPARSESCOPE_WGMMA_REGISTERS
+#undef SPARSESCOPE_WGMMA_ROWS
 #undef SPARSESCOPE_WGMMA_SHARED
 #undef SPARSESCOPE_WGMMA_OUT
 #undef SPARSESCOPE_WGMMA_32

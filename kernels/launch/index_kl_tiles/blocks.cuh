@@ -43,9 +43,19 @@ __device__ __forceinline__ void keyTilesSeen(const Params &p, int b, int queryTi
     if (sampled(p, queryTile)) {
         if (p.bits) {
             const std::int64_t *words = p.bits + (b * p.queries + first) * all;
-            for (int i = threadIdx.x; i < rows * all; i += blockDim.x) {
-                if (__ldg(words + i)) {
-                    tiles.add(i % all);
+            constexpr int kAtOnce = 8; // reads that do not wait for each other
+            for (int i = threadIdx.x; i < rows * all; i += kAtOnce * blockDim.x) {
+                bool any[kAtOnce];
+#pragma unroll
+                for (int j = 0; j < kAtOnce; ++j) {
+                    const int at = i + j * static_cast<int>(blockDim.x);
+                    any[j] = at < rows * all && __ldg(words + at) != 0;
+                }
+#pragma unroll
+                for (int j = 0; j < kAtOnce; ++j) {
+                    if (any[j]) {
+                        tiles.add((i + j * static_cast<int>(blockDim.x)) % all);
+                    }
                 }
             }
         } else {
@@ -64,9 +74,19 @@ __device__ __forceinline__ void queryTilesSeeing(const Params &p, int b, int key
     const int all = tilesOf(p.queries), queries = static_cast<int>(p.queries), words = tilesOf(p.keys);
     tiles.clear(all);
     if (p.bits) {
-        for (int t = threadIdx.x; t < queries; t += blockDim.x) {
-            if (sampled(p, t / kTile) && __ldg(p.bits + (b * p.queries + t) * words + keyTile)) {
-                tiles.add(t / kTile);
+        constexpr int kAtOnce = 4;
+        for (int t = threadIdx.x; t < queries; t += kAtOnce * blockDim.x) {
+            bool any[kAtOnce];
+#pragma unroll
+            for (int j = 0; j < kAtOnce; ++j) {
+                const int at = t + j * static_cast<int>(blockDim.x);
+                any[j] = at < queries && sampled(p, at / kTile) && __ldg(p.bits + (b * p.queries + at) * words + keyTile) != 0;
+            }
+#pragma unroll
+            for (int j = 0; j < kAtOnce; ++j) {
+                if (any[j]) {
+                    tiles.add((t + j * static_cast<int>(blockDim.x)) / kTile);
+                }
             }
         }
     } else {
@@ -92,10 +112,10 @@ __device__ __forceinline__ void fetchTogether(std::uint32_t to, const T *rows, s
     }
 }
 
-/// All bits of each half where its number is positive.
+/// All bits of each half where its number is positive. What rounds to 0 in bf16 is no normal number.
 __device__ __forceinline__ std::uint32_t positivePair(float low, float high)
 {
-    return (low > 0 ? 0xffffu : 0u) | (high > 0 ? 0xffff0000u : 0u);
+    return __hgt2_mask(__floats2bfloat162_rn(low, high), __floats2bfloat162_rn(0.0f, 0.0f));
 }
 
 } // namespace dsa::launch::index_kl_tiles

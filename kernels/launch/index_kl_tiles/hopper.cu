@@ -49,9 +49,7 @@ cudaError_t hopperParams(HopperParams &hopper, const Params &p)
 
 HopperChoice hopperLossChoice(const HopperParams &hopper)
 {
-    const bool narrow = hopper.p.width <= 32;
-    return {narrow ? hopperLoss<2> : hopperLoss<4>, narrow ? "wgmma loss, up to 32 wide" : "wgmma loss, up to 64 wide", kHopperLossThreads, 1,
-            hopperLossBytes(hopper.p.heads + hopper.p.indexHeads, hopper.stages)};
+    return {hopperLoss, "wgmma loss, up to 64 wide", kHopperLossThreads, 1, hopperLossBytes(hopper.p.heads + hopper.p.indexHeads, hopper.stages)};
 }
 
 HopperChoice hopperQueryGradientChoice()

@@ -6,20 +6,28 @@
 
 namespace dsa::launch::index_kl_tiles {
 
-/// Indexer heads a block works on at once, a warpgroup each; stages of tiles under way.
-constexpr int kGradientHeads = 4, kHopperGradientThreads = kGradientHeads * kGroupThreads, kGradientStages = 3;
+/// Indexer heads a block works on at once, a warpgroup each.
+constexpr int kGradientHeads = 4, kHopperGradientThreads = kGradientHeads * kGroupThreads;
+
+/// Stages of tiles, of which `ahead` are under way; the others are those that a warpgroup may be behind the first. While one has its products the
+/// other masks: in step they would all wait for the same.
+struct GradientStages {
+    int count, ahead;
+};
+constexpr GradientStages kQueryGradientStages = {8, 4}, kKeyGradientStages = {5, 3};
 constexpr int kQueryGradientStageBytes = 2 * hopper::kTileBytes, kWeightBytes = kGradientHeads * kTile * static_cast<int>(sizeof(float));
 constexpr int kKeyGradientStageBytes = (1 + kGradientHeads) * hopper::kTileBytes;
-constexpr std::size_t kHopperQueryGradientBytes = 1024 + kGradientHeads * hopper::kTileBytes + kGradientStages * kQueryGradientStageBytes;
-constexpr std::size_t kHopperKeyGradientBytes = 1024 + hopper::kTileBytes + kGradientStages * (kKeyGradientStageBytes + kWeightBytes);
+constexpr std::size_t kHopperQueryGradientBytes = 1024 + kGradientHeads * hopper::kTileBytes + kQueryGradientStages.count * kQueryGradientStageBytes;
+constexpr std::size_t kHopperKeyGradientBytes = 1024 + hopper::kTileBytes + kKeyGradientStages.count * (kKeyGradientStageBytes + kWeightBytes);
 
+template <int kStages>
 struct GradientShared {
-    std::uint64_t full[kGradientStages], empty[kGradientStages], held;
+    std::uint64_t full[kStages], empty[kStages], held;
 
     __device__ void init(int writers)
     {
         if (threadIdx.x == 0) {
-            for (int i = 0; i < kGradientStages; ++i) {
+            for (int i = 0; i < kStages; ++i) {
                 hopper::initBarrier(ptx::sharedAddress(full + i), writers);
                 hopper::initBarrier(ptx::sharedAddress(empty + i), kHopperGradientThreads / 32);
             }
@@ -31,13 +39,14 @@ struct GradientShared {
 };
 
 /// A stage and its phase, going round.
+template <int kStages>
 struct StageTurn {
     int stage = 0;
     std::uint32_t parity = 0;
 
     __device__ void advance()
     {
-        if (++stage == kGradientStages) {
+        if (++stage == kStages) {
             stage = 0;
             parity ^= 1;
         }
@@ -63,7 +72,8 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ unsigned char memory[];
     __shared__ TileSet tiles;
-    __shared__ GradientShared shared;
+    constexpr int kStages = kQueryGradientStages.count;
+    __shared__ GradientShared<kStages> shared;
     const Params &p = params.p;
     const Lane lane;
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0), firstOfWarp = lane.warp % 4 * 16;
@@ -83,7 +93,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
     }
     keyTilesSeen(p, b, queryTile, tiles);
 
-    StageTurn copied, used;
+    StageTurn<kStages> copied, used;
     int ahead = tiles.from(0);
     const auto copyNext = [&] { // by the first thread
         if (ahead < 0) {
@@ -98,23 +108,37 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
         ahead = tiles.from(ahead + 1);
     };
     if (threadIdx.x == 0) {
-        for (int i = 0; i < kGradientStages; ++i) {
+        for (int i = 0; i < kQueryGradientStages.ahead; ++i) {
             copyNext();
         }
     }
 
     const std::uint32_t own = base + group * hopper::kTileBytes;
-    const std::uint64_t mine = hopper::descriptorOf(own);
     float sums[32] = {};
     hopper::waitFor(ptx::sharedAddress(&shared.held), 0);
+    std::uint32_t q[4][4];
+#pragma unroll
+    for (int step = 0; step < 4; ++step) {
+        ptx::loadMatrices(q[step], own + placeOf<kTile>(firstOfWarp + lane.lane % 16, step * 2 + lane.lane / 16) * 16);
+    }
     for (int tile = tiles.from(0); tile >= 0; tile = tiles.from(tile + 1)) {
+        if (threadIdx.x == 0) {
+            copyNext();
+        }
         const std::uint32_t grads = ring + used.stage * kQueryGradientStageBytes;
         const std::uint64_t keys = hopper::descriptorOf(grads + hopper::kTileBytes);
         hopper::waitFor(ptx::sharedAddress(shared.full + used.stage), used.parity);
         if (active) { // the same for a whole warpgroup
             float dots[32];
             std::uint32_t operand[4][4];
-            tileProduct<4>(dots, mine, keys);
+            hopper::fenceProducts();
+#pragma unroll
+            for (int step = 0; step < 4; ++step) {
+                hopper::multiplyRows<__nv_bfloat16>(dots, q[step], keys + step * 2, step > 0);
+            }
+            hopper::commitProducts();
+            hopper::waitForProducts<0>();
+            hopper::hold(dots);
 #pragma unroll
             for (int step = 0; step < 4; ++step) {
                 ptx::loadMatrices(operand[step], grads + placeOf<kTile>(firstOfWarp + lane.lane % 16, step * 2 + lane.lane / 16) * 16);
@@ -128,9 +152,6 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
         }
         hopper::arriveAsWarp(ptx::sharedAddress(shared.empty + used.stage));
         used.advance();
-        if (threadIdx.x == 0) {
-            copyNext();
-        }
     }
     if (!active) {
         return;
@@ -139,11 +160,9 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperQueryGradient
     float dot[2] = {};
 #pragma unroll
     for (int step = 0; step < 4; ++step) {
-        std::uint32_t q[4];
-        ptx::loadMatrices(q, own + placeOf<kTile>(firstOfWarp + lane.lane % 16, step * 2 + lane.lane / 16) * 16);
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-            const float2 pair = ptx::unpackPair<__nv_bfloat16>(q[i]);
+            const float2 pair = ptx::unpackPair<__nv_bfloat16>(q[step][i]);
             const float *of = sums + 4 * (2 * step + i / 2) + i % 2 * 2;
             dot[i % 2] = fmaf(pair.x, of[0], fmaf(pair.y, of[1], dot[i % 2]));
         }
@@ -175,13 +194,14 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
     extern __shared__ unsigned char memory[];
     __shared__ TileSet tiles;
-    __shared__ GradientShared shared;
+    constexpr int kStages = kKeyGradientStages.count;
+    __shared__ GradientShared<kStages> shared;
     const Params &p = params.p;
     const Lane lane;
     const int group = __shfl_sync(~0u, static_cast<int>(threadIdx.x) / kGroupThreads, 0), firstOfWarp = lane.warp % 4 * 16;
     const int keyTile = static_cast<int>(blockIdx.x / p.batch), b = static_cast<int>(blockIdx.x % p.batch), first = keyTile * kTile;
     const int queries = static_cast<int>(p.queries), keys = static_cast<int>(p.keys), indexHeads = static_cast<int>(p.indexHeads);
-    const std::uint32_t own = hopper::alignedTiles(memory), ring = own + hopper::kTileBytes, weights = ring + kGradientStages * kKeyGradientStageBytes;
+    const std::uint32_t own = hopper::alignedTiles(memory), ring = own + hopper::kTileBytes, weights = ring + kStages * kKeyGradientStageBytes;
     unsigned char *const tilesInMemory = memory + (own - ptx::sharedAddress(memory));
     const float *const weightsInMemory = reinterpret_cast<const float *>(tilesInMemory + (weights - own));
     shared.init(kHopperGradientThreads + 1);
@@ -192,7 +212,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
     }
     queryTilesSeeing(p, b, keyTile, tiles);
 
-    StageTurn copied, used;
+    StageTurn<kStages> copied, used;
     int ahead = indexHeads > 0 ? tiles.from(0) : -1, aheadHead = 0;
     const auto copyNext = [&] { // by all threads: a number each of the weights
         if (ahead < 0) {
@@ -222,7 +242,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
             ahead = tiles.from(ahead + 1);
         }
     };
-    for (int i = 0; i < kGradientStages - 1; ++i) {
+    for (int i = 0; i < kKeyGradientStages.ahead; ++i) {
         copyNext();
     }
 
@@ -231,7 +251,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
     hopper::waitFor(ptx::sharedAddress(&shared.held), 0);
     for (int tile = indexHeads > 0 ? tiles.from(0) : -1; tile >= 0; tile = tiles.from(tile + 1)) {
         for (int firstHead = 0; firstHead < indexHeads; firstHead += kGradientHeads) {
-            copyNext(); // into the stage that was left a turn ago
+            copyNext(); // into the stage that was left some turns ago
             const std::uint32_t grads = ring + used.stage * kKeyGradientStageBytes;
             hopper::waitFor(ptx::sharedAddress(shared.full + used.stage), used.parity);
             if (firstHead + group < indexHeads) { // the same for a whole warpgroup
@@ -239,7 +259,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
                 const float *ofWeights = weightsInMemory + (used.stage * kGradientHeads + group) * kTile + 2 * lane.pair;
                 float dots[32];
                 std::uint32_t operand[4][4];
-                tileProduct<4>(dots, mine, ofQueries);
+                tileProduct(dots, mine, ofQueries);
 #pragma unroll
                 for (int step = 0; step < 4; ++step) {
                     // Queries are the rows in memory, keys those of the operand.
@@ -259,7 +279,7 @@ __global__ void __launch_bounds__(kHopperGradientThreads, 1) hopperKeyGradient(c
     }
 
     __syncthreads(); // the tiles are done with
-    static_assert(kGradientHeads * kTile * kTile * sizeof(float) <= kGradientStages * kKeyGradientStageBytes, "the warpgroups' sums lie where the tiles lay");
+    static_assert(kGradientHeads * kTile * kTile * sizeof(float) <= kStages * kKeyGradientStageBytes, "the warpgroups' sums lie where the tiles lay");
     float *all = reinterpret_cast<float *>(tilesInMemory + hopper::kTileBytes);
 #pragma unroll
     for (int n = 0; n < 8; ++n) {

@@ -58,49 +58,49 @@ public:
     __device__ void start(bool withHeads)
     {
         m_firstItem = withHeads ? 0 : static_cast<int>(m_params.p.keyHeads);
-        if (m_copies) {
-            m_tile = first();
-            m_item = m_firstItem;
-            for (int i = 0; i < m_params.stages; ++i) {
-                copyNext();
-            }
-        }
-    }
-    __device__ std::uint32_t address() const { return m_base + m_stage * hopper::kTileBytes; }
-    __device__ void wait() const { hopper::waitFor(m_full + m_stage * 8, m_parity); }
-    /// The tile at hand is done with.
-    __device__ void release()
-    {
-        __syncwarp();
-        if (threadIdx.x % 32 == 0) {
-            hopper::arrive(m_empty + m_stage * 8); // one lane alone works the address out
-        }
-        if (++m_stage == m_params.stages) {
-            m_stage = 0;
-            m_parity ^= 1;
-        }
-        if (m_copies) {
+        m_tile = first();
+        m_item = m_firstItem;
+        for (int i = 0; i < m_params.stages; ++i) {
             copyNext();
         }
     }
+    /// Waits for the next tile; those before it that were not released stay.
+    __device__ void take()
+    {
+        m_stage = m_stage + 1 == m_params.stages ? 0 : m_stage + 1;
+        hopper::waitFor(m_full + m_stage * 8, m_parity >> m_stage & 1u);
+        m_parity ^= 1u << m_stage;
+    }
+    /// The tile that was taken last.
+    __device__ std::uint32_t address() const { return m_base + m_stage * hopper::kTileBytes; }
+    /// The earliest tile that was taken and not released is done with.
+    __device__ void release()
+    {
+        m_releaseStage = m_releaseStage + 1 == m_params.stages ? 0 : m_releaseStage + 1;
+        __syncwarp();
+        if (threadIdx.x % 32 == 0) {
+            hopper::arrive(m_empty + m_releaseStage * 8); // one lane alone works the address out
+        }
+        copyNext();
+    }
 
 private:
+    /// By all threads, of which one copies: with branches around that the compiler would not let a product be under way.
     __device__ void copyNext()
     {
-        if (m_tile < 0) {
-            return;
-        }
+        const bool more = m_tile >= 0;
         const std::uint32_t barrier = m_full + m_copyStage * 8;
-        hopper::waitFor(m_empty + m_copyStage * 8, m_copyParity ^ 1);
-        hopper::arriveExpecting(barrier, hopper::kTileBytes);
+        if (more) {
+            hopper::waitFor(m_empty + m_copyStage * 8, m_copyParity ^ 1);
+        }
         const int heads = static_cast<int>(m_params.p.keyHeads);
         const bool ofIndexer = m_item == heads;
-        hopper::copyTile(m_base + m_copyStage * hopper::kTileBytes, ofIndexer ? m_params.ki : m_params.k, barrier, 0, m_tile * kTile, ofIndexer ? 0 : m_item, m_b);
-        if (++m_item > heads) {
+        hopper::copyTileIf(m_copies && more, m_base + m_copyStage * hopper::kTileBytes, ofIndexer ? m_params.ki : m_params.k, barrier, 0, m_tile * kTile, ofIndexer ? 0 : m_item, m_b);
+        if (more && ++m_item > heads) {
             m_item = m_firstItem;
             m_tile = after(m_tile);
         }
-        if (++m_copyStage == m_params.stages) {
+        if (more && ++m_copyStage == m_params.stages) {
             m_copyStage = 0;
             m_copyParity ^= 1;
         }
@@ -111,8 +111,8 @@ private:
     std::uint32_t m_full, m_empty, m_base;
     int m_group, m_b;
     bool m_copies;
-    int m_stage = 0, m_copyStage = 0, m_tile = -1, m_item = 0, m_firstItem = 0;
-    std::uint32_t m_parity = 0, m_copyParity = 0;
+    int m_stage = -1, m_releaseStage = -1, m_copyStage = 0, m_tile = -1, m_item = 0, m_firstItem = 0;
+    std::uint32_t m_parity = 0, m_copyParity = 0; ///< a bit a stage; of the copies' round
 };
 
 /// As acrossGroups(), the largest.
@@ -157,9 +157,11 @@ __device__ __forceinline__ void addToLogSum(float (&top)[2], float (&sum)[2], co
     }
 }
 
+constexpr float kLn2 = 0.693147180559945f;
+
 /// 64 queries a block, whose tiles of all heads stay; each of three warpgroups takes every third tile of keys, at its own pace: teacher and
-/// scores of a tile stay in its registers until both are whole. Heads of attention are up to 16 kSteps wide.
-template <int kSteps>
+/// scores of a tile stay in its registers until both are whole. A unit is a head of the
+/// attention or, behind those, of the indexer.
 __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid_constant__ HopperParams params)
 {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
@@ -215,55 +217,81 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
         unsigned any = 0; // a bit a half
         divergence[0] = divergence[1] = 0;
         feed.start(pass > 0);
+        float dots[2][32];
+        const auto newTile = [&](int unit) { return unit < heads ? share == 1 || unit % share == 0 : unit == heads; }; // the unit has keys of its own
+        const auto begin = [&](int unit, float (&product)[32]) {
+            if (newTile(unit)) {
+                feed.take();
+            }
+            beginProduct(product, hopper::descriptorOf(base + unit * hopper::kTileBytes), hopper::descriptorOf(feed.address()));
+        };
         for (int tile = feed.first(); tile >= 0; tile = feed.after(tile)) {
             const std::uint64_t upper = keysSeen(p, bits, first, place, tile), lower = keysSeen(p, bits, first, place + 8, tile);
-            float teacher[32] = {}, score[32] = {}, dots[32];
-            for (int head = 0; head < (pass > 0 ? heads : 0); head += share) {
-                feed.wait();
-                for (int unit = head; unit < head + share; ++unit) {
-                    const float logSums[2] = {ofRows[unit * kTile + place] * kLog2E, ofRows[unit * kTile + place + 8] * kLog2E};
-                    tileProduct<kSteps>(dots, hopper::descriptorOf(base + unit * hopper::kTileBytes), hopper::descriptorOf(feed.address()));
-#pragma unroll
-                    for (int i = 0; i < 32; ++i) {
-                        teacher[i] += ptx::exp2Fast(fmaf(dots[i], factor, -logSums[i / 2 % 2]));
-                    }
+            float teacher[32] = {}, score[32] = {};
+            const auto useHead = [&](int unit, float (&product)[32]) {
+                hopper::hold(product);
+                if (newTile(unit + 1)) {
+                    feed.release();
                 }
-                feed.release();
-            }
-            feed.wait();
-            for (int unit = heads; unit < units; ++unit) {
-                const float weights[2] = {ofRows[unit * kTile + place], ofRows[unit * kTile + place + 8]};
-                tileProduct<4>(dots, hopper::descriptorOf(base + unit * hopper::kTileBytes), hopper::descriptorOf(feed.address()));
+                const float shift[2] = {-kLog2E * ofRows[unit * kTile + place], -kLog2E * ofRows[unit * kTile + place + 8]};
 #pragma unroll
                 for (int i = 0; i < 32; ++i) {
-                    score[i] = fmaf(weights[i / 2 % 2], ptx::relu(dots[i]), score[i]);
+                    teacher[i] += ptx::exp2Fast(fmaf(product[i], factor, shift[i / 2 % 2]));
+                }
+            };
+            int unit = pass > 0 ? 0 : heads;
+            // Exponentials while the next head's product is under way: four in a row, for the compiler lets none be so from one turn to the next.
+            for (; unit + 4 <= heads; unit += 4) {
+                begin(unit, dots[0]);
+#pragma unroll
+                for (int i = 0; i < 3; ++i) {
+                    begin(unit + i + 1, dots[(i + 1) % 2]);
+                    hopper::waitForProducts<1>();
+                    useHead(unit + i, dots[i % 2]);
+                }
+                hopper::waitForProducts<0>();
+                useHead(unit + 3, dots[1]);
+            }
+            for (; unit < heads; ++unit) {
+                begin(unit, dots[0]);
+                hopper::waitForProducts<0>();
+                useHead(unit, dots[0]);
+            }
+            for (; unit < units; ++unit) { // two products would not fit in beside teacher and scores
+                begin(unit, dots[0]);
+                hopper::waitForProducts<0>();
+                hopper::hold(dots[0]);
+                const float weights[2] = {ofRows[unit * kTile + place], ofRows[unit * kTile + place + 8]};
+#pragma unroll
+                for (int i = 0; i < 32; ++i) {
+                    score[i] = fmaf(weights[i / 2 % 2], ptx::relu(dots[0][i]), score[i]);
                 }
             }
             feed.release();
-
-            const std::uint32_t mask = laneMask(lane, upper, lower);
             any |= (upper != 0 ? 1u : 0u) | (lower != 0 ? 2u : 0u);
             if (pass == 0) {
-                addToLogSum(top, sum, score, mask);
+                addToLogSum(top, sum, score, laneMask(lane, upper, lower));
                 continue;
             }
+            const RowState rows[2] = {shared.rows[place], shared.rows[place + 8]};
+            const std::uint32_t mask = laneMask(lane, rows[0].counts > 0 ? upper : 0, rows[1].counts > 0 ? lower : 0);
 #pragma unroll
             for (int half = 0; half < 2; ++half) {
-                const RowState row = shared.rows[place + half * 8];
+                const float norm = rows[half].norm * kLog2E;
                 const bool writes = gradScores && first + place + half * 8 < queries;
                 __nv_bfloat16 *to = gradScores + static_cast<std::int64_t>(place + half * 8) * (tilesOf(p.keys) * kTile) + tile * kTile + 2 * lane.pair;
 #pragma unroll
                 for (int n = 0; n < 8; ++n) {
                     float gradient[2];
 #pragma unroll
-                    for (int c = 0; c < 2; ++c) {
+                    for (int c = 0; c < 2; ++c) { // logarithms of base 2
                         const int i = n * 4 + half * 2 + c;
-                        const float probability = teacher[i] * row.inverse, logStudent = score[i] - row.norm;
-                        const float gap = (probability == 0 ? 0.0f : __logf(probability)) - logStudent;
+                        const float probability = teacher[i] * rows[half].inverse, logStudent = fmaf(score[i], kLog2E, -norm);
+                        const float gap = ptx::log2Fast(fmaxf(probability, FLT_MIN)) - logStudent; // where there is no probability it is times 0
                         const bool seen = inMask(mask, i);
-                        sum[half] += seen ? probability : 0.0f;
-                        divergence[half] += seen ? probability * gap : 0.0f;
-                        gradient[c] = seen ? (ptx::exp2Fast(logStudent * kLog2E) - probability) * row.counts : 0.0f;
+                        sum[half] = seen ? sum[half] + probability : sum[half];
+                        divergence[half] = seen ? fmaf(probability, gap, divergence[half]) : divergence[half];
+                        gradient[c] = seen ? ptx::exp2Fast(logStudent) - probability : 0.0f;
                     }
                     if (writes) {
                         *reinterpret_cast<std::uint32_t *>(to + n * 8) = ptx::packPair<__nv_bfloat16>(gradient[0], gradient[1]);
@@ -307,7 +335,7 @@ __global__ void __launch_bounds__(kHopperLossThreads, 1) hopperLoss(const __grid
         if (group == 0 && lane.pair == 0 && t < queries) {
             const RowState row = shared.rows[place + half * 8];
             const bool used = row.counts > 0 && sampled(p, queryTile);
-            p.rows[b * p.queries + t] = used ? divergence[half] / row.mass - logf(row.mass) : 0.0f;
+            p.rows[b * p.queries + t] = used ? divergence[half] * kLn2 / row.mass - logf(row.mass) : 0.0f;
             p.used[b * p.queries + t] = used ? 1.0f : 0.0f;
         }
     }

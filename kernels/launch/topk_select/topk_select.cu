@@ -128,10 +128,10 @@ cudaError_t launchSplit(const Params &p, const Slices &slices, cudaStream_t stre
 Choice choiceFor(const Params &p)
 {
     if (p.keys <= 256) {
-        return byWarp<8, 10>("warp a row, 8 scores a lane");
+        return byWarp<8, 9>("warp a row, 8 scores a lane");
     }
     if (p.keys <= 512) {
-        return byWarp<16, 9>("warp a row, 16 scores a lane");
+        return byWarp<16, 8>("warp a row, 16 scores a lane");
     }
     if (p.keys <= 1024) {
         return byWarp<32, 5>("warp a row, 32 scores a lane");

@@ -19,7 +19,7 @@ __device__ __forceinline__ unsigned lowerLanes()
 template <int kHeld>
 struct WarpShared {
     unsigned bins[kWarpBins];
-    float columns[kHeld * 32];
+    unsigned columns[kHeld * 32]; ///< bits of the scores, then places of their keys
 };
 
 template <int kHeld>
@@ -31,14 +31,14 @@ template <int kHeld>
 struct WarpRow {
     static constexpr int kGroup = 8; // slots behind one look at the row's end
     float scores[kHeld];
-    int slots;
+    int slots, own; ///< slots of the row, and those in which this lane has a visible score
 
-    __device__ explicit WarpRow(const RowView &row) : slots((row.visible + 31) / 32)
+    __device__ explicit WarpRow(const RowView &row) : slots((row.visible + 31) / 32), own((row.visible + 31 - static_cast<int>(threadIdx.x % 32)) / 32)
     {
-        const int lane = threadIdx.x % 32;
+        const float *const mine = row.scores + threadIdx.x % 32; // one address, and constants from there
 #pragma unroll
         for (int i = 0; i < kHeld; ++i) {
-            scores[i] = i * 32 + lane < row.visible ? __ldg(row.scores + i * 32 + lane) : __int_as_float(0x7fc00000);
+            scores[i] = i < own ? __ldg(mine + i * 32) : __int_as_float(0x7fc00000);
         }
     }
 
@@ -83,23 +83,50 @@ __device__ __forceinline__ unsigned sortedDescending(unsigned x)
     return x;
 }
 
-/// The threshold among the scores of the columns, all of them keys base .. base + range: digits of eight bits, at most four.
-/// `depth` scores are in this lane's column, `inside` in all; the wanted-th of them is sought.
+/// The threshold where the wanted-th of at most 32 keys is sought: lane i holds the i-th largest, as its place from `base` on plus 1, or 0.
+__device__ __forceinline__ ScoreThreshold sortedThreshold(unsigned sorted, unsigned base, unsigned wanted)
+{
+    const unsigned last = __shfl_sync(kAllLanes, sorted, wanted - 1), key = base + last - 1;
+    const unsigned above = __popc(__ballot_sync(kAllLanes, sorted > last)), through = above + __popc(__ballot_sync(kAllLanes, sorted == last));
+    return through == wanted ? ScoreThreshold{scoreOf(key)} : ScoreThreshold{scoreOf(key + 1), scoreOf(key), wanted - above};
+}
+
+/// The threshold among the scores of the columns, all of them keys base .. base + range: digits of eight bits until at most 32 are left
+/// to be sorted. `depth` scores are in this lane's column, `inside` in all; the wanted-th of them is sought.
 template <int kHeld>
 __device__ ScoreThreshold columnThreshold(WarpShared<kHeld> &shared, int depth, unsigned base, unsigned range, unsigned inside, unsigned wanted)
 {
     const int lane = threadIdx.x % 32, deepest = __reduce_max_sync(kAllLanes, depth);
     uint4 *bins = reinterpret_cast<uint4 *>(shared.bins);
+    unsigned *const places = shared.columns + lane;
+    for (int j = 0; j < depth; ++j) {
+        places[j * 32] = orderedNumber(__uint_as_float(places[j * 32])) - base;
+    }
+    unsigned first = 0; // where the range begins, from `base` on
     while (inside != wanted && range > 1) {
+        if (inside <= 32) {
+            shared.bins[lane] = 0;
+            unsigned *const count = shared.bins + 32;
+            if (lane == 0) {
+                *count = 0;
+            }
+            __syncwarp();
+            for (int j = 0; j < deepest; ++j) {
+                const unsigned place = places[j * 32] - first;
+                if (j < depth && place < range) {
+                    shared.bins[atomicAdd(count, 1u)] = place + 1; // in any order: they are sorted
+                }
+            }
+            __syncwarp();
+            return sortedThreshold(sortedDescending(shared.bins[lane]), base + first, wanted);
+        }
         const int shift = max(0, 24 - __clz(static_cast<int>(range - 1)));
         bins[lane] = bins[lane + 32] = make_uint4(0, 0, 0, 0);
         __syncwarp();
         for (int j = 0; j < deepest; ++j) {
-            if (j < depth) {
-                const unsigned place = orderedNumber(shared.columns[j * 32 + lane]) - base;
-                if (place < range) {
-                    atomicAdd(shared.bins + (place >> shift), 1u); // integers: the order does not matter
-                }
+            const unsigned place = places[j * 32] - first;
+            if (j < depth && place < range) {
+                atomicAdd(shared.bins + (place >> shift), 1u); // integers: the order does not matter
             }
         }
         __syncwarp();
@@ -132,10 +159,11 @@ __device__ ScoreThreshold columnThreshold(WarpShared<kHeld> &shared, int depth, 
         bin = __shfl_sync(kAllLanes, bin, source);
         inside = __shfl_sync(kAllLanes, count, source);
         wanted = __shfl_sync(kAllLanes, rest, source);
-        base += bin << shift;
+        first += bin << shift;
         range = min(1u << shift, range - (bin << shift));
         __syncwarp(); // all have read the bins
     }
+    base += first;
     if (inside == wanted) { // the whole range
         return {scoreOf(base)};
     }
@@ -174,7 +202,7 @@ __device__ ScoreThreshold warpThreshold(const WarpRow<kHeld> &row, WarpShared<kH
             const bool from = score >= low;
             count += from ? 1u : 0u;
             if (from && !(score >= high)) {
-                shared.columns[place] = score;
+                shared.columns[place] = __float_as_uint(score);
                 place += 32;
             }
         });
@@ -237,7 +265,7 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
             if (threshold.tiesWanted > 0) {
                 unsigned before = 0;
                 row.forEach([&](int i, float score) {
-                    const bool tied = threshold.tied(score, i * 32 + lane < view.visible);
+                    const bool tied = threshold.tied(score, i < row.own);
                     const unsigned ties = __ballot_sync(kAllLanes, tied);
                     const unsigned word = __ballot_sync(kAllLanes, tied && before + __popc(ties & lowerLanes()) < threshold.tiesWanted);
                     mine[i / 32] |= lane == i % 32 ? word : 0u;
@@ -247,12 +275,18 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
         }
         if (p.tau) {
             float top = -kInfinity, least = kInfinity, sum = 0;
-            bool number = false, nan = false; // whether there are any among the visible
+            bool clean = true; // no NaN among the visible
             row.forEach([&](int i, float score) {
-                number = number || score == score;
-                nan = nan || (score != score && i * 32 + lane < view.visible);
+                clean = clean && (score == score || i >= row.own);
                 top = fmaxf(top, score); // a NaN is no maximum
             });
+            const bool anyNan = __any_sync(kAllLanes, !clean);
+            bool number = view.visible > 0; // whether there is any among the visible
+            if (anyNan) {
+                number = false;
+                row.forEach([&](int, float score) { number = number || score == score; });
+                number = __any_sync(kAllLanes, number);
+            }
             top = scoreOf(__reduce_max_sync(kAllLanes, orderedNumber(top)));
             row.forEach([&](int, float score) {
                 if (threshold.strict(score)) {
@@ -268,8 +302,7 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
                 least = threshold.tie;
                 sum += static_cast<float>(threshold.tiesWanted) * expf(least - top);
             }
-            number = __any_sync(kAllLanes, number);
-            nan = __any_sync(kAllLanes, nan) && (all || threshold.nanTies);
+            const bool nan = anyNan && (all || threshold.nanTies);
             if (lane == 0) {
                 writeSums(p, view, nan ? kNan : orderedNumber(least), number ? orderedNumber(top) : nan ? kNan : kHidden, sum, top);
             }
