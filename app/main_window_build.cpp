@@ -208,8 +208,11 @@ void MainWindow::connectParts()
         m_view.setFollowLive(true);
         m_frame.start();
     });
-    connect(&m_reader, &RunFolderReader::found, this,
-            [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, true); });
+    connect(&m_reader, &RunFolderReader::found, this, [this](const FoundRuns &runs) {
+        for (const auto &run : runs) {
+            runFound(*run, true);
+        }
+    });
     connect(&m_reader, &RunFolderReader::updated, this,
             [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
     connect(&m_reader, &RunFolderReader::failed, this, [this](const QString &folder, const QString &reason) {

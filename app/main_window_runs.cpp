@@ -23,7 +23,9 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
     connect(added, &RunData::stateChanged, this, [this, added] {
         m_runNotices->look(*added);
         showStatus();
-        showChecks();
+        if (added == m_current) {
+            showChecks();
+        }
     });
     m_composing = false;
     if (!m_current) {
