@@ -99,6 +99,21 @@ std::vector<BandPoint> meanAndStd(const std::vector<const Series *> &series)
     const auto front = [&](std::size_t i) {
         return next[i] < series[i]->size() ? (*series[i])[next[i]].x : std::numeric_limits<double>::infinity();
     };
+    // Seeds of one recipe have their points at the same steps: while they do nothing has to be looked for.
+    std::size_t common = 0;
+    for (; !series.empty(); ++common) {
+        const auto alike = [&, at = common](const Series *one) {
+            return at < one->size() && (*one)[at].x == (*series.front())[at].x && !std::isnan((*one)[at].y) &&
+                   (at + 1 == one->size() || (*one)[at + 1].x != (*one)[at].x);
+        };
+        if (!std::all_of(series.begin(), series.end(), alike))
+            break;
+        ys.clear();
+        for (const Series *one : series)
+            ys.push_back((*one)[common].y);
+        band.push_back(bandPoint((*series.front())[common].x, ys));
+    }
+    std::fill(next.begin(), next.end(), common);
     for (;;) {
         // The series ascend: the smallest x that is left stands at the front of one of them.
         double x = std::numeric_limits<double>::infinity();

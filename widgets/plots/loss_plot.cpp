@@ -178,6 +178,10 @@ void LossPlot::watch(RunData *run)
 
 void LossPlot::setRuns(const std::vector<RunData *> &runs)
 {
+    if (std::equal(runs.begin(), runs.end(), m_runs.begin(), m_runs.end(),
+                   [](const RunData *run, const QPointer<RunData> &known) { return run == known; })) {
+        return; // another of them is the current one: setCurrent() shows it
+    }
     for (const auto &run : m_runs) {
         if (run) {
             disconnect(run, nullptr, &m_refresh, nullptr);
