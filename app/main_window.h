@@ -166,6 +166,8 @@ private:
     void toggleCompared(RunData *run);
     void folderOnSide(bool a, const std::filesystem::path &folder);
     void showMeasurable();
+    void useCpu();
+    void connectRemedies();
     void lookForDevice();
     void warmUp();
     DeviceSpeed speed() const; ///< as measured, else that of such a device

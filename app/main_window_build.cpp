@@ -164,9 +164,7 @@ void MainWindow::connectParts()
     });
     connect(m_runActions, &RunActions::duplicateRequested, this,
             [this](const std::filesystem::path &folder) { duplicateExperiment(folder); });
-    connect(m_runNotices, &RunNotices::changeRequested, this, &MainWindow::duplicateExperiment);
-    connect(m_runNotices, &RunNotices::resumeRequested, m_runActions, &RunActions::resume);
-    connect(m_runNotices, &RunNotices::logRequested, this, &MainWindow::showInLog);
+    connectRemedies();
     connect(m_runActions, &RunActions::resumeFailed, this,
             [this](const std::filesystem::path &folder, const QString &why) {
                 m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
