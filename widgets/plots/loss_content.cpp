@@ -93,13 +93,13 @@ void averageSeeds(LossGroup &group, double smoothing)
 {
     std::vector<const Series *> train, validation;
     for (LossGroup::Seed &seed : group.seeds) {
-        seed.train = smooth(seed.run->series(kTrain), smoothing);
+        smooth(seed.run->series(kTrain), smoothing, seed.train);
         group.reached += seed.train.empty() ? 0 : 1;
         train.push_back(&seed.train);
         validation.push_back(&seed.validation);
     }
-    group.train = meanAndStd(train);
-    group.validation = meanAndStd(validation);
+    meanAndStd(train, group.train);
+    meanAndStd(validation, group.validation);
 }
 
 } // namespace
@@ -115,13 +115,20 @@ QString settingText(const RunConfig &config)
     return text;
 }
 
-std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing)
+std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing,
+                                  std::vector<LossGroup> before)
 {
     std::vector<LossGroup> groups;
     std::size_t points = 0;
     for (const Family family : kFamilies) {
         LossGroup group;
         group.family = family;
+        const auto old = std::find_if(before.begin(), before.end(),
+                                      [family](const LossGroup &known) { return known.family == family; });
+        if (old != before.end()) {
+            group.train = std::move(old->train);
+            group.validation = std::move(old->validation);
+        }
         for (const RunData *run : runs) {
             if (run->config().model.family != family || settingText(run->config()) != setting) {
                 continue;
@@ -130,7 +137,12 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
             if (!run->curvesShown()) {
                 continue;
             }
-            group.seeds.push_back({run, {}, run->series(kValidation)});
+            const std::size_t place = group.seeds.size();
+            Series memory;
+            if (old != before.end() && place < old->seeds.size()) {
+                memory = std::move(old->seeds[place].train);
+            }
+            group.seeds.push_back({run, std::move(memory), run->series(kValidation)});
             points += run->series(kTrain).size();
             if (const auto best = run->best(kValidation)) {
                 group.best.push_back(*best);

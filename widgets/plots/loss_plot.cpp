@@ -306,7 +306,7 @@ void LossPlot::refresh()
             runs.push_back(run);
         }
     }
-    m_groups = lossGroups(runs, m_setting, m_options.smoothing);
+    m_groups = lossGroups(runs, m_setting, m_options.smoothing, std::move(m_groups));
     m_plot->setContent(lossContent(m_groups, m_current, m_options));
     QStringList words{QStringLiteral("Loss, %1 series").arg(m_groups.size())};
     for (const LossGroup &group : m_groups) {
