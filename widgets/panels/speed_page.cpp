@@ -202,8 +202,8 @@ void SpeedPage::resizeEvent(QResizeEvent *event)
 {
     QWidget::resizeEvent(event);
     const bool narrow = width() < kNarrow; // the table needs its columns
-    m_grid->setColumnStretch(0, narrow ? 2 : 5);
-    m_grid->setColumnStretch(1, narrow ? 1 : 3);
+    m_grid->setColumnStretch(0, narrow ? 9 : 5);
+    m_grid->setColumnStretch(1, narrow ? 4 : 3);
     foldHeader();
 }
 
