@@ -158,15 +158,18 @@ struct Spread {
 Spread spreadOf(const Map &map, bool isSigned)
 {
     constexpr std::uint32_t kSign = 1U << 31;
-    constexpr int kDropped = 16;
+    constexpr int kDropped = 16, kStretch = 4096;
     const auto bin = [](float value) { // ascends as the numbers do
         const auto bits = std::bit_cast<std::uint32_t>(value);
         return ((bits & kSign) != 0 ? ~bits : bits | kSign) >> kDropped;
     };
+    // All that there are, in stretches: those of several maps together have no rows.
+    const std::vector<float> &values = map.values;
+    const int stretches = static_cast<int>((values.size() + kStretch - 1) / kStretch);
     const auto each = [&](int from, int to, const auto &take) {
-        const float *value = map.values.data() + static_cast<std::size_t>(from) * map.columns;
-        const float *end = map.values.data() + static_cast<std::size_t>(to) * map.columns;
-        for (; value != end; ++value) {
+        const auto end = values.begin() +
+                         static_cast<std::ptrdiff_t>(std::min(values.size(), static_cast<std::size_t>(to) * kStretch));
+        for (auto value = values.begin() + static_cast<std::ptrdiff_t>(from) * kStretch; value != end; ++value) {
             if (std::isfinite(*value)) {
                 take(isSigned ? std::abs(*value) : *value);
             }
@@ -175,7 +178,7 @@ Spread spreadOf(const Map &map, bool isSigned)
     Spread spread;
     std::vector<std::uint32_t> counts(std::size_t{1} << (32 - kDropped));
     std::mutex mutex;
-    overRows(map.rows, map.values.size(), [&](int from, int to) {
+    overRows(stretches, values.size(), [&](int from, int to) {
         std::vector<std::uint32_t> own(counts.size());
         Spread part;
         each(from, to, [&](float value) {
@@ -203,7 +206,7 @@ Spread spreadOf(const Map &map, bool isSigned)
     }
     std::vector<float> near;
     near.reserve(counts[in]);
-    each(0, map.rows, [&](float value) {
+    each(0, stretches, [&](float value) {
         if (bin(value) == in) {
             near.push_back(value);
         }
