@@ -217,7 +217,7 @@ void CheckpointDialog::showInspection()
     notices.push_back(tokenizerNotice(m_checkpoint, found.vocabulary));
     for (const std::string &notice : notices) {
         if (!notice.empty()) {
-            row(QStringLiteral("Notice"), QString::fromStdString(notice));
+            row(QStringLiteral("Notice"), inWindowWords(notice));
         }
     }
     m_facts->setText(QStringLiteral("<table>%1</table>").arg(rows));
@@ -232,7 +232,7 @@ void CheckpointDialog::showInspection()
     showReading();
     QStringList reasons;
     for (const Error &problem : found.problems) {
-        reasons << QString::fromStdString(problem.text());
+        reasons << inWindowWords(problem.text());
     }
     showProblems(reasons);
     m_text->setFocus();

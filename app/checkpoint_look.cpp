@@ -3,6 +3,7 @@
 #include "app/lower_priority.h"
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
+#include "core/probe/text_reader.h"
 
 #include <QMetaObject>
 
@@ -33,13 +34,18 @@ QStringList reasonsOf(const std::exception &error)
     if (const auto *config = dynamic_cast<const ConfigFailure *>(&error)) {
         for (Error one : config->errors()) {
             one.where = shownPlace(one.where);
-            reasons << QString::fromStdString(one.text());
+            reasons << inWindowWords(one.text());
         }
     }
     return reasons.isEmpty() ? QStringList{QString::fromUtf8(error.what())} : reasons;
 }
 
 } // namespace
+
+QString inWindowWords(const std::string &sentence)
+{
+    return QString::fromStdString(sentence).remove(QLatin1String(kIdOptions));
+}
 
 CheckpointLook::CheckpointLook(QObject *parent)
     : QObject(parent)
@@ -52,6 +58,16 @@ void CheckpointLook::inspect(const std::filesystem::path &folder)
     start([this, folder]() -> std::function<void()> {
         const auto found = std::make_shared<const CheckpointInspection>(inspectCheckpoint(folder));
         return [this, found] { Q_EMIT inspected(found); };
+    });
+}
+
+void CheckpointLook::askReader(const std::filesystem::path &folder)
+{
+    start([this, folder]() -> std::function<void()> {
+        const std::filesystem::path checkpoint = checkpointFolder(folder);
+        const int vocabulary = inspectCheckpoint(checkpoint).vocabulary;
+        const bool reads = textReader(checkpoint, vocabulary) != TextReader::None;
+        return [this, reads, vocabulary] { Q_EMIT readerKnown(reads, vocabulary); };
     });
 }
 
@@ -69,7 +85,7 @@ void CheckpointLook::look(LookRequest request)
         }
         QStringList notices;
         for (const std::string &notice : summary.notices) {
-            notices << QString::fromStdString(notice);
+            notices << inWindowWords(notice);
         }
         return [this, notices] { Q_EMIT looked(notices); };
     });

@@ -17,8 +17,11 @@
 
 namespace sparsescope {
 
+/// A sentence as a window says it: without the options of the command line that it ends with.
+QString inWindowWords(const std::string &sentence);
+
 /// Asks a stored checkpoint, off the window's thread: what it holds by its headers, what its indexer does on a text, how it
-/// writes on. One question at a time. Every question ends with exactly one of inspected(), looked(), wrote(), gaveUp() and
+/// writes on. One question at a time. Every question ends with exactly one of inspected(), readerKnown(), looked(), wrote(), gaveUp() and
 /// failed().
 class CheckpointLook : public QObject {
     Q_OBJECT
@@ -28,6 +31,8 @@ public:
     ~CheckpointLook() override; ///< gives up; waits for the block that runs
 
     void inspect(const std::filesystem::path &folder);
+    /// Whether a checkpoint, or a run's newest one, reads text; answered by readerKnown().
+    void askReader(const std::filesystem::path &folder);
     /// `request.run` names the run folder to make; its goOn is ours.
     void look(LookRequest request);
     /// `request.checkpoint` may be a run, whose newest checkpoint it is then; its onPrompt and onToken
@@ -39,6 +44,7 @@ public:
 
 Q_SIGNALS:
     void inspected(std::shared_ptr<const sparsescope::CheckpointInspection> found);
+    void readerKnown(bool readsText, int vocabulary);
     void progressed(int done, int all); ///< blocks
     void looked(QStringList notices);   ///< what ought to be known, a sentence each
     void promptRead(std::vector<std::string> words);

@@ -112,6 +112,8 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
         }
         m_reading->setCurrentIndex(1);
         m_promptEdit->setPlainText(ids.join(QStringLiteral(", ")));
+    } else {
+        m_reader.askReader(m_checkpoint); // what is wrong with it is said when it is asked to write
     }
 }
 
@@ -194,6 +196,7 @@ void ContinuationDialog::connectParts()
         m_inspect->setEnabled(false);
         Q_EMIT toInspect(std::exchange(m_run, {}).parent_path());
     });
+    connect(&m_reader, &CheckpointLook::readerKnown, this, &ContinuationDialog::showReader);
     connect(&m_look, &CheckpointLook::promptRead, this, [this](const std::vector<std::string> &words) {
         m_prompt = static_cast<int>(words.size());
         m_text = std::make_shared<Snapshot>();
@@ -212,6 +215,23 @@ void ContinuationDialog::connectParts()
             deleteLater();
         }
     });
+}
+
+/// For a model that reads no text ids are typed, unless something was chosen or typed meanwhile.
+void ContinuationDialog::showReader(bool readsText, int vocabulary)
+{
+    const bool untouched = m_reading->currentIndex() == 0 && m_promptEdit->toPlainText() == QString::fromUtf8(kSample);
+    if (readsText || !untouched || m_look.working()) {
+        return;
+    }
+    m_reading->setCurrentIndex(1);
+    QStringList ids; // the first of them, as good as any
+    for (int id = 1; id <= std::min(8, vocabulary - 1); ++id) {
+        ids << QString::number(id);
+    }
+    m_promptEdit->setPlainText(ids.join(QStringLiteral(", ")));
+    m_promptEdit->setPlaceholderText(
+        QStringLiteral("Ids of the model's own vocabulary, 0 to %1: 5, 17, 3").arg(vocabulary - 1));
 }
 
 void ContinuationDialog::startOrStop()
@@ -329,7 +349,7 @@ void ContinuationDialog::showEnd(const GenerateSummary &summary)
     m_speed->setText(words);
     QStringList notices;
     for (const std::string &notice : summary.notices) {
-        notices << QStringLiteral("Notice: ") + QString::fromStdString(notice);
+        notices << QStringLiteral("Notice: ") + inWindowWords(notice);
     }
     m_notices->setText(notices.join(QLatin1Char('\n')));
     m_notices->setVisible(!notices.empty());

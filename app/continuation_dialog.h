@@ -36,6 +36,7 @@ public:
                        const std::vector<std::int32_t> &tokens = {}, QWidget *parent = nullptr);
     ~ContinuationDialog() override;
     bool working() const { return m_look.working(); }
+    bool asking() const { return m_reader.working(); } ///< whether it reads text
 
 Q_SIGNALS:
     /// A folder with a run that shows the text: to be opened. It is ours no more.
@@ -49,6 +50,7 @@ private:
     QWidget *buildQuestion();
     QWidget *buildText();
     void connectParts();
+    void showReader(bool readsText, int vocabulary);
     void showWorking(bool working);
     void showToken(const GeneratedToken &token);
     void showRow();
@@ -69,7 +71,8 @@ private:
     QLabel *m_fault, *m_notices, *m_made, *m_keys, *m_speed;
     TokenStrip *m_strip;
     QPushButton *m_start, *m_inspect, *m_close;
-    CheckpointLook m_look; // last: its thread ends first
+    CheckpointLook m_reader; ///< asks at once whether it reads text
+    CheckpointLook m_look;   // last: its thread ends first
 };
 
 } // namespace sparsescope

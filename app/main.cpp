@@ -29,8 +29,8 @@
 namespace {
 
 struct Arguments {
-    std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size = "1600x1000",
-                                                            run, beside, sideA, sideB;
+    std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size, run, beside,
+                                                            sideA, sideB;
     int scale = 1;
     bool demo = false;
 };
@@ -147,7 +147,8 @@ int main(int argc, char **argv)
     parser.add_option("--b", given.sideB, "Side B, likewise; without both the two that are worth looking at");
     parser.add_option("--out", given.out, "File to write");
     parser.add_option("--beside", given.beside, "A picture to put at the left of the screenshot");
-    parser.add_option("--size", given.size, "Size of the picture, WIDTHxHEIGHT")->capture_default_str();
+    parser.add_option("--size", given.size,
+                      "Size of the picture, WIDTHxHEIGHT; without it 1600x1000, of a dialog its own");
     parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
     parser.add_option("--scale", given.scale, "Pixels per unit of a picture")
         ->check(CLI::Range(1, 4))
@@ -187,7 +188,7 @@ int main(int argc, char **argv)
             ScreenshotOptions options;
             options.view = QString::fromStdString(given.screenshot);
             options.runs = given.runs;
-            options.size = sizeOf(given.size);
+            options.size = parser.count("--size") > 0 ? sizeOf(given.size) : QSize();
             options.out = QString::fromStdString(given.out);
             options.run = QString::fromStdString(given.run);
             options.beside = QString::fromStdString(given.beside);

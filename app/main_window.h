@@ -166,6 +166,8 @@ private:
     void toggleCompared(RunData *run);
     void folderOnSide(bool a, const std::filesystem::path &folder);
     void showMeasurable();
+    void useCpu();
+    void connectRemedies();
     void lookForDevice();
     void warmUp();
     DeviceSpeed speed() const; ///< as measured, else that of such a device
@@ -277,6 +279,7 @@ private:
     std::chrono::steady_clock::time_point m_clock;
     bool m_compareRunsDue = false, m_besideDue = false; ///< runs came that the Compare page, the plots do not show yet
     QTimer m_dueTimer;
+    int m_dueCost = 0;                                               ///< ms that showing them took
     std::optional<std::pair<bool, std::filesystem::path>> m_dropped; ///< on A or B, until its run is read
     std::unique_ptr<ComparisonExport> m_comparisonExport;            ///< while one is written
     std::unique_ptr<BenchProcess> m_bench;

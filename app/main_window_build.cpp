@@ -164,9 +164,7 @@ void MainWindow::connectParts()
     });
     connect(m_runActions, &RunActions::duplicateRequested, this,
             [this](const std::filesystem::path &folder) { duplicateExperiment(folder); });
-    connect(m_runNotices, &RunNotices::changeRequested, this, &MainWindow::duplicateExperiment);
-    connect(m_runNotices, &RunNotices::resumeRequested, m_runActions, &RunActions::resume);
-    connect(m_runNotices, &RunNotices::logRequested, this, &MainWindow::showInLog);
+    connectRemedies();
     connect(m_runActions, &RunActions::resumeFailed, this,
             [this](const std::filesystem::path &folder, const QString &why) {
                 m_notices->post(QString::fromStdString(folder.string()), NoticeBar::Kind::Failed,
@@ -208,8 +206,11 @@ void MainWindow::connectParts()
         m_view.setFollowLive(true);
         m_frame.start();
     });
-    connect(&m_reader, &RunFolderReader::found, this,
-            [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, true); });
+    connect(&m_reader, &RunFolderReader::found, this, [this](const FoundRuns &runs) {
+        for (const auto &run : runs) {
+            runFound(*run, true);
+        }
+    });
     connect(&m_reader, &RunFolderReader::updated, this,
             [this](const std::shared_ptr<const FoundRun> &run) { runFound(*run, false); });
     connect(&m_reader, &RunFolderReader::failed, this, [this](const QString &folder, const QString &reason) {

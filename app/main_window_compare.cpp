@@ -12,6 +12,7 @@
 
 #include <QActionGroup>
 #include <QDir>
+#include <QElapsedTimer>
 #include <QMenu>
 #include <QSettings>
 
@@ -24,6 +25,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kTogetherMilliseconds = 100;
+constexpr int kDueShare = 9; ///< times as long for runs to come in as it takes to show them
 
 } // namespace
 
@@ -92,12 +94,14 @@ void MainWindow::showCompareRuns(bool now)
     if (now) {
         showDueRuns();
     } else if (!m_dueTimer.isActive()) { // a folder of a thousand runs is put together a few times, not a thousand
-        m_dueTimer.start(m_opening > 0 ? kTogetherMilliseconds : 0);
+        m_dueTimer.start(m_opening > 0 ? std::max(kTogetherMilliseconds, kDueShare * m_dueCost) : 0);
     }
 }
 
 void MainWindow::showDueRuns()
 {
+    QElapsedTimer cost;
+    cost.start();
     if (std::exchange(m_besideDue, false)) {
         showRuns();
     }
@@ -107,6 +111,7 @@ void MainWindow::showDueRuns()
         showMarks();
         showMeasurable();
     }
+    m_dueCost = static_cast<int>(cost.elapsed());
 }
 
 void MainWindow::showMarks()

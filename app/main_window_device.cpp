@@ -47,6 +47,19 @@ void MainWindow::warmUp()
     });
 }
 
+/// From now on; what trains at the moment stays where it is.
+void MainWindow::useCpu()
+{
+    m_options.device = "cpu";
+    m_queue.setDevice(m_options.device);
+    m_selectorMeasure->setDevice(m_options.device);
+    m_checks->setDevice(m_options.device);
+    m_notices->remove(QStringLiteral("device"));
+    m_speed.reset(); // that of the other one
+    lookForDevice();
+    m_form->refreshEstimate();
+}
+
 void MainWindow::lookForDevice()
 {
     if (!m_options.describeDevice) {
@@ -70,7 +83,8 @@ void MainWindow::lookForDevice()
         showBenchable();
         if (!found) {
             m_notices->post(QStringLiteral("device"), NoticeBar::Kind::Failed,
-                            QStringLiteral("The device cannot be used"), answer.failure);
+                            QStringLiteral("The device cannot be used"), answer.failure,
+                            {{QStringLiteral("Use the CPU"), [this] { useCpu(); }}});
         }
     });
     QThreadPool::globalInstance()->start([promise, describe = m_options.describeDevice, device = m_options.device] {

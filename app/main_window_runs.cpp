@@ -23,7 +23,9 @@ RunData *MainWindow::addRun(std::unique_ptr<RunData> run)
     connect(added, &RunData::stateChanged, this, [this, added] {
         m_runNotices->look(*added);
         showStatus();
-        showChecks();
+        if (added == m_current) {
+            showChecks();
+        }
     });
     m_composing = false;
     if (!m_current) {
@@ -203,7 +205,17 @@ void MainWindow::experimentFinished(const QueuedExperiment &experiment, const Ex
     }
     m_runs.flush();
     if (!outcome.failure.isEmpty()) {
-        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("%1 did not run").arg(name), outcome.failure);
+        std::vector<NoticeBar::Remedy> remedies;
+        if (outcome.failure.contains(QLatin1String("CUDA device"))) {
+            remedies.push_back({QStringLiteral("Use the CPU"), [this, name, entry = experiment] {
+                                    m_notices->remove(name);
+                                    useCpu();
+                                    m_queue.add(entry.config, entry.runs);
+                                    m_queue.start();
+                                }});
+        }
+        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("%1 did not run").arg(name), outcome.failure,
+                        std::move(remedies));
         m_log->append({{},
                        static_cast<double>(QDateTime::currentSecsSinceEpoch()),
                        0,

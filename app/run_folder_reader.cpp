@@ -4,11 +4,16 @@
 #include "core/base/error.h"
 #include "core/base/stored_checks.h"
 
+#include <QElapsedTimer>
+
+#include <utility>
+
 namespace sparsescope {
 
 namespace {
 
 constexpr int kPollMilliseconds = 1000;
+constexpr int kTogetherMilliseconds = 40; ///< the window shows what came meanwhile at once, not one by one
 
 bool mayGrow(RunState state)
 {
@@ -54,6 +59,7 @@ struct Known {
 RunUpdate read(Known &known)
 {
     RunUpdate update;
+    const RunReader::Sitting sitting = known.reader.sit();
     for (const std::string &metric : known.reader.metrics()) {
         const auto seen = known.lastStep.find(metric);
         Series points = known.reader.series(metric, seen == known.lastStep.end() ? -1 : seen->second);
@@ -143,6 +149,8 @@ public:
         } catch (const std::exception &error) {
             report(root, error.what());
         }
+        FoundRuns together;
+        QElapsedTimer since;
         for (const auto &folder : folders) {
             ++count;
             if (m_known.count(folder)) {
@@ -155,10 +163,17 @@ public:
                 }
                 auto run = std::make_shared<FoundRun>(FoundRun{folder, known.reader.config(), read(known)});
                 m_known.emplace(folder, std::move(known));
-                Q_EMIT m_owner->found(std::move(run));
+                together.push_back(std::move(run));
             } catch (const std::exception &error) {
                 report(folder, error.what());
             }
+            if (!together.empty() && (!since.isValid() || since.elapsed() >= kTogetherMilliseconds)) {
+                Q_EMIT m_owner->found(std::exchange(together, {})); // the first at once
+                since.start();
+            }
+        }
+        if (!together.empty()) {
+            Q_EMIT m_owner->found(std::move(together));
         }
         return count;
     }
@@ -201,6 +216,7 @@ RunFolderReader::RunFolderReader(QObject *parent)
     , m_worker(new Worker(this))
 {
     qRegisterMetaType<std::shared_ptr<const FoundRun>>();
+    qRegisterMetaType<FoundRuns>();
     m_worker->moveToThread(&m_thread);
     connect(&m_thread, &QThread::finished, m_worker, &QObject::deleteLater);
     m_thread.start();

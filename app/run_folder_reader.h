@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <vector>
 
 namespace sparsescope {
 
@@ -21,6 +22,8 @@ struct FoundRun {
     RunConfig config;
     RunUpdate update;
 };
+
+using FoundRuns = std::vector<std::shared_ptr<const FoundRun>>;
 
 /// Reads run folders on a thread of its own and looks again every second while a run may still grow. Runs that this process
 /// trains are left out: their records come from memory.
@@ -38,7 +41,7 @@ public:
     void setLive(const std::set<std::filesystem::path> &experimentFolders);
 
 Q_SIGNALS:
-    void found(std::shared_ptr<const sparsescope::FoundRun> run);
+    void found(sparsescope::FoundRuns runs);
     /// `run.update` holds only what is new.
     void updated(std::shared_ptr<const sparsescope::FoundRun> run);
     void failed(QString folder, QString reason);
@@ -66,3 +69,4 @@ std::filesystem::path experimentFolderOf(const std::filesystem::path &runFolder,
 } // namespace sparsescope
 
 Q_DECLARE_METATYPE(std::shared_ptr<const sparsescope::FoundRun>)
+Q_DECLARE_METATYPE(sparsescope::FoundRuns)

@@ -77,28 +77,39 @@ void RunNotices::tellFailed(const RunData &run)
     const TrainingConfig &training = run.config().training;
     const QString reason = run.reason();
     std::vector<NoticeBar::Remedy> remedies;
+    // What became of it and when is the heading; where, and what was saved, stands below.
+    static const QRegularExpression kFirst(QStringLiteral("^(.+?) at step (\\d+)[,.:]? *"));
+    const QRegularExpressionMatch first = kFirst.match(reason);
+    const auto withRun = [this, folder, id = run.id().toStdString()](const auto &act) {
+        return [this, folder, id, act] {
+            if (RunData *known = m_runs->find(folder, id)) {
+                act(known);
+            }
+        };
+    };
     if (reason.contains(QLatin1String("became NaN")) || reason.contains(QLatin1String("became infinite"))) {
         Changes changes{{"training.learning_rate", training.learningRate / 2}};
         if (isSparse(run.config().model.family)) {
             changes["training.indexer_learning_rate"] = training.indexerLearningRate / 2;
         }
+        const qint64 step = first.hasMatch() ? first.captured(2).toLongLong() : run.step();
+        remedies.push_back({QStringLiteral("Go to step %1").arg(countText(step)),
+                            withRun([this, step](RunData *known) { Q_EMIT stepRequested(known, step); })});
         remedies.push_back({QStringLiteral("Halve the learning rate"),
                             [this, folder, changes] { Q_EMIT changeRequested(folder, changes); }});
-    } else if (reason.contains(QLatin1String("not enough ")) && reason.contains(QLatin1String(" memory")) &&
-               training.batchSize > 1) {
-        const int half = training.batchSize / 2;
-        const Changes changes{{"training.batch_size", half}};
-        remedies.push_back({QStringLiteral("Use batch %1").arg(countText(half)),
-                            [this, folder, changes] { Q_EMIT changeRequested(folder, changes); }});
+    } else if (reason.contains(QLatin1String("not enough ")) && reason.contains(QLatin1String(" memory"))) {
+        if (training.batchSize > 1) {
+            const int half = training.batchSize / 2;
+            const Changes changes{{"training.batch_size", half}};
+            remedies.push_back({QStringLiteral("Use batch %1").arg(countText(half)),
+                                [this, folder, changes] { Q_EMIT changeRequested(folder, changes); }});
+        }
+        if (reason.contains(QLatin1String("GPU"))) {
+            remedies.push_back({QStringLiteral("Use the CPU"), [this, folder] { Q_EMIT cpuRequested(folder); }});
+        }
     }
-    remedies.push_back({QStringLiteral("Show in the log"), [this, folder, id = run.id().toStdString()] {
-                            if (const RunData *known = m_runs->find(folder, id)) {
-                                Q_EMIT logRequested(known);
-                            }
-                        }});
-    // What became of it and when is the heading; where, and what was saved, stands below.
-    static const QRegularExpression kFirst(QStringLiteral("^(.+?) at step (\\d+)[,.:]? *"));
-    const QRegularExpressionMatch first = kFirst.match(reason);
+    remedies.push_back(
+        {QStringLiteral("Show in the log"), withRun([this](const RunData *known) { Q_EMIT logRequested(known); })});
     const QString who = runTitle(run, m_model->runsBeside(&run)), rest = reason.mid(first.capturedLength());
     const std::string saved = run.value("checkpoint").value_or("");
     m_bar->post(
@@ -124,7 +135,15 @@ void RunNotices::tellWaiting(const RunData &run)
     if (full >= 0) {
         m_bar->post(keyOf(run), NoticeBar::Kind::Failed,
                     QStringLiteral("Disk full: %1 is paused at step %2").arg(who, step),
-                    QStringLiteral("Nothing is lost: make room, and it goes on by itself. ") + reason.left(full));
+                    QStringLiteral("Nothing is lost: make room, and it goes on by itself. ") + reason.left(full) +
+                        QStringLiteral(" New experiments can go into another folder."),
+                    {{QStringLiteral("Open the folder"),
+                      [this, folder = run.experimentFolder(), id = run.id().toStdString()] {
+                          if (const RunData *known = m_runs->find(folder, id)) {
+                              Q_EMIT folderRequested(known);
+                          }
+                      }},
+                     {QStringLiteral("Choose another folder…"), [this] { Q_EMIT otherFolderRequested(); }}});
         return;
     }
     m_bar->post(keyOf(run), NoticeBar::Kind::Failed,

@@ -34,6 +34,12 @@ public:
 Q_SIGNALS:
     void resumeRequested(const std::filesystem::path &experimentFolder);
     void logRequested(const sparsescope::RunData *run);
+    /// The step in the plots of this run.
+    void stepRequested(sparsescope::RunData *run, qint64 step);
+    /// Training on the CPU from now on, with the experiment in the form.
+    void cpuRequested(const std::filesystem::path &experimentFolder);
+    void folderRequested(const sparsescope::RunData *run); ///< in the file manager, to make room
+    void otherFolderRequested();                           ///< for what is trained from now on
     /// The experiment in the form, with these fields changed.
     void changeRequested(const std::filesystem::path &experimentFolder,
                          const sparsescope::RunNotices::Changes &changes);

@@ -26,6 +26,7 @@ public:
 
     void setDevice(const std::string &device) { m_device = device; }
     const std::filesystem::path &out() const { return m_out; }
+    void setOut(const std::filesystem::path &out) { m_out = out; } ///< of what is added from now on
     /// Copies the experiment under a name that no folder of `out` has yet ("smoke-2"); starts it when the queue is going.
     /// `runs`: only those, in that order; empty: all.
     void add(const ExperimentConfig &experiment, std::vector<std::string> runs = {});

@@ -122,7 +122,12 @@ void takeScreenshot(const ScreenshotOptions &options)
     MainWindow window([](const ExperimentConfig &, const RunnerOptions &, RunControl &,
                          TrainingObserver &) { return std::vector<RunOutcome>{}; },
                       given);
-    window.resize(options.size);
+    window.resize(options.size.isValid() ? options.size : QSize(1600, 1000));
+    const auto asLargeAsAsked = [&](QDialog &dialog) { // else as it comes
+        if (options.size.isValid()) {
+            dialog.resize(options.size);
+        }
+    };
     QElapsedTimer timer;
     timer.start();
     const std::function<bool()> inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
@@ -153,11 +158,13 @@ void takeScreenshot(const ScreenshotOptions &options)
                 Preferences{currentTheme(), false, true, QStringLiteral("figures")});
         }
         dialog->setAttribute(Qt::WA_DeleteOnClose, false);
+        asLargeAsAsked(*dialog);
         dialog->show();
         image = settledPicture(*dialog, inTime);
     } else if (view == QLatin1String("checkpoint")) {
         CheckpointDialog dialog(options.runs, "runs");
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        asLargeAsAsked(dialog);
         dialog.show();
         image = settledPicture(dialog, inTime);
     } else if (view == QLatin1String("continuation")) {
@@ -165,7 +172,11 @@ void takeScreenshot(const ScreenshotOptions &options)
         ContinuationDialog dialog(options.runs, QString::fromStdString(options.runs.filename().string()),
                                   folder.path().toStdString());
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);
+        asLargeAsAsked(dialog);
         dialog.show();
+        while (dialog.asking() && inTime()) {
+            wait(5);
+        }
         dialog.startOrStop();
         while (dialog.working() && inTime()) {
             wait(10);

@@ -13,7 +13,7 @@ namespace sparsescope {
 struct ScreenshotOptions {
     QString view;               ///< first-run, train, form, atlas, focus, compare, checkpoint
     std::filesystem::path runs; ///< empty: none; an experiment file for form, a checkpoint for checkpoint
-    QSize size{1600, 1000};     ///< logical pixels
+    QSize size;                 ///< logical pixels; none: 1600 x 1000, of a dialog its own
     QString out;
     QString run;          ///< id of the run to show; empty: the first that selects keys
     QString sideA, sideB; ///< of compare: "seq_64/sparse"; empty: the page's own choice

@@ -25,6 +25,7 @@ public:
     using Measure = std::function<Counterfactual(const RunConfig &, const CounterfactualOptions &)>;
     SelectorMeasure(Measure measure, std::string device, QObject *parent = nullptr);
     ~SelectorMeasure() override;
+    void setDevice(const std::string &device) { m_device = device; } ///< of what is started from now on
 
     /// Why these runs cannot be asked, in words; empty: they can.
     QString whyNot(const std::vector<RunData *> &runs) const;

@@ -26,6 +26,7 @@ public:
     using Measure = std::function<std::vector<CheckResult>(const RunConfig &, const SoundnessOptions &)>;
     SoundnessChecks(Measure measure, std::string device, QObject *parent = nullptr);
     ~SoundnessChecks() override;
+    void setDevice(const std::string &device) { m_device = device; } ///< of what is started from now on
 
     /// Can gates be asked for: not of a run that is being trained, which measures them itself, nor of what a checkpoint from
     /// elsewhere saw, which was not trained here.

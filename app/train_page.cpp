@@ -32,7 +32,7 @@ MetricCard::MetricCard(const char *plotName, std::string metric, QWidget *parent
     m_plot->setObjectName(QLatin1String(plotName));
     m_choice->setAccessibleName(QStringLiteral("Metric"));
     m_choice->setObjectName(QStringLiteral("metricCombo"));
-    m_choice->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    m_choice->fitContents();
     setRole(m_title, "sub");
     auto *header = new QHBoxLayout;
     header->setContentsMargins(10, 7, 12, 0);

@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-class QComboBox;
 class QLabel;
 
 namespace sparsescope {
 
+class ComboBox;
 class RunData;
 class SeriesPlot;
 
@@ -37,7 +37,7 @@ private:
 
     std::string m_metric;
     QPointer<RunData> m_run;
-    QComboBox *m_choice;
+    ComboBox *m_choice;
     QLabel *m_title;
     SeriesPlot *m_plot;
     VisibleRefresh m_refresh;

@@ -21,6 +21,11 @@ std::optional<double> numberAt(const JsonView &object, const char *key)
     return object.has(key) ? object.at(key).numberOrNull() : std::nullopt;
 }
 
+std::optional<bool> flagAt(const JsonView &object, const char *key)
+{
+    return object.has(key) && !object.at(key).isNull() ? std::optional(object.at(key).flag()) : std::nullopt;
+}
+
 std::string textAt(const JsonView &object, const char *key)
 {
     return object.has(key) && !object.at(key).isNull() ? object.at(key).text() : std::string();
@@ -59,6 +64,8 @@ MeasuredRow operationOf(const JsonView &view)
     row.type = textAt(shape, "type");
     row.scores = textAt(shape, "scores");
     row.right = view.at("equals_reference").flag();
+    row.largestError = numberAt(view, "largest_error");
+    row.deterministic = flagAt(view, "deterministic");
     row.floorMicroseconds = numberAt(view, "floor_us");
     for (const JsonView &timing : view.at("timings").items()) {
         row.timings.push_back(timingOf(timing, "name", "backend", "us"));
@@ -75,6 +82,8 @@ MeasuredRow stepOf(const JsonView &view)
     row.family = view.at("family").text();
     row.parameters = view.at("parameters").integer();
     row.right = view.at("agree").flag();
+    row.largestError = numberAt(view, "largest_loss_difference");
+    row.deterministic = flagAt(view, "same_bits");
     if (const auto floor = numberAt(view, "floor_ms")) {
         row.floorMicroseconds = 1000 * *floor;
     }

@@ -25,7 +25,9 @@ struct MeasuredRow {
     std::string op; ///< "topk_select", "attention core forward", "training step of sparse"
     std::int64_t batch = 1, queries = 1, keys = 1;
     std::optional<std::int64_t> k, heads, width;
-    bool right = true; ///< its results equalled the reference, in the same process
+    bool right = true;                  ///< its results equalled the reference, in the same process
+    std::optional<double> largestError; ///< against the reference; absent where only `right` was kept, as the next
+    std::optional<bool> deterministic;  ///< the same bits every time
     double bytes = 0, flops = 0;
     std::optional<double> floorMicroseconds;
     std::vector<MeasuredTiming> timings; ///< ours first

@@ -79,21 +79,27 @@ struct RunReader::Impl {
     fs::path folder;
     RunConfig config;
 
+    std::weak_ptr<Database> sitting; ///< of the calls that share one connection
+
     /// Opened for each call: between calls nothing is held, neither a lock nor a file, so thousands of runs may be open.
-    Database connect() const { return Database(databaseFile(folder), Database::Mode::Read, kPatienceMs); }
+    std::shared_ptr<Database> connect() const
+    {
+        std::shared_ptr<Database> shared = sitting.lock();
+        return shared ? shared : std::make_shared<Database>(databaseFile(folder), Database::Mode::Read, kPatienceMs);
+    }
 
     std::optional<std::string> value(const std::string &key) const
     {
-        const Database database = connect();
-        Statement statement(database, "SELECT value FROM state WHERE key = ?");
+        const std::shared_ptr<Database> database = connect();
+        Statement statement(*database, "SELECT value FROM state WHERE key = ?");
         statement.bind(key);
         return statement.next() ? std::optional(statement.text(0)) : std::nullopt;
     }
     /// First column of the first row; absent without a row.
     std::optional<double> number(const char *sql, const std::string &metric) const
     {
-        const Database database = connect();
-        Statement statement(database, sql);
+        const std::shared_ptr<Database> database = connect();
+        Statement statement(*database, sql);
         statement.bind(metric);
         return statement.next() ? std::optional(statement.number(0)) : std::nullopt;
     }
@@ -111,14 +117,15 @@ RunReader::RunReader(const fs::path &folder)
                        {},
                        {},
                        "Restore the file, or train the run again."});
-    Database database = m_impl->connect();
-    const std::int64_t version = database.integer("PRAGMA user_version");
+    const Sitting sitting = sit();
+    const std::shared_ptr<Database> database = m_impl->connect();
+    const std::int64_t version = database->integer("PRAGMA user_version");
     if (version > kRunSchema)
         throw Failure({"run was written by a newer version", databaseFile(folder).string(),
                        fmt::format("schema {}", version), fmt::format("up to {}", kRunSchema),
                        "Open it with that version."});
-    const std::int64_t tables = database.integer("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN "
-                                                 "('scalar','event','snapshot','checkpoint','state')");
+    const std::int64_t tables = database->integer("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name IN "
+                                                  "('scalar','event','snapshot','checkpoint','state')");
     if (version != kRunSchema || tables != 5)
         throw Failure({"run's database is damaged",
                        databaseFile(folder).string(),
@@ -134,8 +141,15 @@ RunReader::RunReader(const fs::path &folder)
 RunReader RunReader::verified(const fs::path &folder)
 {
     RunReader reader(folder);
-    reader.m_impl->connect().verify();
+    reader.m_impl->connect()->verify();
     return reader;
+}
+
+RunReader::Sitting RunReader::sit() const
+{
+    std::shared_ptr<Database> database = m_impl->connect();
+    m_impl->sitting = database;
+    return database;
 }
 
 void RunReader::demandName(const std::string &name) const
@@ -168,8 +182,8 @@ std::optional<std::string> RunReader::value(const std::string &key) const { retu
 std::vector<std::string> RunReader::metrics() const
 {
     // From one name to the next through the index: DISTINCT would read every row.
-    const Database database = m_impl->connect();
-    Statement next(database, "SELECT metric FROM scalar WHERE metric > ? ORDER BY metric LIMIT 1");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement next(*database, "SELECT metric FROM scalar WHERE metric > ? ORDER BY metric LIMIT 1");
     std::vector<std::string> names;
     std::string name;
     while (next.bind(name).next()) {
@@ -183,8 +197,8 @@ std::vector<std::string> RunReader::metrics() const
 
 Series RunReader::series(const std::string &metric, std::int64_t afterStep) const
 {
-    const Database database = m_impl->connect();
-    Statement statement(database, "SELECT step, value FROM scalar WHERE metric = ? AND step > ? ORDER BY step");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement statement(*database, "SELECT step, value FROM scalar WHERE metric = ? AND step > ? ORDER BY step");
     statement.bind(metric).bind(afterStep);
     Series series;
     while (statement.next())
@@ -205,15 +219,15 @@ std::optional<double> RunReader::best(const std::string &metric) const
 
 std::int64_t RunReader::lastStep() const
 {
-    const Database database = m_impl->connect();
-    Statement statement(database, "SELECT max(step) FROM scalar WHERE metric = 'train.loss'");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement statement(*database, "SELECT max(step) FROM scalar WHERE metric = 'train.loss'");
     return statement.next() && !statement.isNull(0) ? statement.integer(0) : -1;
 }
 
 std::vector<EventRow> RunReader::events(std::int64_t afterId, int limit) const
 {
-    const Database database = m_impl->connect();
-    Statement statement(database, "SELECT id, wall, step, level, text FROM event WHERE id > ? ORDER BY id LIMIT ?");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement statement(*database, "SELECT id, wall, step, level, text FROM event WHERE id > ? ORDER BY id LIMIT ?");
     statement.bind(afterId).bind(std::int64_t{limit});
     std::vector<EventRow> rows;
     while (statement.next()) {
@@ -231,8 +245,8 @@ std::vector<EventRow> RunReader::events(std::int64_t afterId, int limit) const
 
 std::vector<SnapshotInfo> RunReader::snapshots() const
 {
-    const Database database = m_impl->connect();
-    Statement statement(database, "SELECT step, file, layers, length FROM snapshot ORDER BY step");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement statement(*database, "SELECT step, file, layers, length FROM snapshot ORDER BY step");
     std::vector<SnapshotInfo> rows;
     while (statement.next())
         rows.push_back({statement.integer(0), insideOf(m_impl->folder, statement.text(1)),
@@ -252,8 +266,8 @@ std::vector<CheckpointInfo> RunReader::checkpoints() const
 
 std::vector<CheckpointInfo> RunReader::recordedCheckpoints() const
 {
-    const Database database = m_impl->connect();
-    Statement statement(database, "SELECT step, folder FROM checkpoint WHERE complete = 1 ORDER BY step");
+    const std::shared_ptr<Database> database = m_impl->connect();
+    Statement statement(*database, "SELECT step, folder FROM checkpoint WHERE complete = 1 ORDER BY step");
     std::vector<CheckpointInfo> rows;
     while (statement.next())
         rows.push_back({statement.integer(0), insideOf(m_impl->folder, statement.text(1))});
@@ -262,11 +276,11 @@ std::vector<CheckpointInfo> RunReader::recordedCheckpoints() const
 
 double RunReader::lastWall() const
 {
-    const Database database = m_impl->connect();
+    const std::shared_ptr<Database> database = m_impl->connect();
     Statement statement(
-        database, "SELECT max((SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM event ORDER BY id DESC LIMIT 1)),"
-                  " (SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM scalar WHERE metric = 'train.loss' ORDER BY "
-                  "step DESC LIMIT 1)))");
+        *database, "SELECT max((SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM event ORDER BY id DESC LIMIT 1)),"
+                   " (SELECT coalesce(max(wall), 0) FROM (SELECT wall FROM scalar WHERE metric = 'train.loss' ORDER BY "
+                   "step DESC LIMIT 1)))");
     return statement.next() ? statement.number(0) : 0;
 }
 

@@ -77,6 +77,11 @@ public:
     /// and the queries see only the pages that they need.
     static RunReader verified(const std::filesystem::path &folder);
 
+    /// While it is kept, the calls of this reader share one connection instead of each making its own, which takes longer than
+    /// most of them. For a few calls in a row on one thread: it keeps the file open.
+    using Sitting = std::shared_ptr<const void>;
+    [[nodiscard]] Sitting sit() const;
+
     const std::filesystem::path &folder() const;
     const RunConfig &config() const;
     /// Throws Failure where run.json describes another run than `name`, its folder below the experiment's.

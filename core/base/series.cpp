@@ -8,9 +8,18 @@ namespace sparsescope {
 
 Series smooth(const Series &series, double weight)
 {
-    if (weight <= 0)
-        return series;
     Series result;
+    smooth(series, weight, result);
+    return result;
+}
+
+void smooth(const Series &series, double weight, Series &result)
+{
+    if (weight <= 0) {
+        result = series;
+        return;
+    }
+    result.clear();
     result.reserve(series.size());
     // Zero-started average m_n = w m_(n-1) + (1-w) y_n, divided by the weight 1 - w^n that it has gathered so far.
     constexpr double kNone = 0x1p-54; // 1 less this is 1
@@ -29,7 +38,6 @@ Series smooth(const Series &series, double weight)
         result.push_back(
             {point.x, missing < 1 ? average / (1 - missing) : (result.empty() ? point.y : result.front().y)});
     }
-    return result;
 }
 
 Series decimate(const Series &series, double xLow, double xHigh, int columns)
@@ -75,7 +83,8 @@ BandPoint bandPoint(double x, const std::vector<double> &ys)
     const auto n = static_cast<double>(ys.size());
     BandPoint point{x, 0, std::numeric_limits<double>::quiet_NaN(), static_cast<int>(ys.size())};
     for (const double y : ys)
-        point.mean += y / n;
+        point.mean += y;
+    point.mean /= n;
     if (ys.size() >= 2) {
         double squares = 0;
         for (const double y : ys)
@@ -89,9 +98,16 @@ BandPoint bandPoint(double x, const std::vector<double> &ys)
 
 std::vector<BandPoint> meanAndStd(const std::vector<const Series *> &series)
 {
+    std::vector<BandPoint> band;
+    meanAndStd(series, band);
+    return band;
+}
+
+void meanAndStd(const std::vector<const Series *> &series, std::vector<BandPoint> &band)
+{
     std::vector<std::size_t> next(series.size(), 0);
     std::vector<double> ys;
-    std::vector<BandPoint> band;
+    band.clear();
     std::size_t longest = 0;
     for (const Series *one : series)
         longest = std::max(longest, one->size());
@@ -99,13 +115,28 @@ std::vector<BandPoint> meanAndStd(const std::vector<const Series *> &series)
     const auto front = [&](std::size_t i) {
         return next[i] < series[i]->size() ? (*series[i])[next[i]].x : std::numeric_limits<double>::infinity();
     };
+    // Seeds of one recipe have their points at the same steps: while they do nothing has to be looked for.
+    std::size_t common = 0;
+    for (; !series.empty(); ++common) {
+        const auto alike = [&, at = common](const Series *one) {
+            return at < one->size() && (*one)[at].x == (*series.front())[at].x && !std::isnan((*one)[at].y) &&
+                   (at + 1 == one->size() || (*one)[at + 1].x != (*one)[at].x);
+        };
+        if (!std::all_of(series.begin(), series.end(), alike))
+            break;
+        ys.clear();
+        for (const Series *one : series)
+            ys.push_back((*one)[common].y);
+        band.push_back(bandPoint((*series.front())[common].x, ys));
+    }
+    std::fill(next.begin(), next.end(), common);
     for (;;) {
         // The series ascend: the smallest x that is left stands at the front of one of them.
         double x = std::numeric_limits<double>::infinity();
         for (std::size_t i = 0; i < series.size(); ++i)
             x = std::min(x, front(i));
         if (x == std::numeric_limits<double>::infinity())
-            return band;
+            return;
         ys.clear();
         for (std::size_t i = 0; i < series.size(); ++i) {
             for (; front(i) == x; ++next[i]) {

@@ -15,8 +15,10 @@ constexpr int kByteKinds = 256;
 
 std::filesystem::path tokenizerOf(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.model"; }
 
-constexpr const char *kInstead =
-    "Let its own program turn text into token ids, and give those: --tokens, or --ids of forward.";
+std::string instead()
+{
+    return fmt::format("Let its own program turn text into token ids, and give those{}.", kIdOptions);
+}
 
 std::filesystem::path unreadTokenizer(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.json"; }
 
@@ -31,13 +33,13 @@ std::unique_ptr<Tokenizer> makeReader(const std::filesystem::path &checkpoint, i
     const TextReader reader = textReader(checkpoint, vocabulary);
     if (reader == TextReader::None && hasUnreadTokenizer(checkpoint)) {
         throw ConfigFailure({{"this tokenizer is not read", "--text", unreadTokenizer(checkpoint).string(),
-                              "text by a tokenizer.model (SentencePiece), or as bytes", kInstead}});
+                              "text by a tokenizer.model (SentencePiece), or as bytes", instead()}});
     }
     if (reader == TextReader::None) {
         throw ConfigFailure({{"this model does not read bytes, and no tokenizer.model lies beside it", "--text",
                               fmt::format("a vocabulary of {}", vocabulary),
                               fmt::format("{} or {} for bytes", kByteKinds, kByteKinds + 1),
-                              "Give token ids instead: --tokens, or --ids of forward."}});
+                              fmt::format("Give token ids instead{}.", kIdOptions)}});
     }
     return reader == TextReader::Bytes ? makeByteTokenizer() : makeSentencePieceTokenizer(tokenizerOf(checkpoint));
 }
@@ -63,7 +65,7 @@ std::string tokenizerNotice(const std::filesystem::path &checkpoint, int vocabul
                        reader == TextReader::Bytes
                            ? ": text is taken byte by byte, which may be another one than the model's"
                            : ", and no tokenizer.model (SentencePiece) lies beside it",
-                       kInstead);
+                       instead());
 }
 
 Probe TypedText::probe() const

@@ -40,6 +40,7 @@ private Q_SLOTS:
     void canBeStoppedAndLeavesNothing();
     void aWrongPromptIsExplained();
     void whatOughtToBeKnownStandsBesideTheText();
+    void idsAreAskedForWhereNoTextIsRead();
 
 private:
     template <class T>
@@ -152,6 +153,25 @@ void tst_ContinueText::whatOughtToBeKnownStandsBesideTheText()
              qPrintable(notices->text()));
     ask("5, x", 4); // of the answer before
     QVERIFY(part<QLabel>("continuationFault")->isVisible() && !notices->isVisible());
+}
+
+void tst_ContinueText::idsAreAskedForWhereNoTextIsRead()
+{
+    // By now it has been asked: a vocabulary of 260 kinds is none of bytes.
+    QTRY_COMPARE(part<QComboBox>("continuationReading")->currentText(), QStringLiteral("Token ids"));
+    auto *prompt = part<QPlainTextEdit>("continuationPrompt");
+    QCOMPARE(prompt->toPlainText(), QStringLiteral("1, 2, 3, 4, 5, 6, 7, 8"));
+    QVERIFY2(prompt->placeholderText().contains(QLatin1String("0 to 259")), qPrintable(prompt->placeholderText()));
+    // Who asks for text all the same is not sent to options of the command line.
+    part<QComboBox>("continuationReading")->setCurrentIndex(0);
+    prompt->selectAll();
+    QTest::keyClicks(prompt, "The key");
+    press("continuationStart");
+    auto *fault = part<QLabel>("continuationFault");
+    QTRY_VERIFY(fault->isVisible());
+    QVERIFY2(fault->text().contains(QLatin1String("Give token ids instead.")) &&
+                 !fault->text().contains(QLatin1String("--")),
+             qPrintable(fault->text()));
 }
 
 void tst_ContinueText::canBeStoppedAndLeavesNothing()

@@ -3,6 +3,7 @@
 #include "tests/core/base/sample_snapshot.h"
 
 #include <QFile>
+#include <QImage>
 #include <QJsonDocument>
 #include <QJsonObject>
 #include <QProcess>
@@ -46,6 +47,8 @@ private Q_SLOTS:
     void refuses_data();
     void refuses();
     void saysWhatIsNotMeasured();
+    void aPictureIsAsLargeAsAsked_data();
+    void aPictureIsAsLargeAsAsked();
 
 private:
     QTemporaryDir m_folder;
@@ -126,6 +129,27 @@ void tst_ExportCommand::saysWhatIsNotMeasured()
     QVERIFY2(result.err.contains("sparsescope-cli counterfactual"), qPrintable(result.err));
     QVERIFY2(result.err.contains("two/seq_128/"), qPrintable(result.err));
     QVERIFY(!QFile::exists(out));
+}
+
+void tst_ExportCommand::aPictureIsAsLargeAsAsked_data()
+{
+    QTest::addColumn<QString>("view");
+    QTest::newRow("window") << "first-run";
+    QTest::newRow("shortcuts") << "help";
+    QTest::newRow("preferences") << "preferences";
+    QTest::newRow("checkpoint") << "checkpoint";
+    QTest::newRow("continuation") << "continuation";
+}
+
+void tst_ExportCommand::aPictureIsAsLargeAsAsked()
+{
+    QFETCH(QString, view);
+    const QString out = m_folder.filePath(view + ".png");
+    const QString checkpoint = qEnvironmentVariable("SPARSESCOPE_SOURCE") + "/tests/truth/hf-deepseek_v32";
+    const Result result =
+        exported({"--screenshot", view, "--runs", checkpoint, "--size", "1130x770", "--scale", "1", "--out", out});
+    QVERIFY2(result.code == 0, qPrintable(result.err));
+    QCOMPARE(QImage(out).size(), QSize(1130, 770));
 }
 
 QTEST_GUILESS_MAIN(tst_ExportCommand)

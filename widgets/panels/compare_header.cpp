@@ -70,14 +70,14 @@ CompareHeader::CompareHeader(ViewState *viewState, QWidget *parent)
     , m_export(new QPushButton(QStringLiteral("Export comparison…"), this))
 {
     setProperty("role", "card");
-    const std::tuple<QComboBox *, const char *, QString> sides[] = {{m_a, "sideA", QStringLiteral("A")},
-                                                                    {m_b, "sideB", QStringLiteral("B")}};
+    const std::tuple<ComboBox *, const char *, QString> sides[] = {{m_a, "sideA", QStringLiteral("A")},
+                                                                   {m_b, "sideB", QStringLiteral("B")}};
     for (const auto &[combo, name, letter] : sides) {
         combo->setObjectName(QLatin1String(name));
         combo->setAccessibleName(letter);
         combo->setToolTip(
             QStringLiteral("Side %1: all seeds of a group, or one run. A run folder can be dropped here.").arg(letter));
-        combo->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+        combo->fitContents();
         combo->setMinimumWidth(140);
         combo->setMaximumWidth(320);
         combo->setMaxVisibleItems(24);

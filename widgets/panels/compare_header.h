@@ -14,6 +14,7 @@ class QPushButton;
 
 namespace sparsescope {
 
+class ComboBox;
 /// Which two sides are compared, what they have in common, over what they are drawn; and why they have no verdict.
 class CompareHeader : public QFrame {
     Q_OBJECT
@@ -49,7 +50,8 @@ private:
     QLabel *m_badgeA, *m_badgeB, *m_match, *m_matchIcon, *m_differs, *m_differsIcon;
     QWidget *m_matchBox;
     QLabel *m_against;
-    QComboBox *m_a, *m_b, *m_by;
+    ComboBox *m_a, *m_b;
+    QComboBox *m_by;
     QPushButton *m_swap, *m_export;
     std::vector<MatchFact> m_facts;
     std::vector<std::pair<QString, Family>> m_families; ///< of the keys

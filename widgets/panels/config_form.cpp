@@ -1,5 +1,6 @@
 #include "widgets/panels/config_form.h"
 
+#include "core/base/rounded_expression.h"
 #include "widgets/panels/experiment_document.h"
 #include "widgets/panels/family_row.h"
 #include "widgets/panels/field_row.h"
@@ -299,7 +300,15 @@ void ConfigForm::check()
     }
     showRelevant();
     showErrors(errors);
-    const std::size_t runs = m_experiment ? expand(*m_experiment).size() : 0;
+    std::size_t runs = 0;
+    if (m_experiment) {
+        const std::vector<RunConfig> all = expand(*m_experiment);
+        runs = all.size();
+        const std::vector<std::string> notices = roundingNotices(*m_experiment, all);
+        for (FieldRow *row : m_rows) {
+            row->showNotices(notices);
+        }
+    }
     m_add->setText(runs == 0 ? QStringLiteral("Add to queue")
                              : QStringLiteral("Add %1 %2 to queue").arg(runs).arg(runs == 1 ? "run" : "runs"));
     m_add->setIcon(makeIcon(Icon::Add, IconRole::OnAccent));

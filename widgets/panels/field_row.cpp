@@ -194,12 +194,42 @@ int FieldRow::showErrors(const std::vector<Error> &errors, std::set<const Error 
         }
     }
     m_message->setText(words.join(QLatin1Char('\n')));
+    m_message->setToolTip({});
     m_message->setVisible(!words.isEmpty());
     setRole(m_message, "fault");
     if (!words.isEmpty()) {
         show(); // a bad field is never out of sight
     }
     return count;
+}
+
+void FieldRow::showNotices(const std::vector<std::string> &notices)
+{
+    constexpr qsizetype kShown = 3; // of a length that is swept each has its own
+    if (!m_message->text().isEmpty()) {
+        return;
+    }
+    QStringList words;
+    for (const auto &editor : m_editors) {
+        const std::string begin = editor->info.path + ": ";
+        for (const std::string &notice : notices) {
+            if (notice.starts_with(begin)) { // on screen a field goes by its label
+                words << QString::fromStdString(editor->info.label + ": " + notice.substr(begin.size()));
+            }
+        }
+    }
+    if (words.empty()) {
+        return;
+    }
+    m_message->setToolTip(words.size() > kShown ? words.join(QLatin1Char('\n')) : QString());
+    if (words.size() > kShown) {
+        const qsizetype more = words.size() - kShown;
+        words = words.mid(0, kShown);
+        words << QStringLiteral("and %1 more").arg(more);
+    }
+    m_message->setText(words.join(QLatin1Char('\n')));
+    m_message->show();
+    setRole(m_message, "hint");
 }
 
 } // namespace sparsescope

@@ -39,6 +39,9 @@ public:
     /// place go into `placed`. Returns the number of bad fields.
     int showErrors(const std::vector<Error> &errors, std::set<const Error *> &placed);
 
+    /// Says what ought to be known of fields that are right, each "model.selection.top_k: …", unless errors stand there.
+    void showNotices(const std::vector<std::string> &notices);
+
 Q_SIGNALS:
     void edited();
 

@@ -26,7 +26,7 @@ QComboBox *combo(const char *objectName, const QString &words, QWidget *parent)
     auto *made = new ComboBox(parent);
     made->setObjectName(QLatin1String(objectName));
     made->setAccessibleName(words);
-    made->setSizeAdjustPolicy(QComboBox::AdjustToContents);
+    made->fitContents();
     return made;
 }
 

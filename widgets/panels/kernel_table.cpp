@@ -11,8 +11,26 @@
 namespace sparsescope {
 namespace {
 
-enum Column { Operation, Source, Time, Rate, Floor, Spread, Check, Columns };
+enum Column { Operation, Source, Time, Rate, Floor, Difference, Deterministic, Columns };
 constexpr double kNoisy = 0.03;
+
+QString sourceText(const MeasuredTiming &timing, bool ours)
+{
+    return ours                    ? QStringLiteral("built in")
+           : timing.name == "aten" ? QStringLiteral("tensor code")
+                                   : QString::fromStdString(timing.name);
+}
+
+/// "4e-3, passed", "exact, passed"; without the number where none was kept.
+QString errorText(const MeasuredRow &row)
+{
+    const QString verdict = row.right ? QStringLiteral("passed") : QStringLiteral("wrong");
+    if (!row.largestError) {
+        return verdict;
+    }
+    return (*row.largestError == 0 ? QStringLiteral("exact") : QString::number(*row.largestError, 'g', 1)) +
+           QStringLiteral(", ") + verdict;
+}
 
 } // namespace
 
@@ -22,8 +40,14 @@ KernelTable::KernelTable(QWidget *parent)
     setObjectName(QStringLiteral("kernelTable"));
     setAccessibleName(QStringLiteral("Kernels"));
     setHorizontalHeaderLabels({QStringLiteral("Operation"), QStringLiteral("Source"), QStringLiteral("Time"),
-                               QStringLiteral("Rate"), QStringLiteral("Of floor"), QStringLiteral("Spread"),
-                               QStringLiteral("Check")});
+                               QStringLiteral("Rate"), QStringLiteral("Of floor"), QStringLiteral("Largest error"),
+                               QStringLiteral("Deterministic")});
+    horizontalHeaderItem(Difference)
+        ->setToolTip(
+            QStringLiteral("Against the reference on the same inputs; without a number where the file keeps none"));
+    horizontalHeaderItem(Deterministic)
+        ->setToolTip(QStringLiteral("The same bits every time; – where it was not measured"));
+    horizontalHeaderItem(Time)->setToolTip(QStringLiteral("Median; amber where the quartiles lie more than 3 % apart"));
     verticalHeader()->hide();
     verticalHeader()->setDefaultSectionSize(26);
     setEditTriggers(QAbstractItemView::NoEditTriggers);
@@ -34,12 +58,13 @@ KernelTable::KernelTable(QWidget *parent)
     setFrameShape(QFrame::NoFrame);
     setWordWrap(false);
     // Numbers of neighbouring columns do not touch.
-    setStyleSheet(QStringLiteral("QTableWidget::item { padding: 0 8px; border: 0; } QHeaderView::section { padding: 4px 8px; }"));
+    setStyleSheet(
+        QStringLiteral("QTableWidget::item { padding: 0 5px; border: 0; } QHeaderView::section { padding: 4px 5px; }"));
     horizontalHeader()->setHighlightSections(false);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
-    horizontalHeader()->setSectionResizeMode(Source, QHeaderView::Stretch);
+    horizontalHeader()->setStretchLastSection(true);
     for (int column = Operation; column < Columns; ++column) {
-        const bool number = column >= Time && column <= Spread;
+        const bool number = column >= Time && column <= Floor;
         horizontalHeaderItem(column)->setTextAlignment((number ? Qt::AlignRight : Qt::AlignLeft) | Qt::AlignVCenter);
     }
 }
@@ -56,28 +81,34 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
         insertRow(at);
         const bool right = row.right || !ours;
         const bool rated = ours || !content.atLength(); // the dense core does another work than the parts' sum
-        const std::array<QString, Columns> words{
-            title,
-            (ours ? QStringLiteral("built in: ") : QString()) + QString::fromStdString(timing.backend),
-            right ? timeText(timing.microseconds) : unknownText(),
-            right && rated ? rateText(row, timing.microseconds) : unknownText(),
-            right && rated && row.floorMicroseconds ? percentText(*row.floorMicroseconds / timing.microseconds)
-                                                    : unknownText(),
-            right ? percentText(timing.spread()) : unknownText(),
-            !ours       ? QStringLiteral("reference")
-            : row.right ? QStringLiteral("passed")
-                        : QStringLiteral("wrong")};
+        const std::array<QString, Columns> words{title,
+                                                 sourceText(timing, ours),
+                                                 right ? timeText(timing.microseconds) : unknownText(),
+                                                 right && rated ? rateText(row, timing.microseconds) : unknownText(),
+                                                 right && rated && row.floorMicroseconds
+                                                     ? percentText(*row.floorMicroseconds / timing.microseconds)
+                                                     : unknownText(),
+                                                 ours ? errorText(row) : QStringLiteral("reference"),
+                                                 !ours || !row.deterministic ? unknownText()
+                                                 : *row.deterministic        ? QStringLiteral("yes")
+                                                                             : QStringLiteral("no")};
         for (int column = Operation; column < Columns; ++column) {
             auto *item = new QTableWidgetItem(words[static_cast<std::size_t>(column)]);
-            item->setToolTip(item->text());
-            if (column >= Time && column <= Spread) {
+            item->setToolTip(column == Source ? QString::fromStdString(timing.backend)
+                             : column == Time && right
+                                 ? QStringLiteral("%1, spread %2").arg(item->text(), percentText(timing.spread()))
+                                 : item->text());
+            if (column >= Time && column <= Floor) {
                 item->setTextAlignment(Qt::AlignRight | Qt::AlignVCenter);
                 item->setFont(monoFont(12));
             }
-            if (column == Check && ours) {
+            if (column == Difference && ours) {
                 item->setForeground(row.right ? t.passed : t.failed);
             }
-            if (column == Spread && right && timing.spread() > kNoisy) {
+            if (column == Deterministic && ours && row.deterministic == false) {
+                item->setForeground(t.check);
+            }
+            if (column == Time && right && timing.spread() > kNoisy) {
                 item->setForeground(t.check);
             }
             setItem(at, column, item);

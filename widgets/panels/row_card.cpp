@@ -63,7 +63,7 @@ RowCard::RowCard(ViewState *viewState, HoverState *hoverState, QWidget *parent)
     m_statistics->setAccessibleName(QStringLiteral("Query statistics"));
     m_head->setObjectName(QStringLiteral("attentionHeadCombo"));
     m_head->setAccessibleName(QStringLiteral("Attention column"));
-    m_head->setSizeAdjustPolicy(QComboBox::AdjustToContents); // its entries come with the first row
+    m_head->fitContents(); // its entries come with the first row
     m_head->setToolTip(QStringLiteral("Whose attention the table shows"));
     m_all->setObjectName(QStringLiteral("allKeysBox"));
     m_all->setAccessibleName(m_all->text());

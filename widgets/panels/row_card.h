@@ -10,12 +10,12 @@
 #include <memory>
 
 class QCheckBox;
-class QComboBox;
 class QLabel;
 class QToolButton;
 
 namespace sparsescope {
 
+class ComboBox;
 class HeadLegend;
 class KeyTable;
 class RowPlot;
@@ -56,7 +56,7 @@ private:
     RowPlot *m_plot;
     KeyTable *m_table;
     HeadLegend *m_headLegend;
-    QComboBox *m_head;
+    ComboBox *m_head;
     QCheckBox *m_all;
 };
 

@@ -27,11 +27,20 @@
 
 namespace sparsescope {
 
+namespace {
+
+constexpr int kNarrow = 1300; ///< px
+
+} // namespace
+
 SpeedPage::SpeedPage(QWidget *parent)
     : QWidget(parent)
     , m_stack(new QStackedWidget(this))
     , m_message(new MessageView(this))
     , m_chosen(new ComboBox(this))
+    , m_precision(new ComboBox(this))
+    , m_chosenLabel(makeLabel(QStringLiteral("Measurement"), "sub", this))
+    , m_precisionLabel(makeLabel(QStringLiteral("Precision"), "sub", this))
     , m_directions(new QWidget(this))
     , m_directionGroup(new QButtonGroup(this))
     , m_measured(makeLabel({}, "sub", this))
@@ -63,67 +72,14 @@ SpeedPage::SpeedPage(QWidget *parent)
                        "measures a layer on your card, bench topk, indexer, loss and step the rest. Open the "
                        "file here: File > Open, or drop it on the window."));
     connect(m_chosen, &QComboBox::currentIndexChanged, this, &SpeedPage::showChosen);
+    connect(m_precision, &QComboBox::activated, this, [this](int index) {
+        change(counterpart(m_chosen->currentIndex(), m_content->document->direction,
+                           m_precision->itemData(index).toString().toStdString()));
+    });
     connect(m_directionGroup, &QButtonGroup::idClicked, this, &SpeedPage::chooseDirection);
     connect(m_measure, &QPushButton::clicked, this, &SpeedPage::measureRequested);
     connect(m_cancel, &QPushButton::clicked, this, &SpeedPage::cancelRequested);
     connect(m_time, &LayerTimePlot::pointChosen, this, &SpeedPage::setPoint);
-}
-
-QWidget *SpeedPage::buildHeader()
-{
-    auto *bar = new QFrame(this);
-    setRole(bar, "card");
-    auto *column = new QVBoxLayout(bar);
-    column->setContentsMargins(12, 6, 12, 6);
-    column->setSpacing(4);
-    auto *row = new QHBoxLayout;
-    column->addLayout(row);
-    column->addWidget(m_remark);
-    row->setSpacing(8);
-    m_chosen->setObjectName(QStringLiteral("kernelModelCombo"));
-    m_chosen->setAccessibleName(QStringLiteral("Measurement"));
-    m_chosen->setMinimumWidth(320);
-    m_directions->setObjectName(QStringLiteral("directionSwitch"));
-    auto *directions = new QHBoxLayout(m_directions);
-    directions->setContentsMargins(0, 0, 0, 0);
-    directions->setSpacing(0);
-    for (const auto &[id, words, edge] : {std::tuple(0, "Forward", "l"), std::tuple(1, "Forward + backward", "r")}) {
-        auto *button = new QPushButton(QString::fromLatin1(words), m_directions);
-        button->setCheckable(true);
-        button->setProperty("edge", edge);
-        button->setAccessibleName(button->text());
-        setRole(button, "seg");
-        m_directionGroup->addButton(button, id);
-        setTabOrder(id == 0 ? static_cast<QWidget *>(m_chosen) : m_directionGroup->button(0), button);
-        directions->addWidget(button);
-    }
-    row->addWidget(makeLabel(QStringLiteral("Measurement"), "sub", bar));
-    row->addWidget(m_chosen);
-    row->addWidget(m_directions);
-    row->addStretch();
-    row->addWidget(m_measured);
-    const auto named = [](QWidget *widget, const char *name, const QString &words) {
-        widget->setObjectName(QLatin1String(name));
-        widget->setAccessibleName(words);
-    };
-    named(m_measure, "measureButton", m_measure->text());
-    named(m_cancel, "measureCancel", m_cancel->text());
-    named(m_progress, "measureProgress", QStringLiteral("Measured"));
-    m_progress->setTextVisible(false);
-    m_progress->setFixedSize(120, 6);
-    m_progress->setRange(0, 1000);
-    m_progressWords->setSizePolicy(QSizePolicy::Ignored, QSizePolicy::Preferred);
-    m_progressWords->setAlignment(Qt::AlignRight | Qt::AlignVCenter);
-    setRole(m_measure, "primary");
-    row->addWidget(m_progressWords, 1);
-    row->addWidget(m_progress);
-    row->addWidget(m_measure);
-    row->addWidget(m_cancel);
-    named(m_remark, "measureRemark", QStringLiteral("Why nothing is measured here"));
-    m_remark->setWordWrap(true);
-    m_remark->hide();
-    setMeasuring({}, 0);
-    return bar;
 }
 
 QWidget *SpeedPage::buildCard(QLabel *&title, const QString &words, QLabel *&sub, QWidget *body)
@@ -154,8 +110,7 @@ QWidget *SpeedPage::buildBody()
     grid->addWidget(buildCard(m_breakdownTitle, QStringLiteral("Breakdown"), m_breakdownSub, m_breakdown), 0, 1);
     grid->addWidget(buildCard(m_kernelsTitle, QStringLiteral("Kernels"), m_kernelsSub, m_kernels), 1, 0);
     grid->addWidget(buildCard(m_roofTitle, QStringLiteral("Roofline"), m_roofSub, m_roof), 1, 1);
-    grid->setColumnStretch(0, 5);
-    grid->setColumnStretch(1, 3);
+    m_grid = grid;
     grid->setRowStretch(0, 4);
     grid->setRowStretch(1, 3);
     m_timeSub->setText(QStringLiteral("click a pair of bars for its breakdown"));
@@ -210,6 +165,7 @@ void SpeedPage::showChosen()
                                      : QString::fromStdString(document.measured.substr(0, 10)) + QStringLiteral(" · "),
                                  QString::fromStdString(document.machine), percentText(spread)));
     m_time->setContent(m_content);
+    foldHeader(); // its words may have other lengths
     // The longest context is what people come for.
     m_point = -1;
     setPoint(static_cast<int>(m_content->points.size()) - 1);
@@ -239,46 +195,16 @@ void SpeedPage::setMeasuring(const QString &what, double share)
     }
     m_measured->setVisible(!measuring);
     m_measure->setVisible(!measuring);
+    foldHeader();
 }
 
-void SpeedPage::showDirections()
+void SpeedPage::resizeEvent(QResizeEvent *event)
 {
-    const int index = m_chosen->currentIndex();
-    const bool core = m_content && m_content->atLength();
-    m_directions->setVisible(core);
-    if (!core) {
-        return;
-    }
-    for (int training = 0; training < 2; ++training) {
-        const std::string direction = training ? "training" : "forward";
-        const bool here = m_content->document->direction == direction;
-        QAbstractButton *button = m_directionGroup->button(training);
-        button->setChecked(here);
-        button->setEnabled(here || counterpart(index, direction) >= 0);
-        button->setToolTip(button->isEnabled() ? QString() : QStringLiteral("No such measurement is open"));
-    }
-}
-
-int SpeedPage::counterpart(int index, const std::string &direction) const
-{
-    const BenchDocument &of = *m_documents[static_cast<std::size_t>(index)];
-    for (std::size_t i = 0; i < m_documents.size(); ++i) {
-        const BenchDocument &other = *m_documents[i];
-        if (other.indexer == of.indexer && other.machine == of.machine && other.direction == direction) {
-            return static_cast<int>(i);
-        }
-    }
-    return -1;
-}
-
-void SpeedPage::chooseDirection(int training)
-{
-    const int index = counterpart(m_chosen->currentIndex(), training ? "training" : "forward");
-    const int point = m_point;
-    if (index >= 0 && index != m_chosen->currentIndex()) {
-        m_chosen->setCurrentIndex(index);
-        setPoint(std::min(point, static_cast<int>(m_content->points.size()) - 1)); // the same context again
-    }
+    QWidget::resizeEvent(event);
+    const bool narrow = width() < kNarrow; // the table needs its columns
+    m_grid->setColumnStretch(0, narrow ? 9 : 5);
+    m_grid->setColumnStretch(1, narrow ? 4 : 3);
+    foldHeader();
 }
 
 void SpeedPage::setPoint(int index)

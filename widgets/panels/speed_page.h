@@ -11,7 +11,8 @@
 #include <vector>
 
 class QButtonGroup;
-class QComboBox;
+class QGridLayout;
+class QHBoxLayout;
 class QLabel;
 class QProgressBar;
 class QPushButton;
@@ -19,6 +20,7 @@ class QStackedWidget;
 
 namespace sparsescope {
 
+class ComboBox;
 class BreakdownView;
 class ExportableView;
 class KernelTable;
@@ -58,6 +60,7 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     QWidget *buildHeader();
@@ -65,16 +68,23 @@ private:
     QWidget *buildCard(QLabel *&title, const QString &words, QLabel *&sub, QWidget *body);
     void showChosen();
     void showDirections();
+    void showPrecisions();
+    void foldHeader();
     void chooseDirection(int training);
-    /// The document with the same indexer and machine and the other direction; -1: none.
-    int counterpart(int index, const std::string &direction) const;
+    /// Shows this document, at the context that is shown now.
+    void change(int index);
+    /// The document with the same indexer and machine and this direction, at this precision; -1: none.
+    int counterpart(int index, const std::string &direction, const std::string &precision) const;
 
     std::vector<std::shared_ptr<const BenchDocument>> m_documents;
     std::shared_ptr<const SpeedContent> m_content;
     int m_point = 0;
     QStackedWidget *m_stack;
     MessageView *m_message;
-    QComboBox *m_chosen;
+    ComboBox *m_chosen, *m_precision;
+    QGridLayout *m_grid = nullptr;
+    QLabel *m_chosenLabel, *m_precisionLabel;
+    QHBoxLayout *m_firstRow = nullptr, *m_secondRow = nullptr;
     QWidget *m_directions;
     QButtonGroup *m_directionGroup;
     QLabel *m_measured, *m_progressWords, *m_remark;

@@ -48,6 +48,10 @@ void LabelRoom::addStroke(QPointF from, QPointF to)
     const double slope = to.x() > from.x() ? (to.y() - from.y()) / (to.x() - from.x()) : 0;
     const int first = std::max(0, static_cast<int>(std::floor((from.x() - m_area.left()) / kCell)));
     const int last = std::min(m_columns - 1, static_cast<int>(std::floor((to.x() - m_area.left()) / kCell)));
+    if (first == last && from.x() >= m_area.left() && to.x() <= m_area.right()) { // most strokes of a long curve
+        occupy(first, row(std::min(from.y(), to.y())), row(std::max(from.y(), to.y())));
+        return;
+    }
     for (int column = first; column <= last; ++column) {
         const double left = std::max(from.x(), m_area.left() + column * kCell);
         const double right = std::min(to.x(), m_area.left() + (column + 1) * kCell);

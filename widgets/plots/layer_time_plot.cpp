@@ -255,8 +255,20 @@ void LayerTimePlot::paintCrossover(QPainter &painter, const Frame &frame, const 
         const double tokens = low * std::pow(high / low, share),
                      x = frame.centre(static_cast<int>(i) - 1) + share * frame.slot;
         painter.setPen(QPen(t.text, 1.5));
-        painter.drawLine(QPointF(x, frame.plot.top() + 8), QPointF(x, frame.plot.bottom()));
+        // It stops around a factor that it would strike out.
         painter.setFont(uiFont(12, QFont::DemiBold));
+        double from = frame.plot.top() + 8;
+        for (const std::size_t beside : {i - 1, i}) {
+            const double factor = *points[beside].factor();
+            const double half = painter.fontMetrics().horizontalAdvance(factorText(factor)) / 2.0 + 3;
+            const double middle = frame.centre(static_cast<int>(beside)) + frame.bar() / 2;
+            const double bottom = std::min(frame.y(1 / factor), frame.y(1)) - 3;
+            if (!frame.factorsStand && std::abs(x - middle) < half && bottom - frame.factors > from) {
+                painter.drawLine(QPointF(x, from), QPointF(x, bottom - frame.factors));
+                from = bottom;
+            }
+        }
+        painter.drawLine(QPointF(x, from), QPointF(x, frame.plot.bottom()));
         painter.drawText(QRectF(x + 6, frame.plot.top() + 4, 320, 18), Qt::AlignLeft | Qt::AlignVCenter,
                          QStringLiteral("Faster from about %1K tokens").arg(significantText(tokens / 1024, 2)));
         return;

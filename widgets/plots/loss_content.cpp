@@ -5,8 +5,10 @@
 #include "widgets/style/figure_export.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <map>
+#include <thread>
 #include <utility>
 
 namespace sparsescope {
@@ -85,6 +87,21 @@ void addCurves(PlotContent &content, const LossGroup &group, const LossPlotOptio
     }
 }
 
+constexpr std::size_t kOneThreadUpTo = 50000; ///< points; starting a thread costs more than it gains below that
+
+void averageSeeds(LossGroup &group, double smoothing)
+{
+    std::vector<const Series *> train, validation;
+    for (LossGroup::Seed &seed : group.seeds) {
+        smooth(seed.run->series(kTrain), smoothing, seed.train);
+        group.reached += seed.train.empty() ? 0 : 1;
+        train.push_back(&seed.train);
+        validation.push_back(&seed.validation);
+    }
+    meanAndStd(train, group.train);
+    meanAndStd(validation, group.validation);
+}
+
 } // namespace
 
 QString familyText(Family family) { return QString::fromStdString(displayName(family)); }
@@ -98,12 +115,20 @@ QString settingText(const RunConfig &config)
     return text;
 }
 
-std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing)
+std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing,
+                                  std::vector<LossGroup> before)
 {
     std::vector<LossGroup> groups;
+    std::size_t points = 0;
     for (const Family family : kFamilies) {
         LossGroup group;
         group.family = family;
+        const auto old = std::find_if(before.begin(), before.end(),
+                                      [family](const LossGroup &known) { return known.family == family; });
+        if (old != before.end()) {
+            group.train = std::move(old->train);
+            group.validation = std::move(old->validation);
+        }
         for (const RunData *run : runs) {
             if (run->config().model.family != family || settingText(run->config()) != setting) {
                 continue;
@@ -112,24 +137,37 @@ std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QStr
             if (!run->curvesShown()) {
                 continue;
             }
-            const Series &losses = run->series(kTrain);
-            group.seeds.push_back({run, smooth(losses, smoothing), run->series(kValidation)});
-            group.reached += group.seeds.back().train.empty() ? 0 : 1;
+            const std::size_t place = group.seeds.size();
+            Series memory;
+            if (old != before.end() && place < old->seeds.size()) {
+                memory = std::move(old->seeds[place].train);
+            }
+            group.seeds.push_back({run, std::move(memory), run->series(kValidation)});
+            points += run->series(kTrain).size();
             if (const auto best = run->best(kValidation)) {
                 group.best.push_back(*best);
             }
         }
         if (!group.runs.empty()) {
-            std::vector<const Series *> train, validation;
-            for (const LossGroup::Seed &seed : group.seeds) {
-                train.push_back(&seed.train);
-                validation.push_back(&seed.validation);
-            }
-            group.train = meanAndStd(train);
-            group.validation = meanAndStd(validation);
             groups.push_back(std::move(group));
         }
     }
+    // Families have nothing of each other; of long curves idle cores share them. Nothing changes the runs meanwhile.
+    std::atomic<std::size_t> next = 0;
+    const auto average = [&] {
+        for (std::size_t at = next++; at < groups.size(); at = next++) {
+            averageSeeds(groups[at], smoothing);
+        }
+    };
+    std::vector<std::jthread> helpers;
+    if (points > kOneThreadUpTo) {
+        const std::size_t threads = std::min<std::size_t>(groups.size(), std::thread::hardware_concurrency());
+        for (std::size_t i = 1; i < threads; ++i) {
+            helpers.emplace_back(average);
+        }
+    }
+    average();
+    helpers.clear(); // joins
     return groups;
 }
 

@@ -43,8 +43,10 @@ struct LossPlotOptions {
     std::set<Family> hidden;
 };
 
-/// Pure: groups of the runs that share `setting`, families in their fixed order.
-std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing);
+/// Pure: groups of the runs that share `setting`, families in their fixed order. The memory of those `before` is used again:
+/// long curves are made anew with every move of the smoothing.
+std::vector<LossGroup> lossGroups(const std::vector<RunData *> &runs, const QString &setting, double smoothing,
+                                  std::vector<LossGroup> before = {});
 /// Pure: what the plot shows of them. `current` (may be null) gives the raw trace, stages, snapshot ticks and "Now".
 PlotContent lossContent(const std::vector<LossGroup> &groups, const RunData *current, const LossPlotOptions &options);
 /// One metric of one run: raw 1 px at 30 %, smoothed 2 px, its chance baseline where there is one.

@@ -178,6 +178,10 @@ void LossPlot::watch(RunData *run)
 
 void LossPlot::setRuns(const std::vector<RunData *> &runs)
 {
+    if (std::equal(runs.begin(), runs.end(), m_runs.begin(), m_runs.end(),
+                   [](const RunData *run, const QPointer<RunData> &known) { return run == known; })) {
+        return; // another of them is the current one: setCurrent() shows it
+    }
     for (const auto &run : m_runs) {
         if (run) {
             disconnect(run, nullptr, &m_refresh, nullptr);
@@ -302,7 +306,7 @@ void LossPlot::refresh()
             runs.push_back(run);
         }
     }
-    m_groups = lossGroups(runs, m_setting, m_options.smoothing);
+    m_groups = lossGroups(runs, m_setting, m_options.smoothing, std::move(m_groups));
     m_plot->setContent(lossContent(m_groups, m_current, m_options));
     QStringList words{QStringLiteral("Loss, %1 series").arg(m_groups.size())};
     for (const LossGroup &group : m_groups) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 namespace sparsescope {
@@ -31,24 +33,41 @@ public:
     std::size_t count() const { return m_count; }
     double lowest() const { return m_low; }
     double highest() const { return m_high; }
-    /// That which the share of the others lies below.
-    double at(double share) const
+    /// Those which these shares of the others lie below.
+    template <std::size_t N>
+    std::array<double, N> at(const std::array<double, N> &shares) const
     {
-        auto rank = static_cast<std::size_t>(share * static_cast<double>(m_count - 1));
-        std::size_t in = 0;
-        for (; rank >= m_counts[in]; ++in) {
-            rank -= m_counts[in];
+        struct Rank {
+            std::size_t in = 0, left = 0;
+            double low = 0, high = 0; // nothing of the bin lies beyond
+            std::vector<double> values;
+        };
+        std::array<Rank, N> ranks;
+        for (std::size_t i = 0; i < N; ++i) {
+            Rank &rank = ranks[i];
+            rank.left = static_cast<std::size_t>(shares[i] * static_cast<double>(m_count - 1));
+            for (; rank.left >= m_counts[rank.in]; ++rank.in) {
+                rank.left -= m_counts[rank.in];
+            }
+            const double width = (m_high - m_low) / kBins;
+            rank.low = m_low + (static_cast<double>(rank.in) - 1) * width;
+            rank.high = m_low + (static_cast<double>(rank.in) + 2) * width;
+            rank.values.reserve(m_counts[rank.in]);
         }
-        std::vector<double> values;
-        values.reserve(m_counts[in]);
         each([&](double value) {
-            if (bin(value) == in) {
-                values.push_back(value);
+            for (Rank &rank : ranks) {
+                if (value >= rank.low && value <= rank.high && bin(value) == rank.in) {
+                    rank.values.push_back(value);
+                }
             }
         });
-        const auto position = values.begin() + static_cast<std::ptrdiff_t>(rank);
-        std::nth_element(values.begin(), position, values.end());
-        return *position;
+        std::array<double, N> found{};
+        for (std::size_t i = 0; i < N; ++i) {
+            const auto position = ranks[i].values.begin() + static_cast<std::ptrdiff_t>(ranks[i].left);
+            std::nth_element(ranks[i].values.begin(), position, ranks[i].values.end());
+            found[i] = *position;
+        }
+        return found;
     }
 
 private:
@@ -86,8 +105,8 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
     double low = 0, high = 1;
     if (values.count() > 0) {
         const bool few = values.count() < 100;
-        low = few ? values.lowest() : values.at(0.01);
-        high = few ? values.highest() : values.at(0.99);
+        std::tie(low, high) = few ? std::pair(values.lowest(), values.highest())
+                                  : std::make_from_tuple<std::pair<double, double>>(values.at<2>({0.01, 0.99}));
     }
     for (const PlotLine &line : content.lines) {
         low = values.count() == 0 ? 0 : std::min(low, line.y);

@@ -69,22 +69,38 @@ BandEdges bandEdges(const std::vector<BandPoint> &points, double from, int colum
     };
     const auto begin = std::find_if(points.begin(), points.end(), counts);
     const auto count = std::count_if(begin, points.end(), counts);
-    const double column = count > 2 * columns ? (points.back().x - begin->x) / columns : 0;
+    const bool thinned = count > 2 * columns;
+    const double column = thinned ? (points.back().x - begin->x) / columns : 0;
     BandEdges edges;
+    for (QVector<double> *values : {&edges.x, &edges.low, &edges.high}) {
+        values->reserve(thinned ? columns + 2 : count);
+    }
+    double x = 0, low = 0, high = 0; // of the column that is being filled
+    bool open = false;
+    const auto finish = [&] {
+        if (open) {
+            edges.x.push_back(x);
+            edges.low.push_back(low);
+            edges.high.push_back(high);
+        }
+    };
     for (auto point = begin; point != points.end(); ++point) {
         if (!counts(*point)) {
             continue;
         }
-        const double low = point->mean - point->std, high = point->mean + point->std;
-        if (column > 0 && !edges.x.isEmpty() && point->x - edges.x.back() < column && point + 1 != points.end()) {
-            edges.low.back() = std::min(edges.low.back(), low);
-            edges.high.back() = std::max(edges.high.back(), high);
+        const double below = point->mean - point->std, above = point->mean + point->std;
+        if (open && point->x - x < column && point + 1 != points.end()) {
+            low = std::min(low, below);
+            high = std::max(high, above);
         } else {
-            edges.x.push_back(point->x);
-            edges.low.push_back(low);
-            edges.high.push_back(high);
+            finish();
+            x = point->x;
+            low = below;
+            high = above;
+            open = true;
         }
     }
+    finish();
     return edges;
 }
 

@@ -1,5 +1,6 @@
 #include "widgets/plots/plot_layers.h"
 
+#include "widgets/plots/beyond_top.h"
 #include "widgets/plots/label_room.h"
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_ground.h"
@@ -34,6 +35,10 @@ protected:
         m_area = mParentPlot->axisRect()->rect();
         if (m_moved || m_data.area() != m_area || painter->modes().testFlag(QCPPainter::pmNoCaching)) {
             m_data = roomBesideCurves(*mParentPlot);
+            m_beyond = m_scene.fitted ? beyondTop(*mParentPlot, m_scene.content) : std::vector<BeyondTop>();
+            for (const BeyondTop &beyond : m_beyond) {
+                m_data.addBox(beyond.caret());
+            }
             m_moved = false;
         }
         m_room = m_data;
@@ -41,6 +46,7 @@ protected:
         drawZero(*painter);
         drawStages(*painter);
         drawLines(*painter);
+        paintCarets(*painter, m_beyond, m_scene.tokens);
         drawTicks(*painter);
         drawSteps(*painter);
         nameZero(*painter);
@@ -368,7 +374,8 @@ private:
     static constexpr double kKeyHeight = 18;
     const PlotScene &m_scene;
     QRectF m_area;
-    LabelRoom m_data, m_room; ///< free of curves, until the plot is drawn anew; free of words too
+    LabelRoom m_data, m_room;        ///< free of curves, until the plot is drawn anew; free of words too
+    std::vector<BeyondTop> m_beyond; ///< likewise
     bool m_moved = true, m_covers = false;
 };
 

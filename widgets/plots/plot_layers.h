@@ -18,11 +18,12 @@ struct PlotScene {
     Tokens tokens;
     std::optional<std::int64_t> cursor, hover;
     bool logX = false, logY = false;
-    QRectF inset; ///< px that a card takes, where words do not stand
+    bool fitted = true; ///< the range of y: else it was chosen, and what lies beyond it with it
+    QRectF inset;       ///< px that a card takes, where words do not stand
 };
 
 /// Puts the shading of stages under the grid; and over the curves what may change without them: names of stages, chance
-/// lines, snapshot ticks, cursor and hover line. Both belong to the plot.
+/// lines, carets where a curve goes on above, snapshot ticks, cursor and hover line. Both belong to the plot.
 void addPlotLayers(QCustomPlot *plot, const PlotScene &scene);
 
 } // namespace sparsescope

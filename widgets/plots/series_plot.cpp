@@ -1,6 +1,7 @@
 // Longer than 400 lines: one widget with its mouse, keys, axes and painting, which share every member.
 #include "widgets/plots/series_plot.h"
 
+#include "widgets/plots/beyond_top.h"
 #include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
@@ -12,7 +13,9 @@
 
 #include <QApplication>
 #include <QClipboard>
+#include <QHelpEvent>
 #include <QPicture>
+#include <QToolTip>
 #include <QVBoxLayout>
 
 #include <algorithm>
@@ -56,6 +59,7 @@ SeriesPlot::SeriesPlot(QWidget *parent)
     for (const auto &[axis, zoomed] : {std::pair(m_plot->xAxis, &m_zoomedX), std::pair(m_plot->yAxis, &m_zoomedY)}) {
         connect(axis, qOverload<const QCPRange &>(&QCPAxis::rangeChanged), this, [this, zoomed] {
             *zoomed = *zoomed || !m_fitting;
+            m_scene.fitted = !m_zoomedY;
             Q_EMIT viewChanged();
         });
     }
@@ -199,6 +203,7 @@ void SeriesPlot::setContent(PlotContent content)
 void SeriesPlot::fit()
 {
     m_fitting = true;
+    m_scene.fitted = !m_zoomedY;
     if (!m_zoomedX) {
         const StepAxis &axis = m_scene.content.axis;
         const double low = m_scene.logX ? std::max(axis.at(1), m_scene.content.xLow) : m_scene.content.xLow;
@@ -378,6 +383,21 @@ void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &token
     m_plot->replot(QCustomPlot::rpQueuedReplot);
 }
 
+QString SeriesPlot::tooltipAt(QPoint at) const
+{
+    constexpr double kNear = 9; // px
+    QStringList words;
+    if (m_scene.fitted) {
+        for (const BeyondTop &beyond : beyondTop(*m_plot, m_scene.content)) {
+            const QPointF away = QPointF(at) - beyond.tip;
+            if (std::abs(away.x()) <= kNear && away.y() > -kNear && away.y() <= 2 * kNear) {
+                words << beyond.words();
+            }
+        }
+    }
+    return words.join(QLatin1Char('\n'));
+}
+
 void SeriesPlot::changeEvent(QEvent *event)
 {
     QWidget::changeEvent(event);
@@ -408,6 +428,11 @@ bool SeriesPlot::eventFilter(QObject *watched, QEvent *event)
 {
     if (event->type() == QEvent::Leave) {
         Q_EMIT hovered(std::nullopt);
+    } else if (event->type() == QEvent::ToolTip) {
+        const auto *help = static_cast<QHelpEvent *>(event);
+        const QString words = tooltipAt(help->pos());
+        QToolTip::showText(help->globalPos(), words, m_plot);
+        return true;
     }
     return QWidget::eventFilter(watched, event);
 }

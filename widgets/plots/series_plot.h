@@ -59,6 +59,8 @@ public:
     std::pair<double, double> yRange() const;
     /// Where a value lies, in this widget's pixels.
     QPointF pixelAt(double x, double y) const;
+    /// What stands at a caret on the top edge, where a curve goes on above; empty elsewhere. `at`: px in the canvas.
+    QString tooltipAt(QPoint at) const;
     /// Draws the plot in the given theme, `size` px large, with vector text where the device has it.
     void paint(QPainter &painter, const QSize &size, const Tokens &tokens);
     QSize sizeHint() const override { return {720, 360}; }

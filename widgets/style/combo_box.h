@@ -10,8 +10,20 @@ class ComboBox : public QComboBox {
 public:
     using QComboBox::QComboBox;
 
+    /// As wide as its entries need, also those that come later. Qt's AdjustToContents makes the popup for each that comes and
+    /// measures all of them, a thousand runs with every one that is found; this measures the longest few.
+    void fitContents();
+    QSize sizeHint() const override;
+    QSize minimumSizeHint() const override;
+
 protected:
     void changeEvent(QEvent *event) override;
+
+private:
+    QSize fitted() const;
+
+    bool m_fits = false;
+    mutable QSize m_fitted; ///< until entries or the font change
 };
 
 } // namespace sparsescope

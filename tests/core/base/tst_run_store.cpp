@@ -75,6 +75,7 @@ private slots:
     void halfDoneWorkIsTidiedAtOpening();
     void aKilledWriterLeavesAReadableRun();
     void readersAndTheWriterDoNotHinderOneAnother();
+    void callsOfOneSittingSeeWhatWasWrittenMeanwhile();
     void aFullDiskKeepsTheRows();
     void aGoneFolderKeepsTheRows();
     void everyDamagedPageIsFound();
@@ -586,6 +587,35 @@ void tst_RunStore::runsAreFound()
     QCOMPARE(runs, (std::vector<fs::path>{root / "seq_64/classic/seed_0", root / "seq_64/sparse/seed_0",
                                           root / "seq_64/sparse/seed_1"}));
     QCOMPARE(findRuns(runs[0]), std::vector<fs::path>{runs[0]});
+}
+
+void tst_RunStore::callsOfOneSittingSeeWhatWasWrittenMeanwhile()
+{
+    const fs::path folder = fresh() / "run";
+    const auto writer = RunWriter::create(folder, config());
+    const RunReader reader(folder);
+    const auto openFiles = [&] {
+        int count = 0;
+        for (const auto &file : fs::directory_iterator("/proc/self/fd")) {
+            std::error_code ignored;
+            count += fs::read_symlink(file, ignored).filename() == "run.sqlite" ? 1 : 0;
+        }
+        return count;
+    };
+    const int before = openFiles(); // the writer's
+    {
+        const RunReader::Sitting sitting = reader.sit();
+        QCOMPARE(openFiles(), before + 1);
+        QCOMPARE(reader.lastStep(), std::int64_t{-1});
+        writer->scalars(3, 3, {{"train.loss", 2.5}});
+        writer->flush(); // is not kept out
+        QCOMPARE(reader.lastStep(), std::int64_t{3});
+        QCOMPARE(reader.metrics(), std::vector<std::string>{"train.loss"});
+        QCOMPARE(openFiles(), before + 1);
+    }
+    QCOMPARE(openFiles(), before);
+    QCOMPARE(reader.last("train.loss").value_or(0), 2.5);
+    QCOMPARE(openFiles(), before);
 }
 
 QTEST_GUILESS_MAIN(tst_RunStore)

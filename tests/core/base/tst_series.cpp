@@ -37,6 +37,7 @@ private slots:
     void decimationOfFewPointsReturnsThem();
     void decimationWithNan();
     void meanAndStdOverSeeds();
+    void seedsThatPartAreAveragedAsThoseThatDoNot();
 };
 
 void tst_Series::smoothingEqualsTheClosedForm_data()
@@ -167,6 +168,38 @@ void tst_Series::meanAndStdOverSeeds()
     QVERIFY(std::isnan(band[2].std));
     QCOMPARE(band[3].x, 3.0);
     QVERIFY(meanAndStd(std::vector<Series>()).empty());
+}
+
+void tst_Series::seedsThatPartAreAveragedAsThoseThatDoNot()
+{
+    // At the same steps to begin with; then one has a gap, one a doubled point, and one is no number.
+    std::vector<Series> seeds(3);
+    for (int step = 0; step < 50; ++step) {
+        for (std::size_t seed = 0; seed < seeds.size(); ++seed) {
+            if (seed == 1 && step == 20)
+                continue;
+            seeds[seed].push_back({double(step), seed == 2 && step == 30 ? kNan : std::sin(step * 3.1 + double(seed))});
+            if (seed == 0 && step == 25)
+                seeds[seed].push_back({double(step), 7});
+        }
+    }
+    const auto band = meanAndStd(seeds);
+    QCOMPARE(band.size(), std::size_t{50});
+    for (const BandPoint &point : band) {
+        std::vector<double> ys;
+        for (const Series &seed : seeds)
+            for (const Point &other : seed)
+                if (other.x == point.x && !std::isnan(other.y))
+                    ys.push_back(other.y);
+        QCOMPARE(point.n, int(ys.size()));
+        double mean = 0, squares = 0;
+        for (const double y : ys)
+            mean += y / double(ys.size());
+        for (const double y : ys)
+            squares += (y - mean) * (y - mean);
+        QVERIFY(std::abs(point.mean - mean) < 1e-12);
+        QVERIFY(std::abs(point.std - std::sqrt(squares / double(ys.size() - 1))) < 1e-12);
+    }
 }
 
 QTEST_GUILESS_MAIN(tst_Series)

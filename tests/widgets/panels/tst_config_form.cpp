@@ -23,6 +23,7 @@ private Q_SLOTS:
     void cleanup() { m_form.reset(); }
     void aPresetComesThroughUnchanged();
     void badFieldsAreMarkedAndCounted();
+    void roundedNumbersAreSaid();
     void listsBecomeSweeps();
     void thousandsAreOneNumber();
     void familiesAreCheckBoxes();
@@ -82,6 +83,32 @@ void tst_ConfigForm::badFieldsAreMarkedAndCounted()
     QVERIFY(m_form->experiment().has_value());
     QVERIFY(!message->isVisible());
     QVERIFY(add()->isEnabled());
+}
+
+void tst_ConfigForm::roundedNumbersAreSaid()
+{
+    const auto said = [&] {
+        QStringList words;
+        for (const QLabel *label : edit("topkEdit")->parentWidget()->findChildren<QLabel *>()) {
+            if (label->isVisible() && label->text().contains(QLatin1String("is taken"))) {
+                words << label->text();
+            }
+        }
+        return words.join(QLatin1Char('\n'));
+    };
+    QCOMPARE(said(), QString());
+    edit("lengthEdit")->setText(QStringLiteral("64"));
+    edit("topkEdit")->setText(QStringLiteral("L/3"));
+    QVERIFY(m_form->experiment().has_value() && add()->isEnabled()); // it may run
+    QVERIFY2(said().contains(QLatin1String(": L/3 is 21.3 at sequence length 64; 21 is taken.")), qPrintable(said()));
+    QVERIFY2(!said().contains(QLatin1String("model.selection")), qPrintable(said())); // by its label
+    edit("lengthEdit")->setText(QStringLiteral("31, 32, 64, 128, 256"));
+    QVERIFY2(said().endsWith(QLatin1String("\nand 2 more")), qPrintable(said()));
+    edit("topkEdit")->setText(QStringLiteral("7000"));
+    QCOMPARE(said(), QString()); // what is wrong comes first
+    edit("lengthEdit")->setText(QStringLiteral("64"));
+    edit("topkEdit")->setText(QStringLiteral("L/4"));
+    QCOMPARE(said(), QString());
 }
 
 void tst_ConfigForm::listsBecomeSweeps()

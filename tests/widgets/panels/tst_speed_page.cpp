@@ -9,6 +9,7 @@
 #include <QAbstractButton>
 #include <QApplication>
 #include <QComboBox>
+#include <QScrollBar>
 #include <QTemporaryDir>
 #include <QtTest>
 
@@ -66,6 +67,10 @@ private Q_SLOTS:
     void factorsFloorsAndParts();
     void aClickChoosesAContext();
     void theOtherDirectionKeepsTheContext();
+    void anotherPrecisionKeepsTheContext();
+    void nothingOfTheHeaderIsCut_data();
+    void nothingOfTheHeaderIsCut();
+    void errorsAndRepeatsAreSaidWhereTheyWereKept();
     void whatIsWrongHasNoTime();
     void everyStoredMeasurementIsShown();
     void exports();
@@ -135,7 +140,7 @@ void tst_SpeedPage::aClickChoosesAContext()
     QCOMPARE(cell(*table, 0, 0), QString("Sparse attention"));
     QCOMPARE(cell(*table, 0, 2), QString("1.00 ms")); // half of 2 ms
     QCOMPARE(cell(*table, 0, 4), QString("100.0 %"));
-    QCOMPARE(cell(*table, 4, 6), QString("reference"));
+    QCOMPARE(cell(*table, 4, 5), QString("reference"));
     QTest::keyClick(plot, Qt::Key_Right);
     QCOMPARE(page.point(), 1);
     QTest::keyClick(plot, Qt::Key_Right);
@@ -164,6 +169,101 @@ void tst_SpeedPage::theOtherDirectionKeepsTheContext()
     QCOMPARE(page.findChild<QComboBox *>("kernelModelCombo")->count(), 2);
 }
 
+void tst_SpeedPage::anotherPrecisionKeepsTheContext()
+{
+    SpeedPage page;
+    page.resize(1400, 800);
+    page.add(core("forward"), true);
+    page.show();
+    auto *precision = page.findChild<QComboBox *>("precisionCombo");
+    QVERIFY(precision->isVisible() && !precision->isEnabled());
+    QCOMPARE(precision->currentText(), QString("bf16"));
+    auto quantized = core("forward");
+    quantized->file = "/nowhere/e4m3.json";
+    quantized->indexer = "4x64-e4m3";
+    page.add(quantized, false);
+    QVERIFY(precision->isEnabled());
+    QCOMPARE(precision->count(), 2);
+    page.setPoint(0);
+    precision->setFocus();
+    QTest::keyClick(precision, Qt::Key_Down);
+    QCOMPARE(page.shown()->indexer, std::string("4x64-e4m3"));
+    QCOMPARE(precision->currentText(), QString("bf16, fp8 indexer"));
+    QCOMPARE(page.point(), 0);
+    // The training was measured in bf16 alone: there is no other direction of this one.
+    page.add(core("training"), false);
+    const auto buttons = page.findChild<QWidget *>("directionSwitch")->findChildren<QAbstractButton *>();
+    QVERIFY(!buttons[1]->isEnabled());
+}
+
+void tst_SpeedPage::nothingOfTheHeaderIsCut_data()
+{
+    QTest::addColumn<int>("width");
+    for (const int width : {1100, 1280, 1400, 1680})
+        QTest::addRow("%d", width) << width;
+}
+
+void tst_SpeedPage::nothingOfTheHeaderIsCut()
+{
+    QFETCH(int, width);
+    auto document = core("training");
+    document->machine = "NVIDIA H100 80GB HBM3";
+    document->measured = "2026-11-27T20:58:09Z";
+    SpeedPage page;
+    page.resize(width, 640);
+    page.add(document, true);
+    page.show();
+    QTest::qWait(30);
+    QCOMPARE(page.width(), width);
+    const auto whole = [&](const QWidget *widget) {
+        return !widget->isVisible() || (widget->width() >= widget->sizeHint().width() &&
+                                        widget->mapTo(&page, QPoint(widget->width(), 0)).x() <= width);
+    };
+    const QWidget *bar = page.findChild<QWidget *>("kernelModelCombo")->parentWidget();
+    for (const QWidget *widget : bar->findChildren<QWidget *>(QString(), Qt::FindDirectChildrenOnly))
+        QVERIFY2(whole(widget),
+                 qPrintable(QStringLiteral("%1 %2: %3 of %4")
+                                .arg(QLatin1String(widget->metaObject()->className()), widget->objectName())
+                                .arg(widget->width())
+                                .arg(widget->sizeHint().width())));
+    const auto *table = page.findChild<KernelTable *>("kernelTable");
+    for (int row = 0; row < table->rowCount(); ++row)
+        for (int column = 0; column < table->columnCount(); ++column) {
+            const QTableWidgetItem &item = *table->item(row, column);
+            const QFontMetrics metrics(item.data(Qt::FontRole).isValid() ? item.font() : table->font());
+            QVERIFY2(metrics.horizontalAdvance(item.text()) + 10 <= table->columnWidth(column),
+                     qPrintable(item.text()));
+        }
+    QVERIFY(!table->horizontalScrollBar()->isVisible());
+    page.resize(1700, 640); // and back in one row where there is room
+    QTest::qWait(30);
+    const auto middle = [&](const char *name) {
+        const auto *widget = page.findChild<QWidget *>(name);
+        return widget->mapTo(&page, widget->rect().center()).y();
+    };
+    QVERIFY(std::abs(middle("precisionCombo") - middle("measureButton")) < 4);
+}
+
+void tst_SpeedPage::errorsAndRepeatsAreSaidWhereTheyWereKept()
+{
+    auto document = core("forward");
+    document->rows[6].largestError = 0.0041; // attention at 128K
+    document->rows[6].deterministic = false;
+    document->rows[5].largestError = 0;
+    document->rows[5].deterministic = true;
+    SpeedPage page;
+    page.add(document, true);
+    const auto *table = page.findChild<KernelTable *>("kernelTable");
+    QCOMPARE(table->horizontalHeaderItem(5)->text(), QString("Largest error"));
+    QCOMPARE(table->horizontalHeaderItem(6)->text(), QString("Deterministic"));
+    QMap<QString, QString> said;
+    for (int row = 0; row < table->rowCount(); ++row)
+        said[cell(*table, row, 0)] = cell(*table, row, 5) + '|' + cell(*table, row, 6);
+    QCOMPARE(said["Sparse attention"], QString("0.004, passed|no"));
+    QCOMPARE(said["Top-k selection"], QString("exact, passed|yes"));
+    QCOMPARE(said["Indexer scores"], QString("passed|–")); // not kept
+}
+
 void tst_SpeedPage::whatIsWrongHasNoTime()
 {
     auto document = core("forward");
@@ -176,7 +276,7 @@ void tst_SpeedPage::whatIsWrongHasNoTime()
     const auto *table = page.findChild<KernelTable *>("kernelTable");
     bool found = false;
     for (int row = 0; row < table->rowCount(); ++row) {
-        if (cell(*table, row, 6) == "wrong") {
+        if (cell(*table, row, 5) == "wrong") {
             found = true;
             QCOMPARE(cell(*table, row, 0), QString("Top-k selection"));
             QCOMPARE(cell(*table, row, 2), QString("–"));

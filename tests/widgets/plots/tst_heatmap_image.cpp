@@ -1,11 +1,14 @@
 #include "widgets/plots/heatmap_image.h"
 #include "widgets/plots/newest_worker.h"
 
+#include <QRandomGenerator>
 #include <QSemaphore>
 #include <QTest>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 using namespace sparsescope;
 
@@ -64,6 +67,41 @@ private Q_SLOTS:
         QCOMPARE(logarithmic.index(0), 0);
         QCOMPARE(logarithmic.index(-5), 0);
         QCOMPARE(logarithmic.index(10), 255);
+    }
+
+    void aScaleIsThatOfTheSortedValues_data()
+    {
+        QTest::addColumn<int>("rows");
+        QTest::addColumn<bool>("isSigned");
+        QTest::newRow("small") << 40 << false;
+        QTest::newRow("signed") << 40 << true;
+        QTest::newRow("on several threads") << 1100 << false;
+        QTest::newRow("signed on several threads") << 1100 << true;
+    }
+
+    void aScaleIsThatOfTheSortedValues()
+    {
+        QFETCH(int, rows);
+        QFETCH(bool, isSigned);
+        Map map{rows, rows, {}};
+        QRandomGenerator random(5);
+        for (int i = 0; i < rows * rows; ++i) { // every size of number, both signs, and cells without one
+            const auto size = static_cast<float>(std::exp(8 * random.generateDouble() - 4));
+            map.values.push_back(i % 3 == 0 ? std::numeric_limits<float>::quiet_NaN() : i % 5 == 0 ? -size : size);
+        }
+        std::vector<float> sorted;
+        for (const float value : map.values) {
+            if (!std::isnan(value)) {
+                sorted.push_back(isSigned ? std::abs(value) : value);
+            }
+        }
+        std::sort(sorted.begin(), sorted.end());
+        const double top = sorted[static_cast<std::size_t>(0.997 * static_cast<double>(sorted.size() - 1))];
+        const ColourScale scale = suitableScale(map, ColourMapName::Diverging, false, isSigned, 0.1);
+        QCOMPARE(scale.high, top);
+        QCOMPARE(scale.low, isSigned ? -top : double(sorted.front()));
+        map.rows = map.columns = 0; // the values of several maps together
+        QCOMPARE(suitableScale(map, ColourMapName::Diverging, false, isSigned, 0.1).high, top);
     }
 
     void suitableScalesSuit()
