@@ -69,7 +69,9 @@ ordered_json rowDocument(const Row &row)
     } else {
         document["shape"]["scores"] = row.shape.scores;
     }
-    document["equals_reference"] = row.wrong.empty();
+    document["equals_reference"] = row.check.wrong.empty();
+    document["largest_error"] = row.check.largestError ? ordered_json(*row.check.largestError) : ordered_json(nullptr);
+    document["deterministic"] = row.check.sameBits ? ordered_json(*row.check.sameBits) : ordered_json(nullptr);
     document["bytes"] = row.bytes;
     document["flops"] = row.flops;
     document["floor_us"] = orNull(row.floorMicroseconds);
@@ -117,7 +119,7 @@ std::vector<std::string> rowLines(const Row &row)
                       : fmt::format("  {} {}x{} {}", heads, row.shape.heads, row.shape.width, row.shape.type);
     const std::string floor =
         row.floorMicroseconds > 0 ? fmt::format("  floor {:.1f} us by {}", row.floorMicroseconds, row.limit) : "";
-    const std::string wrong = row.wrong.empty() ? "" : "  WRONG: " + row.wrong;
+    const std::string wrong = row.check.wrong.empty() ? "" : "  WRONG: " + row.check.wrong;
     std::vector<std::string> lines{"",
                                    fmt::format("{}  B {} T {} S {} k {}{}{}{}", row.op, row.shape.batch,
                                                row.shape.queries, row.shape.keys, row.shape.k, inputs, floor, wrong)};
@@ -140,9 +142,9 @@ bool report(const Row &row, Output &output)
     output.data()["rows"].push_back(rowDocument(row));
     for (const std::string &line : rowLines(row))
         output.line(line);
-    if (!row.wrong.empty())
-        output.error({row.op + " is wrong: " + row.wrong, "", "", "", ""});
-    return row.wrong.empty();
+    if (!row.check.wrong.empty())
+        output.error({row.op + " is wrong: " + row.check.wrong, "", "", "", ""});
+    return row.check.wrong.empty();
 }
 
 } // namespace sparsescope

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,12 +46,20 @@ struct Timing {
     int launches = 0, samples = 0;                 ///< calls a graph, timed graphs
 };
 
+/// What a comparison with the reference found, before anything was timed.
+struct Check {
+    std::string wrong = {}; ///< empty when the sampled rows equal the reference
+    std::optional<double> largestError =
+        {}; ///< ||difference|| / ||reference||, the largest of all results; a selection has none
+    std::optional<bool> sameBits = {}; ///< whether the same call gave the same bits again
+};
+
 struct Row {
     std::string
         op; ///< topk_select, index_scores, index_select, masked_attention, masked_attention backward, index_kl with its gradients,
-        ///< attention core with KL, transformer block with KL
+    ///< attention core with KL, transformer block with KL
     Shape shape;
-    std::string wrong = {};           ///< empty when the sampled rows equal the reference
+    Check check = {};
     std::vector<Timing> timings = {}; ///< ours first
     double bytes = 0, flops = 0;      ///< that any implementation must move and do (causal pairs only)
     double floorMicroseconds = 0;     ///< the larger of both on this machine; 0 on the CPU

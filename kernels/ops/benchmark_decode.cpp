@@ -77,19 +77,17 @@ struct Decode {
     }
 };
 
-bool far(const Tensor &found, const Tensor &expected, double limit)
-{
-    return !found.to(at::kDouble).sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
-}
+/// The parts for sampled requests: scores and attention against float64, the selection bit for bit.
+struct PartChecks {
+    Check scores, selection, attention;
 
-/// What is wrong with a part for sampled requests: scores and attention against float64, the selection bit for bit.
-struct WrongParts {
-    std::string scores, selection, attention;
-
-    WrongParts(const DecodeShape &s, const Decode &in)
+    PartChecks(const DecodeShape &s, const Decode &in)
     {
         const NewQueries &set = in.sets[0];
-        const auto [o, lse] = gathered_decode(set.q, in.latentPages, set.table, set.idx, kValueWidth, scaleOf());
+        const auto attend = [&] {
+            return gathered_decode(set.q, in.latentPages, set.table, set.idx, kValueWidth, scaleOf());
+        };
+        const auto [o, lse] = attend();
         const std::int64_t samples = std::min(kSampledRequests, s.requests);
         for (std::int64_t i = 0; i < samples; ++i) {
             const std::int64_t b = i * (s.requests - 1) / std::max<std::int64_t>(1, samples - 1);
@@ -99,22 +97,30 @@ struct WrongParts {
             const Tensor expected =
                 reference::decodeScores(own(set.q8), own(set.w).to(at::kDouble), in.indexPages, table, length);
             const std::int64_t keys = s.layer.context;
-            if (far(found.narrow(2, 0, keys), expected.narrow(2, 0, keys), kScoreTolerance)) {
-                scores = "scores off by more than 2e-3" + where;
+            if (!near(scores, found.narrow(2, 0, keys), expected.narrow(2, 0, keys), kScoreTolerance)) {
+                scores.wrong = "scores off by more than 2e-3" + where;
             }
             const Tensor mask = reference::decodeMask(found, s.layer.k, length);
             if (!own(set.idx).equal(reference::indicesOf(mask, s.layer.k))) {
-                selection = "other keys than the rule gives for the same scores" + where;
+                selection.wrong = "other keys than the rule gives for the same scores" + where;
             }
             const auto [wide, wideLse] = reference::gatheredDecode(own(set.q).to(at::kDouble), in.latentPages, table,
                                                                    own(set.idx), kValueWidth, scaleOf());
             const Tensor off = own(lse).to(at::kDouble).sub(wideLse).abs().max();
-            if (far(own(o), wide, kOutputTolerance)) {
-                attention = "other outputs than the reference" + where;
+            if (!near(attention, own(o), wide, kOutputTolerance)) {
+                attention.wrong = "other outputs than the reference" + where;
             } else if (!off.le(kSumTolerance).item().toBool()) {
-                attention = "lse off by more than 1e-4" + where;
+                attention.wrong = "lse off by more than 1e-4" + where;
             }
         }
+        repeat(scores,
+               [&] { return std::vector<Tensor>{decode_scores(set.q8, set.w, in.indexPages, set.table, in.lengths)}; });
+        repeat(selection,
+               [&] { return std::vector<Tensor>{std::get<0>(decode_select(set.scores, s.layer.k, in.lengths))}; });
+        repeat(attention, [&] {
+            const auto [again, sums] = attend();
+            return std::vector<Tensor>{again, sums};
+        });
     }
 };
 
@@ -133,10 +139,10 @@ struct DenseDecode {
     }
 };
 
-Row timedRow(const char *op, const Shape &shape, const std::string &wrong, const KernelReport &report, double flops,
+Row timedRow(const char *op, const Shape &shape, const Check &check, const KernelReport &report, double flops,
              double bytes, const Machine &machine)
 {
-    Row row{op, shape, wrong};
+    Row row{op, shape, check};
     row.flops = flops;
     row.bytes = bytes;
     finish(row, report, machine);
@@ -167,21 +173,21 @@ std::vector<Row> measureDecode(const DecodeShape &s, const Machine &machine, con
                  pageBytes = requests * pages * 64 * static_cast<double>(layer.indexerWidth + 4);
     const int sets = setsFor(pageBytes, machine);
     const Decode in(s, sets, machine);
-    const WrongParts wrong(s, in);
+    const PartChecks checks(s, in);
 
     const Shape indexerShape{s.requests,   1, layer.context, layer.k, layer.indexerHeads, layer.indexerWidth,
                              "float8_e4m3"},
         attentionShape{s.requests, 1, layer.context, layer.k, layer.heads, kWidth};
     const NewQueries &first = in.sets[0];
     std::vector<Row> rows{
-        timedRow("decode_scores", indexerShape, wrong.scores, decodeScoresKernel(first.q8, in.indexPages, first.table),
+        timedRow("decode_scores", indexerShape, checks.scores, decodeScoresKernel(first.q8, in.indexPages, first.table),
                  2 * requests * static_cast<double>(layer.context) * indexer,
                  pageBytes + scoreBytes + requests * (indexer + 4 * static_cast<double>(layer.indexerHeads)) +
                      4 * requests * pages,
                  machine),
-        timedRow("decode_select", indexerShape, wrong.selection, selectKernel(first.scores), 0,
+        timedRow("decode_select", indexerShape, checks.selection, selectKernel(first.scores), 0,
                  scoreBytes + 4 * selected, machine),
-        timedRow("gathered_decode", attentionShape, wrong.attention,
+        timedRow("gathered_decode", attentionShape, checks.attention,
                  gatheredDecodeKernel(first.q, in.latentPages, first.table, first.idx, kValueWidth),
                  2 * heads * selected * static_cast<double>(kWidth + kValueWidth),
                  selected * static_cast<double>(kLatentRowBytes + 4) +
@@ -225,7 +231,7 @@ std::vector<Row> measureDecode(const DecodeShape &s, const Machine &machine, con
         core.floorMicroseconds += row.floorMicroseconds;
         core.bytes += row.bytes;
         core.flops += row.flops;
-        core.wrong = core.wrong.empty() ? row.wrong : core.wrong;
+        include(core.check, row.check);
     }
     core.limit = machine.isCuda ? "the parts' floors" : "";
     std::unique_ptr<DenseDecode> dense;

@@ -24,7 +24,8 @@ namespace dsa::benchmark {
 namespace {
 
 constexpr std::int64_t kWidth = 576, kValueWidth = 512, kDenseWidth = 192, kDenseValueWidth = 128;
-constexpr std::int64_t kMostQueries = 8192, kScoreBytes = std::int64_t{256} << 20, kSampledRows = 8;
+constexpr std::int64_t kMostQueries = 8192, kScoreBytes = std::int64_t{256} << 20, kSampledRows = 8,
+                       kRepeatedQueries = 256;
 constexpr double kScoreTolerance = 1e-5, kQuantizedTolerance = 2e-3, kOutputTolerance = 5e-3, kGradientTolerance = 1e-2,
                  kSumTolerance = 1e-4;
 constexpr double kLongestMicroseconds = 8e6; // that one shape's samples may take
@@ -128,18 +129,12 @@ void pass(const LongShape &s, const LongInputs &in, F f)
     }
 }
 
-bool far(const Tensor &found, const Tensor &expected, double limit)
-{
-    const Tensor wide = found.to(at::kDouble);
-    return !wide.sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
-}
+/// The parts on sampled queries, the last among them; scores and attention against float64, the selection bit for bit against the
+/// rule applied to the same scores, gradients those of the sampled queries alone.
+struct PartChecks {
+    Check parts[Parts];
 
-/// What is wrong with a part on sampled queries, the last among them; scores and attention against float64, the selection bit
-/// for bit against the rule applied to the same scores, gradients those of the sampled queries alone.
-struct Wrong {
-    std::string parts[Parts];
-
-    Wrong(const LongShape &s, const LongInputs &in)
+    PartChecks(const LongShape &s, const LongInputs &in)
     {
         std::vector<Tensor> lists;
         const Factors factors(s, in);
@@ -156,28 +151,45 @@ private:
     {
         const std::string where = " in query " + std::to_string(t);
         const Tensor scores = factors.scores(t, 1);
-        if (far(scores, factors.exact(t, 1), s.quantized ? kQuantizedTolerance : kScoreTolerance)) {
-            parts[Scores] = (s.quantized ? "scores off by more than 2e-3" : "scores off by more than 1e-5") + where;
+        if (!near(parts[Scores], scores, factors.exact(t, 1), s.quantized ? kQuantizedTolerance : kScoreTolerance)) {
+            parts[Scores].wrong =
+                (s.quantized ? "scores off by more than 2e-3" : "scores off by more than 1e-5") + where;
         }
-        const Tensor list = topk_select(scores, s.k, t, false, true).idx[0];
+        const auto listed = [&] { return topk_select(scores, s.k, t, false, true).idx[0]; };
+        const Tensor list = listed();
         const Tensor mask = reference::topkMask(scores, s.k, 0, t);
         if (!list.equal(reference::indicesOf(mask, s.k)[0])) {
-            parts[Select] = "other keys than the rule gives for the same scores" + where;
+            parts[Select].wrong = "other keys than the rule gives for the same scores" + where;
         }
+        note(Scores, [&] { return std::vector<Tensor>{factors.scores(t, 1)}; });
+        note(Select, [&] { return std::vector<Tensor>{listed()}; });
         return list;
+    }
+    void note(Part part, const std::function<std::vector<Tensor>()> &call)
+    {
+        Check check;
+        repeat(check, call);
+        include(parts[part], check);
     }
 
     void attention(const LongShape &s, const LongInputs &in, const Tensor &idx)
     {
         const std::int64_t rows = idx.size(0);
         const Tensor q = in.q.narrow(0, 0, rows), wideQ = q.to(at::kDouble), wideKv = in.kv.to(at::kDouble);
-        const auto [o, lse] = gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
+        const auto forward = [&] {
+            return gathered_attention(q, in.kv, idx, kValueWidth, scaleOf(), std::nullopt, !s.training);
+        };
+        const auto [o, lse] = forward();
         const auto [expected, expectedLse] = reference::gathered(wideQ, wideKv, idx, kValueWidth, scaleOf(), {});
-        if (far(o, expected, kOutputTolerance)) {
-            parts[Attend] = "other outputs than the reference on the sampled queries";
+        if (!near(parts[Attend], o, expected, kOutputTolerance)) {
+            parts[Attend].wrong = "other outputs than the reference on the sampled queries";
         } else if (!lse.to(at::kDouble).sub(expectedLse).abs().max().le(kSumTolerance).item().toBool()) {
-            parts[Attend] = "lse off by more than 1e-4 on the sampled queries";
+            parts[Attend].wrong = "lse off by more than 1e-4 on the sampled queries";
         }
+        note(Attend, [&] {
+            const auto [again, sums] = forward();
+            return std::vector<Tensor>{again, sums};
+        });
         if (!s.training) {
             return;
         }
@@ -186,11 +198,22 @@ private:
         const auto grads = reference::gatheredBackward(gradO.to(at::kDouble), wideQ, wideKv, idx, kValueWidth,
                                                        scaleOf(), {}, expected, expectedLse, false);
         for (int i = 0; i < 2; ++i) {
-            if (far(found[i], grads[i], kGradientTolerance)) {
-                parts[Backward] = std::string("another gradient of ") + (i ? "kv" : "q") +
-                                  " than the reference on the sampled queries";
+            if (!near(parts[Backward], found[i], grads[i], kGradientTolerance)) {
+                parts[Backward].wrong = std::string("another gradient of ") + (i ? "kv" : "q") +
+                                        " than the reference on the sampled queries";
             }
         }
+        // So many queries of the same keys that the order of their sums shows.
+        const std::int64_t times = std::min(kRepeatedQueries, in.q.size(0)) / rows;
+        const Tensor many = idx.repeat({times, 1}), manyQ = in.q.narrow(0, 0, times * rows);
+        const auto [manyO, manyLse] =
+            gathered_attention(manyQ, in.kv, many, kValueWidth, scaleOf(), std::nullopt, false);
+        note(Backward, [&, manyO = manyO, manyLse = manyLse] {
+            const auto again =
+                gatheredBackward(in.gradO.narrow(0, 0, times * rows),
+                                 {manyQ, in.kv, many, {}, manyO, manyLse, kValueWidth, scaleOf()}, false);
+            return std::vector<Tensor>(again.begin(), again.begin() + 2);
+        });
     }
 };
 
@@ -234,10 +257,10 @@ void freeCache(bool isCuda)
     static_cast<void>(isCuda);
 }
 
-Row rowFor(const char *op, const Shape &shape, std::string wrong, const KernelReport &report, double flops,
-           double bytes, const Machine &machine)
+Row rowFor(const char *op, const Shape &shape, Check check, const KernelReport &report, double flops, double bytes,
+           const Machine &machine)
 {
-    Row row{op, shape, std::move(wrong)};
+    Row row{op, shape, std::move(check)};
     row.flops = flops;
     row.bytes = bytes;
     finish(row, report, machine);
@@ -260,7 +283,7 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
 #endif
     freeCache(machine.isCuda);
     const LongInputs in = makeInputs(s, machine);
-    Wrong wrong(s, in);
+    PartChecks checks(s, in);
 
     Shape indexer{1, s.context, s.context, s.k, s.indexerHeads, s.indexerWidth},
         attention{1, s.context, s.context, s.k, s.heads, kWidth};
@@ -278,18 +301,18 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
         indexer.type = "float8_e4m3";
     }
     std::vector<Row> rows{
-        rowFor(s.quantized ? "index_scores_quantized" : "index_scores", indexer, wrong.parts[Scores],
+        rowFor(s.quantized ? "index_scores_quantized" : "index_scores", indexer, checks.parts[Scores],
                Factors(s, in).kernel(), 2 * pairs * indexerWidth,
                2 * tokens * (indexerWidth + static_cast<double>(s.indexerWidth)) + 4 * pairs, machine),
-        rowFor("topk_select", indexer, wrong.parts[Select],
+        rowFor("topk_select", indexer, checks.parts[Select],
                selectKernel(
                    at::empty({1, 1, s.context}, in.w.options()).expand({1, std::min(s.context, kMostQueries), -1})),
                0, 4 * pairs + 4 * selected, machine),
-        rowFor("gathered_attention", attention, wrong.parts[Attend], gatheredKernel(in.q, in.kv, list, kValueWidth),
+        rowFor("gathered_attention", attention, checks.parts[Attend], gatheredKernel(in.q, in.kv, list, kValueWidth),
                2 * heads * selected * static_cast<double>(kWidth + kValueWidth),
                rowBytes * (heads + 1) + outBytes + 4 * selected, machine)};
     if (s.training) {
-        rows.push_back(rowFor("gathered_attention backward", attention, wrong.parts[Backward],
+        rows.push_back(rowFor("gathered_attention backward", attention, checks.parts[Backward],
                               gatheredGradientKernel(in.q, in.kv, list, kValueWidth, false),
                               2 * heads * selected * static_cast<double>(3 * kWidth + 2 * kValueWidth),
                               2 * rowBytes * (heads + 1) + 3 * outBytes + 4 * selected, machine));
@@ -299,7 +322,7 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
         core.floorMicroseconds += row.floorMicroseconds;
         core.bytes += row.bytes;
         core.flops += row.flops;
-        core.wrong = core.wrong.empty() ? row.wrong : core.wrong;
+        include(core.check, row.check);
     }
     core.limit = machine.isCuda ? "the parts' floors" : "";
     core.timings.push_back({"ours", "index scores, top-k, attention over the selected rows"});

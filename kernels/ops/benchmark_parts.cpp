@@ -1,6 +1,7 @@
 #include "kernels/ops/benchmark_parts.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace dsa::benchmark {
 
@@ -38,9 +39,38 @@ int setsFor(double bytesOfOne, const Machine &machine)
                : kFewestSets;
 }
 
-bool far(const Tensor &found, const Tensor &expected, double limit)
+bool near(Check &check, const Tensor &found, const Tensor &expected, double limit)
 {
-    return !found.to(at::kDouble).sub(expected).norm().le(expected.norm().mul(limit)).item().toBool();
+    const double difference = found.to(at::kDouble).sub(expected).norm().item().toDouble(),
+                 size = expected.norm().item().toDouble();
+    const double error = difference == 0 ? 0 : difference / size;
+    // A NaN stays the largest.
+    if (!check.largestError || error > *check.largestError || std::isnan(error)) {
+        check.largestError = error;
+    }
+    return error <= limit;
+}
+
+void repeat(Check &check, const std::function<std::vector<Tensor>()> &call)
+{
+    const std::vector<Tensor> once = call(), again = call();
+    check.sameBits =
+        std::equal(once.begin(), once.end(), again.begin(), again.end(), [](const Tensor &a, const Tensor &b) {
+            return a.contiguous().view(at::kByte).equal(b.contiguous().view(at::kByte));
+        });
+}
+
+void include(Check &whole, const Check &part)
+{
+    if (whole.wrong.empty()) {
+        whole.wrong = part.wrong;
+    }
+    if (part.largestError && !(whole.largestError && *whole.largestError >= *part.largestError)) {
+        whole.largestError = part.largestError;
+    }
+    if (part.sameBits) {
+        whole.sameBits = whole.sameBits.value_or(true) && *part.sameBits;
+    }
 }
 
 void finish(Row &row, const KernelReport &report, const Machine &machine)

@@ -19,8 +19,12 @@ std::string backendName(const KernelReport &report);
 /// The plain path as a candidate of its own; on the CPU it is ours already.
 void addPlain(std::vector<Candidate> &candidates, bool isCuda, std::function<void(int)> call);
 
-/// Further apart than `limit` of the expected norm; what is no number is far.
-bool far(const Tensor &found, const Tensor &expected, double limit);
+/// Whether they are at most `limit` of the expected norm apart, which the check takes note of; what is no number is not.
+bool near(Check &check, const Tensor &found, const Tensor &expected, double limit);
+/// Notes whether two calls with the same inputs give the same bits.
+void repeat(Check &check, const std::function<std::vector<Tensor>()> &call);
+/// What holds of a whole if these hold of its parts.
+void include(Check &whole, const Check &part);
 
 constexpr std::int64_t kIndexHeads = 4, kIndexWidth = 64; ///< the indexer of the subjects loss and layer
 
@@ -30,8 +34,8 @@ struct AttentionInputs {
     Selection selection;
     Tensor o = {}, lse = {};
 };
-/// The first batch entry against the plain path in float64 on the same device; empty, or what is wrong.
-std::string wrongAttention(const AttentionInputs &in, double scale, bool backward);
+/// The first batch entry against the plain path in float64 on the same device.
+Check checkAttention(const AttentionInputs &in, double scale, bool backward);
 
 /// What the attention and the indexer of a layer hand to the loss.
 struct LossInputs {
@@ -40,7 +44,7 @@ struct LossInputs {
 };
 /// loss, rows, and the gradients of qi, ki and w.
 std::tuple<Tensor, Tensor, Tensor, Tensor, Tensor> lossWithGradients(const LossInputs &in);
-std::string wrongLoss(const LossInputs &in); ///< as wrongAttention
+Check checkLoss(const LossInputs &in); ///< as checkAttention
 
 /// masked_attention and its backward.
 std::vector<Row> measureAttention(const Shape &shape, const Machine &machine, const Options &options);
