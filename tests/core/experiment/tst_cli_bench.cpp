@@ -64,6 +64,10 @@ void tst_cliBench::timesTheCpuPathAndSaysSo()
     for (const QJsonValue &row : document["rows"].toArray()) {
         found << row["op"].toString();
         QCOMPARE(row["equals_reference"], QJsonValue(true));
+        QCOMPARE(row["deterministic"], QJsonValue(true));
+        // Sets of keys are equal or not; numbers differ from float64's.
+        QCOMPARE(row["largest_error"].isDouble(), !row["op"].toString().contains("select"));
+        QVERIFY(row["largest_error"].toDouble() < 1e-2);
         QCOMPARE(row["shape"]["keys"].toInt(), 70);
         QVERIFY(row["floor_us"].isNull() && row["bytes"].toDouble() > 0);
         QCOMPARE(row["timings"][0]["name"].toString(), QString("ours"));
