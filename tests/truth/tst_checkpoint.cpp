@@ -61,8 +61,6 @@ private Q_SLOTS:
     void ownModelsComeBack();
     void oldSpellingReadsTheSame_data() { everyTruthFolderComesBack_data(); }
     void oldSpellingReadsTheSame();
-    void ropeScalingStandsForRopeParameters();
-    void rotatedShareIsKept();
     void shardsReadTheSame();
     void fusedExpertsReadTheSame();
     void fp8BlocksAreTheirScales();
@@ -211,56 +209,6 @@ void tst_Checkpoint::oldSpellingReadsTheSame()
     const Tensor ids = truth::read(SafetensorsFile(path / "vectors.safetensors"), "input_ids");
     QVERIFY(at::equal(logitsOf(*loadCheckpoint(pathOf(target), at::kFloat), ids),
                       logitsOf(*loadCheckpoint(path, at::kFloat), ids)));
-}
-
-/// What transformers 5.24 makes of files that carry both spellings.
-void tst_Checkpoint::ropeScalingStandsForRopeParameters()
-{
-    nlohmann::json config = nlohmann::json(readJsonFile(dsaFolder() / "config.json"));
-    const nlohmann::json yarn = {{"rope_type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 16}};
-    const auto read = [&] { return modelOptionsFromHf(config, "c"); };
-    config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 20000.0}};
-    for (const nlohmann::json &nothing : {nlohmann::json(), nlohmann::json::object()}) {
-        config["rope_scaling"] = nothing;
-        config["rope_theta"] = 3000.0;
-        QVERIFY(!read().yarn);
-        QCOMPARE(read().ropeTheta, 20000.0); // what stands in the object comes before what stands beside it
-    }
-    config["rope_scaling"] = yarn;
-    QCOMPARE(read().yarn->factor, 4.0);
-    QCOMPARE(read().ropeTheta, 3000.0); // that of rope_parameters goes with it
-    config["rope_scaling"]["rope_theta"] = 500.0;
-    QCOMPARE(read().ropeTheta, 500.0);
-    config["rope_scaling"].erase("rope_theta");
-    config.erase("rope_theta");
-    QVERIFY_EXCEPTION_THROWN(read(), ConfigFailure); // transformers takes 10000, whatever the model was trained with
-    config.erase("rope_scaling");
-    config["rope_parameters"] = {{"rope_type", "default"}};
-    config["rope_theta"] = 3000.0;
-    QCOMPARE(read().ropeTheta, 3000.0);
-    config["rope_scaling"] = yarn;
-    config["rope_scaling"]["truncate"] = false;
-    QVERIFY_EXCEPTION_THROWN(read(), ConfigFailure);
-
-    nlohmann::json glm = nlohmann::json(readJsonFile(dsaFolder("glm4_moe") / "config.json"));
-    glm["head_dim"] = 16;
-    glm["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 1e4}, {"partial_rotary_factor", 0.25}};
-    glm["partial_rotary_factor"] = 0.75;
-    QCOMPARE(modelOptionsFromHf(glm, "c").rotaryDim, 4);
-    glm["rope_scaling"] = {{"rope_type", "default"}, {"rope_theta", 1e4}};
-    QCOMPARE(modelOptionsFromHf(glm, "c").rotaryDim, 12);
-}
-
-void tst_Checkpoint::rotatedShareIsKept()
-{
-    nlohmann::json config = nlohmann::json(readJsonFile(dsaFolder("glm4_moe") / "config.json"));
-    config["head_dim"] = 14;
-    config["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 1e4}, {"partial_rotary_factor", 0.72}};
-    ModelOptions options = modelOptionsFromHf(config, "c");
-    QCOMPARE(options.rotaryDim, 10);
-    QCOMPARE(toHfConfig(options).at("rope_parameters").at("partial_rotary_factor").get<double>(), 0.72);
-    options.rotaryDim = 8; // changed since: what was read says nothing any more
-    QCOMPARE(toHfConfig(options).at("rope_parameters").at("partial_rotary_factor").get<double>(), 8.0 / 14);
 }
 
 void tst_Checkpoint::shardsReadTheSame()
