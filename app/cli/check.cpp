@@ -121,18 +121,35 @@ void demandFault(const std::string &name, const std::vector<Judged> &runs)
     if (!fault) {
         std::vector<std::string> names;
         for (const PlantedFault &known : plantedFaults())
-            names.push_back(known.name);
-        const std::string nearest = nearestName(name, names);
+            names.push_back(known.name + (known.warns ? " (warns)" : ""));
+        std::vector<std::string> plain;
+        for (const PlantedFault &known : plantedFaults())
+            plain.push_back(known.name);
+        const std::string nearest = nearestName(name, plain);
         throw ConfigFailure({{"no such fault", "--plant", "\"" + name + "\"", fmt::format("{}", fmt::join(names, ", ")),
                               nearest.empty() ? std::string() : "Did you mean " + nearest + "?"}});
     }
+    if (isBetweenRuns(*fault)) {
+        std::vector<RunConfig> configs;
+        for (const Judged &run : runs)
+            configs.push_back(run.config);
+        if (!hasPlace(*fault, configs))
+            throw ConfigFailure(
+                {{"these runs cannot show it", "--plant", name,
+                  fault->gate == "tokens-per-step" ? "runs of two lengths" : "runs of two families that are compared",
+                  ""}});
+        return;
+    }
     const bool shown = std::any_of(runs.begin(), runs.end(), [&](const Judged &run) {
         return (!fault->needsSelection || isSparse(run.config.model.family)) &&
-               (!fault->needsTrained || !run.checkpoint.empty());
+               (!fault->needsTrained || !run.checkpoint.empty()) && (!fault->needsFresh || run.checkpoint.empty());
     });
     if (!shown)
         throw ConfigFailure({{"these runs cannot show it", "--plant", name,
-                              fault->needsTrained ? "the folder of a trained run" : "a run that selects keys", ""}});
+                              fault->needsTrained ? "the folder of a trained run"
+                              : fault->needsFresh ? "a preset or an experiment file: weights of step 0"
+                                                  : "a run that selects keys",
+                              ""}});
 }
 
 int check(const CheckOptions &options, Output &output)
@@ -167,7 +184,7 @@ int check(const CheckOptions &options, Output &output)
         all.insert(all.end(), results.begin(), results.end());
         configs.push_back(run.config);
     }
-    const std::vector<CheckResult> fairness = checkFairness(configs);
+    const std::vector<CheckResult> fairness = checkFairness(configs, options.plant);
     if (!fairness.empty())
         output.line("between the runs");
     for (const CheckResult &result : fairness)

@@ -14,6 +14,21 @@ std::string joined(const std::vector<Error> &errors)
     return text;
 }
 
+/// Names of files and tensors come from files: none of them breaks the line.
+std::string onOneLine(const std::string &text)
+{
+    constexpr const char *kDigits = "0123456789abcdef";
+    std::string line;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= ' ' && byte != 0x7f)
+            line += c;
+        else
+            line += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
+    }
+    return line;
+}
+
 } // namespace
 
 std::string Error::text() const
@@ -27,13 +42,13 @@ std::string Error::text() const
         append("got " + found);
     if (!allowed.empty())
         append("allowed " + allowed);
-    std::string text = place;
+    std::string text = onOneLine(place);
     if (!message.empty())
         text += (text.empty() ? "" : ": ") + message;
     if (!text.empty() && text.back() != '.')
         text += '.';
     if (!remedy.empty())
-        text += (text.empty() ? "" : " ") + remedy;
+        text += (text.empty() ? "" : " ") + onOneLine(remedy);
     return text;
 }
 

@@ -73,12 +73,18 @@ CheckResult initialWeights(const Group &group)
 
 CheckResult schedule(const Group &group)
 {
-    const auto fields = [](const StartedRun &run) {
+    // Who sweeps the precision compares it: there it is what shall differ.
+    const bool precisionIsAsked = std::any_of(group.begin(), group.end(), [](const StartedRun *run) {
+        const auto &axes = run->config.extraAxes;
+        return std::any_of(axes.begin(), axes.end(),
+                           [](const auto &axis) { return axis.first.ends_with("precision"); });
+    });
+    const auto fields = [precisionIsAsked](const StartedRun &run) {
         const TrainingConfig &t = run.config.training;
         return std::tuple(t.steps, t.schedule, t.scheduleFloor, t.warmupSteps, t.weightDecay, t.beta1, t.beta2,
-                          t.gradClip);
+                          t.gradClip, t.evalBatches, precisionIsAsked ? Precision::Auto : t.precision);
     };
-    return allEqual(group, fields, "steps, schedule, decay and clipping");
+    return allEqual(group, fields, "steps, schedule, decay, clipping, precision and validation batches");
 }
 
 CheckResult parameters(const Group &group)

@@ -1,6 +1,9 @@
 #include "core/model/checkpoint_notices.h"
 
+#include "core/base/gates.h"
 #include "core/base/json_reader.h"
+#include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +14,22 @@
 namespace sparsescope {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+/// Two descriptions of the rotation that differ.
+std::vector<std::string> unreadRotation(const fs::path &folder)
+{
+    const fs::path file = folder / "config.json";
+    const nlohmann::json config = nlohmann::json(readJsonFile(file));
+    const auto other = config.find("rope_parameters");
+    if (!ropeScalingStands(config) || other == config.end() || other->is_null() || *other == config["rope_scaling"]) {
+        return {};
+    }
+    return {fmt::format("{}: rope_parameters is not read: rope_scaling stands beside it, says something else and is "
+                        "taken, as transformers does. Remove the one that is not meant.",
+                        file.string())};
+}
 
 std::vector<std::string> unreadWeights(const fs::path &folder)
 {
@@ -40,6 +59,39 @@ std::vector<std::string> unreadWeights(const fs::path &folder)
     }
     std::sort(notices.begin(), notices.end());
     return notices;
+}
+
+} // namespace
+
+std::vector<std::string> unreadParts(const fs::path &folder)
+{
+    std::vector<std::string> notices = unreadWeights(folder);
+    for (std::string &notice : unreadRotation(folder)) {
+        notices.push_back(std::move(notice));
+    }
+    return notices;
+}
+
+std::vector<std::string> tieNotices(const fs::path &checkpoint)
+{
+    std::error_code code;
+    const fs::path run =
+        fs::absolute(checkpoint / "", code).lexically_normal().parent_path().parent_path().parent_path();
+    if (!fs::exists(run / "run.json", code)) {
+        return {};
+    }
+    try {
+        for (const CheckResult &result : readChecks(RunReader(run))) {
+            if (result.gate == "ties" && result.value.value_or(0) > 0) {
+                return {fmt::format("Index scores tie at the k-th place in {}, by the run's check \"{}\": there "
+                                    "torch.topk may take other keys than Sparsescope does.",
+                                    result.measured, gate(result.gate).title)};
+            }
+        }
+    } catch (const std::exception &) {
+        return {}; // a damaged run is not at fault in a copy of its weights
+    }
+    return {};
 }
 
 std::vector<std::string> positionNotices(const fs::path &folder, const ModelOptions &options, std::int64_t tokens)

@@ -53,7 +53,7 @@ void addAttention(const ModelOptions &options, ordered_json &model)
     }
     model["n_kv_heads"] = options.nKvHeads;
     model["head_dim"] = options.headDim;
-    model["rotary_fraction"] = static_cast<double>(options.rotaryDim) / options.headDim;
+    model["rotary_fraction"] = options.writtenRotaryShare();
     model["qk_norm"] = options.qkNorm;
 }
 

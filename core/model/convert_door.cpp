@@ -214,7 +214,12 @@ ConvertSummary convertCheckpoint(const ConvertRequest &request)
         writeFileAtomically(target.path() / "model.safetensors.index.json", index.dump(2) + "\n");
     }
     nlohmann::ordered_json config = configOf(source, request.native);
-    summary.notices = unreadWeights(request.source);
+    summary.notices = unreadParts(request.source);
+    if (!request.native && source.options().indexHeads > 0) {
+        for (std::string &notice : tieNotices(request.source)) {
+            summary.notices.push_back(std::move(notice));
+        }
+    }
     summary.modelType = source.options().modelType;
     summary.architecture = config.contains("architectures") ? config["architectures"][0].get<std::string>() : "";
     summary.dtype = typeName(shards.front().front().type);

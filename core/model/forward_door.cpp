@@ -51,7 +51,7 @@ ForwardSummary forwardToFile(const ForwardRequest &request)
                            options.vocabulary,
                            options.nLayers,
                            paged.model().parameters().count(),
-                           unreadWeights(request.checkpoint)};
+                           unreadParts(request.checkpoint)};
     for (const std::string &notice : positionNotices(request.checkpoint, options, ids.size(1))) {
         summary.notices.push_back(notice);
     }

@@ -22,22 +22,31 @@ const nlohmann::json &emptyObject()
     return empty;
 }
 
-/// `rope_parameters`, or the old spelling: top-level rope_theta, rope_scaling, partial_rotary_factor.
+/// Of rope_scaling and rope_parameters transformers takes the one and ignores the other whole; so does this.
+std::string ropeKey(const HfReader &top)
+{
+    return ropeScalingStands(top.node()) || !top.has("rope_parameters") ? "rope_scaling" : "rope_parameters";
+}
+
+/// Base and rotated share may stand in the object or, as older files have them, beside it.
 void readRope(HfReader &top, ModelOptions &options)
 {
-    const bool renewed = top.has("rope_parameters");
-    const std::string key = renewed ? "rope_parameters" : "rope_scaling";
+    const std::string key = ropeKey(top);
     const bool given = top.has(key);
     if (given && !top.node().at(key).is_object()) {
         top.fail("wrong value", key, brief(top.node().at(key)), "an object");
         return;
     }
     HfReader rope(given ? top.node().at(key) : emptyObject(), top.origin(), key + ".", top.errors());
-    HfReader &base = renewed ? rope : top;
+    const auto holder = [&](const char *name) -> HfReader & {
+        return rope.has(name) || (key == "rope_parameters" && !top.has(name)) ? rope : top;
+    };
+    HfReader &base = holder("rope_theta");
     options.ropeTheta = base.number("rope_theta", 1.0);
     if (options.attention == AttentionKind::Mha) {
-        const double share = base.number("partial_rotary_factor", 0.0, 0.5, 1.0);
+        const double share = holder("partial_rotary_factor").number("partial_rotary_factor", 0.0, 0.5, 1.0);
         options.rotaryDim = static_cast<int>(options.headDim * share);
+        options.rotaryShare = share;
     }
     if (!given) {
         return;
@@ -52,6 +61,7 @@ void readRope(HfReader &top, ModelOptions &options)
         yarn.betaSlow = rope.number("beta_slow", 1e-6, 1.0);
         yarn.mscale = rope.number("mscale", 0.0, 0.0);
         yarn.mscaleAllDim = rope.number("mscale_all_dim", 0.0, 0.0);
+        rope.only("truncate", true); // the ends of the ramp are rounded
         const double own = yarnAttentionFactor(yarn);
         const double asked = rope.number("attention_factor", 0.0, own);
         if (std::abs(asked - own) > 1e-9 * own) {
@@ -214,7 +224,11 @@ void readAttention(HfReader &top, ModelOptions &options)
     options.qkRopeHeadDim = top.integer("qk_rope_head_dim", 2);
     options.vHeadDim = top.integer("v_head_dim", 1);
     const bool mayLack = options.modelType == "deepseek_v3" || options.modelType == "sparsescope_mla_dsa";
-    if (top.has("q_lora_rank") || !mayLack || !top.node().contains("q_lora_rank")) {
+    if (!mayLack && top.node().contains("q_lora_rank") && top.node().at("q_lora_rank").is_null()) {
+        top.fail("wrong value", "q_lora_rank", "null",
+                 "a whole number: " + options.modelType + " has no form without a query latent",
+                 "Only deepseek_v3 and sparsescope_mla_dsa have one.");
+    } else if (top.has("q_lora_rank") || !mayLack || !top.node().contains("q_lora_rank")) {
         options.qLoraRank = top.integer("q_lora_rank", 1);
     }
     const bool mayChoose = options.modelType == "deepseek_v3";
@@ -226,6 +240,12 @@ void readAttention(HfReader &top, ModelOptions &options)
 }
 
 } // namespace
+
+bool ropeScalingStands(const nlohmann::json &config)
+{
+    const auto scaling = config.find("rope_scaling");
+    return scaling != config.end() && !scaling->is_null() && !(scaling->is_structured() && scaling->empty());
+}
 
 ModelOptions modelOptionsFromHf(const nlohmann::json &config, const std::string &origin)
 {

@@ -82,10 +82,7 @@ ordered_json ropeOf(const ModelOptions &options)
     rope["rope_type"] = options.yarn ? "yarn" : "default";
     rope["rope_theta"] = options.ropeTheta;
     if (options.attention != AttentionKind::Mla) {
-        const double share = static_cast<double>(options.rotaryDim) / options.headDim;
-        // Readers round down: where the quotient itself would lose a dimension, half a one more does not gain one.
-        const bool exact = static_cast<int>(options.headDim * share) == options.rotaryDim;
-        rope["partial_rotary_factor"] = exact ? share : (options.rotaryDim + 0.5) / options.headDim;
+        rope["partial_rotary_factor"] = options.writtenRotaryShare();
     }
     if (options.yarn) {
         const YarnConfig &yarn = *options.yarn;

@@ -13,6 +13,14 @@ namespace {
 
 constexpr int kLargestSize = 1 << 26;
 
+/// Lists that differ in what they hold look alike in brief().
+std::string shown(const nlohmann::json &value)
+{
+    constexpr std::size_t kLongest = 60;
+    const std::string text = value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    return value.is_structured() && text.size() <= kLongest ? text : brief(value);
+}
+
 } // namespace
 
 void HfReader::fail(const std::string &what, const std::string &key, const std::string &found,
@@ -79,7 +87,7 @@ std::string HfReader::text(const std::string &key, std::optional<std::string> ot
 void HfReader::only(const std::string &key, const nlohmann::json &allowed)
 {
     if (has(key) && m_node.at(key) != allowed) {
-        fail("not supported", key, brief(m_node.at(key)), brief(allowed));
+        fail("not supported", key, shown(m_node.at(key)), shown(allowed));
     }
 }
 
@@ -108,8 +116,10 @@ bool HfReader::present(const std::string &key, bool optional)
         return true;
     }
     if (!optional) {
-        m_errors.push_back({"missing key", where(key), m_node.contains(key) ? "null" : "nothing", "a value",
-                            "A missing key would silently take the size of another model"});
+        const bool null = m_node.contains(key);
+        m_errors.push_back(
+            {null ? "wrong value" : "missing key", where(key), null ? "null" : "nothing", "a value",
+             fmt::format("{} would silently take the size of another model.", null ? "null" : "A missing key")});
     }
     return false;
 }

@@ -145,7 +145,7 @@ CheckpointInspection inspectCheckpoint(const std::filesystem::path &folder)
             {file->path().filename().string(), code ? 0 : bytes, static_cast<int>(file->tensors().size())});
     }
     result.ignoredTensors = checkpoint.ignored();
-    result.notices = unreadWeights(folder);
+    result.notices = unreadParts(folder);
     result.problems = checkpoint.problems();
     return result;
 }

@@ -49,6 +49,17 @@ double ModelOptions::attentionScale() const
     return plain;
 }
 
+double ModelOptions::writtenRotaryShare() const
+{
+    const auto comesToIt = [this](double share) { return static_cast<int>(headDim * share) == rotaryDim; };
+    if (rotaryShare && comesToIt(*rotaryShare)) {
+        return *rotaryShare;
+    }
+    // Where the quotient itself would lose a dimension, half a one more does not gain one.
+    const double share = static_cast<double>(rotaryDim) / headDim;
+    return comesToIt(share) ? share : (rotaryDim + 0.5) / headDim;
+}
+
 ModelOptions modelOptions(const RunConfig &config, int vocabulary)
 {
     const ModelConfig &model = config.model;

@@ -30,6 +30,7 @@ struct ModelOptions {
     AttentionKind attention = AttentionKind::Mha;
     // MHA / GQA
     int nKvHeads = 8, headDim = 32, rotaryDim = 32;
+    std::optional<double> rotaryShare; ///< partial_rotary_factor as it was read: several come to one rotaryDim
     bool qkNorm = false, attentionBias = false;
     // MLA
     int kvLoraRank = 64;
@@ -59,6 +60,8 @@ struct ModelOptions {
 
     int qkHeadDim() const { return attention == AttentionKind::Mla ? qkNopeHeadDim + qkRopeHeadDim : headDim; }
     int rotaryDims() const { return attention == AttentionKind::Mla ? qkRopeHeadDim : rotaryDim; }
+    /// What is to be written so that readers, who round down, come to rotaryDim; the share that was read where it does.
+    double writtenRotaryShare() const;
     /// Softmax scale, YaRN's m^2 included (SPEC section 4).
     double attentionScale() const;
 };
@@ -72,6 +75,8 @@ void checkOptions(const ModelOptions &options, const std::string &origin = "mode
 /// config.json of the checkpoint formats (CHECKPOINTS.md), both spellings read, the new one written.
 /// Throws ConfigFailure with every error; stricter than transformers (unknown model_type, missing keys, impossible sizes).
 ModelOptions modelOptionsFromHf(const nlohmann::json &config, const std::string &origin);
+/// Does config.json have a rope_scaling that says anything? It then stands in place of rope_parameters.
+bool ropeScalingStands(const nlohmann::json &config);
 nlohmann::ordered_json toHfConfig(const ModelOptions &options);
 
 } // namespace sparsescope

@@ -40,11 +40,25 @@ struct ModelType {
 constexpr ModelType kModelTypes[] = {
     {"float32", at::kFloat}, {"float64", at::kDouble}, {"bfloat16", at::kBFloat16}, {"float16", at::kHalf}};
 
-/// A shard is a plain file of the folder itself.
+/// A shard is a plain file of the folder itself, with a name that can be printed.
 bool isPlainName(const std::string &name)
 {
-    return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
-           name.find('\\') == std::string::npos && name.find('\0') == std::string::npos;
+    return std::none_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }) &&
+           !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+           name.find('\\') == std::string::npos;
+}
+
+/// The index may be what is at fault: a file that cannot be read is named together with the entry that leads to it.
+std::unique_ptr<SafetensorsFile> openShard(const std::filesystem::path &folder, const std::string &name,
+                                           const std::string &entry)
+{
+    try {
+        return std::make_unique<SafetensorsFile>(checkpointFile(folder, name));
+    } catch (const Failure &failure) {
+        Error error = failure.error();
+        error.remedy += fmt::format("{}{} names it.", error.remedy.empty() ? "" : " ", entry);
+        throw Failure(std::move(error));
+    }
 }
 
 } // namespace
@@ -165,6 +179,10 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
         throw Failure(
             {"no weight map", index.string() + ": weight_map", "nothing", "an object: tensor name to file name", ""});
     }
+    if (document.at("weight_map").empty()) {
+        throw Failure({"no weights", index.string() + ": weight_map", "{}", "every tensor of the model, with its file",
+                       "Restore the index from a copy, or take another checkpoint."});
+    }
     std::map<std::string, const SafetensorsFile *> opened;
     std::set<std::string> named;
     for (const auto &[name, value] : document.at("weight_map").items()) {
@@ -175,14 +193,14 @@ void WeightFiles::openShards(const std::filesystem::path &folder, const std::fil
         }
         const std::string file = value.get<std::string>();
         if (!opened.count(file)) {
-            m_files.push_back(std::make_unique<SafetensorsFile>(checkpointFile(folder, file)));
+            m_files.push_back(openShard(folder, file, where));
             opened[file] = m_files.back().get();
             add(*m_files.back());
         }
         named.insert(name);
         if (!opened.at(file)->contains(name)) {
-            throw Failure(
-                {"missing tensor", (folder / file).string() + ": " + name, "nothing", "what the index promises", ""});
+            throw Failure({"missing tensor", (folder / file).string() + ": " + name, "nothing",
+                           "what " + index.filename().string() + " promises", ""});
         }
     }
     // Who reads by the index leaves it at its first value, who reads the shards takes it: two models in one folder.

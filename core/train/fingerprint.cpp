@@ -1,6 +1,7 @@
 #include "core/train/fingerprint.h"
 
 #include "core/data/random_stream.h"
+#include "core/train/planted_fault.h"
 #include "core/train/soundness.h"
 
 #include <fmt/format.h>
@@ -42,7 +43,7 @@ RunFingerprint fingerprintOf(const Parameters &atStart, const DataSource &data)
     return fingerprint;
 }
 
-std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs)
+std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs, const std::string &plant)
 {
     std::vector<StartedRun> started;
     for (const RunConfig &run : runs) {
@@ -51,6 +52,7 @@ std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs)
         model.parameters().initialise(run.training.seed);
         started.push_back({run, fingerprintOf(model.parameters(), *data)});
     }
+    plantBetween(plant, started);
     return compareFairness(started);
 }
 

@@ -145,7 +145,7 @@ GenerateSummary generateText(const GenerateRequest &request)
     summary.tokensPerSecond = made > 1 && behindFirst > 0 ? (made - 1) / behindFirst : 0;
     summary.tokens = generator.text();
     summary.cacheBytes = generator.cacheBytes();
-    summary.notices = unreadWeights(request.checkpoint);
+    summary.notices = unreadParts(request.checkpoint);
     for (const std::string &notice :
          positionNotices(request.checkpoint, model->options(), static_cast<std::int64_t>(summary.tokens.size()))) {
         summary.notices.push_back(notice);

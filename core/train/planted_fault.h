@@ -1,5 +1,7 @@
 #pragma once
 
+#include "core/base/fairness.h"
+
 #include <string>
 #include <vector>
 
@@ -11,10 +13,19 @@ struct PlantedFault {
     std::string gate;  ///< that has to find it: a name of gates()
     std::string words; ///< what is done to the run, in a sentence
     bool needsSelection = false, needsTrained = false;
+    bool needsFresh = false; ///< its gate judges weights of step 0, which a trained run has drawn again as they were
+    bool warns = false;      ///< by design the gate warns
 };
 
 const std::vector<PlantedFault> &plantedFaults();
 /// Null: there is none of that name.
 const PlantedFault *plantedFault(const std::string &name);
+
+/// Does it change what runs are compared by, and none of them?
+bool isBetweenRuns(const PlantedFault &fault);
+/// Are there runs among these between which it can be planted?
+bool hasPlace(const PlantedFault &fault, const std::vector<RunConfig> &runs);
+/// Plants it in what the runs began with; does nothing for a fault of single runs or where it has no place.
+void plantBetween(const std::string &name, std::vector<StartedRun> &runs);
 
 } // namespace sparsescope

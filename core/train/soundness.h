@@ -27,6 +27,7 @@ struct SoundnessOptions {
 std::vector<CheckResult> checkRun(const RunConfig &config, const SoundnessOptions &options = {});
 
 /// The gates between runs: each lockstep group of families, and the lengths among one another.
-std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs);
+/// `plant`: a name of plantedFaults(), done to what they began with; of single runs' faults nothing.
+std::vector<CheckResult> checkFairness(const std::vector<RunConfig> &runs, const std::string &plant = {});
 
 } // namespace sparsescope

@@ -271,24 +271,20 @@ private:
         });
         numbers("flags", tensor(), {"type of numbers", "U8"}, [](Draft &, Tensor &t) { t = t.gt(0).to(at::kByte); });
         numbers("long numbers", tensor(), {"type of numbers", "I64"}, [](Draft &, Tensor &t) { t = t.to(at::kLong); });
-        numbers("fp8 without scales", "lm_head.weight", {"scales"},
-                [](Draft &, Tensor &t) { t = t.to(at::kFloat8_e4m3fn); });
+        numbers("fp8 without scales", head(), {"scales"}, [](Draft &, Tensor &t) { t = t.to(at::kFloat8_e4m3fn); });
         numbers("fp8 for a vector", "model.norm.weight", {"fp8"},
                 [](Draft &, Tensor &t) { t = t.to(at::kFloat8_e4m3fn); });
-        const auto scaled = [](const Tensor &scales) {
-            return [scales](Draft &draft, Tensor &t) {
+        const auto scaled = [name = scaleName(head())](const Tensor &scales) {
+            return [scales, name](Draft &draft, Tensor &t) {
                 t = t.to(at::kFloat8_e4m3fn);
-                draft.tensors["lm_head.weight_scale_inv"] = scales;
+                draft.tensors[name] = scales;
             };
         };
-        const Tensor head = m_draft.tensors.at("lm_head.weight");
-        const Tensor scales = at::ones(scaleShape(head.sizes().vec()));
-        numbers("fp8 with too many scales", "lm_head.weight", {"wrong shape", "lm_head.weight_scale_inv"},
+        const Tensor scales = at::ones(scaleShape(m_draft.tensors.at(head()).sizes().vec()));
+        numbers("fp8 with too many scales", head(), {"wrong shape", scaleName(head())},
                 scaled(scales.repeat_interleave(2, 0)));
-        numbers("fp8 with whole scales", "lm_head.weight", {"type of numbers", "lm_head.weight_scale_inv"},
-                scaled(scales.to(at::kLong)));
-        numbers("fp8 with NaN scales", "lm_head.weight", {"not finite", "lm_head.weight_scale_inv"},
-                scaled(scales * std::nan("")));
+        numbers("fp8 with whole scales", head(), {"type of numbers", scaleName(head())}, scaled(scales.to(at::kLong)));
+        numbers("fp8 with NaN scales", head(), {"not finite", scaleName(head())}, scaled(scales * std::nan("")));
         const std::string extra = "model.layers.0.self_attn.extra.weight";
         add("extra tensor", {kWeights, extra, "unexpected"}, [this, extra](const fs::path &f) {
             Draft draft = m_draft;
@@ -306,6 +302,11 @@ private:
         });
     }
 
+    /// The largest matrix that is in every model; tied embeddings are their own head.
+    std::string head() const
+    {
+        return m_draft.tensors.count("lm_head.weight") ? "lm_head.weight" : "model.embed_tokens.weight";
+    }
     bool mla() const { return m_draft.config.contains("kv_lora_rank"); }
     bool indexed() const { return m_draft.config.contains("index_topk"); }
 
@@ -387,7 +388,7 @@ private:
         config("other quantisation", {kConfig, "quantization_config.quant_method"}, [](Json &c) {
             c["quantization_config"] = {{"quant_method", "gptq"}};
         });
-        config("other blocks", {kConfig, "quantization_config.weight_block_size"}, [](Json &c) {
+        config("other blocks", {kConfig, "quantization_config.weight_block_size", "[64,64]", "[128,128]"}, [](Json &c) {
             c["quantization_config"] = {{"quant_method", "fp8"}, {"weight_block_size", {64, 64}}};
         });
     }
@@ -396,6 +397,9 @@ private:
     void sizes()
     {
         for (const char *key : {"vocab_size", "hidden_size", "num_attention_heads", "intermediate_size"}) {
+            if (std::string(key) == "intermediate_size" && m_draft.config.at("first_k_dense_replace") == 0) {
+                continue; // no layer has it
+            }
             config(std::string("huge ") + key, {kConfig, key}, [this, key](Json &c) {
                 c[key] = 60'000'000;
                 if (mla() && std::string(key) == "num_attention_heads") {
@@ -419,8 +423,10 @@ private:
     /// Two things that cannot both be.
     void contradictions()
     {
-        config("groups that do not divide", {kConfig, "n_group", "divisor"}, [](Json &c) { c["n_group"] = 7; });
-        config("more groups kept than there are", {kConfig, "topk_group"}, [](Json &c) { c["topk_group"] = 9; });
+        config("groups that do not divide", {kConfig, "n_group", "divisor"},
+               [](Json &c) { c["n_group"] = c["n_routed_experts"].get<int>() - 1; });
+        config("more groups kept than there are", {kConfig, "topk_group"},
+               [](Json &c) { c["topk_group"] = c["n_group"].get<int>() + 1; });
         config("more experts a token than there are", {kConfig, "num_experts_per_tok"},
                [](Json &c) { c["num_experts_per_tok"] = c["n_routed_experts"].get<int>() + 1; });
         config("fewer layers than weights", {kWeights, "unexpected tensor", "model.layers."}, [](Json &c) {
@@ -438,14 +444,18 @@ private:
                 c["indexer_types"].push_back("full");
             }
         });
-        config("experts from the first layer on", {kWeights, "model.layers.0.mlp.gate.weight"}, [](Json &c) {
-            c["first_k_dense_replace"] = 0;
-            c["mlp_layer_types"] = nullptr;
-        });
+        const bool dense = m_draft.config.at("first_k_dense_replace") > 0;
+        config("the first layer is of the other kind",
+               {kWeights, dense ? "model.layers.0.mlp.gate.weight" : "model.layers.0.mlp.gate_proj.weight"},
+               [dense](Json &c) {
+                   c["first_k_dense_replace"] = dense ? 0 : 1;
+                   c["mlp_layer_types"] = nullptr;
+               });
         config("too few kinds of layers", {kConfig, "mlp_layer_types"},
                [](Json &c) { c["mlp_layer_types"] = Json::array({"dense"}); });
-        config("tied and not", {kWeights, "lm_head.weight", "unexpected"},
-               [](Json &c) { c["tie_word_embeddings"] = true; });
+        const bool tied = m_draft.config.value("tie_word_embeddings", false);
+        config("tied and not", {kWeights, "lm_head.weight", tied ? "missing" : "unexpected"},
+               [tied](Json &c) { c["tie_word_embeddings"] = !tied; });
         const bool bias = m_draft.config.value("attention_bias", false);
         config("biases", {kWeights, bias ? "unexpected tensor" : "missing tensor", "_proj", ".bias"},
                [bias](Json &c) { c["attention_bias"] = !bias; });
@@ -465,7 +475,8 @@ private:
         }
         config("indexer under a dense class", {kWeights, "unexpected tensor", ".indexer.", "model_type"},
                [](Json &c) { c["model_type"] = "deepseek_v3"; });
-        config("null query latent", {kConfig, "q_lora_rank"}, [](Json &c) { c["q_lora_rank"] = nullptr; });
+        config("null query latent", {kConfig, "q_lora_rank", "got null", "a whole number"},
+               [](Json &c) { c["q_lora_rank"] = nullptr; });
         config("other main rotation", {kConfig, "rope_interleave"}, [](Json &c) { c["rope_interleave"] = false; });
         const bool interleaved = m_draft.config.at("model_type") == "glm_moe_dsa";
         config("other indexer rotation", {kConfig, "indexer_rope_interleave"},
@@ -551,11 +562,12 @@ private:
             });
         }
         const std::string third = "model-00003-of-00003.safetensors", of = tensor();
-        sharded("a file that is not there", {"model-00009-of-00003.safetensors"}, [of](const fs::path &f, Json &map) {
-            map[of] = "model-00009-of-00003.safetensors";
-            Draft::writeIndex(f, map);
-        });
-        sharded("a file that is none", {kConfig}, [of](const fs::path &f, Json &map) {
+        sharded("a file that is not there", {"model-00009-of-00003.safetensors", kIndex, of},
+                [of](const fs::path &f, Json &map) {
+                    map[of] = "model-00009-of-00003.safetensors";
+                    Draft::writeIndex(f, map);
+                });
+        sharded("a file that is none", {kConfig, kIndex, of}, [of](const fs::path &f, Json &map) {
             map[of] = kConfig;
             Draft::writeIndex(f, map);
         });
@@ -576,7 +588,7 @@ private:
             fs::remove(f / third);
             QCOMPARE(::mkfifo((f / third).c_str(), 0600), 0);
         });
-        sharded("a shard is gone", {third}, [third](const fs::path &f, Json &) { fs::remove(f / third); });
+        sharded("a shard is gone", {third, kIndex}, [third](const fs::path &f, Json &) { fs::remove(f / third); });
         sharded("a shard is cut", {third, "outside the file"},
                 [third](const fs::path &f, Json &) { fs::resize_file(f / third, fs::file_size(f / third) - 1); });
         sharded("a tensor in two of them", {third, "in two files"}, [third](const fs::path &f, Json &) {
@@ -591,6 +603,16 @@ private:
         });
         sharded("an index without map", {kIndex, "weight_map"},
                 [](const fs::path &f, Json &) { writeFileAtomically(f / kIndex, "{\"metadata\": {}}"); });
+        sharded("an empty map", {kIndex, "weight_map"},
+                [](const fs::path &f, Json &) { Draft::writeIndex(f, Json::object()); });
+        sharded("a file of two lines", {kIndex, of, R"("two\nlines")"}, [of](const fs::path &f, Json &map) {
+            map[of] = "two\nlines";
+            Draft::writeIndex(f, map);
+        });
+        sharded("a tensor of two lines", {kIndex, R"(two\x0alines)"}, [third](const fs::path &f, Json &map) {
+            map["two\nlines"] = third;
+            Draft::writeIndex(f, map);
+        });
         sharded("a map that is a list", {kIndex, "weight_map"},
                 [](const fs::path &f, Json &) { writeFileAtomically(f / kIndex, "{\"weight_map\": [1]}"); });
         sharded("a cut index", {kIndex},

@@ -23,6 +23,7 @@ class tst_CheckpointNotices : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void unreadWeightsAreNamed();
+    void otherRotationIsNamed();
     void moreTokensThanPositionsAreNamed();
 };
 
@@ -35,7 +36,7 @@ void tst_CheckpointNotices::unreadWeightsAreNamed()
     const Draft draft(anyFolder());
     QTemporaryDir target;
     draft.writeShards(pathOf(target), 2);
-    QVERIFY(unreadWeights(pathOf(target)).empty());
+    QVERIFY(unreadParts(pathOf(target)).empty());
     Draft::writeTensors(pathOf(target) / "model-00003-of-00003.safetensors",
                         {draft.tensors.begin(), ++draft.tensors.begin()});
     QVERIFY(
@@ -44,6 +45,21 @@ void tst_CheckpointNotices::unreadWeightsAreNamed()
     QVERIFY(holds(inspectCheckpoint(pathOf(target)).notices, "model.safetensors.index.json is not read",
                   "model.safetensors stands beside it"));
     QVERIFY(inspectCheckpoint(anyFolder()).notices.empty());
+}
+
+void tst_CheckpointNotices::otherRotationIsNamed()
+{
+    Draft draft(anyFolder());
+    QTemporaryDir target;
+    draft.config["rope_scaling"] = draft.config.at("rope_parameters");
+    draft.write(pathOf(target));
+    QVERIFY(inspectCheckpoint(pathOf(target)).notices.empty());
+    draft.config["rope_scaling"]["rope_theta"] = 777.0;
+    draft.write(pathOf(target));
+    const std::vector<std::string> notices = inspectCheckpoint(pathOf(target)).notices;
+    QCOMPARE(notices.size(), std::size_t{1});
+    QVERIFY2(QString::fromStdString(notices[0]).contains("config.json: rope_parameters is not read"),
+             notices[0].c_str());
 }
 
 void tst_CheckpointNotices::moreTokensThanPositionsAreNamed()

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace sparsescope {
@@ -46,6 +47,14 @@ std::optional<CheckResult> checkSelectionBinds(GateSubject &subject);
 std::optional<CheckResult> checkSplitOverlap(GateSubject &subject);
 std::optional<CheckResult> checkStart(GateSubject &subject);
 std::optional<CheckResult> checkChance(GateSubject &subject);
+
+struct MeasuredLosses {
+    double mean = 0;
+    std::vector<std::pair<std::string, double>> positions; ///< val.loss.position/0..7, as far as measured
+};
+/// What checkChance says to them: of noise every eighth of the positions is held against the floor, of tasks, whose entropy
+/// differs from place to place, the mean.
+CheckResult judgedLosses(const MeasuredLosses &losses, double chance, const std::optional<double> &floor);
 
 struct SoundnessOptions;
 /// All of them, in the order of the table. `checkRun` (soundness.h) makes the subject of a run.

@@ -19,6 +19,11 @@ private slots:
                  std::string("a.json: foo: unknown field. Did you mean food?"));
         QCOMPARE(Error{}.text(), std::string());
     }
+    void namesDoNotBreakTheLine()
+    {
+        QCOMPARE((Error{"no tensor", "a.safetensors: two\nlines", "", "", "b\tc names it."}.text()),
+                 std::string("a.safetensors: two\\x0alines: no tensor. b\\x09c names it."));
+    }
     void failuresCarryTheirText()
     {
         QCOMPARE(std::string(Failure({"a", "b", "", "", ""}).what()), std::string("b: a."));

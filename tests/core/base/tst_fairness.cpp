@@ -81,6 +81,13 @@ void tst_Fairness::eachDifferenceIsItsOwnGate()
              Names{"initial-weights"});
     QCOMPARE(failing([](StartedRun &run) { run.config.training.steps = 99; }), Names{"schedule"});
     QCOMPARE(failing([](StartedRun &run) { run.config.training.gradClip = 2; }), Names{"schedule"});
+    QCOMPARE(failing([](StartedRun &run) { run.config.training.evalBatches += 1; }), Names{"schedule"});
+    QCOMPARE(failing([](StartedRun &run) { run.config.training.precision = Precision::Bf16; }), Names{"schedule"});
+    QCOMPARE(failing([](StartedRun &run) {
+                 run.config.training.precision = Precision::Bf16;
+                 run.config.extraAxes = {{"precision", "bf16"}}; // asked for
+             }),
+             Names{});
     QCOMPARE(failing([](StartedRun &) {}), Names{});
 }
 

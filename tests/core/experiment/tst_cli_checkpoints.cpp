@@ -1,3 +1,5 @@
+#include "core/base/run_store.h"
+#include "core/base/stored_checks.h"
 #include "tests/core/experiment/command_line.h"
 
 #include <QtTest>
@@ -13,6 +15,7 @@ class tst_cli_checkpoints : public QObject {
 private Q_SLOTS:
     void initTestCase();
     void convertsARunThereAndBack();
+    void saysWhereTiesWereFound();
     void saysWhenTransformersHasNoClass();
     void inspectsLayerByLayer();
     void inspectNamesWhatIsWrong();
@@ -54,6 +57,24 @@ void tst_cli_checkpoints::convertsARunThereAndBack()
     const Result again = run({"convert", at("hf"), at("native"), "--to", "native"});
     QCOMPARE(again.code, 2);
     QVERIFY(again.err.contains("there already"));
+}
+
+/// Keys with equal scores at the k-th place: which of them are taken is not in the weights.
+void tst_cli_checkpoints::saysWhereTiesWereFound()
+{
+    const auto notices = [&](double share, const QString &to) {
+        using namespace sparsescope;
+        storeChecks(*RunWriter::open(runOf("mhla_sparse").toStdString()),
+                    {{"ties", "seq_32/mhla_sparse/seed_0", CheckOutcome::Passed, share, 0.01, "some of the rows"}});
+        const QString target = at(QString("ties-%1-%2").arg(share).arg(to));
+        return run({"convert", runOf("mhla_sparse"), target, "--to", to, "--json"}).json()["notices"].toArray();
+    };
+    QVERIFY(notices(0, "hf").isEmpty());
+    QVERIFY(notices(0.005, "native").isEmpty());
+    const QJsonArray told = notices(0.005, "hf");
+    QCOMPARE(told.size(), 1);
+    QVERIFY2(told[0].toString().contains("some of the rows") && told[0].toString().contains("torch.topk"),
+             qPrintable(told[0].toString()));
 }
 
 void tst_cli_checkpoints::saysWhenTransformersHasNoClass()

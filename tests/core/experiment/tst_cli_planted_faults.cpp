@@ -66,9 +66,7 @@ void tst_CliPlantedFaults::aGateForEveryFault()
     for (const PlantedFault &fault : plantedFaults())
         found << QString::fromStdString(gate(fault.gate).name);
     for (const GateInfo &info : gates())
-        QVERIFY2(found.contains(QString::fromStdString(info.name)) || info.scope == GateScope::Group ||
-                     info.scope == GateScope::Experiment,
-                 info.name.c_str());
+        QVERIFY2(found.contains(QString::fromStdString(info.name)), info.name.c_str());
 }
 
 void tst_CliPlantedFaults::faultsAreFound_data()
@@ -82,8 +80,11 @@ void tst_CliPlantedFaults::faultsAreFound()
 {
     QFETCH(bool, atStart);
     const PlantedFault &fault = *plantedFault(QTest::currentDataTag());
-    const QStringList subject =
-        atStart ? QStringList{"smoke", "--set", R"(sweep.family=["sparse"])"} : QStringList{m_run};
+    const QStringList subject = isBetweenRuns(fault)
+                                    ? QStringList{"smoke", "--set", R"(sweep.family=["classic","sparse"])", "--set",
+                                                  "sweep.sequence_length=[16,32]"}
+                                : atStart ? QStringList{"smoke", "--set", R"(sweep.family=["sparse"])"}
+                                          : QStringList{m_run};
     const Result honest = sparsescope::testing::run(QStringList{"check"} << subject << "--device"
                                                                          << "cpu"
                                                                          << "--json");
@@ -101,7 +102,7 @@ void tst_CliPlantedFaults::faultsAreFound()
     };
     const QMap<QString, QJsonObject> plain = resultsOf(honest), planted = resultsOf(result);
     const QString own = QString::fromStdString(fault.gate);
-    const bool warns = fault.gate == "ties" || fault.gate == "selection-binds";
+    const bool warns = fault.warns;
     QVERIFY2(honest.code == 0, honest.out.constData());
     QCOMPARE(result.code, warns ? 0 : 3);
     QCOMPARE(planted[own]["outcome"].toString(), warns ? QString("warning") : QString("failed"));
@@ -126,6 +127,14 @@ void tst_CliPlantedFaults::refuses()
         {"check", "smoke", "--set", R"(sweep.family=["classic"])", "--device", "cpu", "--plant", "missing-key"});
     QCOMPARE(dense.code, 2);
     QVERIFY2(dense.err.contains("a run that selects keys"), dense.err.constData());
+    const auto allowed = [&](const char *fault) {
+        const Result refused = sparsescope::testing::run({"check", m_run, "--device", "cpu", "--plant", fault});
+        return refused.code == 2 ? refused.err : QByteArray();
+    };
+    QVERIFY(unknown.err.contains("larger-model (warns)"));
+    QVERIFY2(allowed("loud-head").contains("weights of step 0"), allowed("loud-head").constData());
+    QVERIFY2(allowed("other-data").contains("two families"), allowed("other-data").constData());
+    QVERIFY2(allowed("other-batch").contains("two lengths"), allowed("other-batch").constData());
 }
 
 QTEST_GUILESS_MAIN(tst_CliPlantedFaults)

@@ -147,6 +147,7 @@ private Q_SLOTS:
     void anIndexerThatDidNotMoveIsFound();
     void worseThanChanceIsFound();
     void belowTheFloorIsFound();
+    void everyPositionOfNoiseHasItsFloor();
     void tiesAreAWarning();
     void aSelectionThatDoesNotBindIsAWarning();
     void repeatedDocumentsAreFound();
@@ -304,6 +305,28 @@ void tst_Soundness::belowTheFloorIsFound()
     const auto results = checked(judged);
     QCOMPARE(failing(results), std::set<std::string>{"chance"});
     QVERIFY2(results.at("chance").measured.find("no causal model") != std::string::npos, textOf(results));
+}
+
+/// A leak at t < k alone need not show in the mean.
+void tst_Soundness::everyPositionOfNoiseHasItsFloor()
+{
+    const double chance = std::log(256);
+    MeasuredLosses losses{chance + 0.015, {}};
+    for (int i = 0; i < 8; ++i) {
+        losses.positions.emplace_back("val.loss.position/" + std::to_string(i), chance + 0.001);
+    }
+    QVERIFY(judgedLosses(losses, chance, chance).outcome == CheckOutcome::Passed);
+    losses.positions[2].second = chance - 0.019;
+    QVERIFY(judgedLosses(losses, chance, chance).outcome == CheckOutcome::Passed);
+    losses.positions[2].second = chance - 0.021;
+    const CheckResult found = judgedLosses(losses, chance, chance);
+    QVERIFY(found.outcome == CheckOutcome::Failed);
+    QCOMPARE(*found.value, chance - 0.021);
+    QVERIFY2(found.measured.find("val.loss.position/2 5.524, and no causal model") == 0, found.measured.c_str());
+    // The entropy of a task differs from place to place.
+    losses.mean = 1.1;
+    losses.positions[2].second = 0.2;
+    QVERIFY(judgedLosses(losses, chance, 1.0).outcome == CheckOutcome::Passed);
 }
 
 void tst_Soundness::tiesAreAWarning()
