@@ -2,6 +2,7 @@
 #include "core/base/run_store.h"
 #include "tests/core/base/sample_snapshot.h"
 
+#include <QDir>
 #include <QFile>
 #include <QJsonDocument>
 #include <QJsonObject>
@@ -46,6 +47,7 @@ private Q_SLOTS:
     void refuses_data();
     void refuses();
     void saysWhatIsNotMeasured();
+    void resultsWithoutRunsAreDrawn();
 
 private:
     QTemporaryDir m_folder;
@@ -126,6 +128,37 @@ void tst_ExportCommand::saysWhatIsNotMeasured()
     QVERIFY2(result.err.contains("sparsescope-cli counterfactual"), qPrintable(result.err));
     QVERIFY2(result.err.contains("two/seq_128/"), qPrintable(result.err));
     QVERIFY(!QFile::exists(out));
+}
+
+/// Stored results have lost their runs: `report` draws them from the summary, which stays as it is, and what needs a run is refused.
+void tst_ExportCommand::resultsWithoutRunsAreDrawn()
+{
+    QTemporaryDir folder;
+    const QString stored = qEnvironmentVariable("SPARSESCOPE_SOURCE") + "/experiments/results/h100/";
+    for (const char *name : {"noise-floor", "recall-length"}) {
+        const QString copy = folder.filePath(QLatin1String(name)), from = stored + QLatin1String(name);
+        QVERIFY(QDir().mkpath(copy));
+        for (const char *file : {"/experiment.json", "/summary.json"}) {
+            QVERIFY(QFile::copy(from + QLatin1String(file), copy + QLatin1String(file)));
+        }
+        QProcess report;
+        report.start(qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli", {"report", copy});
+        QVERIFY(report.waitForFinished(120000));
+        QVERIFY2(report.exitCode() == 0, report.readAllStandardError());
+        for (const char *file : {"/summary.json", "/comparisons.csv"}) {
+            QCOMPARE(contentOf(copy + QLatin1String(file)), contentOf(from + QLatin1String(file)));
+        }
+        QVERIFY(contentOf(copy + "/RESULTS_SUMMARY.md").contains("warnings stand beside it"));
+        QVERIFY(QFile::exists(copy + "/sequence_length_comparison.svg"));
+        QVERIFY(!QFile::exists(copy + "/sequence_length_comparison.png"));
+    }
+    QVERIFY(contentOf(folder.filePath("recall-length/selectors.svg")).contains("L = 512"));
+    const QString out = folder.filePath("noise.csv");
+    QCOMPARE(exported({"--export", "comparison", "--runs", folder.filePath("noise-floor"), "--out", out}).code, 0);
+    const QByteArray data = contentOf(out);
+    QVERIFY(data.contains("sparse,64,val.loss,") && data.contains(",1,kind=planted-leak"));
+    const Result map = exported({"--export", "map", "--runs", folder.filePath("noise-floor"), "--out", out});
+    QVERIFY(map.code != 0 && map.err.contains("needs the runs"));
 }
 
 QTEST_GUILESS_MAIN(tst_ExportCommand)
