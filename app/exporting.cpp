@@ -3,9 +3,11 @@
 #include "app/comparison_export.h"
 #include "app/run_choice.h"
 #include "app/run_folder_reader.h"
+#include "app/summary_figures.h"
 #include "core/base/bench_document.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
+#include "core/base/stored_summary.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/panels/speed_page.h"
@@ -306,6 +308,10 @@ void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damage
     options.scale = request.scale;
     if (isOfMeasurement(figure)) {
         exportOfMeasurement(request, options);
+        return;
+    }
+    if (isReduced(request.runs)) {
+        exportFigure(*figureOfSummary(figure, request.runs), request.out, options);
         return;
     }
     const std::vector<std::unique_ptr<RunData>> owned = dataOf(request.runs, damaged);

@@ -4,6 +4,7 @@
 #include "app/cli/text_table.h"
 #include "core/base/comparison_text.h"
 #include "core/base/safetensors.h"
+#include "core/base/swept_values.h"
 #include "core/experiment/report.h"
 
 #include <fmt/format.h>
@@ -22,6 +23,25 @@ struct CompareOptions {
     std::string out;
 };
 
+/// The value that `report` takes too: the first of the sweep that is done. Empty: the first by name.
+std::string referenceOf(const CompareOptions &options, const std::vector<ComparedRun> &runs)
+{
+    const auto sweep = sweptValues(options.folder);
+    const auto values = sweep.find(options.by);
+    if (!options.against.empty() || values == sweep.end())
+        return options.against;
+    for (const std::string &value : values->second) {
+        const std::pair<std::string, std::string> wanted{options.by, value};
+        const bool done = std::any_of(runs.begin(), runs.end(), [&](const ComparedRun &run) {
+            const SweptAxes &axes = run.started.config.extraAxes;
+            return std::find(axes.begin(), axes.end(), wanted) != axes.end();
+        });
+        if (done)
+            return value;
+    }
+    return {};
+}
+
 int compare(const CompareOptions &options, Output &output)
 {
     asked([&] { return experimentRuns(options.folder); });
@@ -38,7 +58,7 @@ int compare(const CompareOptions &options, Output &output)
         problems.push_back(damage);
     for (const std::string &problem : problems)
         output.error({problem, "", "", "", ""});
-    const std::vector<PairComparison> table = comparePairs(runs, options.by, options.against);
+    const std::vector<PairComparison> table = comparePairs(runs, options.by, referenceOf(options, runs));
     const nlohmann::ordered_json comparisons = comparisonsJson(table);
     output.data()["comparisons"] = comparisons;
 
@@ -85,7 +105,7 @@ Action declareCompare(CLI::App &command)
         ->capture_default_str();
     command
         .add_option("--against", options->against,
-                    "With --by: the value that the others stand against; left out: the first")
+                    "With --by: the value that the others stand against; left out: the first of the sweep")
         ->type_name("VALUE");
     command.add_option("--out", options->out, "Write the numbers of every seed")->type_name("FILE.csv");
     return [options](Output &output) { return compare(*options, output); };

@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <thread>
 
@@ -108,7 +109,7 @@ fs::path windowProgram()
 namespace {
 
 /// `figure` as the window program calls it, into `name`.png and .svg.
-Figures draw(const char *figure, const char *name, const fs::path &experimentFolder)
+Figures draw(const char *figure, const char *name, const fs::path &experimentFolder, DrawnFrom from)
 {
     Figures figures;
     const fs::path program = windowProgram();
@@ -117,6 +118,8 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
         return figures;
     }
     for (const char *ending : {".png", ".svg"}) {
+        if (from == DrawnFrom::Summary && std::string_view(ending) == ".png")
+            continue;
         const fs::path file = experimentFolder / (std::string(name) + ending);
         std::error_code code;
         const fs::file_time_type before = fs::last_write_time(file, code);
@@ -141,9 +144,9 @@ Figures draw(const char *figure, const char *name, const fs::path &experimentFol
 
 } // namespace
 
-Figures drawFigures(const fs::path &experimentFolder)
+Figures drawFigures(const fs::path &experimentFolder, DrawnFrom from)
 {
-    return draw("comparison", "sequence_length_comparison", experimentFolder);
+    return draw("comparison", "sequence_length_comparison", experimentFolder, from);
 }
 
 bool tell(const Figures &figures, const std::string &label, Output &output)
@@ -157,8 +160,14 @@ bool tell(const Figures &figures, const std::string &label, Output &output)
     return figures.problems.empty();
 }
 
-Figures drawSelectors(const fs::path &experimentFolder) { return draw("selectors", "selectors", experimentFolder); }
+Figures drawSelectors(const fs::path &experimentFolder, DrawnFrom from)
+{
+    return draw("selectors", "selectors", experimentFolder, from);
+}
 
-Figures drawNeedle(const fs::path &experimentFolder) { return draw("needle", "needle", experimentFolder); }
+Figures drawNeedle(const fs::path &experimentFolder, DrawnFrom from)
+{
+    return draw("needle", "needle", experimentFolder, from);
+}
 
 } // namespace sparsescope

@@ -1,8 +1,10 @@
 #include "core/experiment/report.h"
 
 #include "app/cli/command.h"
+#include "app/cli/figures.h"
 #include "app/cli/result_table.h"
 #include "app/cli/stored_files.h"
+#include "core/base/stored_summary.h"
 #include "core/experiment/claims/claims.h"
 #include "core/experiment/goals/kernel_goals.h"
 #include "core/experiment/small_results.h"
@@ -51,12 +53,39 @@ int reportGoals(const fs::path &root, Output &output)
     return document["problems"].empty() ? kDone : kFailed;
 }
 
+/// The runs are elsewhere: what their summary says, in tables and figures of today.
+int reportSummary(const ReportOptions &options, Output &output)
+{
+    const StoredSummary summary = readSummary(options.folder);
+    writeReducedReport(summary);
+    output.data()["summary"] = summary.document;
+    output.data()["figures"] = nlohmann::ordered_json::array();
+    output.note(
+        "There are no runs in this folder: tables and figures are made from its summary.json, which stays as it "
+        "is.");
+    output.line("Summary:    " + (summary.folder / "RESULTS_SUMMARY.md").string());
+    bool drawn = true;
+    const auto add = [&](const Figures &figures, const char *label) {
+        for (const fs::path &file : figures.files)
+            output.data()["figures"].push_back(file.string());
+        drawn = tell(figures, label, output) && drawn;
+    };
+    add(drawFigures(summary.folder, DrawnFrom::Summary), "Comparison: ");
+    if (!summary.counterfactuals.empty())
+        add(drawSelectors(summary.folder, DrawnFrom::Summary), "Selectors:  ");
+    if (!summary.needles.empty())
+        add(drawNeedle(summary.folder, DrawnFrom::Summary), "Needle:     ");
+    return drawn ? kDone : kFailed;
+}
+
 int report(const ReportOptions &options, Output &output)
 {
     if (options.goals)
         return reportGoals(options.folder, output);
     if (options.claims)
         return reportClaims(options.folder, output);
+    if (options.small.empty() && isReduced(options.folder))
+        return reportSummary(options, output);
     asked([&] { return experimentRuns(options.folder); });
     if (!options.small.empty())
         demandPlaceBeside(options.folder, options.small);
@@ -82,9 +111,9 @@ Action declareReport(CLI::App &command)
 {
     const auto options = std::make_shared<ReportOptions>();
     command
-        .add_option(
-            "folder", options->folder,
-            "Folder of an experiment, such as runs/demo; with --claims one that holds experiments and benchmarks")
+        .add_option("folder", options->folder,
+                    "Folder of an experiment, such as runs/demo, or of its small results without the runs; with "
+                    "--claims one that holds experiments and benchmarks")
         ->required()
         ->type_name("DIR");
     CLI::Option *small =

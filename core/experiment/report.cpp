@@ -9,6 +9,8 @@
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
 #include "core/base/schemas.h"
+#include "core/base/stored_summary.h"
+#include "core/base/swept_values.h"
 #include "core/experiment/report_text.h"
 #include "core/experiment/run_files.h"
 #include "core/experiment/stored_run.h"
@@ -109,22 +111,6 @@ std::string lacksItsLoss(const StoredRun &run)
                        run.compared.steps);
 }
 
-/// The value that stands first in the sweep of the experiment's file, by axis. Empty where there is no such file: then the
-/// first by name is the reference.
-std::map<std::string, std::string> firstValues(const fs::path &folder)
-{
-    std::map<std::string, std::string> first;
-    if (!fs::exists(folder / "experiment.json"))
-        return first;
-    try {
-        const std::vector<RunConfig> runs = expand(loadExperiment(folder / "experiment.json"));
-        first.insert(runs.front().extraAxes.begin(), runs.front().extraAxes.end());
-    } catch (const std::exception &) {
-        return {}; // read() has said what is wrong with the file
-    }
-    return first;
-}
-
 /// Every swept value against the first of its sweep, an axis after the other.
 Json sweptComparisons(const fs::path &folder, const std::vector<ComparedRun> &runs)
 {
@@ -133,14 +119,15 @@ Json sweptComparisons(const fs::path &folder, const std::vector<ComparedRun> &ru
         for (const auto &[axis, value] : run.started.config.extraAxes)
             values[axis].insert(value);
     }
-    const std::map<std::string, std::string> first = firstValues(folder);
+    const auto sweep = sweptValues(folder);
     Json comparisons = Json::array();
     for (const auto &[axis, known] : values) {
-        const auto named = first.find(axis);
+        const auto named = sweep.find(axis);
+        const std::string first = named == sweep.end() ? std::string() : named->second.front();
         // Without a run of the reference there is nothing to stand against.
-        if (named != first.end() && !known.count(named->second))
+        if (!first.empty() && !known.count(first))
             continue;
-        for (const Json &row : comparisonsJson(comparePairs(runs, axis, named == first.end() ? "" : named->second)))
+        for (const Json &row : comparisonsJson(comparePairs(runs, axis, first)))
             comparisons.push_back(row);
     }
     return comparisons;
@@ -326,6 +313,21 @@ Json writeReport(const fs::path &experimentFolder, const std::vector<std::string
     const auto replace = nlohmann::json::error_handler_t::replace; // messages may quote damaged text
     writeFileAtomically(experimentFolder / "summary.json", report.summary.dump(2, ' ', false, replace) + "\n");
     return report.summary;
+}
+
+void writeReducedReport(const StoredSummary &summary)
+{
+    const Json &document = summary.document;
+    writeFileAtomically(summary.folder / "summary.csv", summaryCsv(document));
+    Json comparisons = document.at("comparisons");
+    for (const Json &row : document.at("comparisons_swept"))
+        comparisons.push_back(row);
+    writeFileAtomically(summary.folder / "comparisons.csv", comparisonsCsv(comparisons));
+    if (!summary.needles.empty())
+        writeFileAtomically(summary.folder / kNeedleFile, needleCsv(summary.needles));
+    if (!summary.counterfactuals.empty())
+        writeFileAtomically(summary.folder / kCounterfactualFile, counterfactualCsv(summary.counterfactuals));
+    writeFileAtomically(summary.folder / "RESULTS_SUMMARY.md", summaryMarkdown(document));
 }
 
 } // namespace sparsescope

@@ -10,6 +10,8 @@
 
 namespace sparsescope {
 
+struct StoredSummary;
+
 /// The run folders of an experiment, sorted. Throws Failure where there is no such folder, no run in it, or it is a run itself.
 std::vector<std::filesystem::path> experimentRuns(const std::filesystem::path &experimentFolder);
 /// Reads every run below an experiment folder and writes summary.json, summary.csv, comparisons.csv, RESULTS_SUMMARY.md and
@@ -18,6 +20,8 @@ std::vector<std::filesystem::path> experimentRuns(const std::filesystem::path &e
 /// joins the problems there.
 nlohmann::ordered_json writeReport(const std::filesystem::path &experimentFolder,
                                    const std::vector<std::string> &damages = {});
+/// Of an experiment whose runs are elsewhere: the tables again, from its summary, which stays as it is.
+void writeReducedReport(const StoredSummary &summary);
 /// The finished runs of an experiment, for comparePairs(). What cannot be read is left out and told in `problems`.
 std::vector<ComparedRun> comparedRuns(const std::filesystem::path &experimentFolder,
                                       std::vector<std::string> &problems);

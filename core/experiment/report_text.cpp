@@ -70,6 +70,9 @@ constexpr Column kColumns[] = {{"Run", "run", -1},
                                {"chance", "val_loss_chance", 4},
                                {"Accuracy", "val_accuracy", 4},
                                {"chance", "val_accuracy_chance", 4},
+                               {"Half of the answers right from step", "accuracy_half_step", -1},
+                               {"Exact answers", "val_exact", 4},
+                               {"chance", "val_exact_chance", 4},
                                {"Mass kept", "mass_kept", 4},
                                {"chance", "mass_kept_chance", 4},
                                {"Captured", "captured", 4},
@@ -104,6 +107,42 @@ std::string runTable(const Json &runs)
         }
     }
     return markdownTable(titles, rows);
+}
+
+/// How far back the answers lie. Empty where no run has answers with a place.
+std::string distanceText(const Json &runs)
+{
+    constexpr int kQuarters = 4;
+    std::vector<std::string> titles{"Run"};
+    std::vector<std::string> columns; ///< as the rows call them, of those that any run has
+    for (const auto &[word, key] :
+         {std::pair("accuracy", "val_accuracy_distance_"), std::pair("exact", "val_exact_distance_")}) {
+        for (int quarter = 0; quarter < kQuarters; ++quarter) {
+            const std::string column = key + std::to_string(quarter);
+            if (std::any_of(runs.begin(), runs.end(),
+                            [&](const Json &run) { return !at(run, column.c_str()).is_null(); })) {
+                titles.push_back(fmt::format("{}, {} to {} % back", word, 25 * quarter, 25 * (quarter + 1)));
+                columns.push_back(column);
+            }
+        }
+    }
+    if (columns.empty())
+        return {};
+    std::vector<std::vector<std::string>> rows;
+    for (const Json &run : runs) {
+        std::vector<std::string> cells{markdownCell(plain(at(run, "run")))};
+        bool any = false;
+        for (const std::string &column : columns) {
+            cells.push_back(decimals(at(run, column.c_str()), 4));
+            any = any || at(run, column.c_str()).is_number();
+        }
+        if (any)
+            rows.push_back(std::move(cells));
+    }
+    return "## Answers by distance\n\nHow far before the question the answer stands, as a part of the sequence: share "
+           "of the "
+           "asked tokens right, and of the answers with every token right.\n\n" +
+           markdownTable(titles, rows) + "\n";
 }
 
 std::string markdown(const TextTable &shown)
@@ -301,7 +340,7 @@ std::string summaryMarkdown(const Json &summary)
     if (const std::string question = plain(summary["question"]); !question.empty())
         text += markdownCell(question) + "\n\n";
     text += soundnessText(summary);
-    text += "## Runs\n\n" + runTable(summary["runs"]) + "\n";
+    text += "## Runs\n\n" + runTable(summary["runs"]) + "\n" + distanceText(summary["runs"]);
     text += comparisonText(summary["comparisons"]) + sweptText(summary["comparisons_swept"]);
     text += counterfactualText(at(summary, "counterfactuals"), summary["gates"]);
     text += needleText(at(summary, "needles"));

@@ -4,6 +4,7 @@
 #include "core/base/comparison_text.h"
 #include "core/base/gates.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_summary.h"
 
 #include <algorithm>
 #include <cmath>
@@ -14,45 +15,6 @@ namespace sparsescope {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-struct Column {
-    const char *key;
-    const char *metric;
-};
-/// Last values of metrics, under their names in the summary.
-constexpr Column kColumns[] = {{"val_loss", "val.loss"},
-                               {"val_loss_chance", "val.loss.chance"},
-                               {"val_accuracy", "val.accuracy"},
-                               {"val_accuracy_chance", "val.accuracy.chance"},
-                               {"val_loss_dense_part", "val.loss.dense_part"},
-                               {"val_loss_sparse_part", "val.loss.sparse_part"},
-                               {"val_exact", "val.exact"},
-                               {"mass_kept", "selection.mass_kept"},
-                               {"mass_kept_chance", "selection.mass_kept.chance"},
-                               {"captured", "indexer.captured"},
-                               {"recall", "selection.recall"},
-                               {"recall_chance", "selection.recall.chance"},
-                               {"recall_random", "selection.recall.random"},
-                               {"recall_recency", "selection.recall.recency"},
-                               {"look_back", "selection.look_back"},
-                               {"look_back_chance", "selection.look_back.chance"},
-                               {"head_overlap", "indexer.head_overlap"},
-                               {"head_overlap_chance", "indexer.head_overlap.chance"},
-                               {"coverage", "selection.coverage"},
-                               {"coverage_chance", "selection.coverage.chance"},
-                               {"churn", "selection.churn"},
-                               {"churn_chance", "selection.churn.chance"},
-                               {"oracle_recall", "oracle.recall"},
-                               {"oracle_recall_best_layer", "oracle.recall.best_layer"},
-                               {"oracle_recall_chance", "oracle.recall.chance"},
-                               {"oracle_recall_random", "oracle.recall.random"},
-                               {"oracle_recall_recency", "oracle.recall.recency"},
-                               {"accuracy_random_selector", "counterfactual.accuracy.random"},
-                               {"accuracy_recency_selector", "counterfactual.accuracy.recency"},
-                               {"loss_random_selector", "counterfactual.loss.random"},
-                               {"loss_recency_selector", "counterfactual.loss.recency"},
-                               {"kv_cache_bytes", "memory.kv_cache"},
-                               {"kv_cache_mha_bytes", "memory.kv_cache.mha"}};
 
 Json wholeNumber(const std::optional<std::string> &text)
 {
@@ -117,6 +79,15 @@ std::optional<double> peakMemory(const RunReader &run)
     return std::nullopt;
 }
 
+/// The first evaluation with half of the answers right, by its step: a task is learned at once, but not by every seed.
+Json halfRight(const RunReader &run)
+{
+    const Series accuracy = run.series("val.accuracy");
+    const auto found =
+        std::find_if(accuracy.begin(), accuracy.end(), [](const Point &point) { return point.y >= 0.5; });
+    return found == accuracy.end() ? Json() : Json(static_cast<std::int64_t>(found->x));
+}
+
 /// What the gates found, in one line and by name.
 void addSoundness(Json &row, const StoredRun &run)
 {
@@ -139,9 +110,10 @@ const std::vector<std::string> &measuredKeys()
 {
     static const std::vector<std::string> keys = [] {
         std::vector<std::string> all;
-        for (const Column &column : kColumns)
+        for (const SummaryColumn &column : summaryColumns())
             all.emplace_back(column.key);
-        for (const char *key : {"train_loss", "agreement", "best_val_loss", "seconds_per_step", "peak_memory_bytes"})
+        for (const char *key : {"accuracy_half_step", "train_loss", "agreement", "best_val_loss", "seconds_per_step",
+                                "peak_memory_bytes"})
             all.emplace_back(key);
         return all;
     }();
@@ -178,8 +150,9 @@ StoredRun readStoredRun(const fs::path &folder, const std::string &name)
     run.row["n_layers"] = config.model.nLayers;
     run.row["d_model"] = config.model.dModel;
     run.row["parameters"] = wholeNumber(reader.value("parameters"));
-    for (const Column &column : kColumns)
+    for (const SummaryColumn &column : summaryColumns())
         run.row[column.key] = numberOrNull(reader.last(column.metric));
+    run.row["accuracy_half_step"] = run.compared.task ? halfRight(reader) : Json();
     run.row["train_loss"] = numberOrNull(trainLossAtTheEnd(reader));
     run.row["agreement"] = numberOrNull(agreement(reader));
     run.row["best_val_loss"] = numberOrNull(reader.best("val.loss"));

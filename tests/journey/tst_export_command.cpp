@@ -2,6 +2,7 @@
 #include "core/base/run_store.h"
 #include "tests/core/base/sample_snapshot.h"
 
+#include <QDir>
 #include <QFile>
 #include <QImage>
 #include <QJsonDocument>
@@ -49,6 +50,7 @@ private Q_SLOTS:
     void saysWhatIsNotMeasured();
     void aPictureIsAsLargeAsAsked_data();
     void aPictureIsAsLargeAsAsked();
+    void resultsWithoutRunsAreDrawn();
 
 private:
     QTemporaryDir m_folder;
@@ -150,6 +152,37 @@ void tst_ExportCommand::aPictureIsAsLargeAsAsked()
         exported({"--screenshot", view, "--runs", checkpoint, "--size", "1130x770", "--scale", "1", "--out", out});
     QVERIFY2(result.code == 0, qPrintable(result.err));
     QCOMPARE(QImage(out).size(), QSize(1130, 770));
+}
+
+/// Stored results have lost their runs: `report` draws them from the summary, which stays as it is, and what needs a run is refused.
+void tst_ExportCommand::resultsWithoutRunsAreDrawn()
+{
+    QTemporaryDir folder;
+    const QString stored = qEnvironmentVariable("SPARSESCOPE_SOURCE") + "/experiments/results/h100/";
+    for (const char *name : {"noise-floor", "recall-length"}) {
+        const QString copy = folder.filePath(QLatin1String(name)), from = stored + QLatin1String(name);
+        QVERIFY(QDir().mkpath(copy));
+        for (const char *file : {"/experiment.json", "/summary.json"}) {
+            QVERIFY(QFile::copy(from + QLatin1String(file), copy + QLatin1String(file)));
+        }
+        QProcess report;
+        report.start(qEnvironmentVariable("SPARSESCOPE_BIN") + "/sparsescope-cli", {"report", copy});
+        QVERIFY(report.waitForFinished(120000));
+        QVERIFY2(report.exitCode() == 0, report.readAllStandardError());
+        for (const char *file : {"/summary.json", "/comparisons.csv"}) {
+            QCOMPARE(contentOf(copy + QLatin1String(file)), contentOf(from + QLatin1String(file)));
+        }
+        QVERIFY(contentOf(copy + "/RESULTS_SUMMARY.md").contains("warnings stand beside it"));
+        QVERIFY(QFile::exists(copy + "/sequence_length_comparison.svg"));
+        QVERIFY(!QFile::exists(copy + "/sequence_length_comparison.png"));
+    }
+    QVERIFY(contentOf(folder.filePath("recall-length/selectors.svg")).contains("L = 512"));
+    const QString out = folder.filePath("noise.csv");
+    QCOMPARE(exported({"--export", "comparison", "--runs", folder.filePath("noise-floor"), "--out", out}).code, 0);
+    const QByteArray data = contentOf(out);
+    QVERIFY(data.contains("sparse,64,val.loss,") && data.contains(",1,kind=planted-leak"));
+    const Result map = exported({"--export", "map", "--runs", folder.filePath("noise-floor"), "--out", out});
+    QVERIFY(map.code != 0 && map.err.contains("needs the runs"));
 }
 
 QTEST_GUILESS_MAIN(tst_ExportCommand)

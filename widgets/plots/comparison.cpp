@@ -3,27 +3,20 @@
 #include "core/base/error.h"
 #include "core/base/gates.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_summary.h"
 #include "widgets/state/run_data.h"
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <set>
+#include <tuple>
+#include <utility>
 
 namespace sparsescope {
-namespace {
-
-constexpr Family kFamilies[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
-
-void add(SeedValues &values, const RunData &run, const char *metric)
-{
-    const auto value = run.last(metric);
-    if (value && std::isfinite(*value)) {
-        values.values.push_back(*value);
-    }
-}
-
-} // namespace
 
 std::optional<double> SeedValues::mean() const
 {
@@ -51,6 +44,143 @@ std::optional<double> SeedValues::std() const
 
 namespace {
 
+constexpr Family kFamilies[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
+
+/// One run, wherever it comes from.
+struct OneRun {
+    Family family = Family::Classic;
+    std::int64_t length = 0, steps = 0;
+    std::uint64_t seed = 0;
+    const SweptAxes *axes = nullptr;
+    std::function<std::optional<double>(const char *metric)> last;
+    const Series *validation = nullptr; ///< over steps; null: not there
+};
+
+/// Puts runs of equal family, swept values and length together.
+class ComparisonMaker {
+public:
+    explicit ComparisonMaker(const std::filesystem::path &experimentFolder)
+        : m_sweep(sweptValues(experimentFolder))
+    {}
+
+    void add(const OneRun &run)
+    {
+        comparison.steps = std::max(comparison.steps, run.steps);
+        const auto chance = [&](const char *metric, std::optional<double> &value) {
+            if (const auto last = run.last(metric)) {
+                value = last;
+            }
+        };
+        chance("val.loss.chance", comparison.chanceLoss);
+        chance("val.accuracy.chance", comparison.chanceAccuracy);
+        comparison.task = comparison.task || run.last("oracle.recall") || run.last("val.exact");
+        if (std::find(m_axes.begin(), m_axes.end(), *run.axes) == m_axes.end()) {
+            m_axes.push_back(*run.axes);
+        }
+        const auto same = std::find_if(m_groups.begin(), m_groups.end(), [&](const Group &group) {
+            return group.result.family == run.family && group.result.sequenceLength == run.length &&
+                   group.result.axes == *run.axes;
+        });
+        Group &group = same != m_groups.end() ? *same : m_groups.emplace_back();
+        GroupResult &result = group.result;
+        result.family = run.family;
+        result.sequenceLength = run.length;
+        result.axes = *run.axes;
+        group.seeds.insert(run.seed);
+        const std::pair<const char *, SeedValues *> metrics[] = {
+            {"val.loss", &result.loss},
+            {"val.accuracy", &result.accuracy},
+            {"selection.recall", &result.recall},
+            {"selection.recall.recency", &result.recallRecency},
+            {"selection.recall.random", &result.recallRandom},
+            {"oracle.recall.best_layer", &result.placeRecall},
+            {"counterfactual.accuracy.recency", &result.accuracyRecency},
+            {"counterfactual.accuracy.random", &result.accuracyRandom},
+            {"indexer.captured", &result.captured}};
+        for (const auto &[metric, values] : metrics) {
+            const auto value = run.last(metric);
+            if (value && std::isfinite(*value)) {
+                values->values.push_back(*value);
+            }
+        }
+        if (run.validation && !run.validation->empty()) {
+            group.curves.push_back(*run.validation);
+        }
+    }
+
+    /// By length, then family, then the order of the sweep.
+    void finish()
+    {
+        std::sort(m_axes.begin(), m_axes.end(),
+                  [this](const SweptAxes &one, const SweptAxes &other) { return stands(one, other); });
+        std::set<std::int64_t> lengths;
+        for (Group &group : m_groups) {
+            GroupResult &result = group.result;
+            result.variant = static_cast<int>(std::find(m_axes.begin(), m_axes.end(), result.axes) - m_axes.begin());
+            const std::string differing = axesText(differingOf(result.axes));
+            result.label = QString::fromStdString(displayName(result.family) +
+                                                  (differing.empty() ? std::string() : ", " + differing));
+            result.validation = meanAndStd(group.curves);
+            result.seeds = static_cast<int>(group.seeds.size());
+            lengths.insert(result.sequenceLength);
+            comparison.seeds = std::max(comparison.seeds, result.seeds);
+            comparison.fewestSeeds =
+                comparison.fewestSeeds == 0 ? result.seeds : std::min(comparison.fewestSeeds, result.seeds);
+        }
+        const auto place = [](const GroupResult &result) {
+            return std::tuple(result.sequenceLength,
+                              std::find(std::begin(kFamilies), std::end(kFamilies), result.family), result.variant);
+        };
+        std::sort(m_groups.begin(), m_groups.end(),
+                  [&](const Group &one, const Group &other) { return place(one.result) < place(other.result); });
+        comparison.lengths.assign(lengths.begin(), lengths.end());
+        for (Group &group : m_groups) {
+            comparison.results.push_back(std::move(group.result));
+        }
+    }
+
+    Comparison comparison;
+
+private:
+    struct Group {
+        GroupResult result;
+        std::set<std::uint64_t> seeds;
+        std::vector<Series> curves;
+    };
+
+    const std::vector<std::string> &valuesOf(const std::string &axis) const
+    {
+        static const std::vector<std::string> unknown;
+        const auto found = m_sweep.find(axis);
+        return found == m_sweep.end() ? unknown : found->second;
+    }
+
+    bool stands(const SweptAxes &one, const SweptAxes &other) const
+    {
+        for (std::size_t i = 0; i < std::min(one.size(), other.size()); ++i) {
+            if (one[i] != other[i]) {
+                return standsBefore(one[i].second, other[i].second, valuesOf(one[i].first));
+            }
+        }
+        return one.size() < other.size();
+    }
+
+    /// What all runs have in common does not tell them apart.
+    SweptAxes differingOf(SweptAxes axes) const
+    {
+        std::erase_if(axes, [this](const auto &axis) {
+            return std::all_of(m_axes.begin(), m_axes.end(), [&](const SweptAxes &others) {
+                return std::find(others.begin(), others.end(), axis) != others.end();
+            });
+        });
+        return axes;
+    }
+
+    std::map<std::string, std::vector<std::string>> m_sweep;
+    std::vector<SweptAxes> m_axes; ///< every combination of swept values
+    std::vector<Group> m_groups;
+};
+
 /// The newest that is whole; none leaves the comparison without one.
 void readNewestSnapshot(const RunData &run, Comparison &comparison)
 {
@@ -73,39 +203,36 @@ void readNewestSnapshot(const RunData &run, Comparison &comparison)
 
 } // namespace
 
+std::vector<const GroupResult *> Comparison::groups() const
+{
+    std::vector<const GroupResult *> groups;
+    for (const GroupResult &result : results) {
+        if (std::none_of(groups.begin(), groups.end(), [&](const GroupResult *known) {
+                return known->family == result.family && known->axes == result.axes;
+            })) {
+            groups.push_back(&result);
+        }
+    }
+    // Lengths may lack some: the order is that of one length with all of them.
+    std::stable_sort(groups.begin(), groups.end(), [](const GroupResult *one, const GroupResult *other) {
+        return std::pair(static_cast<int>(one->family), one->variant) <
+               std::pair(static_cast<int>(other->family), other->variant);
+    });
+    return groups;
+}
+
 Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
 {
-    Comparison comparison;
-    std::set<std::int64_t> lengths;
-    std::set<std::uint64_t> seeds;
-    std::map<std::pair<std::int64_t, Family>, std::pair<FamilyResult, std::vector<Series>>> results;
+    ComparisonMaker maker(runs.empty() ? std::filesystem::path() : runs.front()->experimentFolder());
+    Comparison &comparison = maker.comparison;
     const RunData *shown = nullptr;
     for (const RunData *run : runs) {
         const RunConfig &config = run->config();
         comparison.experiment = config.experiment;
         comparison.question = config.question;
-        comparison.steps = std::max(comparison.steps, run->steps());
-        lengths.insert(config.training.sequenceLength);
-        seeds.insert(config.training.seed);
-        if (const auto chance = run->last("val.loss.chance")) {
-            comparison.chanceLoss = chance;
-        }
-        if (const auto chance = run->last("val.accuracy.chance")) {
-            comparison.chanceAccuracy = chance;
-        }
-        auto &[result, curves] = results[{config.training.sequenceLength, config.model.family}];
-        result.family = config.model.family;
-        result.sequenceLength = config.training.sequenceLength;
-        add(result.loss, *run, "val.loss");
-        add(result.accuracy, *run, "val.accuracy");
-        add(result.recall, *run, "selection.recall");
-        add(result.recallRecency, *run, "selection.recall.recency");
-        add(result.recallRandom, *run, "selection.recall.random");
-        add(result.placeRecall, *run, "oracle.recall.best_layer");
-        add(result.accuracyRecency, *run, "counterfactual.accuracy.recency");
-        add(result.accuracyRandom, *run, "counterfactual.accuracy.random");
-        add(result.captured, *run, "indexer.captured");
-        comparison.task = comparison.task || !run->series("oracle.recall").empty();
+        maker.add({config.model.family, config.training.sequenceLength, run->steps(), config.training.seed,
+                   &config.extraAxes, [run](const char *metric) { return run->last(metric); },
+                   &run->series("val.loss")});
         for (CheckResult &check : run->checks()) {
             // A check between the runs stands with each of them.
             if (std::none_of(comparison.checks.begin(), comparison.checks.end(),
@@ -113,26 +240,13 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
                 comparison.checks.push_back(std::move(check));
             }
         }
-        if (!run->series("val.loss").empty()) {
-            curves.push_back(run->series("val.loss"));
-        }
         const bool better = shown == nullptr ||
                             (config.model.family == Family::Sparse && shown->config().model.family != Family::Sparse);
         if (better && isSparse(config.model.family) && !run->snapshotSteps().empty()) {
             shown = run;
         }
     }
-    comparison.lengths.assign(lengths.begin(), lengths.end());
-    comparison.seeds = static_cast<int>(seeds.size());
-    for (const std::int64_t length : comparison.lengths) {
-        for (const Family family : kFamilies) {
-            const auto found = results.find({length, family});
-            if (found != results.end()) {
-                found->second.first.validation = meanAndStd(found->second.second);
-                comparison.results.push_back(std::move(found->second.first));
-            }
-        }
-    }
+    maker.finish();
     if (shown != nullptr) {
         comparison.snapshotFamily = shown->config().model.family;
         comparison.snapshotRun = shown->id();
@@ -141,7 +255,26 @@ Comparison comparisonOf(const std::vector<RunData *> &runs, bool readSnapshot)
             readNewestSnapshot(*shown, comparison);
         }
     }
-    return comparison;
+    return std::move(comparison);
+}
+
+Comparison comparisonOf(const StoredSummary &summary)
+{
+    ComparisonMaker maker(summary.folder);
+    Comparison &comparison = maker.comparison;
+    comparison.experiment = summary.experiment;
+    comparison.question = summary.question;
+    comparison.checks = summary.checks;
+    comparison.fromSummary = true;
+    for (const SummaryRun &run : summary.runs) {
+        const auto last = [&run](const char *metric) {
+            const auto found = run.last.find(metric);
+            return found == run.last.end() ? std::nullopt : std::optional(found->second);
+        };
+        maker.add({run.family, run.sequenceLength, run.steps, run.seed, &run.axes, last, nullptr});
+    }
+    maker.finish();
+    return std::move(comparison);
 }
 
 } // namespace sparsescope

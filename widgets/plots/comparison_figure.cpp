@@ -8,6 +8,7 @@
 #include "widgets/style/check_look.h"
 #include "widgets/style/figure_export.h"
 #include "widgets/style/fonts.h"
+#include "widgets/style/group_look.h"
 #include "widgets/style/marks.h"
 
 #include <QPainter>
@@ -19,47 +20,50 @@ namespace sparsescope {
 
 namespace {
 
-constexpr Family kFamilies[] = {Family::Classic, Family::Sparse, Family::Mhla, Family::MhlaSparse};
-
-QString familyText(Family family) { return QString::fromStdString(displayName(family)); }
-
-QString meanText(const SeedValues &values, bool share)
-{
-    const QString mean = share ? percentText(values.mean()) : lossText(values.mean());
-    const auto std = values.std();
-    return std ? QStringLiteral("%1 ± %2").arg(mean, share ? QString::number(100 * *std, 'f', 1) : lossText(std))
-               : mean;
-}
+constexpr double kTop = 104, kFoot = 22, kLegendRow = 18, kTallestPlot = 640;
+constexpr std::size_t kMostBands = 6; ///< more of them would lie over each other
 
 } // namespace
 
 ComparisonFigure::ComparisonFigure(Comparison comparison)
     : m_comparison(std::move(comparison))
+    , m_sections(resultSections(m_comparison))
     , m_selection(selectionFigureOf(m_comparison))
     , m_curves(std::make_unique<SeriesPlot>())
 {
     PlotContent content;
     content.yLabel = QStringLiteral("Validation loss (nats per token)");
     content.empty = QStringLiteral("No evaluation yet");
+    const std::vector<const GroupResult *> groups = m_comparison.groups();
+    const auto add = [&](const GroupResult &group, std::vector<BandPoint> points) {
+        PlotCurve curve{group.label, group.family, {}, 2, 1, false, true};
+        curve.variant = group.variant;
+        for (const BandPoint &point : points) {
+            curve.points.push_back({point.x, point.mean});
+        }
+        if (curve.points.empty()) {
+            return;
+        }
+        content.curves.push_back(std::move(curve));
+        if (groups.size() <= kMostBands) {
+            content.bands.push_back({group.family, std::move(points), false, group.variant});
+        }
+    };
     if (byLength()) {
         content.xLabel = QStringLiteral("Sequence length L");
         content.xLow = 0.85 * static_cast<double>(m_comparison.lengths.front());
         content.xHigh = 1.18 * static_cast<double>(m_comparison.lengths.back());
-        for (const Family family : kFamilies) {
-            PlotCurve curve{familyText(family), family, {}, 2, 1, false, true};
-            PlotBand band{family, {}};
-            for (const FamilyResult &result : m_comparison.results) {
-                if (result.family == family && result.loss.mean()) {
-                    const double x = static_cast<double>(result.sequenceLength);
-                    curve.points.push_back({x, *result.loss.mean()});
-                    band.points.push_back({x, *result.loss.mean(), result.loss.std().value_or(std::nan("")),
-                                           static_cast<int>(result.loss.values.size())});
+        content.xTicks.assign(m_comparison.lengths.begin(), m_comparison.lengths.end());
+        for (const GroupResult *group : groups) {
+            std::vector<BandPoint> points;
+            for (const GroupResult &result : m_comparison.results) {
+                if (result.family == group->family && result.axes == group->axes && result.loss.mean()) {
+                    points.push_back({static_cast<double>(result.sequenceLength), *result.loss.mean(),
+                                      result.loss.std().value_or(std::nan("")),
+                                      static_cast<int>(result.loss.values.size())});
                 }
             }
-            if (!curve.points.empty()) {
-                content.curves.push_back(std::move(curve));
-                content.bands.push_back(std::move(band));
-            }
+            add(*group, std::move(points));
         }
         m_curves->setContent(std::move(content));
         m_curves->setLogX(true);
@@ -67,16 +71,8 @@ ComparisonFigure::ComparisonFigure(Comparison comparison)
     }
     content.xLabel = QStringLiteral("Step");
     content.xHigh = static_cast<double>(std::max<std::int64_t>(1, m_comparison.steps));
-    for (const FamilyResult &result : m_comparison.results) {
-        if (result.validation.empty()) {
-            continue;
-        }
-        Series points;
-        for (const BandPoint &point : result.validation) {
-            points.push_back({point.x, point.mean});
-        }
-        content.curves.push_back({familyText(result.family), result.family, std::move(points), 2, 1, false, true});
-        content.bands.push_back({result.family, result.validation});
+    for (const GroupResult *group : groups) {
+        add(*group, group->validation);
     }
     if (m_comparison.chanceLoss) {
         content.lines.push_back(
@@ -92,7 +88,24 @@ QString ComparisonFigure::figureTitle() const
     return QStringLiteral("Comparison, ") + QString::fromStdString(m_comparison.experiment);
 }
 
-QSizeF ComparisonFigure::figureSize() const { return m_selection ? QSizeF(1320, 762) : QSizeF(1040, 620); }
+QSizeF ComparisonFigure::figureSize() const
+{
+    const QSizeF usual = m_selection ? QSizeF(1320, 762) : QSizeF(1040, 620);
+    const double needed = std::max(heightOf(m_sections), seedBySeed() ? heightOfSeeds(m_comparison) : 0);
+    return {usual.width(), std::max(usual.height(), kTop + needed + kFoot + 10)};
+}
+
+QString ComparisonFigure::seedsText() const
+{
+    if (m_comparison.seeds == 1) {
+        return QStringLiteral("one seed: no interval");
+    }
+    const QString most = QString::number(m_comparison.seeds);
+    return (m_comparison.fewestSeeds == m_comparison.seeds
+                ? most
+                : QStringLiteral("%1 to %2").arg(m_comparison.fewestSeeds).arg(most)) +
+           QStringLiteral(" seeds, mean ± std");
+}
 
 void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens &t) const
 {
@@ -113,9 +126,10 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
         lengths << countText(length);
     }
     facts << QStringLiteral("L = ") + lengths.join(QStringLiteral(", "))
-          << QStringLiteral("%1 steps").arg(countText(m_comparison.steps))
-          << (m_comparison.seeds == 1 ? QStringLiteral("one seed: no interval")
-                                      : QStringLiteral("%1 seeds, mean ± std").arg(m_comparison.seeds));
+          << QStringLiteral("%1 steps").arg(countText(m_comparison.steps)) << seedsText();
+    if (m_comparison.fromSummary) {
+        facts << QStringLiteral("final values, from the summary");
+    }
     painter.setFont(uiFont(12));
     painter.setPen(t.text2);
     painter.drawText(QRectF(28, 48, size.width() - 56, 18), Qt::AlignLeft | Qt::AlignVCenter,
@@ -123,14 +137,18 @@ void ComparisonFigure::paintFigure(QPainter &painter, QSizeF size, const Tokens 
     painter.drawText(QRectF(28, 67, size.width() - 56, 34), Qt::AlignLeft | Qt::AlignTop | Qt::TextWordWrap,
                      question.mid(cut).trimmed());
 
-    const double top = 104, bottom = size.height() - 22, gap = 32;
+    const double top = kTop, bottom = size.height() - kFoot, gap = 32;
     const double width = size.width() - 56;
     const double maskWidth = m_selection ? 0.31 * width : 0;
     const double rest = width - (m_selection ? maskWidth + gap : 0) - gap;
     const QRectF curves(28, top, 0.52 * rest, bottom - top);
     const QRectF results(curves.right() + gap, top, 0.48 * rest, bottom - top);
-    paintCurves(painter, curves, t);
-    paintResults(painter, results, t);
+    if (seedBySeed()) {
+        paintSeeds(painter, curves, m_comparison, t);
+    } else {
+        paintCurves(painter, curves, t);
+    }
+    paintSections(painter, results, m_sections, t);
     if (m_selection) {
         m_selection->paint(painter, QRectF(results.right() + gap, top, maskWidth, bottom - top), t);
     }
@@ -159,138 +177,60 @@ void ComparisonFigure::paintSoundness(QPainter &painter, const QRectF &box, cons
                      painter.fontMetrics().elidedText(words, Qt::ElideRight, static_cast<int>(box.width()) - 20));
 }
 
+double ComparisonFigure::paintLegend(QPainter &painter, const QRectF &box, double top, const Tokens &t) const
+{
+    painter.setFont(uiFont(12, QFont::Medium));
+    double left = box.left();
+    for (const GroupResult *group : m_comparison.groups()) {
+        const double width = painter.fontMetrics().horizontalAdvance(group->label) + 34;
+        if (left > box.left() && left + width > box.right()) {
+            left = box.left();
+            top += kLegendRow;
+        }
+        const QColor colour = groupColour(group->family, group->variant, t);
+        const QPointF middle(left + 12, top + kLegendRow / 2);
+        painter.setPen(QPen(colour, 2, groupLine(group->variant), Qt::FlatCap));
+        painter.drawLine(middle - QPointF(12, 0), middle + QPointF(12, 0));
+        paintMarker(painter, middle, 7, familyMarker(group->family), colour, t.panel);
+        painter.setPen(t.text);
+        painter.drawText(QRectF(left + 30, top, width - 30, kLegendRow), Qt::AlignLeft | Qt::AlignVCenter,
+                         group->label);
+        left += width + 14;
+    }
+    return top + kLegendRow;
+}
+
 void ComparisonFigure::paintCurves(QPainter &painter, const QRectF &box, const Tokens &t) const
 {
+    const auto groups = m_comparison.groups();
+    const bool variants =
+        std::any_of(groups.begin(), groups.end(), [](const GroupResult *g) { return g->variant > 0; });
+    QString hint = variants ? QStringLiteral("Lower is better. Marker: family. Line and shade: the swept values.")
+                            : QStringLiteral("Lower is better. Line and marker: family.");
+    if (groups.size() > kMostBands && m_comparison.seeds > 1) {
+        hint += QStringLiteral(" Means alone.");
+    }
     paintHeading(painter, box,
                  byLength() ? QStringLiteral("Final validation loss by length")
                             : QStringLiteral("Validation loss while training"),
-                 QStringLiteral("Lower is better. Line and marker: family."), t);
-    double left = box.left();
-    painter.setFont(uiFont(12, QFont::Medium));
-    for (const Family family : kFamilies) {
-        const bool present = std::any_of(m_comparison.results.begin(), m_comparison.results.end(),
-                                         [&](const FamilyResult &r) { return r.family == family; });
-        if (!present) {
-            continue;
-        }
-        const QColor colour = familyColour(family, t);
-        painter.setPen(QPen(colour, 2));
-        painter.drawLine(QPointF(left, box.top() + 52), QPointF(left + 24, box.top() + 52));
-        paintMarker(painter, QPointF(left + 12, box.top() + 52), 7, familyMarker(family), colour, t.panel);
-        painter.setPen(t.text);
-        const double width = painter.fontMetrics().horizontalAdvance(familyText(family));
-        painter.drawText(QRectF(left + 30, box.top() + 43, width + 4, 18), Qt::AlignLeft | Qt::AlignVCenter,
-                         familyText(family));
-        left += width + 48;
-    }
+                 hint, t);
+    const double top = paintLegend(painter, box, box.top() + 43, t) + 1;
     painter.save();
-    painter.translate(box.left() - 6, box.top() + 62);
-    m_curves->paint(painter, QSize(static_cast<int>(box.width()) + 10, static_cast<int>(box.height()) - 62), t);
+    painter.translate(box.left() - 6, top);
+    m_curves->paint(
+        painter,
+        QSize(static_cast<int>(box.width()) + 10, static_cast<int>(std::min(box.bottom() - top, kTallestPlot))), t);
     painter.restore();
-}
-
-void ComparisonFigure::paintResults(QPainter &painter, const QRectF &box, const Tokens &t) const
-{
-    constexpr double kRow = 24;
-    double top = box.top();
-    // The longest length stands for a sweep: there, choosing keys matters most.
-    const std::int64_t length = m_comparison.lengths.empty() ? 0 : m_comparison.lengths.back();
-    const QString at = byLength() ? QStringLiteral(" at L = %1").arg(countText(length)) : QString();
-    std::vector<const FamilyResult *> results;
-    double worst = 0;
-    for (const FamilyResult &result : m_comparison.results) {
-        if (result.sequenceLength == length) {
-            results.push_back(&result);
-            worst = std::max(worst, result.loss.mean().value_or(0));
-        }
-    }
-    const auto row = [&](const QString &label, const SeedValues &values, double full, bool share, const QColor &colour,
-                         bool hollow = false) {
-        if (values.mean()) {
-            paintBar(painter, QRectF(box.left(), top, box.width(), kRow), label, *values.mean(), full,
-                     meanText(values, share), colour, hollow, t);
-            top += kRow;
-        }
-    };
-    if (m_comparison.task) {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Answers right") + at,
-                     m_comparison.chanceAccuracy ? QStringLiteral("Share of the asked tokens. Dashed: guessing, %1.")
-                                                       .arg(percentText(m_comparison.chanceAccuracy))
-                                                 : QStringLiteral("Share of the asked tokens."),
-                     t);
-        top += 42;
-        const auto rows = std::count_if(results.begin(), results.end(),
-                                        [](const FamilyResult *r) { return r->accuracy.mean().has_value(); });
-        if (m_comparison.chanceAccuracy) { // under the bars, so that their numbers stay readable
-            paintChanceMark(painter, QRectF(box.left(), top, box.width(), kRow * static_cast<double>(rows)),
-                            *m_comparison.chanceAccuracy, 1, t);
-        }
-        for (const FamilyResult *result : results) {
-            row(familyText(result->family), result->accuracy, 1, true, familyColour(result->family, t));
-        }
-        top += 18;
-    } else {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Final validation loss") + at,
-                     QStringLiteral("Nats per token; bars start at 0."), t);
-        top += 42;
-        for (const FamilyResult *result : results) {
-            row(familyText(result->family), result->loss, std::max(worst, m_comparison.chanceLoss.value_or(0)), false,
-                familyColour(result->family, t));
-        }
-        top += 18;
-    }
-    const bool needed =
-        std::any_of(results.begin(), results.end(), [](const FamilyResult *r) { return r->recall.mean().has_value(); });
-    if (needed) {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36), QStringLiteral("Needed keys found") + at,
-                     QStringLiteral("Needed: the k keys dense attention weighs most. All layers, validation."), t);
-        top += 42;
-        for (const FamilyResult *result : results) {
-            const QColor colour = familyColour(result->family, t);
-            row(familyText(result->family), result->recall, 1, true, colour);
-            row(QStringLiteral("  newest keys"), result->recallRecency, 1, true, t.hint, true);
-            row(QStringLiteral("  random keys"), result->recallRandom, 1, true, t.hint, true);
-        }
-        top += 18;
-    }
-    const bool swapped = std::any_of(results.begin(), results.end(),
-                                     [](const FamilyResult *r) { return r->accuracyRandom.mean().has_value(); });
-    if (swapped && top + 42 + kRow < box.bottom()) {
-        paintHeading(painter, QRectF(box.left(), top, box.width(), 36),
-                     QStringLiteral("Answers right when others select") + at,
-                     QStringLiteral("The same trained weights; only the selection is swapped."), t);
-        top += 42;
-        for (const FamilyResult *result : results) {
-            if (result->accuracyRandom.mean() && top + 3 * kRow <= box.bottom() + 1) {
-                row(familyText(result->family), result->accuracy, 1, true, familyColour(result->family, t));
-                row(QStringLiteral("  newest keys"), result->accuracyRecency, 1, true, t.hint, true);
-                row(QStringLiteral("  random keys"), result->accuracyRandom, 1, true, t.hint, true);
-            }
-        }
-    } else if (!needed) {
-        const bool captured = std::any_of(results.begin(), results.end(),
-                                          [](const FamilyResult *r) { return r->captured.mean().has_value(); });
-        if (captured) {
-            paintHeading(painter, QRectF(box.left(), top, box.width(), 36),
-                         QStringLiteral("How good is the selection?") + at,
-                         QStringLiteral("Attention mass captured: 0 is random keys, 1 the best possible."), t);
-            top += 42;
-            for (const FamilyResult *result : results) {
-                if (result->captured.mean()) {
-                    paintBar(painter, QRectF(box.left(), top, box.width(), kRow), familyText(result->family),
-                             *result->captured.mean(), 1, lossText(result->captured.mean()),
-                             familyColour(result->family, t), false, t);
-                    top += kRow;
-                }
-            }
-        }
-    }
 }
 
 QString ComparisonFigure::csv() const
 {
-    QString text = QStringLiteral("family,sequence_length,metric,mean,std,n\n");
-    for (const FamilyResult &result : m_comparison.results) {
+    QString text = QStringLiteral("family,sequence_length,metric,mean,std,n,axes\n");
+    for (const GroupResult &result : m_comparison.results) {
+        QStringList axes;
+        for (const auto &[axis, value] : result.axes) {
+            axes << QString::fromStdString(axis + "=" + value);
+        }
         const std::pair<const char *, const SeedValues *> metrics[] = {
             {"val.loss", &result.loss},
             {"val.accuracy", &result.accuracy},
@@ -303,12 +243,13 @@ QString ComparisonFigure::csv() const
             {"indexer.captured", &result.captured}};
         for (const auto &[metric, values] : metrics) {
             if (!values->values.empty()) {
-                text += QStringLiteral("%1,%2,%3,%4,%5,%6\n")
+                text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7\n")
                             .arg(QString::fromStdString(toString(result.family)))
                             .arg(result.sequenceLength)
                             .arg(QLatin1String(metric), csvNumber(*values->mean()),
                                  csvNumber(values->std().value_or(std::nan(""))))
-                            .arg(values->values.size());
+                            .arg(values->values.size())
+                            .arg(csvText(axes.join(QLatin1Char(' '))));
             }
         }
     }
@@ -323,6 +264,11 @@ nlohmann::ordered_json ComparisonFigure::exportContext() const
     context["question"] = m_comparison.question;
     context["steps"] = m_comparison.steps;
     context["seeds"] = m_comparison.seeds;
+    context["from_summary"] = m_comparison.fromSummary;
+    context["groups"] = nlohmann::ordered_json::array();
+    for (const GroupResult *group : m_comparison.groups()) {
+        context["groups"].push_back(group->label.toStdString());
+    }
     context["soundness"] = soundnessHeadline(m_comparison.checks);
     context["checks"] = nlohmann::ordered_json::array();
     for (const CheckResult &check : m_comparison.checks) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "widgets/plots/comparison.h"
+#include "widgets/plots/comparison_sections.h"
 #include "widgets/plots/series_plot.h"
 #include "widgets/plots/view.h"
 
 #include <memory>
+#include <vector>
 
 namespace sparsescope {
 
@@ -26,10 +28,14 @@ public:
 private:
     void paintSoundness(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
     void paintCurves(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
-    void paintResults(QPainter &painter, const QRectF &box, const Tokens &tokens) const;
+    /// The lines' names in rows from `top` on; where the next row would begin.
+    double paintLegend(QPainter &painter, const QRectF &box, double top, const Tokens &tokens) const;
+    QString seedsText() const;
     bool byLength() const { return m_comparison.lengths.size() > 1; }
+    bool seedBySeed() const { return m_comparison.fromSummary && !byLength(); }
 
     Comparison m_comparison;
+    std::vector<ResultSection> m_sections;
     std::unique_ptr<SelectionFigure> m_selection; ///< null: no snapshot with a selection
     std::unique_ptr<SeriesPlot> m_curves;
 };

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_summary.h"
 #include "widgets/plots/headline.h"
 #include "widgets/state/compare_sides.h"
 #include "widgets/state/number_text.h"
@@ -13,12 +14,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <set>
 
 namespace sparsescope {
 namespace {
 
 constexpr double kSide = 28, kTop = 112, kTitles = 118, kColumn = 236, kGap = 20, kRow = 28, kAxis = 44, kWords = 52;
+constexpr double kBetween = 26; ///< blocks; the k stand there
 constexpr double kDot = 3.5;
 
 QString valueText(double value, bool exact) { return exact ? shareText(value) : signedText(value); }
@@ -42,19 +46,27 @@ CounterfactualFigure::CounterfactualFigure(std::vector<Counterfactual> tables, s
     , m_exact(m_tables.front().denseExact.has_value())
     , m_lines{{"", QStringLiteral("Dense attention")}}
 {
-    std::set<std::int64_t> topK;
+    std::map<int, std::set<std::int64_t>> topK;
     std::set<std::string> seen;
     double largest = 0;
     for (const Counterfactual &table : m_tables) {
         for (const CounterfactualRow &row : table.rows) {
-            topK.insert(row.topK);
+            topK[table.length].insert(row.topK);
             largest = std::max(largest, row.increase);
             if (seen.insert(row.selector).second) {
                 m_lines.push_back({row.selector, QString::fromStdString(row.title)});
             }
         }
     }
-    m_topK.assign(topK.begin(), topK.end());
+    for (const auto &[length, values] : topK) {
+        Block block{length, {}, {values.begin(), values.end()}};
+        for (const Counterfactual &table : m_tables) {
+            if (table.length == length) {
+                block.tables.push_back(&table);
+            }
+        }
+        m_blocks.push_back(std::move(block));
+    }
     if (!m_exact && largest > 0) {
         const double digit = std::pow(10, std::floor(std::log10(largest)));
         m_full = std::ceil(largest / digit) * digit;
@@ -74,11 +86,11 @@ std::optional<double> CounterfactualFigure::valueOf(const Counterfactual &table,
     return m_exact ? row->exact : std::optional(row->increase);
 }
 
-std::vector<double> CounterfactualFigure::valuesOf(const Line &line, std::int64_t topK) const
+std::vector<double> CounterfactualFigure::valuesOf(const Block &block, const Line &line, std::int64_t topK) const
 {
     std::vector<double> values;
-    for (const Counterfactual &table : m_tables) {
-        if (const auto value = valueOf(table, line, topK)) {
+    for (const Counterfactual *table : block.tables) {
+        if (const auto value = valueOf(*table, line, topK)) {
             values.push_back(*value);
         }
     }
@@ -90,11 +102,17 @@ QString CounterfactualFigure::figureTitle() const
     return QStringLiteral("Selectors, ") + QString::fromStdString(m_experiment);
 }
 
+double CounterfactualFigure::blockHeight() const { return kRow * static_cast<double>(m_lines.size()) + kAxis; }
+
 QSizeF CounterfactualFigure::figureSize() const
 {
-    const double columns = static_cast<double>(m_topK.size());
+    std::size_t most = 0;
+    for (const Block &block : m_blocks) {
+        most = std::max(most, block.topK.size());
+    }
+    const double columns = static_cast<double>(most), blocks = static_cast<double>(m_blocks.size());
     return {std::max(720.0, 2 * kSide + kTitles + columns * kColumn + (columns - 1) * kGap),
-            kTop + kRow * static_cast<double>(m_lines.size()) + kAxis + 20};
+            kTop + blocks * blockHeight() + (blocks - 1) * kBetween + 20};
 }
 
 QString CounterfactualFigure::axisText() const
@@ -109,31 +127,50 @@ void CounterfactualFigure::paintFigure(QPainter &painter, QSizeF size, const Tok
     paintHeadline(painter, size, kSide, QString::fromStdString(m_question.empty() ? m_experiment : m_question), t);
     painter.setFont(uiFont(12));
     painter.setPen(t.text2);
-    const QString runs =
-        m_tables.size() == 1
-            ? QStringLiteral("one run, a dot")
-            : QStringLiteral("%1 runs, a dot each; the bar and the number are their mean").arg(m_tables.size());
-    painter.drawText(QRectF(kSide, 48, room, 18), Qt::AlignLeft | Qt::AlignVCenter,
-                     QString::fromStdString(m_experiment) + QStringLiteral("  ·  ") + QString::fromStdString(m_group) +
-                         QStringLiteral("  ·  frozen weights, only the selection is swapped  ·  ") + runs);
+    const auto most = std::max_element(m_blocks.begin(), m_blocks.end(), [](const Block &one, const Block &other) {
+        return one.tables.size() < other.tables.size();
+    });
+    const std::size_t count = most == m_blocks.end() ? m_tables.size() : most->tables.size();
+    const QString runs = count == 1 ? QStringLiteral("one run, a dot")
+                                    : QStringLiteral("%1 runs%2, a dot each; the bar and the number are their mean")
+                                          .arg(count)
+                                          .arg(m_blocks.size() > 1 ? QStringLiteral(" a length") : QString());
+    painter.drawText(
+        QRectF(kSide, 48, room, 18), Qt::AlignLeft | Qt::AlignVCenter,
+        QString::fromStdString(m_experiment) + QStringLiteral("  ·  ") + QString::fromStdString(m_group) +
+            (m_blocks.size() == 1 ? QStringLiteral(", L = ") + countText(m_blocks.front().length) : QString()) +
+            QStringLiteral("  ·  frozen weights, only the selection is swapped  ·  ") + runs);
     QString axis = axisText();
     if (m_exact && m_tables.front().exactChance) {
         axis += QStringLiteral(". Dashed: guessing, ") + significantText(m_tables.front().exactChance, 2);
     }
     painter.drawText(QRectF(kSide, 66, room, 18), Qt::AlignLeft | Qt::AlignVCenter, axis);
 
-    for (std::size_t i = 0; i < m_lines.size(); ++i) {
-        painter.setPen(t.text);
-        painter.drawText(QRectF(kSide, kTop + kRow * static_cast<double>(i), kTitles - 8, kRow),
-                         Qt::AlignLeft | Qt::AlignVCenter, m_lines[i].title);
-    }
-    for (std::size_t i = 0; i < m_topK.size(); ++i) {
-        const double left = kSide + kTitles + static_cast<double>(i) * (kColumn + kGap);
-        paintColumn(painter, QRectF(left, kTop, kColumn, kRow * static_cast<double>(m_lines.size())), m_topK[i], t);
+    double top = kTop;
+    for (const Block &block : m_blocks) {
+        if (m_blocks.size() > 1) {
+            painter.setFont(uiFont(13, QFont::DemiBold));
+            painter.setPen(t.text);
+            painter.drawText(QRectF(kSide, top - 22, kTitles - 8, 18), Qt::AlignLeft | Qt::AlignVCenter,
+                             QStringLiteral("L = %1").arg(countText(block.length)));
+        }
+        painter.setFont(uiFont(12));
+        for (std::size_t i = 0; i < m_lines.size(); ++i) {
+            painter.setPen(t.text);
+            painter.drawText(QRectF(kSide, top + kRow * static_cast<double>(i), kTitles - 8, kRow),
+                             Qt::AlignLeft | Qt::AlignVCenter, m_lines[i].title);
+        }
+        for (std::size_t i = 0; i < block.topK.size(); ++i) {
+            const double left = kSide + kTitles + static_cast<double>(i) * (kColumn + kGap);
+            paintColumn(painter, QRectF(left, top, kColumn, kRow * static_cast<double>(m_lines.size())), block,
+                        block.topK[i], t);
+        }
+        top += blockHeight() + kBetween;
     }
 }
 
-void CounterfactualFigure::paintColumn(QPainter &painter, const QRectF &box, std::int64_t topK, const Tokens &t) const
+void CounterfactualFigure::paintColumn(QPainter &painter, const QRectF &box, const Block &block, std::int64_t topK,
+                                       const Tokens &t) const
 {
     const double width = box.width() - kWords;
     const auto x = [&](double value) { return box.left() + width * std::clamp(value / m_full, 0.0, 1.0); };
@@ -157,7 +194,7 @@ void CounterfactualFigure::paintColumn(QPainter &painter, const QRectF &box, std
     }
     painter.setFont(monoFont(11));
     for (std::size_t i = 0; i < m_lines.size(); ++i) {
-        const std::vector<double> values = valuesOf(m_lines[i], topK);
+        const std::vector<double> values = valuesOf(block, m_lines[i], topK);
         const auto mean = meanOf(values);
         if (!mean) {
             continue;
@@ -182,15 +219,17 @@ QString CounterfactualFigure::csv() const
 {
     QString text =
         QStringLiteral("run,selector,top_k,%1\n").arg(QLatin1String(m_exact ? "exact_answers" : "loss_over_dense"));
-    for (const std::int64_t k : m_topK) {
-        for (const Line &line : m_lines) {
-            for (const Counterfactual &table : m_tables) {
-                if (const auto value = valueOf(table, line, k)) {
-                    text += QStringLiteral("%1,%2,%3,%4\n")
-                                .arg(QString::fromStdString(table.run),
-                                     QString::fromStdString(line.selector.empty() ? "dense" : line.selector))
-                                .arg(k)
-                                .arg(csvNumber(*value));
+    for (const Block &block : m_blocks) {
+        for (const std::int64_t k : block.topK) {
+            for (const Line &line : m_lines) {
+                for (const Counterfactual *table : block.tables) {
+                    if (const auto value = valueOf(*table, line, k)) {
+                        text += QStringLiteral("%1,%2,%3,%4\n")
+                                    .arg(QString::fromStdString(table->run),
+                                         QString::fromStdString(line.selector.empty() ? "dense" : line.selector))
+                                    .arg(k)
+                                    .arg(csvNumber(*value));
+                    }
                 }
             }
         }
@@ -212,22 +251,56 @@ nlohmann::ordered_json CounterfactualFigure::exportContext() const
     return context;
 }
 
+namespace {
+
+/// "seq_128/sparse/seed_0/recipe_joint" -> "sparse/recipe_joint".
+std::string groupOf(const std::string &run)
+{
+    std::string group;
+    for (const std::filesystem::path &part : std::filesystem::path(run)) {
+        const std::string word = part.string();
+        if (!word.starts_with("seq_") && !word.starts_with("seed_")) {
+            group += (group.empty() ? "" : "/") + word;
+        }
+    }
+    return group;
+}
+
+/// `place`: where they would be.
+CounterfactualFigure figureOf(std::vector<Counterfactual> tables, const std::string &group,
+                              const std::filesystem::path &place, const std::string &experiment,
+                              const std::string &question)
+{
+    std::erase_if(tables, [&](const Counterfactual &table) { return groupOf(table.run) != group; });
+    if (tables.empty()) {
+        throw Failure({"not asked with the keys of other selectors", place.string(), "", "",
+                       "Run sparsescope-cli counterfactual on the folder of the experiment first."});
+    }
+    return {std::move(tables), experiment, group, question};
+}
+
+} // namespace
+
 CounterfactualFigure counterfactualFigureOf(const std::vector<RunData *> &runs, const RunData &like)
 {
-    const std::string group = withoutSeed(like.config());
     std::vector<Counterfactual> tables;
     for (const RunData *run : runs) {
-        const auto stored = RunReader(run->folder()).value(kCounterfactualKey);
-        if (stored && withoutSeed(run->config()) == group) {
+        if (const auto stored = RunReader(run->folder()).value(kCounterfactualKey)) {
             const auto document = nlohmann::ordered_json::parse(*stored, nullptr, false);
             tables.push_back(counterfactualFromJson(document, (run->folder() / "run.sqlite").string()));
         }
     }
-    if (tables.empty()) {
-        throw Failure({"not asked with the keys of other selectors", (like.experimentFolder() / group).string(), "", "",
-                       "Run sparsescope-cli counterfactual on the folder of the experiment first."});
-    }
-    return {std::move(tables), like.config().experiment, group, like.config().question};
+    return figureOf(std::move(tables), groupOf(like.config().folder()),
+                    like.experimentFolder() / withoutSeed(like.config()), like.config().experiment,
+                    like.config().question);
+}
+
+CounterfactualFigure counterfactualFigureOf(const StoredSummary &summary)
+{
+    const auto sparse = std::find_if(summary.runs.begin(), summary.runs.end(),
+                                     [](const SummaryRun &run) { return isSparse(run.family); });
+    const SummaryRun &like = sparse != summary.runs.end() ? *sparse : summary.runs.front();
+    return figureOf(summary.counterfactuals, groupOf(like.run), summary.folder, summary.experiment, summary.question);
 }
 
 } // namespace sparsescope

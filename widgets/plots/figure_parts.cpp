@@ -10,7 +10,7 @@
 namespace sparsescope {
 namespace {
 
-constexpr double kLabel = 118, kValue = 92; ///< widths of a bar's label and of its value
+constexpr double kValue = 92; ///< width of a bar's value
 
 } // namespace
 
@@ -25,14 +25,15 @@ void paintHeading(QPainter &painter, const QRectF &box, const QString &text, con
 }
 
 void paintBar(QPainter &painter, const QRectF &box, const QString &label, double value, double full,
-              const QString &words, const QColor &colour, bool hollow, const Tokens &t)
+              const QString &words, const QColor &colour, bool hollow, const Tokens &t, double labelRoom)
 {
     painter.setFont(uiFont(12));
     painter.setPen(t.text);
-    painter.drawText(QRectF(box.left(), box.top(), kLabel - 8, box.height()), Qt::AlignLeft | Qt::AlignVCenter, label);
-    const double room = box.width() - kLabel - kValue;
+    painter.drawText(QRectF(box.left(), box.top(), labelRoom - 8, box.height()), Qt::AlignLeft | Qt::AlignVCenter,
+                     painter.fontMetrics().elidedText(label, Qt::ElideRight, static_cast<int>(labelRoom) - 6));
+    const double room = box.width() - labelRoom - kValue;
     const double length = std::max(1.5, room * std::clamp(value / full, 0.0, 1.0));
-    const QRectF fill(box.left() + kLabel, box.center().y() - 6.5, length, 13);
+    const QRectF fill(box.left() + labelRoom, box.center().y() - 6.5, length, 13);
     painter.setPen(hollow ? QPen(colour, 1.4) : QPen(Qt::NoPen));
     painter.setBrush(hollow ? QBrush(Qt::NoBrush) : QBrush(colour));
     painter.drawRect(fill);
@@ -48,9 +49,9 @@ void paintBar(QPainter &painter, const QRectF &box, const QString &label, double
                      words);
 }
 
-void paintChanceMark(QPainter &painter, const QRectF &box, double value, double full, const Tokens &t)
+void paintChanceMark(QPainter &painter, const QRectF &box, double value, double full, const Tokens &t, double labelRoom)
 {
-    const double x = box.left() + kLabel + (box.width() - kLabel - kValue) * std::clamp(value / full, 0.0, 1.0);
+    const double x = box.left() + labelRoom + (box.width() - labelRoom - kValue) * std::clamp(value / full, 0.0, 1.0);
     painter.setPen(QPen(t.chance, 1.3, Qt::DashLine));
     painter.drawLine(QPointF(x, box.top()), QPointF(x, box.bottom()));
 }

@@ -2,6 +2,7 @@
 
 #include "core/base/error.h"
 #include "core/base/run_store.h"
+#include "core/base/stored_summary.h"
 #include "widgets/plots/headline.h"
 #include "widgets/state/number_text.h"
 #include "widgets/state/run_data.h"
@@ -217,6 +218,24 @@ nlohmann::ordered_json NeedleFigure::exportContext() const
     return context;
 }
 
+namespace {
+
+NeedleFigure figureOf(std::vector<NeedleTable> tables, const std::filesystem::path &folder,
+                      const std::string &experiment, const std::string &question)
+{
+    const bool answered = std::any_of(tables.begin(), tables.end(), [](const NeedleTable &table) {
+        return std::any_of(table.rows.begin(), table.rows.end(),
+                           [](const NeedleRow &row) { return row.answers() > 0; });
+    });
+    if (!answered) {
+        throw Failure({"not asked for needles in longer haystacks", folder.string(), "", "",
+                       "Run sparsescope-cli needle on the folder of the experiment first."});
+    }
+    return {std::move(tables), experiment, question};
+}
+
+} // namespace
+
 NeedleFigure needleFigureOf(const std::vector<RunData *> &runs, const RunData &like)
 {
     std::vector<NeedleTable> tables;
@@ -226,15 +245,12 @@ NeedleFigure needleFigureOf(const std::vector<RunData *> &runs, const RunData &l
             tables.push_back(needleFromJson(document, (run->folder() / "run.sqlite").string()));
         }
     }
-    const bool answered = std::any_of(tables.begin(), tables.end(), [](const NeedleTable &table) {
-        return std::any_of(table.rows.begin(), table.rows.end(),
-                           [](const NeedleRow &row) { return row.answers() > 0; });
-    });
-    if (!answered) {
-        throw Failure({"not asked for needles in longer haystacks", like.experimentFolder().string(), "", "",
-                       "Run sparsescope-cli needle on the folder of the experiment first."});
-    }
-    return {std::move(tables), like.config().experiment, like.config().question};
+    return figureOf(std::move(tables), like.experimentFolder(), like.config().experiment, like.config().question);
+}
+
+NeedleFigure needleFigureOf(const StoredSummary &summary)
+{
+    return figureOf(summary.needles, summary.folder, summary.experiment, summary.question);
 }
 
 } // namespace sparsescope

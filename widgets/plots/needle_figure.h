@@ -12,6 +12,7 @@
 namespace sparsescope {
 
 class RunData;
+struct StoredSummary;
 
 /// How often the needle is found, as heat tables: a panel a setting (family, keys, positions), a row a length, a column a part of
 /// the haystack, in every cell the share of exact answers over all seeds. Beside each row the share over all depths with
@@ -41,5 +42,6 @@ private:
 
 /// The tables that `needle` stored in those of `runs`. Throws Failure where there is none.
 NeedleFigure needleFigureOf(const std::vector<RunData *> &runs, const RunData &like);
+NeedleFigure needleFigureOf(const StoredSummary &summary);
 
 } // namespace sparsescope

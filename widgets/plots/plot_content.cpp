@@ -103,8 +103,8 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
 {
     const FittedValues values(content, logarithmic);
     double low = 0, high = 1;
+    const bool few = values.count() > 0 && values.count() < 100;
     if (values.count() > 0) {
-        const bool few = values.count() < 100;
         std::tie(low, high) = few ? std::pair(values.lowest(), values.highest())
                                   : std::make_from_tuple<std::pair<double, double>>(values.at<2>({0.01, 0.99}));
     }
@@ -114,7 +114,8 @@ std::pair<double, double> fittedY(const PlotContent &content, bool logarithmic)
     }
     for (const PlotBand &band : content.bands) {
         for (const BandPoint &point : band.points) {
-            if (content.zero && point.n >= 2 && std::isfinite(point.std)) { // an interval that is cut off would mislead
+            if ((content.zero || few) && point.n >= 2 &&
+                std::isfinite(point.std)) { // an interval that is cut off would mislead
                 low = std::min(low, point.mean - point.std);
                 high = std::max(high, point.mean + point.std);
             }

@@ -24,12 +24,14 @@ struct PlotCurve {
     bool readAtCursor = true;   ///< a dot where the step cursor meets it
     bool second = false;        ///< the other one of two of a family: grey and dashed
     bool smoothed = false;      ///< what stands beside the dot says so
+    int variant = 0;            ///< one of several of a family: shade and line (widgets/style/group_look)
 };
 /// Mean and sample standard deviation as a translucent band.
 struct PlotBand {
     Family family = Family::Classic;
     std::vector<BandPoint> points;
     bool second = false; ///< as the curve
+    int variant = 0;
 };
 struct PlotStage {
     double from = 0, to = 0;
@@ -67,8 +69,10 @@ struct PlotContent {
     StepAxis axis;                ///< where the step cursor lies; `ticks` and `now` are steps, the rest is on the axis
     bool valueAtCursor = false;   ///< beside the dot, in figures
     QString xLabel, yLabel;
+    std::vector<double> xTicks;        ///< the only ones of the x axis; empty: at round numbers
     double xLow = 0, xHigh = 1;        ///< unzoomed range
-    std::optional<double> yLow, yHigh; ///< unzoomed range; absent: 1st to 99th percentile of the curves, and the lines
+    std::optional<double> yLow, yHigh; ///< unzoomed range; absent: 1st to 99th percentile of the curves, and the
+                                       ///< lines; of few values all, with their bands
     QString empty;                     ///< words in place of curves while there are none
 };
 

@@ -1,6 +1,7 @@
 #include "widgets/plots/plot_graphs.h"
 
 #include "widgets/plots/whole_markers.h"
+#include "widgets/style/group_look.h"
 
 #include <qcustomplot.h>
 
@@ -33,7 +34,7 @@ QCPScatterStyle::ScatterShape scatterShape(Marker marker)
 void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Tokens &tokens)
 {
     const BandEdges edges = bandEdges(band.points, -INFINITY, kBandColumns);
-    QColor fill = sideColour(band.family, band.second, tokens);
+    QColor fill = curveColour(band.family, band.second, band.variant, tokens);
     fill.setAlphaF(0.2F);
     for (QCPGraph *graph : {lower, upper}) {
         graph->setPen(Qt::NoPen);
@@ -49,18 +50,25 @@ void setBand(QCPGraph *lower, QCPGraph *upper, const PlotBand &band, const Token
 
 void setCurve(QCPGraph *graph, const PlotCurve &curve, const Tokens &tokens)
 {
-    const QColor colour = sideColour(curve.family, curve.second, tokens);
+    const QColor colour = curveColour(curve.family, curve.second, curve.variant, tokens);
     QColor line = colour;
     line.setAlphaF(static_cast<float>(curve.opacity));
     graph->setChannelFillGraph(nullptr);
     graph->setBrush(Qt::NoBrush);
-    graph->setPen(QPen(line, curve.width, curve.second ? Qt::DashLine : Qt::SolidLine, Qt::FlatCap, Qt::RoundJoin));
+    graph->setPen(
+        QPen(line, curve.width, curve.second ? Qt::DashLine : groupLine(curve.variant), Qt::FlatCap, Qt::RoundJoin));
     graph->setLineStyle(curve.markers ? QCPGraph::lsNone : QCPGraph::lsLine);
-    graph->setScatterStyle(curve.markers || curve.markersOnLine ? markerOf(curve.family, tokens, 7, curve.second)
-                                                                : QCPScatterStyle(QCPScatterStyle::ssNone));
+    graph->setScatterStyle(curve.markers || curve.markersOnLine
+                               ? markerOf(familyMarker(curve.family), colour, tokens, 7)
+                               : QCPScatterStyle(QCPScatterStyle::ssNone));
 }
 
 } // namespace
+
+QColor curveColour(Family family, bool second, int variant, const Tokens &tokens)
+{
+    return second ? sideColour(family, true, tokens) : groupColour(family, variant, tokens);
+}
 
 BandEdges bandEdges(const std::vector<BandPoint> &points, double from, int columns)
 {

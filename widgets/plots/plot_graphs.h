@@ -35,6 +35,8 @@ void spaceMarkers(QCustomPlot &plot);
 /// written on.
 LabelRoom roomBesideCurves(QCustomPlot &plot);
 
+/// Of a curve or a band.
+QColor curveColour(Family family, bool second, int variant, const Tokens &tokens);
 /// A marker with this line, filled with the panel's colour.
 QCPScatterStyle markerOf(Marker marker, const QColor &line, const Tokens &tokens, double size);
 /// A family's marker, filled with the panel's colour so that the line under it does not show.

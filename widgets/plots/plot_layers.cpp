@@ -318,7 +318,7 @@ private:
                                    ? valueBefore(curve.points, content.axis.at(static_cast<double>(*m_scene.cursor)))
                                    : std::nullopt;
             if (value) {
-                const QColor colour = sideColour(curve.family, curve.second, t);
+                const QColor colour = curveColour(curve.family, curve.second, curve.variant, t);
                 painter.setPen(Qt::NoPen);
                 painter.setBrush(colour);
                 painter.drawEllipse(QPointF(at, y(*value)), 3.2, 3.2);

@@ -82,4 +82,14 @@ void setStepTicks(QCPAxis *axis, bool logarithmic) { setTicks<CountTicker, LogCo
 
 void setValueTicks(QCPAxis *axis, bool logarithmic) { setTicks<ValueTicker, LogValueTicker>(axis, logarithmic); }
 
+void setTicksAt(QCPAxis *axis, const std::vector<double> &counts, bool logarithmic)
+{
+    const QSharedPointer<QCPAxisTickerText> ticker(new QCPAxisTickerText);
+    for (const double count : counts) {
+        ticker->addTick(count, countText(std::llround(count)));
+    }
+    axis->setScaleType(logarithmic ? QCPAxis::stLogarithmic : QCPAxis::stLinear);
+    axis->setTicker(ticker);
+}
+
 } // namespace sparsescope

@@ -119,7 +119,9 @@ void SeriesPlot::buildAxes()
         axis->setSubTicks(false);
         axis->setTickLabelPadding(5);
     }
-    if (m_scene.content.axis.isStep()) {
+    if (!m_scene.content.xTicks.empty()) {
+        setTicksAt(m_plot->xAxis, m_scene.content.xTicks, m_scene.logX);
+    } else if (m_scene.content.axis.isStep()) {
         setStepTicks(m_plot->xAxis, m_scene.logX);
     } else {
         setValueTicks(m_plot->xAxis, m_scene.logX);
@@ -180,8 +182,8 @@ void SeriesPlot::showPoints(int pixels, bool anew)
 
 void SeriesPlot::setContent(PlotContent content)
 {
-    const bool sameAxis =
-        content.axis.isStep() == m_scene.content.axis.isStep() && content.xLabel == m_scene.content.xLabel;
+    const bool sameAxis = content.axis.isStep() == m_scene.content.axis.isStep() &&
+                          content.xLabel == m_scene.content.xLabel && content.xTicks == m_scene.content.xTicks;
     m_scene.content = std::move(content);
     if (!sameAxis) {
         m_zoomedX = false; // a range of steps is none of seconds

@@ -1,6 +1,7 @@
 #include "widgets/plots/whole_markers.h"
 
 #include "widgets/plots/column_spans.h"
+#include "widgets/plots/cut_shapes.h"
 
 #include <qcustomplot.h>
 
@@ -55,6 +56,8 @@ protected:
 
 private:
     QVector<QRectF> channel(double column) const;
+    /// The channel as one polygon, inside the axes.
+    QPolygonF wholeChannel(const QVector<QPointF> &lines) const;
 };
 
 constexpr double kDense = 1.5; ///< points a column from which they are no longer drawn one by one
@@ -70,6 +73,19 @@ void fillSpans(QCPPainter *painter, const QVector<QRectF> &spans, const QRect &s
 {
     painter->setAntialiasing(false); // which would move it by half a pixel
     paintSpans(*painter, spans, seen, ratio, colour);
+}
+
+/// In a file of vectors a line would go on outside of the axes.
+template <class Draw>
+bool drawCut(QCPPainter *painter, const QVector<QPointF> &lines, const QRect &seen, Draw draw)
+{
+    if (!painter->modes().testFlag(QCPPainter::pmVectorized)) {
+        return false;
+    }
+    for (const QVector<QPointF> &piece : piecesInside(lines, seen)) {
+        draw(piece);
+    }
+    return true;
 }
 
 /// A long line into a picture, as smooth as a painter's. False: leave it to the painter.
@@ -93,8 +109,10 @@ public:
 protected:
     void drawCurveLine(QCPPainter *painter, const QVector<QPointF> &lines) const override
     {
-        if (!drawIntoPicture(painter, lines, mPen, clipRect(), pictureRatio)) {
-            WholeMarkers<QCPCurve>::drawCurveLine(painter, lines);
+        const auto draw = [&](const QVector<QPointF> &piece) { WholeMarkers<QCPCurve>::drawCurveLine(painter, piece); };
+        if (!drawIntoPicture(painter, lines, mPen, clipRect(), pictureRatio) &&
+            !drawCut(painter, lines, clipRect(), draw)) {
+            draw(lines);
         }
     }
 };
@@ -106,11 +124,14 @@ void DenseGraph::drawLinePlot(QCPPainter *painter, const QVector<QPointF> &lines
     if (lineStyle() == lsLine && drawIntoPicture(painter, lines, mPen, clipRect(), pictureRatio)) {
         return;
     }
+    const auto draw = [&](const QVector<QPointF> &piece) { WholeMarkers<QCPGraph>::drawLinePlot(painter, piece); };
+    if (lineStyle() == lsLine && drawCut(painter, lines, clipRect(), draw)) {
+        return;
+    }
     const double ratio = mParentPlot->bufferDevicePixelRatio();
     const double across = lines.isEmpty() ? 0 : std::abs(lines.back().x() - lines.front().x());
-    if (!isDense(lines.size(), across, ratio) || painter->modes().testFlag(QCPPainter::pmVectorized) ||
-        mPen.style() != Qt::SolidLine || lineStyle() != lsLine) {
-        WholeMarkers<QCPGraph>::drawLinePlot(painter, lines);
+    if (!isDense(lines.size(), across, ratio) || mPen.style() != Qt::SolidLine || lineStyle() != lsLine) {
+        draw(lines);
         return;
     }
     fillSpans(painter, columnSpans(lines, 1 / ratio, mPen.widthF()), clipRect(), ratio, mPen.color());
@@ -147,6 +168,18 @@ QVector<QRectF> DenseGraph::channel(double column) const
     return spans;
 }
 
+QPolygonF DenseGraph::wholeChannel(const QVector<QPointF> &lines) const
+{
+    QVector<QPointF> others;
+    static_cast<const DenseGraph *>(mChannelFillGraph.data())
+        ->getLines(&others, QCPDataRange(0, mChannelFillGraph->dataCount()));
+    QPolygonF polygon(lines);
+    for (auto point = others.crbegin(); point != others.crend(); ++point) {
+        polygon.push_back(*point);
+    }
+    return partInside(std::move(polygon), clipRect());
+}
+
 void DenseGraph::drawFill(QCPPainter *painter, QVector<QPointF> *lines) const
 {
     const bool screen = !painter->modes().testFlag(QCPPainter::pmVectorized);
@@ -155,7 +188,12 @@ void DenseGraph::drawFill(QCPPainter *painter, QVector<QPointF> *lines) const
     const auto points = mDataContainer->findEnd(seen.upper) - mDataContainer->findBegin(seen.lower);
     if (ratio == 0 || mBrush.style() != Qt::SolidPattern || mChannelFillGraph.isNull() ||
         mChannelFillGraph->data()->size() != mDataContainer->size() || !isDense(points, clipRect().width(), ratio)) {
-        WholeMarkers<QCPGraph>::drawFill(painter, lines);
+        if (!screen && !mChannelFillGraph.isNull()) {
+            applyFillAntialiasingHint(painter);
+            painter->drawPolygon(wholeChannel(*lines));
+        } else {
+            WholeMarkers<QCPGraph>::drawFill(painter, lines);
+        }
         return;
     }
     fillSpans(painter, channel(1 / ratio), clipRect(), ratio, mBrush.color());

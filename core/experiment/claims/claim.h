@@ -36,6 +36,7 @@ struct Circumstances {
     std::set<std::string> models;      ///< "6 layers of width 256"
     std::set<std::string> data;        ///< "stories"
     std::set<std::string> cards;       ///< "NVIDIA H100 80GB HBM3"
+    std::set<std::string> kinds;       ///< what seeds do not vary: "benchmark", "arithmetic", "all runs"
 
     void add(const ResultRun &run);
 };

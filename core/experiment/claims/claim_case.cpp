@@ -276,7 +276,10 @@ std::vector<const ResultRun *> ClaimCase::side(const ExperimentResults &from, co
 
 void ClaimCase::made(const BenchDocument &bench, const MeasuredRow &row)
 {
+    m_made.kinds.insert("benchmark");
     m_made.cards.insert(bench.machine);
+    if (row.family.empty() && row.heads && row.width)
+        m_made.models.insert(fmt::format("{} heads of width {}", *row.heads, *row.width));
     if (row.parameters > 0)
         m_made.parameters.insert(row.parameters);
 }

@@ -76,6 +76,8 @@ public:
 
     const FoundResults &found() const { return m_found; }
     bool empty() const { return m_evidence.empty(); }
+    /// What the measurements are where seeds do not vary them.
+    void kind(const std::string &what) { m_made.kinds.insert(what); }
     ClaimFinding finish();
 
 private:

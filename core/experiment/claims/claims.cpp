@@ -42,7 +42,8 @@ Json rowOf(const Claim &claim, const ClaimFinding &finding)
             {"parameters", listOf(finding.made.parameters)},
             {"models", listOf(finding.made.models)},
             {"data", listOf(finding.made.data)},
-            {"cards", listOf(finding.made.cards)}};
+            {"cards", listOf(finding.made.cards)},
+            {"kinds", listOf(finding.made.kinds)}};
 }
 
 } // namespace

@@ -140,6 +140,7 @@ ClaimFinding parametersAdded(const FoundResults &found)
         const double share = static_cast<double>(added) / static_cast<double>(pair.dense->parameters);
         claim.made(*pair.bench, *pair.dense);
         claim.made(*pair.bench, *pair.sparse);
+        claim.kind("arithmetic");
         const bool study = pair.vocabulary() == kStudyVocabulary;
         claim.add(!study                             ? Support::Remark
                   : std::abs(share - 0.013) < 0.0005 ? Support::For
@@ -331,6 +332,7 @@ ClaimFinding kvCacheOfMla(const FoundResults &found)
         if (bytes.empty() || mha.empty())
             continue;
         const double factor = mha.front() / bytes.front();
+        claim.kind("arithmetic");
         claim.add(factor >= 10 && factor <= 16 ? Support::For : Support::Against,
                   fmt::format("{}: {:.0f} instead of {:.0f} bytes a token, {:.1f} times less", familyWord(family),
                               bytes.front(), mha.front(), factor),

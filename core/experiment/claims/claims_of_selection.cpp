@@ -258,13 +258,15 @@ ClaimFinding headsSelectForThemselves(const FoundResults &found)
             }
         }
     }
-    if (passed == 0)
+    if (passed == 0) {
         claim.missing("there is no run whose keys per query were counted");
-    else
+    } else {
+        claim.kind("all runs");
         claim.add(Support::Against,
                   fmt::format("a layer has one selection for all its heads; in {} runs every query has exactly "
                               "min(k, t + 1) keys in it",
                               passed));
+    }
     return claim.finish();
 }
 

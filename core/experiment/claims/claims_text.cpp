@@ -85,8 +85,10 @@ std::vector<std::string> measuredOf(const Json &row)
 /// Seeds, steps, model, data and card of a row.
 std::vector<std::string> circumstances(const Json &row)
 {
-    return {range(row["seeds"], spaced), range(row["steps"], spaced), modelOf(row), joined(row["data"]),
-            joined(row["cards"])};
+    std::string seeds = range(row["seeds"], spaced);
+    if (const std::string kinds = joined(row["kinds"]); !kinds.empty())
+        seeds += (seeds.empty() ? "" : "; ") + kinds;
+    return {seeds, range(row["steps"], spaced), modelOf(row), joined(row["data"]), joined(row["cards"])};
 }
 
 } // namespace
@@ -110,8 +112,11 @@ std::string claimsMarkdown(const Json &document)
         "Drawn from the results beside this file; nothing is written by hand. A claim holds where every "
         "measurement that it needs is for it, and does not where one is against it. Differences are in nats, "
         "paired over seeds, with a 95 % t-interval in brackets; nothing is for or against a claim with fewer than "
-        "three seeds, or where a check of the runs fails. Of benchmarks the brackets hold what the quartiles "
-        "allow; they have neither seeds nor steps. Percentages of a loss stand only where the study gave them.\n\n",
+        "three seeds, or where a check of the runs fails. Of claim 25 the brackets are Wilson's interval over "
+        "the answers of all seeds together, which takes each for independent. Of benchmarks they hold what the "
+        "quartiles allow; those have neither seeds nor steps. Arithmetic counts what the model's dimensions give, "
+        "which "
+        "no seed changes. Percentages of a loss stand only where the study gave them.\n\n",
         document["claims"].size(), claimsHeadline(document));
     std::vector<std::vector<std::string>> rows;
     for (const Json &row : document["claims"]) {

@@ -51,6 +51,9 @@ void tst_ClaimsTable::stepsOfABenchmark()
     QCOMPARE(verdict(document, 21), std::string("not measured"));
     QVERIFY(claim(document, 4)["cards"] == Json::array({"Some Card"}));
     QVERIFY(claim(document, 4)["parameters"] == Json::array({100000, 101300}));
+    QVERIFY(claim(document, 4)["kinds"] == Json::array({"benchmark"}));
+    QVERIFY(contains(claimsMarkdown(document), "| benchmark | - | 0.10 M |"));
+    QVERIFY(contains(claimsMarkdown(document), "Of claim 25 the brackets are Wilson's"));
 
     results.write(file, benchDocument("step", {stepRow("classic", 256, 2.0, 1e9, 100000),
                                                stepRow("sparse", 256, 1.3, 0.7e9, 104000)}));

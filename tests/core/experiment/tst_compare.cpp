@@ -2,6 +2,7 @@
 #include "core/base/stored_checks.h"
 #include "tests/core/base/sample_runs.h"
 #include "tests/core/experiment/command_line.h"
+#include "tests/core/experiment/stored_runs.h"
 #include "tests/core/tiny_experiment.h"
 
 #include <QFile>
@@ -63,6 +64,7 @@ private Q_SLOTS:
     void aFailedGateEndsWithThree();
     void aModelThatLooksAheadIsRefused();
     void sweptValues();
+    void theFirstOfTheSweepIsTheReference();
     void whatCannotBe();
     void anIndependentScriptFindsTheSameIntervals();
 };
@@ -117,6 +119,27 @@ void tst_Compare::aModelThatLooksAheadIsRefused()
     QCOMPARE(compared.code, 3);
     QVERIFY2(compared.out.contains("not comparable: Future cannot leak (seq_24/sparse/seed_0)"), compared.out);
     QVERIFY2(compared.out.contains("selected keys lie in the future"), compared.out);
+}
+
+/// As the report does: against the first value of the sweep, not the first by name.
+void tst_Compare::theFirstOfTheSweepIsTheReference()
+{
+    QTemporaryDir folder;
+    const nlohmann::ordered_json document = {
+        {"schema", 1},
+        {"name", "sample"},
+        {"sweep", {{"training.recipe", {"scratch", "joint", "warmup"}}, {"family", {"sparse"}}, {"seed", {0, 1, 2}}}}};
+    storeRuns(pathOf(folder), parseExperiment(document, "test"), [](const RunConfig &config) {
+        return std::vector<Scalar>{
+            {"train.loss", 2}, {"val.loss", 2 + 0.001 * static_cast<double>(config.training.seed)}, {"time.step", 0.1}};
+    });
+    const Result compared = run({"compare", textOf(folder), "--by", "recipe", "--json"});
+    const nlohmann::json rows = nlohmann::json::parse(compared.out.toStdString())["comparisons"];
+    QCOMPARE(rows.size(), 2u);
+    for (const nlohmann::json &row : rows)
+        QVERIFY(row["a"] == "scratch");
+    const Result named = run({"compare", textOf(folder), "--by", "recipe", "--against", "warmup", "--json"});
+    QVERIFY(nlohmann::json::parse(named.out.toStdString())["comparisons"][0]["a"] == "warmup");
 }
 
 void tst_Compare::sweptValues()

@@ -1,7 +1,9 @@
+// Longer than 400 lines: every table of a report is asked of the same made-up runs.
 #include "core/base/config.h"
 #include "core/base/error.h"
 #include "core/base/run_store.h"
 #include "core/base/stored_checks.h"
+#include "core/base/stored_summary.h"
 #include "core/experiment/report.h"
 #include "tests/core/experiment/stored_runs.h"
 
@@ -57,6 +59,8 @@ private Q_SLOTS:
     void textsAreQuoted();
     void summariseWritesNothing();
     void foldersWithoutRunsAreRefused();
+    void answersStandByDistance();
+    void aSummaryGivesTheSameTables();
 
 private:
     /// Runs of an experiment with families, lengths and seeds; `loss` by run folder, else 2.0. `checked`: all gates passed.
@@ -71,10 +75,19 @@ private:
                                           {"val.loss.chance", std::log(257.0)},
                                           {"val.accuracy", 0.5},
                                           {"val.accuracy.chance", 0.1},
+                                          {"val.exact", 0.25},
+                                          {"val.exact.chance", 0.001},
+                                          {"val.accuracy.distance/0", 0.75},
+                                          {"val.exact.distance/0", 0.5},
+                                          {"val.accuracy.distance/3", 0.125},
+                                          {"flops.executed", 1e12},
                                           {"time.step", 0.4},
                                           {"memory.device", 0},
                                           {"memory.host", 1e9}};
             const std::vector<Scalar> selecting = {{"selection.mass_kept", 0.9},
+                                                   {"selection.mass_kept.worst", 0.6},
+                                                   {"selection.ties", 0.01},
+                                                   {"indexer.kl", 0.2},
                                                    {"selection.mass_kept.chance", 0.3},
                                                    {"indexer.captured", 0.95},
                                                    {"oracle.recall", 0.8},
@@ -362,6 +375,44 @@ void tst_Report::foldersWithoutRunsAreRefused()
     QVERIFY_EXCEPTION_THROWN(writeReport(m_path), Failure);
     make({{"family", {"classic"}}}, {});
     QVERIFY_EXCEPTION_THROWN(writeReport(m_path / "seq_128/classic/seed_0"), Failure);
+}
+
+/// Accuracy is bimodal over seeds, and the distance says why: both in the summary and in its tables.
+void tst_Report::answersStandByDistance()
+{
+    make({{"family", {"classic", "sparse"}}, {"seed", {0}}, {"data.source", {"needle"}}}, {});
+    const Json summary = writeReport(m_path);
+    const Json &sparse = summary["runs"][1];
+    QVERIFY(sparse["val_accuracy_distance_0"] == Json(0.75) && sparse["val_accuracy_distance_1"].is_null());
+    QVERIFY(sparse["val_exact_distance_0"] == Json(0.5));
+    QVERIFY(sparse["mass_kept_worst"] == Json(0.6) && sparse["ties"] == Json(0.01) && sparse["kl"] == Json(0.2));
+    QVERIFY(sparse["flops_executed"] == Json(1e12));
+    QVERIFY(sparse["accuracy_half_step"] == Json(10)); // 0.5 in the last evaluation, none before
+    const std::string text = textOf(m_path / "RESULTS_SUMMARY.md");
+    QVERIFY(contains(text, "## Answers by distance"));
+    QVERIFY(contains(text, "accuracy, 0 to 25 % back | accuracy, 75 to 100 % back | exact, 0 to 25 % back |"));
+    QVERIFY(contains(text, "| 0.7500 | 0.1250 | 0.5000 |"));
+    QVERIFY(contains(text, "Exact answers | chance |"));
+    const std::string csv = textOf(m_path / "summary.csv");
+    QVERIFY(contains(csv, "val_exact_distance_3") && contains(csv, "sink_kept") && contains(csv, "accuracy_half_step"));
+}
+
+/// The runs are gone; what the summary keeps gives the same tables, and it stays as it is.
+void tst_Report::aSummaryGivesTheSameTables()
+{
+    make({{"family", {"classic", "sparse"}}, {"training.recipe", {"warmup", "joint"}}, {"seed", {0, 1, 2}}},
+         {{"seq_128/sparse/seed_0/recipe_joint", 1.5}});
+    writeReport(m_path);
+    std::map<std::string, std::string> before;
+    for (const char *name : {"RESULTS_SUMMARY.md", "comparisons.csv", "summary.csv", "summary.json"})
+        before[name] = textOf(m_path / name);
+    fs::remove_all(m_path / "seq_128");
+    QVERIFY(isReduced(m_path));
+    std::ofstream(m_path / "RESULTS_SUMMARY.md") << "of an older version";
+    fs::remove(m_path / "comparisons.csv");
+    writeReducedReport(readSummary(m_path));
+    for (const auto &[name, text] : before)
+        QVERIFY2(textOf(m_path / name) == text, name.c_str());
 }
 
 QTEST_GUILESS_MAIN(tst_Report)

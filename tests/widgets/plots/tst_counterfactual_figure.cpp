@@ -1,5 +1,6 @@
 #include "widgets/plots/counterfactual_figure.h"
 
+#include "tests/journey/drawn_text.h"
 #include "widgets/style/theme.h"
 
 #include <QApplication>
@@ -14,6 +15,7 @@ class tst_CounterfactualFigure : public QObject {
     Q_OBJECT
 private Q_SLOTS:
     void everyRunIsARowOfTheData();
+    void everyLengthIsABlock();
     void textShowsTheLossOverDense();
     void aDotStandsAtItsValue_data();
     void aDotStandsAtItsValue();
@@ -61,6 +63,28 @@ void tst_CounterfactualFigure::everyRunIsARowOfTheData()
     QCOMPARE(lines[0], QString("run,selector,top_k,exact_answers"));
     QVERIFY(lines.contains("seq_64/sparse/seed_1,lightning,8,0.625"));
     QVERIFY(lines.contains("seq_64/sparse/seed_0,dense,4,0.9"));
+}
+
+void tst_CounterfactualFigure::everyLengthIsABlock()
+{
+    std::vector<Counterfactual> tables{table(0, 0.5), table(0, 0.25)};
+    tables[1].run = "seq_128/sparse/seed_0";
+    tables[1].length = 128;
+    const CounterfactualFigure both = figure(tables), one = figure({tables[0]});
+    QVERIFY(both.figureSize().height() > one.figureSize().height() + 100);
+    const QStringList lines = both.csv().split('\n', Qt::SkipEmptyParts);
+    QVERIFY(lines.contains("seq_64/sparse/seed_0,lightning,8,0.5"));
+    QVERIFY(lines.contains("seq_128/sparse/seed_0,lightning,8,0.25"));
+    test::TextRecorder recorder(both.figureSize().toSize());
+    QPainter painter(&recorder);
+    both.paintFigure(painter, both.figureSize(), tokens(Theme::Light));
+    painter.end();
+    QStringList texts;
+    for (const test::DrawnText &drawn : recorder.texts()) {
+        texts << drawn.text;
+    }
+    QVERIFY(texts.contains("L = 64") && texts.contains("L = 128"));
+    QCOMPARE(texts.count("k = 4"), 2);
 }
 
 void tst_CounterfactualFigure::textShowsTheLossOverDense()

@@ -17,6 +17,34 @@
 
 using namespace sparsescope;
 
+namespace {
+
+/// Where shapes lie, without what clips them: as a file of vectors has them.
+class ShapeEngine : public test::TextEngine {
+public:
+    void drawPath(const QPainterPath &path) override { add(path.controlPointRect()); }
+    void drawPolygon(const QPointF *points, int count, PolygonDrawMode) override
+    {
+        add(QPolygonF(QList<QPointF>(points, points + count)).boundingRect());
+    }
+    QRectF bounds;
+
+private:
+    void add(const QRectF &box) { bounds |= state->transform().mapRect(box); }
+};
+
+class ShapeRecorder : public test::TextRecorder {
+public:
+    using test::TextRecorder::TextRecorder;
+    QPaintEngine *paintEngine() const override { return &m_shapes; }
+    QRectF bounds() const { return m_shapes.bounds; }
+
+private:
+    mutable ShapeEngine m_shapes;
+};
+
+} // namespace
+
 class tst_SeriesPlot : public QObject {
     Q_OBJECT
 private Q_SLOTS:
@@ -29,6 +57,7 @@ private Q_SLOTS:
     void aLongBandIsFilledFromEdgeToEdge();
     void aPictureOfNoiseTakesNoLongerThanItsPixels();
     void theFittedRangeIsThatOfTheSortedValues();
+    void vectorsEndAtTheAxes();
     void wordsLieBesideTheData_data();
     void wordsLieBesideTheData();
 };
@@ -326,6 +355,28 @@ void tst_SeriesPlot::wordsLieBesideTheData()
                  qPrintable(text + QStringLiteral(" is not among ") + found.join(QLatin1Char('|'))));
     }
     QVERIFY(found.filter(QStringLiteral("Sparse")).size() == 1 && found.filter(QStringLiteral("Dense")).size() == 1);
+}
+
+/// A band and a line that go far beyond the shown range: on a device that clips nothing they end at the axes.
+void tst_SeriesPlot::vectorsEndAtTheAxes()
+{
+    PlotContent content;
+    content.curves.push_back({QStringLiteral("a"), Family::Sparse, {{0, 5}, {1, -30}, {2, 5}, {3, 60}, {4, 5}}});
+    content.bands.push_back({Family::Sparse, {{0, 5, 100, 2}, {2, 5, 1, 2}, {4, 5, 300, 2}}});
+    content.xHigh = 4;
+    content.yLow = 0;
+    content.yHigh = 10;
+    SeriesPlot plot;
+    plot.resize(600, 300);
+    plot.setContent(std::move(content));
+    ShapeRecorder recorder(QSize(600, 300));
+    QPainter painter(&recorder);
+    plot.paint(painter, QSize(600, 300), tokens(Theme::Light));
+    painter.end();
+    const QRectF drawn = recorder.bounds();
+    QVERIFY(drawn.height() > 200);
+    QVERIFY2(drawn.top() >= -2 && drawn.bottom() <= 302, qPrintable(QString::number(drawn.bottom())));
+    QVERIFY(drawn.left() >= -2 && drawn.right() <= 602);
 }
 
 QTEST_MAIN(tst_SeriesPlot)
