@@ -14,14 +14,14 @@ std::string joined(const std::vector<Error> &errors)
     return text;
 }
 
-/// Names of files and tensors come from files: none of them breaks the line.
+/// Names of files and tensors come from files: none of them breaks the line. What else a terminal would obey is shown where it is written.
 std::string onOneLine(const std::string &text)
 {
     constexpr const char *kDigits = "0123456789abcdef";
     std::string line;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
-        if (byte >= ' ' && byte != 0x7f)
+        if (byte < '\t' || byte > '\r')
             line += c;
         else
             line += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
