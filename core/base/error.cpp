@@ -14,18 +14,12 @@ std::string joined(const std::vector<Error> &errors)
     return text;
 }
 
-/// Names of files and tensors come from files: none of them breaks the line.
+/// Names of files and tensors come from files: none of them breaks the line. Other control codes are the screen's matter.
 std::string onOneLine(const std::string &text)
 {
-    constexpr const char *kDigits = "0123456789abcdef";
     std::string line;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= ' ' && byte != 0x7f)
-            line += c;
-        else
-            line += std::string("\\x") + kDigits[byte >> 4] + kDigits[byte & 15];
-    }
+    for (const char c : text)
+        line += c == '\n' ? "\\x0a" : c == '\r' ? "\\x0d" : std::string(1, c);
     return line;
 }
 
