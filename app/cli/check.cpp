@@ -34,9 +34,10 @@ struct CheckOptions {
 /// A run that is to be checked, and with which weights.
 struct Judged {
     RunConfig config;
-    std::string origin;  ///< the file in which the configuration stands
-    fs::path folder;     ///< empty: the run is not trained yet
-    fs::path checkpoint; ///< empty: the weights of step 0
+    std::string origin;                          ///< the file in which the configuration stands
+    fs::path folder;                             ///< empty: the run is not trained yet
+    fs::path checkpoint;                         ///< empty: the weights of step 0
+    std::optional<RecordedProbes> recorded = {}; ///< what it wrote down on the way to these weights
 };
 
 /// A run whose newest checkpoint is damaged is left out: with others of its weights the gates would judge another model.
@@ -53,8 +54,10 @@ std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files
         const std::vector<CheckpointInfo> checkpoints = reader.checkpoints();
         Judged run{reader.config(), runFile(reader.folder()).string(), reader.folder(),
                    checkpoints.empty() ? fs::path() : checkpoints.back().folder};
+        run.recorded = recordedProbes(reader);
         if (files.checkpoint()) {
-            run.folder.clear(); // what one checkpoint shows does not replace what the run ended with
+            run.recorded.reset(); // the run has gone on since
+            run.folder.clear();   // what one checkpoint shows does not replace what the run ended with
             run.checkpoint = *files.checkpoint();
         }
         if (files.isDamaged(run.checkpoint))
@@ -104,6 +107,7 @@ std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options
     soundness.device = options.device;
     soundness.checkpoint = run.checkpoint;
     soundness.plant = options.plant;
+    soundness.recorded = run.recorded;
     soundness.onResult = [&](const CheckResult &result) { print(result, output); };
     try {
         return checkRun(run.config, soundness);

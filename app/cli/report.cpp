@@ -90,7 +90,7 @@ int report(const ReportOptions &options, Output &output)
     if (!options.small.empty())
         demandPlaceBeside(options.folder, options.small);
     const StoredFiles files(options.folder);
-    const bool whole = writeResults(options.folder, files.damagesOfRuns(), output);
+    const bool whole = writeResults(options.folder, files.examined(), output);
     files.tellRead(output);
     if (!options.small.empty()) {
         output.data()["small"] = nlohmann::ordered_json::array();

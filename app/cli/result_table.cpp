@@ -147,13 +147,32 @@ std::set<std::string> reportDamage(const nlohmann::ordered_json &summary, Output
     return damaged;
 }
 
+/// Names the runs of which single files are not there.
+bool reportAbsence(const fs::path &folder, const std::vector<ExaminedRun> &examined,
+                   const nlohmann::ordered_json &summary, Output &output)
+{
+    bool any = false;
+    for (const ExaminedRun &run : examined) {
+        for (const auto &row : summary["not_kept"]) {
+            const std::string name = row["run"];
+            if (run.files.absent.empty() || run.folder.lexically_relative(folder).generic_string() != name)
+                continue;
+            output.error({"not kept, though run.sqlite names " + std::string(row["files"].size() == 1 ? "it" : "them"),
+                          name, filesInWords(row["files"]), "", "Restore from a copy what is needed."});
+            any = true;
+        }
+    }
+    return any;
+}
+
 } // namespace
 
-bool writeResults(const fs::path &experimentFolder, const std::vector<std::string> &damages, Output &output)
+bool writeResults(const fs::path &experimentFolder, const std::vector<ExaminedRun> &examined, Output &output)
 {
-    const nlohmann::ordered_json summary = writeReport(experimentFolder, damages);
+    const nlohmann::ordered_json summary = writeReport(experimentFolder, examined);
     output.data()["summary"] = summary;
     const std::set<std::string> damaged = reportDamage(summary, output);
+    const bool lacking = reportAbsence(experimentFolder, examined, summary, output);
     printRuns(experimentFolder, damaged, output);
     output.line(summary["soundness"].get<std::string>());
     printGates(gateTable(summary["gates"]), output);
@@ -169,7 +188,7 @@ bool writeResults(const fs::path &experimentFolder, const std::vector<std::strin
             output.data()["figures"].push_back(file.string());
         drawn = tell(needle, "Needle:     ", output) && drawn;
     }
-    return drawn && summary["problems"].empty();
+    return drawn && !lacking && summary["problems"].empty();
 }
 
 } // namespace sparsescope

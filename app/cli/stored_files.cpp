@@ -62,7 +62,8 @@ void StoredFiles::open(const fs::path &run)
 {
     try {
         RunReader reader = RunReader::verified(run);
-        m_files.add(m_checkpoint ? examineCheckpoint(reader, *m_checkpoint) : examineRun(reader));
+        m_examined.push_back({run, m_checkpoint ? examineCheckpoint(reader, *m_checkpoint) : examineRun(reader)});
+        m_files.add(m_examined.back().files);
         m_runs.push_back(std::move(reader));
     } catch (const Failure &failure) {
         m_unreadable.emplace(run, failure.error());
@@ -85,15 +86,19 @@ void StoredFiles::tellDamages(Output &output) const
         output.error(error);
     for (const auto &[run, error] : m_unreadable)
         output.error(error);
-    for (const Error &error : m_files.damages)
-        output.error(error);
+    for (const std::vector<Error> *errors : {&m_files.damages, &m_files.absent}) {
+        for (const Error &error : *errors)
+            output.error(error);
+    }
 }
 
 std::vector<std::string> StoredFiles::damagesOfRuns() const
 {
     std::vector<std::string> texts;
-    for (const Error &error : m_files.damages)
-        texts.push_back(error.text());
+    for (const std::vector<Error> *errors : {&m_files.damages, &m_files.absent}) {
+        for (const Error &error : *errors)
+            texts.push_back(error.text());
+    }
     return texts;
 }
 

@@ -25,7 +25,10 @@ public:
     /// The checkpoint, where the subject is one; its run is then the only one in runs().
     const std::optional<std::filesystem::path> &checkpoint() const { return m_checkpoint; }
     bool found() const { return !m_runs.empty() || !m_unreadable.empty(); }
-    bool whole() const { return m_unreadable.empty() && m_experimentDamages.empty() && m_files.damages.empty(); }
+    bool whole() const
+    {
+        return m_unreadable.empty() && m_experimentDamages.empty() && m_files.damages.empty() && m_files.absent.empty();
+    }
     bool isDamaged(const std::filesystem::path &checkpoint) const
     {
         return m_files.damagedCheckpoints.count(checkpoint);
@@ -37,6 +40,8 @@ public:
     void tellDamages(Output &output) const;
     /// Damage of snapshots and checkpoints: for who says of descriptions, databases and experiment.json on its own.
     std::vector<std::string> damagesOfRuns() const;
+    /// The same, run by run.
+    const std::vector<ExaminedRun> &examined() const { return m_examined; }
     /// How much was read, and what was not: a line, and "files" of the document.
     void tellRead(Output &output) const;
 
@@ -48,6 +53,7 @@ private:
     std::map<std::filesystem::path, Error> m_unreadable; ///< by the run's folder
     std::vector<Error> m_experimentDamages;
     int m_experiments = 0;
+    std::vector<ExaminedRun> m_examined;
     RunFiles m_files; ///< of all runs together
 };
 

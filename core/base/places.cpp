@@ -1,5 +1,6 @@
 #include "core/base/places.h"
 
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -33,6 +34,23 @@ std::optional<Error> takesNoFiles(const fs::path &folder, const std::string &opt
                                                                               : "Choose";
     return Error{"the output folder cannot be written", option, folder.string() + ": " + std::strerror(why), "",
                  first + " another " + option + "."};
+}
+
+std::string seenFrom(const fs::path &folder, const std::string &text)
+{
+    const std::string start = (folder / "").string();
+    const auto partOfAName = [](char c) {
+        return std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '.' || c == '_' || c == '-';
+    };
+    std::string seen;
+    std::size_t from = 0;
+    for (std::size_t at = text.find(start); !folder.empty() && at != std::string::npos; at = text.find(start, at + 1)) {
+        if (at < from || (at > 0 && partOfAName(text[at - 1])))
+            continue;
+        seen += text.substr(from, at - from);
+        from = at + start.size();
+    }
+    return seen + text.substr(from);
 }
 
 } // namespace sparsescope

@@ -16,4 +16,7 @@ std::optional<Error> notAFolder(const std::filesystem::path &place, const std::s
 /// entries, as /proc does: it is tried.
 std::optional<Error> takesNoFiles(const std::filesystem::path &folder, const std::string &option);
 
+/// The text with paths in this folder as seen from it: what is written beside results is read in other places.
+std::string seenFrom(const std::filesystem::path &folder, const std::string &text);
+
 } // namespace sparsescope

@@ -16,6 +16,7 @@
 #include "core/experiment/stored_run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -154,27 +155,46 @@ void addGates(Report &report)
         report.summary["gates"].push_back(gateJson(result));
 }
 
+/// The damage of a run's files in one text, however many there are.
+std::string damageText(const std::string &run, const std::vector<Error> &damages)
+{
+    constexpr std::size_t kMostTexts = 3;
+    std::string text = damages.size() > 1 ? fmt::format("{}: {} files are damaged.", run, damages.size()) : "";
+    for (std::size_t i = 0; i < std::min(damages.size(), kMostTexts); ++i)
+        text += (text.empty() ? "" : " ") + damages[i].text();
+    return text + (damages.size() > kMostTexts ? fmt::format(" And {} more.", damages.size() - kMostTexts) : "");
+}
+
 Report read(const fs::path &folder)
 {
     Report report;
     Json rows = Json::array();
-    Json problems = Json::array();
+    Json problems = Json::array(), absent = Json::array();
     for (const fs::path &path : experimentRuns(folder)) {
         const std::string name = path.lexically_relative(folder).generic_string();
         try {
             StoredRun run = readStoredRun(path, name);
             rows.push_back(run.row);
             report.runs.push_back(std::move(run));
+            Json files = Json::array();
+            for (const fs::path &file : notKept(RunReader(path)))
+                files.push_back(file.lexically_relative(folder).generic_string());
+            if (!files.empty())
+                absent.push_back({{"run", name}, {"files", std::move(files)}});
         } catch (const std::exception &failure) {
             // One damaged folder must not take the others' numbers along.
-            rows.push_back({{"run", name}, {"state", nullptr}, {"error", failure.what()}});
-            problems.push_back(fmt::format("{}: {}", name, failure.what()));
+            const std::string text = seenFrom(folder, failure.what());
+            rows.push_back({{"run", name}, {"state", nullptr}, {"error", text}});
+            problems.push_back(fmt::format("{}: {}", name, text));
         }
     }
-    report.summary = {
-        {"schema", kSummarySchema}, {"experiment", nullptr}, {"question", nullptr}, {"problems", problems}};
+    report.summary = {{"schema", kSummarySchema},
+                      {"experiment", nullptr},
+                      {"question", nullptr},
+                      {"problems", problems},
+                      {"not_kept", absent}};
     if (const std::optional<Error> damage = experimentDamage(folder))
-        report.summary["problems"].push_back(damage->text());
+        report.summary["problems"].push_back(seenFrom(folder, damage->text()));
     describe(folder, report.runs, report.summary);
     for (const StoredRun &run : report.runs) {
         if (const std::string lack = lacksItsLoss(run); !lack.empty())
@@ -291,11 +311,24 @@ std::vector<ComparedRun> comparedRuns(const fs::path &experimentFolder, std::vec
 
 Json summarise(const fs::path &experimentFolder) { return read(experimentFolder).summary; }
 
-Json writeReport(const fs::path &experimentFolder, const std::vector<std::string> &damages)
+std::string filesInWords(const Json &files)
+{
+    constexpr std::size_t kMostNames = 2;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(files.size(), kMostNames); ++i)
+        names.push_back(files[i].get<std::string>());
+    return fmt::format("{} file{}: {}{}", files.size(), files.size() == 1 ? "" : "s", fmt::join(names, ", "),
+                       files.size() > kMostNames ? fmt::format(" and {} more", files.size() - kMostNames) : "");
+}
+
+Json writeReport(const fs::path &experimentFolder, const std::vector<ExaminedRun> &examined)
 {
     Report report = read(experimentFolder);
-    for (const std::string &damage : damages)
-        report.summary["problems"].push_back(damage);
+    for (const ExaminedRun &run : examined) {
+        const std::string name = run.folder.lexically_relative(experimentFolder).generic_string();
+        if (!run.files.damages.empty())
+            report.summary["problems"].push_back(seenFrom(experimentFolder, damageText(name, run.files.damages)));
+    }
     writeFamilies(experimentFolder, report);
     writeFileAtomically(experimentFolder / "summary.csv", summaryCsv(report.summary));
     Json comparisons = report.summary["comparisons"];

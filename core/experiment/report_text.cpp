@@ -1,5 +1,7 @@
 #include "core/experiment/report_text.h"
 
+#include "core/experiment/report.h"
+
 #include "core/base/comparison_text.h"
 #include "core/base/counterfactual_table.h"
 #include "core/base/needle_table.h"
@@ -355,6 +357,12 @@ std::string summaryMarkdown(const Json &summary)
     }
     if (!unfinished.empty())
         text += "## Not done\n\nThese runs are left out of comparisons and means.\n\n" + unfinished + "\n";
+    if (const Json &absent = at(summary, "not_kept"); absent.is_array() && !absent.empty()) {
+        text += "## Not kept\n\nWhat was measured is whole; these files beside it are not there.\n\n";
+        for (const Json &run : absent)
+            text += fmt::format("- {}\n", markdownCell(plain(at(run, "run")) + ": " + filesInWords(run["files"])));
+        text += "\n";
+    }
     if (!summary["problems"].empty()) {
         text += "## Problems\n\n";
         for (const Json &problem : summary["problems"])

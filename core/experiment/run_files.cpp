@@ -19,15 +19,37 @@ bool isThere(const fs::path &place)
     return fs::exists(place, code);
 }
 
+/// The files of numbers that a checkpoint lacks.
+std::vector<fs::path> lacking(const fs::path &checkpoint)
+{
+    std::vector<fs::path> files;
+    if (!isThere(checkpoint))
+        return {checkpoint};
+    if (!isThere(checkpoint / "model.safetensors") && !isThere(checkpoint / "model.safetensors.index.json"))
+        files.push_back(checkpoint / "model.safetensors");
+    if (!isThere(checkpoint / "trainer.safetensors"))
+        files.push_back(checkpoint / "trainer.safetensors");
+    return files;
+}
+
 void lookAt(const fs::path &checkpoint, RunFiles &files)
 {
+    const std::vector<fs::path> absent = lacking(checkpoint);
+    // No file at all is named by its folder.
+    const auto isAbsent = [&](const Error &error) {
+        return std::any_of(absent.begin(), absent.end(), [&](const fs::path &file) {
+            return error.where == file.string() ||
+                   (file.filename() == "model.safetensors" && error.where == checkpoint.string());
+        });
+    };
     CheckpointLook look = lookAtCheckpoint(checkpoint);
     ++files.checkpoints;
     files.bytes += look.bytes;
     files.withoutChecksums += look.withoutChecksums;
     if (!look.damages.empty())
         files.damagedCheckpoints.insert(checkpoint);
-    files.damages.insert(files.damages.end(), look.damages.begin(), look.damages.end());
+    for (const Error &error : look.damages)
+        (isAbsent(error) ? files.absent : files.damages).push_back(error);
 }
 
 void lookAt(const CheckpointInfo &checkpoint, RunFiles &files) { lookAt(checkpoint.folder, files); }
@@ -63,16 +85,15 @@ void lookAtAll(const char *kind, const RunReader &run, const Rows &rows, const P
         if (isThere(placeOf(row)))
             lookAt(row, one);
         else
-            one.damages.push_back(
-                {std::string(kind) + " is missing",
-                 placeOf(row).string(),
-                 {},
-                 {},
-                 fmt::format("run.sqlite names it: restore it from a copy. The other {}s and what was "
-                             "measured are not touched.",
-                             kind)});
+            one.absent.push_back({std::string(kind) + " is missing",
+                                  placeOf(row).string(),
+                                  {},
+                                  {},
+                                  fmt::format("run.sqlite names it: restore it from a copy. The other {}s and what was "
+                                              "measured are not touched.",
+                                              kind)});
         const auto same = [&](const auto &other) { return other.step == row.step; };
-        const auto now = one.damages.empty() ? named : rows();
+        const auto now = one.damages.empty() && one.absent.empty() ? named : rows();
         if (std::none_of(now.begin(), now.end(), same))
             continue;
         files.add(one);
@@ -106,6 +127,7 @@ void addStrangers(const RunReader &run, const std::set<fs::path> &named, RunFile
 void RunFiles::add(const RunFiles &more)
 {
     damages.insert(damages.end(), more.damages.begin(), more.damages.end());
+    absent.insert(absent.end(), more.absent.begin(), more.absent.end());
     damagedCheckpoints.insert(more.damagedCheckpoints.begin(), more.damagedCheckpoints.end());
     snapshots += more.snapshots;
     checkpoints += more.checkpoints;
@@ -137,6 +159,20 @@ RunFiles examineCheckpoint(const RunReader &run, const fs::path &checkpoint)
     RunFiles files;
     lookAt(checkpoint, files);
     files.notRead.push_back(fmt::format("{}: its snapshots and other checkpoints", run.folder().string()));
+    return files;
+}
+
+std::vector<fs::path> notKept(const RunReader &run)
+{
+    std::vector<fs::path> files;
+    for (const SnapshotInfo &snapshot : run.snapshots()) {
+        if (!isThere(snapshot.file))
+            files.push_back(snapshot.file);
+    }
+    for (const CheckpointInfo &checkpoint : run.recordedCheckpoints()) {
+        for (fs::path &file : lacking(checkpoint.folder))
+            files.push_back(std::move(file));
+    }
     return files;
 }
 

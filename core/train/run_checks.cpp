@@ -41,6 +41,7 @@ std::vector<CheckResult> checkAtEnd(const RunConfig &config, const DataSource &d
 {
     GateSubject subject = subjectOf(config, data, trainer);
     subject.trained = true;
+    subject.recorded = options.recorded ? &*options.recorded : nullptr;
     subject.lossAtStart = lossAtStart;
     subject.loss = loss;
     std::unique_ptr<Transformer> fresh;

@@ -28,6 +28,7 @@ constexpr RunGate kRunGates[] = {
     {"effective-k", checkEffectiveK, true},
     {"ties", checkTies},
     {"selection-binds", checkSelectionBinds},
+    {"dense-probe", checkDenseProbe},
     {"split-overlap", checkSplitOverlap},
     {"start", checkStart, true},
     {"chance", checkChance},
@@ -74,6 +75,11 @@ std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptio
     return results;
 }
 
+RecordedProbes recordedProbes(const RunReader &run)
+{
+    return {run.series("selection.mass_kept"), run.series("indexer.kl")};
+}
+
 std::vector<CheckResult> checkRun(const RunConfig &honest, const SoundnessOptions &options)
 {
     const Planting planting(options.plant);
@@ -96,6 +102,8 @@ std::vector<CheckResult> checkRun(const RunConfig &honest, const SoundnessOption
     planting.weights(subject.model, *fresh);
     subject.selector = planting.selector();
     subject.trained = trained != nullptr;
+    const std::optional<RecordedProbes> recorded = planting.recorded(options.recorded, config.training.steps);
+    subject.recorded = recorded ? &*recorded : nullptr;
     subject.fresh = trained ? fresh.get() : nullptr;
     subject.device = device;
     subject.bf16 = config.training.precision == Precision::Bf16 ||

@@ -2,22 +2,32 @@
 
 #include "core/base/config.h"
 #include "core/base/records.h"
+#include "core/base/run_store.h"
+#include "core/base/series.h"
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 /// Door: whether what a run computes may be believed (EXPERIMENTS.md section 4). No torch in this header.
 namespace sparsescope {
 
+/// What a run wrote down while it trained.
+struct RecordedProbes {
+    Series massKept, kl; ///< selection.mass_kept, indexer.kl
+};
+RecordedProbes recordedProbes(const RunReader &run);
+
 struct SoundnessOptions {
     std::string device = "auto";
     /// A checkpoint of the run: its weights are judged, and the gates that need a trained model are measured too. Empty: the
     /// weights of step 0.
     std::filesystem::path checkpoint;
-    std::string plant;      ///< a name of plantedFaults(): done to the run first; empty: nothing
-    bool cheapOnly = false; ///< those that a run is not delayed by before its first step
+    std::string plant;                      ///< a name of plantedFaults(): done to the run first; empty: nothing
+    std::optional<RecordedProbes> recorded; ///< of the run whose checkpoint it is; absent: its gate is not run
+    bool cheapOnly = false;                 ///< those that a run is not delayed by before its first step
     std::function<void(const CheckResult &)> onResult; ///< each as it comes
     std::function<bool()> cancelled;                   ///< asked between gates
 };

@@ -344,7 +344,12 @@ struct TrainRun::Impl {
         evaluateNow(kObservedAtTheEnd,
                     otherSelectorScalars(trainer->model(), *data, evaluationOptions(0), trainer->device()));
         writeCheckpointNow();
-        journal.checks(checkAtEnd(config, *data, *trainer, lossAtStart, lastLoss, soundness()));
+        SoundnessOptions all = soundness();
+        journal.write([&](RunWriter &writer) {
+            writer.flush();
+            all.recorded = recordedProbes(RunReader(writer.folder()));
+        });
+        journal.checks(checkAtEnd(config, *data, *trainer, lossAtStart, lastLoss, all));
         journal.changeState(RunState::Finished);
     }
 };

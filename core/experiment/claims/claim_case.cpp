@@ -129,8 +129,15 @@ const ExperimentResults *ClaimCase::experiment(const std::string &name)
         if (one.name == name)
             all.push_back(&one);
     }
-    if (all.size() == 1)
+    if (all.size() == 1) {
+        const std::vector<std::string> &damages = all.front()->damages;
+        if (!damages.empty())
+            add(Support::Missing,
+                fmt::format("what is damaged of it: {}{}", damages.front(),
+                            damages.size() > 1 ? fmt::format(" And {} more.", damages.size() - 1) : ""),
+                sourceOf(*all.front()));
         return all.front();
+    }
     if (all.empty())
         missing(fmt::format("there are no results of preset {}", name));
     else

@@ -139,6 +139,11 @@ Json judgeClaims(const fs::path &root)
         Json &count = document["counts"][toString(finding.verdict)];
         count = count.get<int>() + 1;
     }
+    document["not_kept"] = Json::array();
+    for (const ExperimentResults &one : found.experiments) {
+        if (!one.notKept.empty())
+            document["not_kept"].push_back({{"results", one.folder.string()}, {"text", one.notKept}});
+    }
     document["problems"] = found.problems;
     return document;
 }

@@ -13,7 +13,7 @@ namespace sparsescope {
 const std::vector<Claim> &claims();
 
 /// What the results below a folder say to every claim: {schema, claims: [{id, claim, claimed, judged, verdict, because, measured:
-/// [{support, text, sources}], seeds, steps, parameters, models, data, cards}], counts, problems}. Throws Failure where there is no such
+/// [{support, text, sources}], seeds, steps, parameters, models, data, cards}], counts, not_kept: [{results, text}], problems}. Throws Failure where there is no such
 /// folder. Pure of torch.
 nlohmann::ordered_json judgeClaims(const std::filesystem::path &root);
 /// The same, written as claims.json, claims.csv and CLAIMS.md into the folder, each atomically.

@@ -139,8 +139,14 @@ std::string claimsMarkdown(const Json &document)
         text += fmt::format("{}. It holds where {}.{}\n", row["id"].dump(), row["judged"].get<std::string>(),
                             sources.empty() ? std::string() : fmt::format(" From {}.", fmt::join(sources, ", ")));
     }
+    if (!document["not_kept"].empty()) {
+        text += "\n## Not kept\n\nThe numbers of these results are whole; snapshots or weights behind them are not "
+                "there any more.\n\n";
+        for (const Json &one : document["not_kept"])
+            text += fmt::format("- {}: {}\n", markdownCell(one["results"]), markdownCell(one["text"]));
+    }
     if (!document["problems"].empty()) {
-        text += "\n## Could not be read\n\n";
+        text += "\n## Could not be read, or is damaged\n\n";
         for (const Json &problem : document["problems"])
             text += "- " + markdownCell(problem) + "\n";
     }

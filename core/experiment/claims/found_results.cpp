@@ -119,15 +119,27 @@ ResultComparison comparisonOf(const JsonView &row)
 }
 
 /// Of an experiment with its runs what they say now; of a reduced one what was written.
-ExperimentResults readExperiment(const fs::path &folder, std::vector<std::string> &problems)
+ExperimentResults readExperiment(const fs::path &folder)
 {
     if (findRuns(folder).empty())
         return experimentFromSummary(readStoredJson(folder / "summary.json", "Restore it from a copy."),
                                      (folder / "summary.json").string());
-    const nlohmann::ordered_json summary = summarise(folder);
-    for (const auto &problem : summary["problems"])
-        problems.push_back(fmt::format("{}: {}", folder.string(), problem.get<std::string>()));
-    return experimentFromSummary(summary, folder.string());
+    return experimentFromSummary(summarise(folder), folder.string());
+}
+
+/// In one sentence; empty where nothing is missing. Results older than the field name missing files among the problems.
+std::string notKeptOf(const JsonView &document)
+{
+    if (!document.has("not_kept"))
+        return {};
+    const std::vector<JsonView> runs = document.at("not_kept").items();
+    nlohmann::ordered_json files = nlohmann::ordered_json::array();
+    for (const JsonView &run : runs) {
+        for (const std::string &file : run.at("files").texts())
+            files.push_back(file);
+    }
+    return files.empty() ? std::string()
+                         : fmt::format("of {} run{} {}", runs.size(), runs.size() == 1 ? "" : "s", filesInWords(files));
 }
 
 /// Nothing for a kind that no claim and no goal needs.
@@ -167,6 +179,9 @@ ExperimentResults experimentFromSummary(const nlohmann::ordered_json &summary, c
     for (const JsonView &row : document.at("gates").items())
         results.gates.push_back(
             {row.at("gate").text(), row.at("run").text(), row.at("outcome").text(), row.at("measured").text()});
+    if (document.has("problems"))
+        results.damages = document.at("problems").texts();
+    results.notKept = notKeptOf(document);
     if (summary.contains("needles")) { // results older than the measure have none
         for (const auto &table : summary["needles"])
             results.needles.push_back(needleFromJson(table, origin));
@@ -210,10 +225,12 @@ FoundResults findResults(const fs::path &root)
     std::sort(benches.begin(), benches.end());
     for (const fs::path &folder : experiments) {
         try {
-            found.experiments.push_back(readExperiment(folder, found.problems));
+            found.experiments.push_back(readExperiment(folder));
             found.experiments.back().folder = folder.lexically_relative(root);
+            for (const std::string &damage : found.experiments.back().damages)
+                found.problems.push_back(fmt::format("{}: {}", folder.lexically_relative(root).string(), damage));
         } catch (const std::exception &failure) {
-            found.problems.push_back(failure.what());
+            found.problems.push_back(seenFrom(root, failure.what()));
         }
     }
     for (const fs::path &file : benches) {
@@ -223,7 +240,7 @@ FoundResults findResults(const fs::path &root)
                 found.benches.push_back(std::move(*bench));
             }
         } catch (const std::exception &failure) {
-            found.problems.push_back(failure.what());
+            found.problems.push_back(seenFrom(root, failure.what()));
         }
     }
     return found;

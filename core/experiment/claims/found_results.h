@@ -59,13 +59,15 @@ struct ExperimentResults {
     std::vector<ResultComparison> comparisons;
     std::vector<ResultGate> gates;
     std::vector<NeedleTable> needles; ///< of runs that were asked at other lengths
+    std::vector<std::string> damages; ///< of its files, as its summary names them
+    std::string notKept;              ///< snapshots and weights that are not there, in words; empty: none is missing
 };
 
 struct FoundResults {
     std::filesystem::path root;
     std::vector<ExperimentResults> experiments; ///< by folder
     std::vector<BenchDocument> benches;         ///< by file, which is relative to the root
-    std::vector<std::string> problems;          ///< what could not be read, each naming file and place
+    std::vector<std::string> problems;          ///< what could not be read or is damaged, each naming file and place
 };
 
 /// An experiment is a folder with experiment.json or summary.json, a benchmark a *.json in a folder `bench`, at any depth. What

@@ -4,6 +4,7 @@
 #include "core/base/records.h"
 #include "core/data/data_source.h"
 #include "core/model/transformer.h"
+#include "core/train/soundness.h"
 
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ struct GateSubject {
     bool bf16 = false;                                 ///< the run trains under bf16 autocast
     std::optional<double> lossAtStart = {}, loss = {}; ///< validation loss where it is known: not measured again
     int windows = 4;                                   ///< of validation, in which the future is changed
+    const RecordedProbes *recorded = nullptr;          ///< of the run's training; null: not known
     const Selector *selector = nullptr;                ///< in place of the model's own, for planted faults
 
     bool isSparse() const { return model.options().selector != "none"; }
@@ -44,6 +46,7 @@ std::optional<CheckResult> checkDenseLimit(GateSubject &subject);
 std::optional<CheckResult> checkEffectiveK(GateSubject &subject);
 std::optional<CheckResult> checkTies(GateSubject &subject);
 std::optional<CheckResult> checkSelectionBinds(GateSubject &subject);
+std::optional<CheckResult> checkDenseProbe(GateSubject &subject);
 std::optional<CheckResult> checkSplitOverlap(GateSubject &subject);
 std::optional<CheckResult> checkStart(GateSubject &subject);
 std::optional<CheckResult> checkChance(GateSubject &subject);
@@ -56,7 +59,10 @@ struct MeasuredLosses {
 /// differs from place to place, the mean.
 CheckResult judgedLosses(const MeasuredLosses &losses, double chance, const std::optional<double> &floor);
 
-struct SoundnessOptions;
+/// Does the attention that the selected keys keep fall while the KL, which sees only them, falls? `from`: the last step before
+/// the sparse stage.
+CheckResult judgedProbes(const RecordedProbes &recorded, double from);
+
 /// All of them, in the order of the table. `checkRun` (soundness.h) makes the subject of a run.
 std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptions &options);
 

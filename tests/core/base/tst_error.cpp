@@ -21,8 +21,8 @@ private slots:
     }
     void namesDoNotBreakTheLine()
     {
-        QCOMPARE((Error{"no tensor", "a.safetensors: two\nlines", "", "", "b\tc names it."}.text()),
-                 std::string("a.safetensors: two\\x0alines: no tensor. b\\x09c names it."));
+        QCOMPARE((Error{"no tensor", "a.safetensors: two\nlines", "", "", "b\rc names it."}.text()),
+                 std::string("a.safetensors: two\\x0alines: no tensor. b\\x0dc names it."));
     }
     void failuresCarryTheirText()
     {

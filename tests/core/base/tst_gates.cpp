@@ -66,7 +66,7 @@ void tst_Gates::gatesApplyByFamilyAndSelector()
     untrained.insert("ties");
     QCOMPARE(applying(runOf("sparse", "untrained")), untrained);
     std::set<std::string> lightning = untrained;
-    lightning.insert({"indexer-gradient", "indexer-moves"});
+    lightning.insert({"indexer-gradient", "indexer-moves", "dense-probe"});
     QCOMPARE(applying(runOf("sparse")), lightning);
     QCOMPARE(applying(runOf("mhla_sparse")), lightning);
 }

@@ -31,6 +31,7 @@ private Q_SLOTS:
     void storedBenchmarksOfThisTree();
     void anotherVersionOfABenchmark();
     void damagedSummaries();
+    void damageOfReducedResultsIsTold();
     void resultsThatLieThereTwice();
     void smallResultsSayTheSame();
     void smallResultsStayInTheirPlace();
@@ -198,6 +199,35 @@ void tst_ClaimsTable::damagedSummaries()
     }
     std::ofstream(file) << "{ no JSON";
     QVERIFY2(contains(results.judged()["problems"][0].get<std::string>(), "summary.json"), "names the file");
+}
+
+/// Reduced results say what was damaged when they were drawn, and what was merely not kept.
+void tst_ClaimsTable::damageOfReducedResultsIsTold()
+{
+    const ResultsFolder results;
+    results.storeExp1([](const RunConfig &) { return -0.5; });
+    Json summary = writeReport(results.folder("exp1-sparse-vs-classic"));
+    fs::remove_all(results.folder("exp1-sparse-vs-classic"));
+    const fs::path file = results.root() / "exp1/summary.json";
+    summary["not_kept"] = Json::array({{{"run", "seq_128/sparse/seed_0"}, {"files", {"a", "b", "c"}}}});
+    results.write(file, summary);
+    const Json absent = results.judged();
+    QCOMPARE(verdict(absent, 1), std::string("holds"));
+    QVERIFY(absent["problems"].empty());
+    QCOMPARE(absent["not_kept"][0]["text"].get<std::string>(), std::string("of 1 run 3 files: a, b and 1 more"));
+    QVERIFY(contains(claimsMarkdown(absent), "## Not kept"));
+    summary["problems"] = Json::array({"seq_128/sparse/seed_0/snapshots/x: file is damaged."});
+    results.write(file, summary);
+    const Json damaged = results.judged();
+    QCOMPARE(verdict(damaged, 1), std::string("not clear"));
+    QVERIFY2(contains(measured(damaged, 1), "what is damaged of it: seq_128/sparse/seed_0/snapshots/x"),
+             measured(damaged, 1).c_str());
+    QCOMPARE(damaged["problems"][0].get<std::string>(),
+             std::string("exp1: seq_128/sparse/seed_0/snapshots/x: file is damaged."));
+    summary.erase("not_kept"); // older than the field
+    summary["problems"] = Json::array();
+    results.write(file, summary);
+    QCOMPARE(verdict(results.judged(), 1), std::string("holds"));
 }
 
 void tst_ClaimsTable::resultsThatLieThereTwice()

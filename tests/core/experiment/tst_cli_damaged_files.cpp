@@ -1,3 +1,4 @@
+#include "core/base/json_reader.h"
 #include "core/base/run_store.h"
 #include "core/base/safetensors.h"
 #include "tests/core/experiment/command_line.h"
@@ -50,6 +51,7 @@ private Q_SLOTS:
     void counterfactualLooksBeforeItMeasures();
     void overwrittenWeightsEndEveryReader();
     void olderFilesOpenWithoutChecksums();
+    void reportsNameFilesOnceAndFromTheExperiment();
     void whatWasLeftBehindIsNoDamage();
     void filesOfTheProgramAreDamagedNotWrittenWrongly_data();
     void filesOfTheProgramAreDamagedNotWrittenWrongly();
@@ -206,6 +208,44 @@ void tst_CliDamagedFiles::olderFilesOpenWithoutChecksums()
     QVERIFY2(result.code == 0 || result.code == 3, result.err.constData());
     QCOMPARE(result.json()["files"].toObject()["without_checksums"].toInt(), 3);
     QVERIFY(run({"compare", experiment()}).out.contains("3 files of an older version without checksums"));
+}
+
+/// What is written beside results is read in other places, and one file is one fault.
+void tst_CliDamagedFiles::reportsNameFilesOnceAndFromTheExperiment()
+{
+    const fs::path folder = experiment().toStdString();
+    const auto read = [&](const char *name) { return QByteArray::fromStdString(readTextFile(folder / name)); };
+    const fs::path snapshot = RunReader(runFolder("sparse")).snapshots().front().file;
+    flipLastBit(snapshot);
+    const QByteArray name = snapshot.lexically_relative(folder).c_str();
+    const Result damaged = run({"report", experiment()});
+    QCOMPARE(damaged.code, 1);
+    QVERIFY2(damaged.err.count(name) == 1, damaged.err.constData());
+    QJsonObject summary = QJsonDocument::fromJson(read("summary.json")).object();
+    QCOMPARE(summary["problems"].toArray().size(), 1);
+    QVERIFY(summary["problems"].toArray()[0].toString().startsWith(name));
+    QVERIFY(summary["not_kept"].toArray().isEmpty());
+    QCOMPARE(read("RESULTS_SUMMARY.md").count(name), 1);
+
+    std::vector<fs::path> numbers;
+    for (const auto &entry : fs::recursive_directory_iterator(folder)) {
+        if (entry.path().extension() == ".safetensors")
+            numbers.push_back(entry.path());
+    }
+    for (const fs::path &file : numbers)
+        fs::remove(file);
+    const Result absent = run({"report", experiment()});
+    QVERIFY2(absent.err.count("not kept") == 2, absent.err.constData()); // once a run
+    summary = QJsonDocument::fromJson(read("summary.json")).object();
+    QVERIFY(summary["problems"].toArray().isEmpty());
+    QCOMPARE(summary["not_kept"].toArray().size(), 2);
+    int files = 0;
+    for (const QJsonValue &row : summary["not_kept"].toArray())
+        files += static_cast<int>(row["files"].toArray().size());
+    QCOMPARE(files, static_cast<int>(numbers.size()));
+    for (const char *written : {"summary.json", "RESULTS_SUMMARY.md"})
+        QVERIFY2(!read(written).contains(folder.c_str()), read(written).constData());
+    QVERIFY(read("RESULTS_SUMMARY.md").contains("## Not kept") && !read("RESULTS_SUMMARY.md").contains("## Problems"));
 }
 
 /// Numbers alone, say copied from another machine, are no fault; what is not there is named.

@@ -131,7 +131,7 @@ void tst_Report::theSummaryHasEveryKey()
     }
     QVERIFY(contains(summary["soundness"].get<std::string>(), "checks passed"));
     QVERIFY(contains(row(summary["runs"], "run", "seq_128/sparse/seed_0")["soundness"].get<std::string>(),
-                     "All 10 checks passed"));
+                     "All 11 checks passed"));
     for (const char *file : {"summary", "experiment", "run", "snapshot", "trainer", "counterfactual"})
         QVERIFY2(summary["versions"][file] == Json(1), file);
     QVERIFY(summary["chance"]["val_loss"] == Json(std::log(257.0)));
