@@ -32,6 +32,7 @@ enum class WarmupObjective { Kl, Entropy, Diversity, None };
 enum class Schedule { Cosine, Constant };
 enum class Precision { Auto, Fp32, Bf16 };
 enum class Captured { Auto, On, Off };
+enum class Kernels { Auto, Portable, Plain };
 enum class RunOrder { Lockstep, Sequential };
 
 std::string toString(Family);    ///< "classic", "sparse", "mhla", "mhla_sparse"
@@ -147,6 +148,7 @@ struct TrainingConfig {
     double gradClip = 1.0;
     Precision precision = Precision::Auto;
     Captured captured = Captured::Auto; ///< a step as one CUDA graph
+    Kernels kernels = Kernels::Auto;    ///< which of the project's own may run
     std::uint64_t seed = 0;
     std::int64_t evalEvery = 0; ///< resolved: steps/20 unless given
     int evalBatches = 16;

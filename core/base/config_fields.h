@@ -338,6 +338,10 @@ void describeTraining(Visitor &visit, TrainingConfig &training)
     visit(choice<Captured>("training.captured", "Captured step",
                            "A whole step as one CUDA graph; auto: on CUDA, wherever the step can be captured"),
           training.captured);
+    visit(choice<Kernels>("training.kernels", "Kernels",
+                          "auto: the fastest that support the sizes; sm80: none of those for Hopper alone; aten: none, "
+                          "plain tensor operations"),
+          training.kernels);
     visit(integer("training.seed", "Seed", 0, kLargestWhole, "Of data order and initialisation"), training.seed);
     visit(derived(in(integer("training.eval_every", "Evaluate every", 1, 1e9, "Steps between evaluations"), "steps"),
                   "steps / 20"),

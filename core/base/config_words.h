@@ -60,6 +60,10 @@ struct Words<Captured> {
     static constexpr const char *kNames[] = {"auto", "on", "off"};
 };
 template <>
+struct Words<Kernels> {
+    static constexpr const char *kNames[] = {"auto", "sm80", "aten"};
+};
+template <>
 struct Words<RunOrder> {
     static constexpr const char *kNames[] = {"lockstep", "sequential"};
 };

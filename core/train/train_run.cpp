@@ -16,6 +16,7 @@
 #include "core/train/step_log.h"
 #include "core/train/stream_scope.h"
 #include "core/train/trainer.h"
+#include "kernels/ops/dsa.h"
 
 #include <ATen/Parallel.h>
 
@@ -32,6 +33,13 @@ constexpr std::int64_t kUncountedBatches = std::int64_t{1} << 40;
 constexpr int kObservedBatches = 2; ///< validation batches that are traced at an evaluation
 constexpr int kObservedAtTheEnd = 4;
 constexpr const char *kTrainedSeconds = "trained_seconds"; ///< at the last checkpoint
+
+dsa::KernelUse useOf(Kernels kernels)
+{
+    return kernels == Kernels::Plain      ? dsa::KernelUse::None
+           : kernels == Kernels::Portable ? dsa::KernelUse::Portable
+                                          : dsa::KernelUse::All;
+}
 
 } // namespace
 
@@ -83,6 +91,7 @@ struct TrainRun::Impl {
     void onStream(Action action)
     {
         const StreamScope stream(trainer->device());
+        const dsa::KernelScope kernels(useOf(config.training.kernels));
         try {
             action(*this);
         } catch (const std::exception &error) {

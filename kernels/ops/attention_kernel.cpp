@@ -43,7 +43,7 @@ attend::Params sizesOf(const Tensor &q, const Tensor &k, const Tensor &v, double
     params.keys = k.size(2);
     params.valueWidth = v.size(3);
     params.scale = static_cast<float>(scale);
-    params.portable = onlyPortableKernels();
+    params.portable = hopperRefusal() != nullptr;
     return params;
 }
 

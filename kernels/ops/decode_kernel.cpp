@@ -55,7 +55,7 @@ scoring::Params quantizedSizes(const Tensor &q8, const Tensor &k8)
     params.keys = k8.size(1);
     params.heads = q8.size(2);
     params.width = q8.size(3);
-    params.portable = onlyPortableKernels();
+    params.portable = hopperRefusal() != nullptr;
     return params;
 }
 
@@ -83,8 +83,8 @@ paged::Params scoreSizes(const Tensor &q8, const Tensor &pages, const Tensor &ta
 const char *scoresRefusal(const Tensor &q8, const Tensor &pages, const Tensor &table)
 {
     const char *why = kernelRefusal(q8);
-    if (!why && onlyPortableKernels()) {
-        why = "SPARSESCOPE_KERNELS=sm80 is set";
+    if (!why) {
+        why = hopperRefusal();
     }
     if (!why) {
         paged::supported(scoreSizes(q8, pages, table), &why);
@@ -115,8 +115,8 @@ const char *attentionRefusal(const Tensor &q, const Tensor &pages, const Tensor 
     if (!why && q.scalar_type() != at::kBFloat16) {
         why = "the gathering kernels take bfloat16 alone";
     }
-    if (!why && onlyPortableKernels()) {
-        why = "SPARSESCOPE_KERNELS=sm80 is set";
+    if (!why) {
+        why = hopperRefusal();
     }
     if (!why) {
         gather::supported(attentionSizes(q, pages, table, idx, dv, scale), &why);

@@ -98,6 +98,21 @@ Selection dense_selection(std::int64_t batch, std::int64_t queries, std::int64_t
 /// Checks of values (index range, NaN) on the device, reported at the next op; off by default.
 void set_value_checks(bool on);
 
+/// Which of the kernels operations may take.
+enum class KernelUse { All, Portable, None };
+/// While it lives, all operations of the process take these alone; SPARSESCOPE_KERNELS in the environment forbids more. Of several the one made
+/// last counts.
+class KernelScope {
+public:
+    explicit KernelScope(KernelUse use);
+    ~KernelScope();
+    KernelScope(const KernelScope &) = delete;
+    KernelScope &operator=(const KernelScope &) = delete;
+
+private:
+    KernelUse m_before;
+};
+
 struct Backend {
     std::string name; ///< "sm90", "sm80", "aten"
     std::string why;

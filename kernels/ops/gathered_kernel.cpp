@@ -48,8 +48,8 @@ const char *gatheredRefusal(const Tensor &q, const Tensor &kv, const Tensor &idx
     if (!why && q.scalar_type() != at::kBFloat16) {
         why = "the gathering kernels take bfloat16 alone";
     }
-    if (!why && onlyPortableKernels()) {
-        why = "SPARSESCOPE_KERNELS=sm80 is set";
+    if (!why) {
+        why = hopperRefusal();
     }
     if (!why) {
         gather::supported(sizesOf(q, kv, idx, dv, scale), &why);

@@ -34,7 +34,7 @@ launcher::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
     params.indexHeads = qi.size(2);
     params.width = q.size(3);
     params.indexWidth = qi.size(3);
-    params.portable = onlyPortableKernels();
+    params.portable = hopperRefusal() != nullptr;
     return params;
 }
 

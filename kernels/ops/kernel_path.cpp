@@ -44,7 +44,7 @@ scores::Params sizesOf(const Tensor &q, const Tensor &k)
     params.keys = k.size(1);
     params.heads = q.size(2);
     params.width = q.size(3);
-    params.portable = onlyPortableKernels();
+    params.portable = hopperRefusal() != nullptr;
     return params;
 }
 

@@ -1,10 +1,23 @@
 #include "kernels/ops/kernel_support.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <string_view>
 
 namespace dsa {
+
+namespace {
+
+std::atomic<KernelUse> usedKernels{KernelUse::All};
+
+} // namespace
+
+KernelScope::KernelScope(KernelUse use)
+    : m_before(usedKernels.exchange(use))
+{}
+
+KernelScope::~KernelScope() { usedKernels.store(m_before); }
 
 const char *kernelRefusal(const Tensor &x)
 {
@@ -15,6 +28,9 @@ const char *kernelRefusal(const Tensor &x)
     const char *wanted = std::getenv("SPARSESCOPE_KERNELS");
     if (wanted && std::string_view(wanted) == "aten") {
         return "SPARSESCOPE_KERNELS=aten is set";
+    }
+    if (usedKernels.load() == KernelUse::None) {
+        return "training.kernels is aten";
     }
     int major = 0;
     C10_CUDA_CHECK(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, x.device().index()));
@@ -27,10 +43,12 @@ const char *kernelRefusal(const Tensor &x)
 #endif
 }
 
-bool onlyPortableKernels()
+const char *hopperRefusal()
 {
     const char *wanted = std::getenv("SPARSESCOPE_KERNELS");
-    return wanted && std::string_view(wanted) == "sm80";
+    return wanted && std::string_view(wanted) == "sm80" ? "SPARSESCOPE_KERNELS=sm80 is set"
+           : usedKernels.load() == KernelUse::Portable  ? "training.kernels is sm80"
+                                                        : nullptr;
 }
 
 Tensor readable(const Tensor &x)

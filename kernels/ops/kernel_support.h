@@ -13,8 +13,8 @@ namespace dsa {
 
 /// Why no kernel of ours may run for this tensor, whatever its sizes; null when one may.
 const char *kernelRefusal(const Tensor &x);
-/// Whether kernels that only Hopper runs are left out: SPARSESCOPE_KERNELS=sm80.
-bool onlyPortableKernels();
+/// Why kernels that only Hopper runs are left out; null when they are not.
+const char *hopperRefusal();
 /// Rows that the kernels can read: a unit last stride, every row on 16 bytes.
 Tensor readable(const Tensor &x);
 

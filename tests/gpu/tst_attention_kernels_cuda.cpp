@@ -394,6 +394,24 @@ private Q_SLOTS:
                  text.c_str());
     }
 
+    void aScopeLeavesKernelsOut()
+    {
+        const std::vector<Tensor> x = Inputs({1, 2, 2, 100, 100, 64, 64, 0}, at::kBFloat16).card();
+        const std::string fastest = dsa::backend_of("masked_attention", x).name;
+        {
+            const dsa::KernelScope portable(dsa::KernelUse::Portable);
+            QCOMPARE(dsa::backend_of("masked_attention", x).name, std::string("sm80"));
+            {
+                const dsa::KernelScope none(dsa::KernelUse::None);
+                const dsa::Backend backend = dsa::backend_of("masked_attention", x);
+                QCOMPARE(backend.name, std::string("aten"));
+                QCOMPARE(backend.why, std::string("training.kernels is aten"));
+            }
+            QCOMPARE(dsa::backend_of("masked_attention", x).name, std::string("sm80"));
+        }
+        QCOMPARE(dsa::backend_of("masked_attention", x).name, fastest);
+    }
+
     void theEnvironmentForcesAten()
     {
         const std::vector<Tensor> x = Inputs({1, 2, 2, 100, 100, 64, 64, 0}, at::kBFloat16).card();

@@ -210,6 +210,7 @@ void tst_config::badConfigurationIsExplained_data()
     row("beta of one", R"({"training": {"beta2": 1}})", "training.beta2", "got 1");
     row("precision", R"({"training": {"precision": "fp16"}})", "training.precision", "auto, fp32 or bf16");
     row("captured", R"({"training": {"captured": "always"}})", "training.captured", "auto, on or off");
+    row("kernels", R"({"training": {"kernels": "sm90"}})", "training.kernels", "auto, sm80 or aten");
     row("seed negative", R"({"training": {"seed": -1}})", "training.seed", "got -1");
     row("null where none is taken", R"({"sweep": {"training.seed": [null]}})", "sweep.training.seed[0]", "got null");
     row("probe never", R"({"probe": {"every": 0}})", "probe.every", "got 0");
@@ -338,6 +339,7 @@ void tst_config::defaultsAreThoseOfTheContract_data()
         {"training.grad_clip", "1.0"},
         {"training.precision", "\"auto\""},
         {"training.captured", "\"auto\""},
+        {"training.kernels", "\"auto\""},
         {"training.seed", "0"},
         {"training.eval_batches", "16"},
         {"training.checkpoint_seconds", "60.0"},
