@@ -87,20 +87,10 @@ public:
         result.sequenceLength = run.length;
         result.axes = *run.axes;
         group.seeds.insert(run.seed);
-        const std::pair<const char *, SeedValues *> metrics[] = {
-            {"val.loss", &result.loss},
-            {"val.accuracy", &result.accuracy},
-            {"selection.recall", &result.recall},
-            {"selection.recall.recency", &result.recallRecency},
-            {"selection.recall.random", &result.recallRandom},
-            {"oracle.recall.best_layer", &result.placeRecall},
-            {"counterfactual.accuracy.recency", &result.accuracyRecency},
-            {"counterfactual.accuracy.random", &result.accuracyRandom},
-            {"indexer.captured", &result.captured}};
-        for (const auto &[metric, values] : metrics) {
+        for (const auto &[metric, values] : kResultMetrics) {
             const auto value = run.last(metric);
             if (value && std::isfinite(*value)) {
-                values->values.push_back(*value);
+                (result.*values).values.push_back(*value);
             }
         }
         if (run.validation && !run.validation->empty()) {

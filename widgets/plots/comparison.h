@@ -41,6 +41,23 @@ struct GroupResult {
     std::vector<BandPoint> validation; ///< over steps
 };
 
+/// The stored metric that each of a group's values is.
+struct ResultMetric {
+    const char *metric;
+    SeedValues GroupResult::*values;
+};
+inline constexpr ResultMetric kResultMetrics[] = {
+    {"val.loss", &GroupResult::loss},
+    {"val.accuracy", &GroupResult::accuracy},
+    {"selection.recall", &GroupResult::recall},
+    {"selection.recall.recency", &GroupResult::recallRecency},
+    {"selection.recall.random", &GroupResult::recallRandom},
+    {"oracle.recall.best_layer", &GroupResult::placeRecall},
+    {"counterfactual.accuracy.recency", &GroupResult::accuracyRecency},
+    {"counterfactual.accuracy.random", &GroupResult::accuracyRandom},
+    {"indexer.captured", &GroupResult::captured},
+};
+
 /// Everything the comparison shows, as values.
 struct Comparison {
     std::string experiment, question;

@@ -231,24 +231,15 @@ QString ComparisonFigure::csv() const
         for (const auto &[axis, value] : result.axes) {
             axes << QString::fromStdString(axis + "=" + value);
         }
-        const std::pair<const char *, const SeedValues *> metrics[] = {
-            {"val.loss", &result.loss},
-            {"val.accuracy", &result.accuracy},
-            {"selection.recall", &result.recall},
-            {"selection.recall.recency", &result.recallRecency},
-            {"selection.recall.random", &result.recallRandom},
-            {"oracle.recall.best_layer", &result.placeRecall},
-            {"counterfactual.accuracy.recency", &result.accuracyRecency},
-            {"counterfactual.accuracy.random", &result.accuracyRandom},
-            {"indexer.captured", &result.captured}};
-        for (const auto &[metric, values] : metrics) {
-            if (!values->values.empty()) {
+        for (const auto &[metric, member] : kResultMetrics) {
+            const SeedValues &seeds = result.*member;
+            if (!seeds.values.empty()) {
                 text += QStringLiteral("%1,%2,%3,%4,%5,%6,%7\n")
                             .arg(QString::fromStdString(toString(result.family)))
                             .arg(result.sequenceLength)
-                            .arg(QLatin1String(metric), csvNumber(*values->mean()),
-                                 csvNumber(values->std().value_or(std::nan(""))))
-                            .arg(values->values.size())
+                            .arg(QLatin1String(metric), csvNumber(*seeds.mean()),
+                                 csvNumber(seeds.std().value_or(std::nan(""))))
+                            .arg(seeds.values.size())
                             .arg(csvText(axes.join(QLatin1Char(' '))));
             }
         }
