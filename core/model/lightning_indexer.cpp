@@ -1,7 +1,5 @@
 #include "core/model/lightning_indexer.h"
 
-#include "core/model/layer_parts.h"
-
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/linear.h>
 
@@ -29,13 +27,12 @@ LightningIndexer::LightningIndexer(const ModelOptions &options, int querySource,
     }
 }
 
-IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u, const RotaryTables &rotary) const
+IndexFactors LightningIndexer::forward(const NormedRows &x, const at::Tensor &u, const RotaryTables &rotary) const
 {
-    const at::Tensor input = m_attached ? x : x.detach();
-    const std::int64_t batch = x.size(0), tokens = x.size(1);
-    const at::Tensor rawQueries =
-        at::linear(m_attached ? u : u.detach(), m_queries).view({batch, tokens, m_heads, m_dim});
-    const at::Tensor rawKeys = at::linear(input, m_keys);
+    const auto taken = [this](const at::Tensor &rows) { return m_attached ? rows : rows.detach(); };
+    const std::int64_t batch = x.low.size(0), tokens = x.low.size(1);
+    const at::Tensor rawQueries = at::linear(taken(u), m_queries).view({batch, tokens, m_heads, m_dim});
+    const at::Tensor rawKeys = at::linear(taken(x.low), m_keys);
     const auto style = m_rope == RopeStyle::Interleaved ? dsa::RopeStyle::Interleaved : dsa::RopeStyle::HalfSplit;
     IndexFactors factors;
     factors.activation = m_activation;
@@ -43,7 +40,7 @@ IndexFactors LightningIndexer::forward(const at::Tensor &x, const at::Tensor &u,
     std::tie(factors.q, factors.k) =
         dsa::index_prepare(rawQueries, rawKeys, m_normWeight, m_normBias, rotary.cos, rotary.sin, style);
     const NoAutocast noAutocast;
-    factors.w = at::linear(inFullPrecision(input), inFullPrecision(m_weights)) /
+    factors.w = at::linear(inFullPrecision(taken(x.full)), inFullPrecision(m_weights)) /
                 std::sqrt(static_cast<double>(m_heads) * m_dim);
     return factors;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/model/layer_parts.h"
 #include "core/model/model_options.h"
 #include "core/model/parameters.h"
 #include "core/model/rotary.h"
@@ -18,7 +19,7 @@ class LightningIndexer {
 public:
     LightningIndexer(const ModelOptions &options, int querySource, Parameters &parameters, const std::string &prefix);
     /// x [B,S,D] normed, u [B,S,U] the query latent (MLA) or x itself.
-    IndexFactors forward(const at::Tensor &x, const at::Tensor &u, const RotaryTables &rotary) const;
+    IndexFactors forward(const NormedRows &x, const at::Tensor &u, const RotaryTables &rotary) const;
 
 private:
     int m_heads, m_dim;

@@ -50,7 +50,7 @@ at::Tensor MultiHeadAttention::forward(const NormedRows &x, AttentionContext &co
         k = context.cache->keys.append(k);
         v = context.cache->values.append(v);
     }
-    const at::Tensor out = attend({q, k, v, x.full, input, {}, {}}, context);
+    const at::Tensor out = attend({q, k, v, x, input}, context);
     return at::linear(out.transpose(1, 2).reshape({batch, tokens, m_options.nHeads * dim}), m_output);
 }
 

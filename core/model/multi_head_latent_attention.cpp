@@ -74,9 +74,7 @@ at::Tensor MultiHeadLatentAttention::forward(const NormedRows &x, AttentionConte
     }
     const std::int64_t seen = compressed.size(1);
 
-    Request request;
-    request.x = x.full;
-    request.u = source;
+    Request request{{}, {}, {}, x, source};
     const auto expand = [&](at::Tensor &q, at::Tensor &k, at::Tensor &v) {
         const at::Tensor up =
             at::linear(compressed, m_keyValueUp).view({batch, seen, heads, plain + valueDim}).transpose(1, 2);

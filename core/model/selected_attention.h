@@ -18,9 +18,11 @@ protected:
                       const std::string &prefix);
 
     struct Request {
-        at::Tensor q, k, v;        ///< [B,H,S,Dqk], [B,KV,S,Dqk], [B,KV,S,Dv] as attended
-        at::Tensor x, u;           ///< [B,S,D], [B,S,U] for the indexer
-        at::Tensor traceQ, traceK; ///< what a trace shows, where it differs from what is attended (absorbed form)
+        at::Tensor q, k, v; ///< [B,H,S,Dqk], [B,KV,S,Dqk], [B,KV,S,Dv] as attended
+        NormedRows x;       ///< [B,S,D] for the indexer
+        at::Tensor u;       ///< [B,S,U] for the indexer
+        at::Tensor traceQ = {},
+                   traceK = {}; ///< what a trace shows, where it differs from what is attended (absorbed form)
     };
     /// [B,H,S,Dv]
     at::Tensor attend(const Request &request, AttentionContext &context) const;

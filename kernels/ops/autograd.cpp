@@ -9,6 +9,7 @@
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/rotary.h"
+#include "kernels/ops/scaled_gradients.h"
 
 #include <ATen/core/grad_mode.h>
 #include <c10/util/Exception.h>
@@ -156,8 +157,8 @@ struct IndexKl : Function<IndexKl> {
         }
         const at::ScalarType type = ctx->saved_data["type"].toScalarType(),
                              typeW = ctx->saved_data["type_w"].toScalarType();
-        return padded(
-            {saved[0].mul(grads[0]).to(type), saved[1].mul(grads[0]).to(type), saved[2].mul(grads[0]).to(typeW)}, 13);
+        const auto [qi, ki, w] = scaledGradients({saved[0], saved[1], saved[2]}, grads[0], {type, type, typeW});
+        return padded({qi, ki, w}, 13);
     }
 };
 

@@ -2,6 +2,7 @@
 #include "kernels/ops/dsa.h"
 #include "kernels/ops/index_kl_tiles.h"
 #include "kernels/ops/reference.h"
+#include "kernels/ops/scaled_gradients.h"
 #include "kernels/ops/token_loss.h"
 #include "tests/gpu/on_card.h"
 
@@ -14,6 +15,7 @@
 
 #include <QtTest>
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -415,6 +417,33 @@ private Q_SLOTS:
         const auto [qi, ki] = prepared(at::kCUDA, scalar);
         const auto [qiExpected, kiExpected] = prepared(at::kCPU, at::kDouble);
         QVERIFY(off(qi, qiExpected) < limit && off(ki, kiExpected) < limit);
+    }
+
+    void gradientsAreScaledAsByTheLibrary_data()
+    {
+        QTest::addColumn<int>("type");
+        QTest::newRow("bf16") << static_cast<int>(at::kBFloat16);
+        QTest::newRow("fp16") << static_cast<int>(at::kHalf);
+        QTest::newRow("fp32") << static_cast<int>(at::kFloat);
+        QTest::newRow("fp64, by the library") << static_cast<int>(at::kDouble);
+    }
+
+    /// Bit for bit, whatever is left behind the last four numbers.
+    void gradientsAreScaledAsByTheLibrary()
+    {
+        QFETCH(int, type);
+        const auto half = static_cast<at::ScalarType>(type);
+        const Tensor factor = onCard(at::full({}, -0.3, at::kFloat));
+        for (const std::int64_t elements : {0, 1, 4, 2047, 2049, 100003}) {
+            const std::array<Tensor, 3> gradients{onCard(at::randn({elements, 3})), onCard(at::randn({elements})),
+                                                  onCard(at::randn({7}))};
+            const auto scaled = dsa::scaledGradients(gradients, factor, {half, half, at::kFloat});
+            for (std::size_t i = 0; i < scaled.size(); ++i) {
+                const Tensor expected = gradients[i].mul(factor).to(i < 2 ? half : at::kFloat);
+                QCOMPARE(scaled[i].scalar_type(), expected.scalar_type());
+                QVERIFY(scaled[i].equal(expected));
+            }
+        }
     }
 };
 
