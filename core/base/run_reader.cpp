@@ -284,14 +284,34 @@ double RunReader::lastWall() const
     return statement.next() ? statement.number(0) : 0;
 }
 
+namespace {
+
+/// Whether a database without a run.json beside it is a run that lost it, rather than one that is being made: the writer puts
+/// run.json last, before it measures anything.
+bool holdsMeasurements(const fs::path &file)
+{
+    std::error_code code;
+    if (!fs::exists(file, code))
+        return false;
+    try {
+        Database database(file, Database::Mode::Read, kPatienceMs);
+        return database.integer("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='scalar'") > 0 &&
+               database.integer("SELECT EXISTS(SELECT 1 FROM scalar)") > 0;
+    } catch (const std::exception &) {
+        return true; // its reader says what is wrong with it
+    }
+}
+
+} // namespace
+
 std::vector<fs::path> findRuns(const fs::path &folder)
 {
     std::vector<fs::path> runs;
     std::error_code code;
-    // A database alone is a run whose description is missing: its reader says so.
+    // A database alone with something in it is a run whose description is missing: its reader says so.
     const auto isRun = [](const fs::path &place) {
         std::error_code ignored;
-        return fs::exists(runFile(place), ignored) || fs::exists(databaseFile(place), ignored);
+        return fs::exists(runFile(place), ignored) || holdsMeasurements(databaseFile(place));
     };
     if (isRun(folder))
         return {folder};

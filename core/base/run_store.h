@@ -107,7 +107,7 @@ private:
     std::shared_ptr<Impl> m_impl;
 };
 
-/// Every run folder below `folder` (or `folder` itself), sorted by path: where run.json or run.sqlite lies; stops there.
+/// Every run folder below `folder` (or `folder` itself), sorted by path: where run.json lies, or a run.sqlite that holds measurements.
 std::vector<std::filesystem::path> findRuns(const std::filesystem::path &folder);
 
 } // namespace sparsescope

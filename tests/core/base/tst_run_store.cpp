@@ -187,11 +187,13 @@ void tst_RunStore::aRunIsMadeOnlyOnce()
     RunWriter::create(folder, config())->scalars(1, 1, {{"train.loss", 1}});
     QVERIFY(contains(messageOf([&] { RunWriter::create(folder, config()); }), "there is a run already"));
     fs::remove(folder / "run.json"); // the numbers are still there: they must not be overwritten
+    QCOMPARE(findRuns(folder).size(), std::size_t{1});
     QVERIFY(contains(messageOf([&] { RunWriter::create(folder, config()); }), "run.json is missing"));
     QVERIFY(contains(messageOf([&] { RunWriter::open(folder); }), "run's description is missing"));
     const fs::path empty = fresh();
     RunWriter::create(empty, config());
     fs::remove(empty / "run.json"); // killed before anything was recorded: may begin anew
+    QVERIFY(findRuns(empty).empty()); // as while it is being made: whoever watches the folder waits
     RunWriter::create(empty, config());
     QVERIFY(RunReader(empty).state() == RunState::Queued);
 }
