@@ -9,7 +9,7 @@ namespace dsa::launch::index_keys {
 
 namespace {
 
-constexpr int kThreads = 256, kWarps = kThreads / 32, kMostWidth = 256, kColumns = kMostWidth / 32, kMostBlocks = 256;
+constexpr int kThreads = 256, kWarps = kThreads / 32, kMostWidth = 256, kMostBlocks = 512;
 constexpr int kSumColumns = 32, kSumThreads = 1024;
 
 __device__ float acrossWarp(float value)
@@ -40,6 +40,12 @@ struct Partner {
     }
 };
 
+/// Rows are fewer than 2^31, and a division of 64 bits costs a short row as much as its sums.
+__device__ std::int64_t positionOf(const Params &p, std::int64_t row)
+{
+    return static_cast<unsigned>(row) % static_cast<unsigned>(p.positions < p.rows ? p.positions : p.rows);
+}
+
 /// Element `column` of a row after its rotation by the angles of `position`, or back.
 __device__ float turned(const Params &p, const float *row, int column, std::int64_t position, float sign)
 {
@@ -52,6 +58,7 @@ __device__ float turned(const Params &p, const float *row, int column, std::int6
 }
 
 /// A row without its mean, and one over its deviation; a lane holds every 32nd column.
+template <int kColumns>
 struct Unit {
     float x[kColumns], inverse;
 
@@ -75,15 +82,17 @@ struct Unit {
     }
 };
 
+/// A warp a row of at most 32 kColumns elements.
+template <int kColumns>
 __global__ void __launch_bounds__(kThreads) forward(Params p)
 {
-    __shared__ float rows[kWarps][kMostWidth];
+    __shared__ float rows[kWarps][kColumns * 32];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, width = static_cast<int>(p.width);
     const std::int64_t row = blockIdx.x * static_cast<std::int64_t>(kWarps) + warp;
     if (row >= p.rows) {
         return;
     }
-    const Unit unit(p, row, lane);
+    const Unit<kColumns> unit(p, row, lane);
 #pragma unroll
     for (int i = 0; i < kColumns; ++i) {
         const int column = lane + i * 32;
@@ -93,30 +102,41 @@ __global__ void __launch_bounds__(kThreads) forward(Params p)
     }
     __syncwarp();
     auto *to = static_cast<__nv_bfloat16 *>(p.out) + row * width;
-    for (int column = lane; column < width; column += 32) {
-        to[column] = __float2bfloat16(turned(p, rows[warp], column, row % p.positions, 1));
+    const std::int64_t position = positionOf(p, row);
+#pragma unroll
+    for (int i = 0; i < kColumns; ++i) {
+        const int column = lane + i * 32;
+        if (column < width) {
+            to[column] = __float2bfloat16(turned(p, rows[warp], column, position, 1));
+        }
     }
 }
 
 /// The rows of a block in turn, so that each lane adds up the gradients of weight and bias in its columns; then the warps in order.
+template <int kColumns>
 __global__ void __launch_bounds__(kThreads) backward(Params p)
 {
-    __shared__ float rows[kWarps][kMostWidth];
+    __shared__ float rows[kWarps][kColumns * 32];
     const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, width = static_cast<int>(p.width);
     float ofWeight[kColumns] = {}, ofBias[kColumns] = {};
     for (std::int64_t row = blockIdx.x * static_cast<std::int64_t>(kWarps) + warp; row < p.rows; row += static_cast<std::int64_t>(gridDim.x) * kWarps) {
         const auto *from = static_cast<const __nv_bfloat16 *>(p.grad) + row * width;
         __syncwarp();
-        for (int column = lane; column < width; column += 32) {
-            rows[warp][column] = __bfloat162float(from[column]);
+#pragma unroll
+        for (int i = 0; i < kColumns; ++i) {
+            const int column = lane + i * 32;
+            if (column < width) {
+                rows[warp][column] = __bfloat162float(from[column]);
+            }
         }
         __syncwarp();
-        const Unit unit(p, row, lane);
+        const Unit<kColumns> unit(p, row, lane);
+        const std::int64_t position = positionOf(p, row);
         float grad[kColumns], sum = 0, along = 0;
 #pragma unroll
         for (int i = 0; i < kColumns; ++i) {
             const int column = lane + i * 32;
-            grad[i] = column < width ? turned(p, rows[warp], column, row % p.positions, -1) : 0.0f;
+            grad[i] = column < width ? turned(p, rows[warp], column, position, -1) : 0.0f;
             ofBias[i] += grad[i];
             ofWeight[i] += grad[i] * unit.x[i] * unit.inverse;
             grad[i] *= column < width ? p.weight[column] : 0.0f;
@@ -173,6 +193,16 @@ __global__ void __launch_bounds__(kSumThreads) sumScratch(Params p, int blocks)
     }
 }
 
+struct Kernels {
+    void (*forward)(Params);
+    void (*backward)(Params);
+};
+
+Kernels kernelsFor(std::int64_t width)
+{
+    return width <= 64 ? Kernels{forward<2>, backward<2>} : width <= 128 ? Kernels{forward<4>, backward<4>} : Kernels{forward<8>, backward<8>};
+}
+
 unsigned blocksFor(std::int64_t rows)
 {
     return static_cast<unsigned>((rows + kWarps - 1) / kWarps);
@@ -207,7 +237,7 @@ cudaError_t launchForward(const Params &p, cudaStream_t stream)
         return cudaErrorInvalidValue;
     }
     if (p.rows > 0) {
-        forward<<<blocksFor(p.rows), kThreads, 0, stream>>>(p);
+        kernelsFor(p.width).forward<<<blocksFor(p.rows), kThreads, 0, stream>>>(p);
     }
     return cudaGetLastError();
 }
@@ -219,7 +249,7 @@ cudaError_t launchBackward(const Params &p, cudaStream_t stream)
     }
     const unsigned blocks = static_cast<unsigned>(scratchRows(p.rows));
     if (blocks > 0) {
-        backward<<<blocks, kThreads, 0, stream>>>(p);
+        kernelsFor(p.width).backward<<<blocks, kThreads, 0, stream>>>(p);
     }
     sumScratch<<<static_cast<unsigned>((2 * p.width + kSumColumns - 1) / kSumColumns), kSumThreads, 0, stream>>>(p, static_cast<int>(blocks));
     return cudaGetLastError();
