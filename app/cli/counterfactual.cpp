@@ -31,7 +31,7 @@ namespace fs = std::filesystem;
 struct Request {
     std::string subject;
     std::vector<std::string> topK, selectors;
-    std::string device = "auto";
+    std::string device = "auto", precision = "auto";
     int batches = 0;
     std::int64_t indexerSteps = 250;
 };
@@ -79,6 +79,10 @@ void print(const Counterfactual &table, Output &output)
     output.line(dense);
     std::vector<std::vector<std::string>> rows{{"selector", "k", "loss", "over dense", "95 % interval", "gap closed",
                                                 "accuracy", "mass kept", "chance", "recall", "chance"}};
+    const bool compares = std::any_of(table.rows.begin(), table.rows.end(),
+                                      [](const CounterfactualRow &row) { return isRounded(row.selector); });
+    if (compares)
+        rows[0].insert(rows[0].end(), {"rows changed", "keys changed"});
     if (table.denseExact)
         rows[0].insert(rows[0].end(), {"exact", "answer's keys", "best layer", "chance"});
     for (const CounterfactualRow &row : table.rows) {
@@ -88,6 +92,8 @@ void print(const Counterfactual &table, Output &output)
              row.ci95 ? fmt::format("{:+.4f} .. {:+.4f}", row.ci95->low, row.ci95->high) : "-",
              gap ? fmt::format("{:.0f} %", 100 * *gap) : "-", number(row.accuracy, 3), number(row.massKept, 3),
              number(row.massKeptChance, 3), number(row.recall, 3), number(row.recallChance, 3)});
+        if (compares)
+            rows.back().insert(rows.back().end(), {number(row.rowsChanged, 4), number(row.keysChanged, 5)});
         if (table.denseExact)
             rows.back().insert(rows.back().end(), {number(row.exact, 3), number(row.needed, 3),
                                                    number(row.neededBestLayer, 3), number(row.neededChance, 3)});
@@ -198,6 +204,9 @@ int counterfactual(const Request &request, Output &output)
     for (Frozen &run : runs) {
         CounterfactualOptions options;
         options.device = request.device;
+        options.precision = request.precision == "fp32"   ? Precision::Fp32
+                            : request.precision == "bf16" ? Precision::Bf16
+                                                          : Precision::Auto;
         options.topK = sweepOf(request, run.config.training.sequenceLength, cut);
         options.selectors = request.selectors;
         options.batches = request.batches;
@@ -237,7 +246,9 @@ Action declareCounterfactual(CLI::App &command)
         ->type_name("K,...")
         ->delimiter(',')
         ->allow_extra_args(false);
-    command.add_option("--selectors", request->selectors, "Only these; left out: all that take k keys")
+    command
+        .add_option("--selectors", request->selectors,
+                    "Only these; left out: all that take k keys of the past, none of them rounded")
         ->type_name("NAME,...")
         ->delimiter(',')
         ->allow_extra_args(false)
@@ -248,6 +259,9 @@ Action declareCounterfactual(CLI::App &command)
         .add_option("--indexer-steps", request->indexerSteps,
                     "Steps that make an indexer for a checkpoint without a trained one")
         ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    command.add_option("--precision", request->precision, "In which the model runs; auto: as it was trained")
+        ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
         ->capture_default_str();
     command.add_option("--device", request->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
     return [request](Output &output) { return counterfactual(*request, output); };

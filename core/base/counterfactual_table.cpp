@@ -35,14 +35,16 @@ void eachOptional(Row &row, const Visit &visit)
     visit("oracle_recall", row.needed);
     visit("oracle_recall_best_layer", row.neededBestLayer);
     visit("oracle_recall_chance", row.neededChance);
+    visit("rows_changed", row.rowsChanged);
+    visit("keys_changed", row.keysChanged);
 }
 
 Json orNull(const std::optional<double> &value) { return value ? Json(*value) : Json(); }
 
 std::optional<double> numberAt(const Json &document, const char *key)
 {
-    const Json &value = document.at(key);
-    return value.is_null() ? std::nullopt : std::optional(value.get<double>());
+    const auto value = document.find(key); // tables of earlier versions have fewer
+    return value == document.end() || value->is_null() ? std::nullopt : std::optional(value->get<double>());
 }
 
 std::string cell(const std::optional<double> &value) { return value ? fmt::format("{}", *value) : std::string(); }

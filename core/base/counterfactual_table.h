@@ -40,7 +40,10 @@ struct CounterfactualRow {
     std::optional<double> keys;   ///< a query, mean over all rows and layers
     std::optional<double> massKept, massKeptChance, massKeptOracle, massKeptWorst, captured, recall, recallChance;
     std::optional<double> needed, neededBestLayer, neededChance; ///< tasks: share of the known keys found
-    WindowLosses windows;                                        ///< not part of the stored document
+    std::optional<double>
+        rowsChanged; ///< share of the rows with t >= k whose keys are not those of the layer's own indexer
+    std::optional<double> keysChanged; ///< share of that indexer's keys in these rows that are not selected
+    WindowLosses windows;              ///< not part of the stored document
 };
 
 struct Counterfactual {

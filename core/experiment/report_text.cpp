@@ -209,7 +209,7 @@ std::string counterfactualText(const Json &documents, const Json &gates)
         "## Other selectors on the same weights\n\n"
         "Nats over dense attention. Gap closed: how far the learned indexer is on the way from random keys "
         "to the oracle's. Every number stands in counterfactual.csv.\n\n" +
-        selectorRemarks(tables) + selectorAnswers(tables);
+        selectorRemarks(tables) + selectorAnswers(tables) + selectorPrecision(tables);
     for (const Counterfactual &table : tables) {
         std::set<std::int64_t> ks;
         std::vector<std::pair<std::string, std::string>> selectors; // as registered, as shown

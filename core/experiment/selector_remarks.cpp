@@ -115,12 +115,12 @@ std::string seedOf(const Counterfactual &table)
 
 /// "82.4 / 79.5 / 61.2": one of every table, in percent.
 template <typename Share>
-std::string everySeed(const std::vector<const Counterfactual *> &tables, const Share &share)
+std::string everySeed(const std::vector<const Counterfactual *> &tables, const Share &share, int decimals = 1)
 {
     std::vector<std::string> values;
     for (const Counterfactual *table : tables) {
         const std::optional<double> value = share(*table);
-        values.push_back(value ? fmt::format("{:.1f}", 100 * *value) : "-");
+        values.push_back(value ? fmt::format("{:.{}f}", 100 * *value, decimals) : "-");
     }
     return fmt::format("{}", fmt::join(values, " / "));
 }
@@ -129,7 +129,7 @@ std::string answersOf(const std::string &name, const std::vector<const Counterfa
 {
     const bool exact = haveExact(tables);
     const std::set<std::int64_t> ks = keysOf(tables);
-    std::vector<std::string> titles{"Keys chosen by"}, dense{"Nothing: dense attention"}, seeds;
+    std::vector<std::string> titles{"Keys chosen by"}, dense{"Nothing: dense attention"};
     for (const std::int64_t k : ks) {
         titles.push_back(fmt::format("k {}", k));
         dense.push_back(everySeed(
@@ -148,15 +148,68 @@ std::string answersOf(const std::string &name, const std::vector<const Counterfa
             }));
         }
     }
-    for (const Counterfactual *table : tables)
-        seeds.push_back(seedOf(*table));
     const std::optional<double> chance = exact ? tables.front()->exactChance : tables.front()->accuracyChance;
     return fmt::format("**{}: {} in percent, seed {}{}**\n\n", markdownCell(name), exact ? "exact answers" : "accuracy",
-                       fmt::join(seeds, " / "), chance ? fmt::format("; chance {:.1f}", 100 * *chance) : "") +
+                       seedsText(tables), chance ? fmt::format("; chance {:.1f}", 100 * *chance) : "") +
            markdownTable(titles, rows) + "\n";
 }
 
+std::string seedsText(const std::vector<const Counterfactual *> &tables)
+{
+    std::vector<std::string> seeds;
+    for (const Counterfactual *table : tables)
+        seeds.push_back(seedOf(*table));
+    return fmt::format("{}", fmt::join(seeds, " / "));
+}
+
+/// A row of the table of precisions: one selector at one k.
+std::vector<std::string> precisionRow(const CounterfactualRow &of, const std::vector<const Counterfactual *> &tables)
+{
+    const auto ofEvery = [&](std::optional<double> CounterfactualRow::*share, int decimals) {
+        return everySeed(
+            tables,
+            [&](const Counterfactual &table) {
+                const CounterfactualRow *row = table.at(of.selector, of.topK);
+                return row ? row->*share : std::nullopt;
+            },
+            decimals);
+    };
+    std::vector<double> differences;
+    for (const Counterfactual *table : tables) {
+        const CounterfactualRow *row = table->at(of.selector, of.topK), *whole = table->at("lightning", of.topK);
+        if (row && whole)
+            differences.push_back(row->loss - whole->loss);
+    }
+    const PairedDifference loss = pairedDifference(differences, kLossMargin, BetterIs::Less);
+    return {of.title,
+            fmt::format("{}", of.topK),
+            ofEvery(&CounterfactualRow::rowsChanged, 2),
+            ofEvery(&CounterfactualRow::keysChanged, 3),
+            loss.mean ? fmt::format("{:+.5f}", *loss.mean) : "-",
+            loss.ci95 ? fmt::format("{:+.5f} to {:+.5f}", loss.ci95->low, loss.ci95->high) : "-"};
+}
+
 } // namespace
+
+std::string selectorPrecision(const std::vector<Counterfactual> &tables)
+{
+    std::string text;
+    for (const auto &[name, group] : groupsOf(tables)) {
+        std::vector<std::vector<std::string>> rows;
+        for (const CounterfactualRow &row : group.front()->rows) {
+            if (row.selector.starts_with("lightning-"))
+                rows.push_back(precisionRow(row, group));
+        }
+        if (!rows.empty())
+            text += fmt::format("**{}: the learned keys in another precision, seed {}**\n\n", markdownCell(name),
+                                seedsText(group)) +
+                    markdownTable({"Keys chosen by", "k", "Rows that change, %", "Keys that change, %",
+                                   "Loss over unrounded, nats", "95 % interval"},
+                                  rows) +
+                    "\n";
+    }
+    return text;
+}
 
 std::string selectorAnswers(const std::vector<Counterfactual> &tables)
 {

@@ -16,4 +16,8 @@ std::string selectorRemarks(const std::vector<Counterfactual> &tables);
 /// seed by seed, with dense attention and chance.
 std::string selectorAnswers(const std::vector<Counterfactual> &tables);
 
+/// A table of Markdown for every group in which the learned keys were also chosen in another precision ("lightning-bf16", ...):
+/// what share of the rows and of the keys changes, seed by seed, and by how much the loss does. Empty where none was.
+std::string selectorPrecision(const std::vector<Counterfactual> &tables);
+
 } // namespace sparsescope

@@ -4,6 +4,7 @@
 #include "core/model/planted_leak_selector.h"
 #include "core/model/random_selector.h"
 #include "core/model/recency_selector.h"
+#include "core/model/rounded_selector.h"
 #include "core/model/selector.h"
 #include "core/model/sink_window_selector.h"
 #include "core/model/top_k_selector.h"
@@ -13,7 +14,7 @@ namespace sparsescope {
 
 const std::vector<SelectorKind> &selectorKinds()
 {
-    // name, needs an indexer, trains it; in the counterfactual table: title, whose indexer; may be trained with; adaptive; causal
+    // name, needs an indexer, trains it; in the counterfactual table: title, whose indexer; may be trained with; adaptive; causal; rounded
     static const std::vector<SelectorKind> kinds = {
         {"lightning", true, true, makeTopKSelector, "Learned", IndexerSource::Own},
         {"oracle", false, false, makeOracleSelector, "Oracle"},
@@ -24,7 +25,12 @@ const std::vector<SelectorKind> &selectorKinds()
         {"other-layer", true, false, makeTopKSelector, "Other layer", IndexerSource::OtherLayer, false},
         {"top-p", true, false, makeTopPSelector, "Learned top-p", IndexerSource::Own, false, true},
         {"top-p-oracle", false, false, makeTopPOracleSelector, "Oracle top-p", IndexerSource::None, false, true},
-        {"planted-leak", false, false, makePlantedLeakSelector, "Planted leak", IndexerSource::None, true, false, false},
+        {"lightning-bf16", true, false, makeBf16Selector, "Learned, bf16", IndexerSource::Own, false, false, true,
+         true},
+        {"lightning-e4m3", true, false, makeE4m3Selector, "Learned, e4m3", IndexerSource::Own, false, false, true,
+         true},
+        {"planted-leak", false, false, makePlantedLeakSelector, "Planted leak", IndexerSource::None, true, false,
+         false},
     };
     return kinds;
 }

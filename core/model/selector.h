@@ -67,6 +67,7 @@ struct SelectorKind {
     bool trainable = true;                              ///< a value of model.selection.kind
     bool adaptive = false;                              ///< a number of keys of its own for every query, by topP
     bool causal = true;                                 ///< false: breaks the contract on purpose and reads the future
+    bool rounded = false;                               ///< the learned keys in another precision
 };
 /// The table, written by hand in registry.cpp: a new selector is one file and one line there. "none" is not in it (dense).
 const std::vector<SelectorKind> &selectorKinds();

@@ -6,6 +6,7 @@
 #include "core/model/hf_weights.h"
 #include "core/probe/selection_statistics.h"
 #include "core/train/autocast.h"
+#include "core/train/changed_keys.h"
 #include "core/train/device.h"
 #include "core/train/label_losses.h"
 #include "core/train/stream_scope.h"
@@ -39,8 +40,7 @@ class Subject {
 public:
     Subject(const RunConfig &config, const CounterfactualOptions &options, const DataSource &data)
         : m_device(resolveDevice(options.device))
-        , m_bf16(config.training.precision == Precision::Bf16 ||
-                 (config.training.precision == Precision::Auto && m_device.is_cuda()))
+        , m_bf16(usesBf16(options.precision == Precision::Auto ? config.training.precision : options.precision))
     {
         const ModelOptions shape = modelOptions(config, data.vocabulary());
         const bool trained = shape.selector != "none" && selectorKind(shape.selector).trainsIndexer;
@@ -87,6 +87,11 @@ public:
     }
 
 private:
+    bool usesBf16(Precision precision) const
+    {
+        return precision == Precision::Bf16 || (precision == Precision::Auto && m_device.is_cuda());
+    }
+
     static Weights indexerOf(const Transformer &model)
     {
         Weights weights;
@@ -157,6 +162,7 @@ struct Pass {
     WindowLosses windows;
     TaskScore answers;
     std::map<std::string, double> metrics; ///< of the selection
+    std::optional<double> rowsChanged, keysChanged;
 };
 
 /// What chooses the keys; `selector` null: dense attention.
@@ -210,6 +216,7 @@ Pass passOf(Subject &subject, const DataSource &data, int batches, const Choice 
 {
     const at::NoGradGuard noGrad;
     Pass pass;
+    ChangedKeys changed(choice.topK);
     SelectionStatistics statistics(choice.topK, subject.model().options().attentionScale(), /*seed=*/0);
     for (int index = 0; index < batches; ++index) {
         const Batch batch = data.validation(index);
@@ -238,12 +245,15 @@ Pass passOf(Subject &subject, const DataSource &data, int batches, const Choice 
             }
             if (forward.trace) {
                 statistics.add(trace, batch);
+                changed.add(trace);
             }
         }
     }
     for (const Scalar &scalar : statistics.scalars()) {
         pass.metrics[scalar.metric] = scalar.value;
     }
+    pass.rowsChanged = changed.rows();
+    pass.keysChanged = changed.keys();
     return pass;
 }
 
@@ -279,6 +289,10 @@ CounterfactualRow rowOf(const SelectorKind &kind, std::int64_t topK, Pass pass, 
     row.needed = take("oracle.recall");
     row.neededBestLayer = take("oracle.recall.best_layer");
     row.neededChance = take("oracle.recall.chance");
+    if (kind.counterfactual != IndexerSource::Fresh && kind.counterfactual != IndexerSource::OtherLayer) {
+        row.rowsChanged = pass.rowsChanged; // of others the indexer in place is not the layer's own
+        row.keysChanged = pass.keysChanged;
+    }
     row.windows = std::move(pass.windows);
     return row;
 }
@@ -291,7 +305,7 @@ std::vector<const SelectorKind *> kindsOf(const CounterfactualOptions &options)
     std::vector<const SelectorKind *> kinds;
     for (const SelectorKind &kind : selectorKinds()) {
         const bool asked = options.selectors.empty()
-                               ? !kind.adaptive && kind.causal
+                               ? !kind.adaptive && kind.causal && !kind.rounded
                                : std::count(options.selectors.begin(), options.selectors.end(), kind.name) > 0;
         if (asked) {
             kinds.push_back(&kind);
@@ -322,6 +336,8 @@ std::vector<std::string> counterfactualSelectors()
     }
     return names;
 }
+
+bool isRounded(const std::string &selector) { return selectorKind(selector).rounded; }
 
 Counterfactual measureCounterfactual(const RunConfig &config, const CounterfactualOptions &options)
 {

@@ -14,11 +14,12 @@ namespace sparsescope {
 
 struct CounterfactualOptions {
     std::string device = "auto";
-    std::filesystem::path checkpoint;   ///< of the run; its weights answer
-    std::vector<std::int64_t> topK;     ///< keys a query; empty: counterfactualSweep of the run's length
-    std::vector<std::string> selectors; ///< registered names; empty: all of fixed k that the model allows
-    int batches = 0;                    ///< validation batches; 0: training.eval_batches
-    std::int64_t indexerSteps = 250;    ///< that make an indexer for a checkpoint without a trained one
+    Precision precision = Precision::Auto; ///< auto: as the run was trained
+    std::filesystem::path checkpoint;      ///< of the run; its weights answer
+    std::vector<std::int64_t> topK;        ///< keys a query; empty: counterfactualSweep of the run's length
+    std::vector<std::string> selectors;    ///< registered names; empty: all of fixed k that the model allows
+    int batches = 0;                       ///< validation batches; 0: training.eval_batches
+    std::int64_t indexerSteps = 250;       ///< that make an indexer for a checkpoint without a trained one
     std::function<void(const std::string &)> onProgress; ///< "k = 8: Learned", before each row
     std::function<bool()> cancelled;                     ///< asked before each row
 };
@@ -27,6 +28,8 @@ struct CounterfactualOptions {
 std::vector<std::int64_t> counterfactualSweep(std::int64_t sequenceLength);
 /// Every registered selector, in the order of the table.
 std::vector<std::string> counterfactualSelectors();
+/// Whether it is the learned selection in another precision. Measured only where it is asked for by name.
+bool isRounded(const std::string &selector);
 
 /// Loss and answers of every selector at every k, on the same validation windows, against the dense attention of the same
 /// weights; nothing is trained. A checkpoint whose indexer was never trained, or that has none, first gets one by

@@ -275,13 +275,12 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
         }
         if (p.tau) {
             float top = -kInfinity, least = kInfinity, sum = 0;
-            bool clean = true; // no NaN among the visible
-            row.forEach([&](int i, float score) {
-                clean = clean && (score == score || i >= row.own);
-                top = fmaxf(top, score); // a NaN is no maximum
-            });
-            const bool anyNan = __any_sync(kAllLanes, !clean);
-            bool number = view.visible > 0; // whether there is any among the visible
+            row.forEach([&](int, float score) { top = fmaxf(top, score); }); // a NaN is no maximum
+            bool anyNan = false, number = view.visible > 0; // among the visible: what is selected may be NaNs only where numbers are too few
+            if (all || threshold.nanTies) {
+                row.forEach([&](int i, float score) { anyNan = anyNan || (score != score && i < row.own); });
+                anyNan = __any_sync(kAllLanes, anyNan);
+            }
             if (anyNan) {
                 number = false;
                 row.forEach([&](int, float score) { number = number || score == score; });
@@ -302,9 +301,8 @@ __global__ void __launch_bounds__(kWarpThreads, kBlocks) selectByWarp(Params p)
                 least = threshold.tie;
                 sum += static_cast<float>(threshold.tiesWanted) * expf(least - top);
             }
-            const bool nan = anyNan && (all || threshold.nanTies);
             if (lane == 0) {
-                writeSums(p, view, nan ? kNan : orderedNumber(least), number ? orderedNumber(top) : nan ? kNan : kHidden, sum, top);
+                writeSums(p, view, anyNan ? kNan : orderedNumber(least), number ? orderedNumber(top) : anyNan ? kNan : kHidden, sum, top);
             }
         }
     }

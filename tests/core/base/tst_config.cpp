@@ -594,6 +594,7 @@ void tst_config::roundTripOfEveryPreset()
                              "indexer-activation",
                              "indexer-heads",
                              "indexer-width",
+                             "mask-precision",
                              "noise-floor",
                              "rate-grid",
                              "rate-search",

@@ -41,6 +41,7 @@ private Q_SLOTS:
     void accuracyWhereThereAreNoAnswers();
     void groupsStandApart();
     void answersOfEverySeed();
+    void precisionOfEverySeed();
 };
 
 void tst_SelectorRemarks::nothingMeasuredSaysNothing()
@@ -120,6 +121,31 @@ void tst_SelectorRemarks::answersOfEverySeed()
     QVERIFY(text.contains("| Learned | 80.0 / 60.0 |\n"));
     QVERIFY(text.contains("| Oracle | 85.0 / - |\n")); // not measured in the second
     QCOMPARE(selectorAnswers({}), std::string());
+}
+
+void tst_SelectorRemarks::precisionOfEverySeed()
+{
+    std::vector<Counterfactual> tables{tableOf(0, 0.9, 0.8, 0.85), tableOf(1, 0.7, 0.6, 0.65),
+                                       tableOf(2, 0.7, 0.6, 0.65)};
+    QCOMPARE(selectorPrecision(tables), std::string());
+    double difference = 0.001; // 0.001, 0.002, 0.003: mean 0.002, half-width 4.303 * 0.001 / sqrt(3) = 0.00248
+    for (Counterfactual &table : tables) {
+        CounterfactualRow row = table.rows[0];
+        row.selector = "lightning-e4m3";
+        row.title = "Learned, e4m3";
+        row.loss = table.rows[0].loss + difference;
+        row.rowsChanged = 0.25;
+        row.keysChanged = 2 * difference;
+        difference += 0.001;
+        table.rows.push_back(row);
+    }
+    tables[1].rows.back().rowsChanged.reset();
+    const QString text = QString::fromStdString(selectorPrecision(tables));
+    QVERIFY2(text.startsWith("**seq_64/sparse: the learned keys in another precision, seed 0 / 1 / 2**\n\n"),
+             qPrintable(text));
+    QVERIFY2(text.contains("| Learned, e4m3 | 8 | 25.00 / - / 25.00 | 0.200 / 0.400 / 0.600 | +0.00200 | -0.00048 to "
+                           "+0.00448 |\n"),
+             qPrintable(text));
 }
 
 QTEST_GUILESS_MAIN(tst_SelectorRemarks)

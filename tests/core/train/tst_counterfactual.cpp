@@ -1,5 +1,6 @@
 #include "core/base/error.h"
 #include "core/model/hf_weights.h"
+#include "core/train/changed_keys.h"
 #include "core/train/counterfactual.h"
 #include "core/train/evaluation.h"
 #include "core/train/trainer.h"
@@ -7,6 +8,9 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/rand.h>
+#include <ATen/ops/randn.h>
+#include <ATen/ops/zeros.h>
 
 #include <QTemporaryDir>
 #include <QTest>
@@ -98,7 +102,7 @@ std::vector<std::string> fixedSelectors()
 {
     std::vector<std::string> names = counterfactualSelectors();
     std::erase_if(names, [](const std::string &name) {
-        return name.starts_with("top-p") || name == "planted-leak";
+        return name.starts_with("top-p") || name == "planted-leak" || isRounded(name);
     });
     return names;
 }
@@ -118,6 +122,8 @@ private Q_SLOTS:
     void aDenseCheckpointGetsAnIndexer();
     void intervalsHoldTheIncrease();
     void adaptiveTakesTheSameNumberOfKeys();
+    void roundingChangesFewKeys();
+    void changedKeysAreCounted();
     void whatIsMissingIsNamed();
     void sweepOfALength();
 };
@@ -249,6 +255,63 @@ void tst_Counterfactual::adaptiveTakesTheSameNumberOfKeys()
         const double own = *table.at(name, 6)->keys;
         QVERIFY2(near(own, keys, 0.05 * keys), qPrintable(QString("%1: %2 keys for %3").arg(name).arg(own).arg(keys)));
     }
+}
+
+void tst_Counterfactual::roundingChangesFewKeys()
+{
+    const Frozen frozen(Family::Sparse, {}, 60);
+    CounterfactualOptions options = frozen.options({6});
+    options.selectors = {"lightning", "oracle", "untrained", "lightning-bf16", "lightning-e4m3"};
+    const Counterfactual table = measureCounterfactual(frozen.config, options);
+    const CounterfactualRow &exact = *table.at("lightning", 6), &oracle = *table.at("oracle", 6);
+    QCOMPARE(*exact.rowsChanged, 0.0);
+    QCOMPARE(*exact.keysChanged, 0.0);
+    QVERIFY(!table.at("untrained", 6)->rowsChanged); // its indexer is another one
+    double coarser = 0;
+    for (const char *name : {"lightning-bf16", "lightning-e4m3"}) {
+        const CounterfactualRow &row = *table.at(name, 6);
+        QVERIFY2(*row.keysChanged > coarser && *row.keysChanged < *oracle.keysChanged, name);
+        QVERIFY2(*row.rowsChanged >= *row.keysChanged && *row.rowsChanged <= 6 * *row.keysChanged, name);
+        QVERIFY2(std::abs(row.loss - exact.loss) < std::abs(oracle.loss - exact.loss) + 0.01, name);
+        coarser = *row.keysChanged;
+    }
+    const Counterfactual read = counterfactualFromJson(toJson(table), "here");
+    QCOMPARE(read.at("lightning-e4m3", 6)->keysChanged, table.at("lightning-e4m3", 6)->keysChanged);
+}
+
+/// Against sets of keys, row by row.
+void tst_Counterfactual::changedKeysAreCounted()
+{
+    const std::int64_t length = 19, topK = 4;
+    AttentionTrace layer;
+    layer.q = at::zeros({2, 1, length, 8});
+    layer.index = {at::randn({2, length, 3, 8}), at::randn({2, length, 8}), at::rand({2, length, 3})};
+    const at::Tensor other = at::randn({2, length, length});
+    layer.selection = dsa::topk_select(other, topK, 0);
+    const at::Tensor own = dsa::unpack_mask(
+                         dsa::topk_select(dsa::index_scores(layer.index.q, layer.index.k, layer.index.w), topK, 0),
+                         length),
+                     taken = dsa::unpack_mask(layer.selection, length);
+    int rows = 0, rowsChanged = 0, keys = 0, keysChanged = 0;
+    for (std::int64_t b = 0; b < 2; ++b) {
+        for (std::int64_t t = topK; t < length; ++t) {
+            int missing = 0;
+            for (std::int64_t s = 0; s <= t; ++s) {
+                const bool wanted = own[b][t][s].item<bool>();
+                keys += wanted;
+                missing += wanted && !taken[b][t][s].item<bool>();
+            }
+            ++rows;
+            keysChanged += missing;
+            rowsChanged += missing > 0;
+        }
+    }
+    ChangedKeys changed(topK);
+    QVERIFY(!changed.rows() && !changed.keys());
+    changed.add({layer, AttentionTrace{}}); // a layer without an indexer says nothing
+    QCOMPARE(*changed.rows(), static_cast<double>(rowsChanged) / rows);
+    QCOMPARE(*changed.keys(), static_cast<double>(keysChanged) / keys);
+    QVERIFY(rowsChanged > 0 && keysChanged > 0);
 }
 
 void tst_Counterfactual::whatIsMissingIsNamed()
