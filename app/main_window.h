@@ -25,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -168,6 +169,12 @@ private:
     void showMeasurable();
     void useCpu();
     void connectRemedies();
+    /// Asks for a folder; the experiment is stopped, copied into it and goes on there.
+    void trainElsewhere(const std::filesystem::path &experiment);
+    void leaveFolder(const std::filesystem::path &experiment);
+    void stayHere(const std::filesystem::path &experiment);
+    void copyAndResume(const std::filesystem::path &experiment, const std::filesystem::path &out,
+                       const std::vector<std::string> &runs);
     void lookForDevice();
     void warmUp();
     DeviceSpeed speed() const; ///< as measured, else that of such a device
@@ -181,6 +188,7 @@ private:
     void experimentAdded(const QueuedExperiment &experiment);
     void experimentRemoved(const QueuedExperiment &experiment);
     void runRemoved(const QueuedExperiment &experiment, const std::string &id);
+    void dropExperiment(const std::filesystem::path &folder); ///< its runs leave the table
     static void takeFromQueue(RunData *run, RunState state);
     void leaveRun();
     void duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes = {});
@@ -255,6 +263,7 @@ private:
     QTimer m_sessionTimer;
     std::optional<Session> m_restored; ///< until the runs it speaks of are there
     std::vector<std::filesystem::path> m_folders, m_recent;
+    std::set<std::filesystem::path> m_left;      ///< experiments that went on elsewhere
     std::filesystem::path m_asked;               ///< the run that the command line named
     std::filesystem::path m_looked;              ///< the run in it is shown when it is found
     Page m_lookedPage = Page::Inspect;           ///< there
