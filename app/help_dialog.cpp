@@ -66,6 +66,7 @@ HelpDialog::Rows shortcutRows()
         {"Ctrl+1 to Ctrl+4", "Train, Inspect, Compare, Speed"},
         {"Ctrl+N", "New experiment"},
         {"Ctrl+O", "Open runs or a checkpoint"},
+        {"Ctrl+Shift+O", "Open a file: an experiment, a measurement, a table"},
         {"Ctrl+Return", "Start the queue"},
         {"F6", "Pause or resume"},
         {"Shift+F6", "Stop"},

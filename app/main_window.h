@@ -208,6 +208,7 @@ private:
     void resetLayout();
     void arrangeDocks();
     void chooseFolder();
+    void chooseFile(); ///< an experiment, a measurement, a table, a checkpoint's weights
     void openCheckpoint(const std::filesystem::path &folder);
     /// Shows the run in a folder that was made on somebody's question as soon as it has been read.
     void showMade(const std::filesystem::path &folder, Page page = Page::Inspect);
@@ -216,9 +217,10 @@ private:
     void connectSpeed();
     /// Why the measurement that is shown cannot be made again here, in words; empty: it can.
     QString whyNotMeasured() const;
+    QString whyNotMeasured(const BenchDocument &what) const;
     void showBenchable();
     /// Training is paused first; the measurement begins when it stands still.
-    void measureAgain();
+    void measure(std::shared_ptr<const BenchDocument> what);
     void beginMeasurement();
     void endMeasurement();
     /// Where new measurements are kept.

@@ -171,6 +171,16 @@ void MainWindow::showMade(const std::filesystem::path &folder, Page page)
     openPath(m_looked);
 }
 
+void MainWindow::chooseFile()
+{
+    const QString file = dialogs::chooseFile(
+        this, QStringLiteral("Open a file"), QString::fromStdString(m_options.out.string()),
+        QStringLiteral("Experiments, measurements, tables, weights (*.json *.csv *.safetensors);;All files (*)"));
+    if (!file.isEmpty()) {
+        openPath(file.toStdString());
+    }
+}
+
 void MainWindow::chooseFolder()
 {
     const QString folder = dialogs::chooseFolder(this, QStringLiteral("Open runs or a checkpoint"),
