@@ -24,6 +24,7 @@
 #include <QDateTime>
 #include <QLabel>
 #include <QPushButton>
+#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -34,6 +35,7 @@ namespace sparsescope {
 
 namespace {
 
+constexpr QSize kSmallestWindow(1100, 700);
 constexpr int kFrameMilliseconds = 16, kHiddenMilliseconds = 500;
 
 } // namespace
@@ -45,7 +47,7 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
 {
     setObjectName(QStringLiteral("mainWindow"));
     setWindowTitle(QStringLiteral("Sparsescope"));
-    setMinimumSize(1100, 700);
+    setMinimumSize(kSmallestWindow);
     resize(1600, 1000);
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
@@ -99,6 +101,8 @@ MainWindow::~MainWindow()
 void MainWindow::showEvent(QShowEvent *event)
 {
     QMainWindow::showEvent(event);
+    // Enlarged, or on a small screen, it must not be larger than what there is.
+    setMinimumSize(kSmallestWindow.boundedTo(screen()->availableSize()));
     if (!m_deviceAsked) {
         m_deviceAsked = true;
         m_layout.reset(); // docks have no size before they are first shown
