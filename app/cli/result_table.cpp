@@ -50,7 +50,7 @@ const std::vector<Table> &tables()
          {{"needed keys found", {"selection.recall"}, 3},
           {"by random", {"selection.recall.random", "selection.recall.chance"}, 3},
           {"by recency", {"selection.recall.recency"}, 3},
-          {"answer place found, best layer", {"oracle.recall.best_layer"}, 3},
+          {"place found, best layer", {"oracle.recall.best_layer"}, 3},
           {"by random", {"oracle.recall.random", "oracle.recall.chance"}, 3},
           {"by recency", {"oracle.recall.recency"}, 3}}},
     };
