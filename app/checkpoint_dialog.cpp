@@ -8,6 +8,7 @@
 #include "widgets/state/number_text.h"
 #include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -65,7 +66,7 @@ CheckpointDialog::CheckpointDialog(std::filesystem::path checkpoint, std::filesy
     setObjectName(QStringLiteral("checkpointDialog"));
     setWindowTitle(QStringLiteral("Open checkpoint"));
     setAttribute(Qt::WA_DeleteOnClose);
-    resize(kWidth, 560);
+    resizeWithinScreen(this, {kWidth, 560});
     const auto named = [](QWidget *widget, const char *name, const QString &words) {
         widget->setObjectName(QLatin1String(name));
         widget->setAccessibleName(words);

@@ -8,6 +8,7 @@
 #include "widgets/state/number_text.h"
 #include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -63,7 +64,7 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     setObjectName(QStringLiteral("continuationDialog"));
     setWindowTitle(QStringLiteral("Continue a text"));
     setAttribute(Qt::WA_DeleteOnClose);
-    resize(720, 620);
+    resizeWithinScreen(this, {720, 620});
     const auto named = [](QWidget *widget, const char *name, const QString &words) {
         widget->setObjectName(QLatin1String(name));
         widget->setAccessibleName(words);

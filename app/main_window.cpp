@@ -24,7 +24,6 @@
 #include <QDateTime>
 #include <QLabel>
 #include <QPushButton>
-#include <QScreen>
 #include <QSettings>
 #include <QStackedWidget>
 #include <QStatusBar>
@@ -35,7 +34,6 @@ namespace sparsescope {
 
 namespace {
 
-constexpr QSize kSmallestWindow(1100, 700);
 constexpr int kFrameMilliseconds = 16, kHiddenMilliseconds = 500;
 
 } // namespace
@@ -101,10 +99,9 @@ MainWindow::~MainWindow()
 void MainWindow::showEvent(QShowEvent *event)
 {
     QMainWindow::showEvent(event);
-    // Enlarged, or on a small screen, it must not be larger than what there is.
-    setMinimumSize(kSmallestWindow.boundedTo(screen()->availableSize()));
     if (!m_deviceAsked) {
         m_deviceAsked = true;
+        fitScreen();
         m_layout.reset(); // docks have no size before they are first shown
         updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);

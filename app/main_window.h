@@ -17,6 +17,7 @@
 
 #include <QMainWindow>
 #include <QPointer>
+#include <QSize>
 #include <QTimer>
 
 #include <chrono>
@@ -55,6 +56,7 @@ class TrainPage;
 
 /// Counts up when docks come or go: a layout of other docks is not restored.
 constexpr int kDockLayout = 1;
+inline constexpr QSize kSmallestWindow(1100, 700);
 
 struct WindowOptions {
     std::filesystem::path out = "runs"; ///< where new experiments are written
@@ -207,6 +209,8 @@ private:
     /// Docks where they belong in a window of this size; what a page was left with is forgotten.
     void resetLayout();
     void arrangeDocks();
+    /// Enlarged, or on a small screen, the window is no larger than what there is.
+    void fitScreen();
     void chooseFolder();
     void chooseFile(); ///< an experiment, a measurement, a table, a checkpoint's weights
     void openCheckpoint(const std::filesystem::path &folder);
@@ -272,9 +276,9 @@ private:
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
     /// The page whose layout is on screen; empty on the first-run page, which has no docks.
     std::optional<std::string> m_layout;
-    std::optional<int> m_exitCode;        ///< the program ends with it when the window closes
-    bool m_low = false, m_narrow = false; ///< sizes at which docks stand otherwise
-    bool m_composing = false;             ///< a new experiment is being made: the form instead of the first-run page
+    std::optional<int> m_exitCode;                         ///< the program ends with it when the window closes
+    bool m_low = false, m_narrow = false, m_tight = false; ///< sizes at which docks stand otherwise
+    bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_measurementsShown = false;

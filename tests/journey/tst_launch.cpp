@@ -349,8 +349,7 @@ void tst_Launch::aRunThatHasToWaitIsTold()
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     auto *notices = window.child<NoticeBar>("noticeBar");
     QTRY_COMPARE(notices->newest(), QStringLiteral("Disk full: Classic is paused at step 5"));
-    QVERIFY(
-        says(*notices, "it goes on by itself; in another folder it goes on from its last checkpoint. checkpoints/"));
+    QVERIFY(says(*notices, "in another folder it goes on from its last checkpoint. checkpoints/00000005.partial/"));
     QTRY_VERIFY(window.child<QLabel>("statusRun")->text().startsWith(QStringLiteral("Paused tiny")));
     QVERIFY(window.child<QPushButton>("stopButton")->isEnabled());
     room = true;
