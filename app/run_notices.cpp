@@ -146,8 +146,9 @@ void RunNotices::tellWaiting(const RunData &run)
     if (const qsizetype file = reason.indexOf(run.id() + QLatin1Char('/')); file >= 0) {
         reason.remove(0, file + run.id().size() + 1); // the way to it is long, and the heading says whose file it is
     }
-    const qsizetype full = reason.indexOf(QLatin1String(" The disk is full"));
-    if (full >= 0) {
+    // A file says "cannot write the file. The disk is full: ...", the database "disk is full, got ...".
+    static const QRegularExpression kFull(QStringLiteral("(?:(:)| The) disk is full"));
+    if (const QRegularExpressionMatch full = kFull.match(reason); full.hasMatch()) {
         const std::filesystem::path folder = run.experimentFolder();
         std::vector<NoticeBar::Remedy> remedies{
             {QStringLiteral("Open the folder"), [this, folder, id = run.id().toStdString()] {
@@ -164,7 +165,8 @@ void RunNotices::tellWaiting(const RunData &run)
             keyOf(run), NoticeBar::Kind::Failed, QStringLiteral("Disk full: %1 is paused at step %2").arg(who, step),
             QStringLiteral("Nothing is lost: make room, and it goes on by itself%1. ")
                     .arg(ours ? QStringLiteral("; in another folder it goes on from its last checkpoint") : QString()) +
-                reason.left(full),
+                reason.left(full.capturedStart()) +
+                (full.captured(1).isEmpty() ? QString() : QStringLiteral(" cannot be written.")),
             std::move(remedies));
         return;
     }

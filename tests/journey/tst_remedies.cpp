@@ -27,6 +27,7 @@ private Q_SLOTS:
     void theStepOfANanIsShown();
     void aGpuThatIsTooSmallLeavesTheCpu();
     void anExperimentWithoutItsDeviceRunsOnTheCpu();
+    void aFullDiskOffersAnotherFolder_data();
     void aFullDiskOffersAnotherFolder();
 
 private:
@@ -122,15 +123,26 @@ void tst_Remedies::anExperimentWithoutItsDeviceRunsOnTheCpu()
     QCOMPARE(window.child<NoticeBar>("noticeBar")->count(), 0);
 }
 
+void tst_Remedies::aFullDiskOffersAnotherFolder_data()
+{
+    QTest::addColumn<QByteArray>("reason");
+    QTest::newRow("a file") << QByteArray(
+        "snapshot: cannot write the file. The disk is full: make room and try again.");
+    QTest::newRow("the database") << QByteArray(
+        "run.sqlite: disk is full, got database or disk is full. Make room and try again.");
+}
+
 void tst_Remedies::aFullDiskOffersAnotherFolder()
 {
+    QFETCH(QByteArray, reason);
+    const std::string full = reason.toStdString();
     test::LaunchWindow &window = *m_window;
     static std::mutex mutex;
     static std::vector<RunnerOptions> trained;
     trained.clear();
     // Trains a little, writes it down, and then finds no room.
-    window.open([](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
-                   TrainingObserver &observer) {
+    window.open([full](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
+                       TrainingObserver &observer) {
         const RunConfig run = expand(experiment).front();
         const std::lock_guard lock(mutex);
         trained.push_back(options);
@@ -143,8 +155,7 @@ void tst_Remedies::aFullDiskOffersAnotherFolder()
         std::ofstream(folder / "experiment.json") << experiment.document.dump();
         RunWriter::create(folder / run.folder(), run)->scalars(5, 1, {{"train.loss", 3.0}});
         std::ofstream(folder / run.folder() / "run.lock") << "gone";
-        observer.onState({run.folder(), RunState::Paused,
-                          "metrics.sqlite: cannot write the file. The disk is full: make room and try again.", 5, 600});
+        observer.onState({run.folder(), RunState::Paused, full, 5, 600});
         while (!control.stopping()) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
