@@ -200,7 +200,7 @@ void RunToolbar::fitWidth()
     write(m_new, QStringLiteral("New experiment"));
     m_device->setText(m_deviceWords);
     layout()->activate();
-    constexpr int kAround = 18; ///< px at its ends, which its hint leaves out
+    constexpr int kAround = 28; ///< px at its ends, which its hint leaves out
     auto *pages = findChild<QFrame *>(QStringLiteral("pageSwitch"));
     const auto press = [pages](const QString &sheet) { // every sheet that is set goes through the widgets again
         if (pages->styleSheet() != sheet) {
@@ -231,8 +231,15 @@ void RunToolbar::fitWidth()
 
 void RunToolbar::resizeEvent(QResizeEvent *event)
 {
-    fitWidth();
     QToolBar::resizeEvent(event);
+    // Its layout has gone by the old words: it is asked again once it has come to its end.
+    QMetaObject::invokeMethod(
+        this,
+        [this] {
+            fitWidth();
+            layout()->invalidate();
+        },
+        Qt::QueuedConnection);
 }
 
 void RunToolbar::showDevice()
