@@ -129,6 +129,23 @@ QStringList benchCommand(const BenchDocument &document, const std::string &devic
     return arguments;
 }
 
+BenchDocument usualBench()
+{
+    BenchDocument document;
+    document.subject = "attention";
+    document.indexer = "4x64";
+    document.direction = "forward";
+    document.gpu = true;
+    document.rounds = 7;
+    for (std::int64_t context = 4096; context <= 131072; context *= 2) {
+        constexpr std::size_t kRows = 4; // three parts and the whole
+        MeasuredRow row;
+        row.queries = row.keys = context;
+        document.rows.insert(document.rows.end(), kRows, row);
+    }
+    return document;
+}
+
 std::string benchName(const BenchDocument &document)
 {
     return document.indexer.empty() ? document.subject : "core_" + document.indexer + "_" + document.direction;

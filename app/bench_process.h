@@ -18,6 +18,9 @@ namespace sparsescope {
 /// Arguments of `sparsescope-cli` that measure what this document holds once more: its subject at its sizes, in as many rounds.
 QStringList benchCommand(const BenchDocument &document, const std::string &device, const std::filesystem::path &out);
 
+/// What is worth measuring first on a card: one layer's attention core forward, from 4K tokens to 128K. No results.
+BenchDocument usualBench();
+
 /// File name of a new measurement of the same subject: "core_64x128_forward", "topk"; no suffix.
 std::string benchName(const BenchDocument &document);
 

@@ -6,7 +6,9 @@
 #include "widgets/panels/message_view.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/state/number_text.h"
+#include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -64,7 +66,7 @@ CheckpointDialog::CheckpointDialog(std::filesystem::path checkpoint, std::filesy
     setObjectName(QStringLiteral("checkpointDialog"));
     setWindowTitle(QStringLiteral("Open checkpoint"));
     setAttribute(Qt::WA_DeleteOnClose);
-    resize(kWidth, 560);
+    resizeWithinScreen(this, {kWidth, 560});
     const auto named = [](QWidget *widget, const char *name, const QString &words) {
         widget->setObjectName(QLatin1String(name));
         widget->setAccessibleName(words);
@@ -217,7 +219,7 @@ void CheckpointDialog::showInspection()
     notices.push_back(tokenizerNotice(m_checkpoint, found.vocabulary));
     for (const std::string &notice : notices) {
         if (!notice.empty()) {
-            row(QStringLiteral("Notice"), inWindowWords(notice));
+            row(QStringLiteral("Notice"), windowWords(QString::fromStdString(notice)));
         }
     }
     m_facts->setText(QStringLiteral("<table>%1</table>").arg(rows));
@@ -232,7 +234,7 @@ void CheckpointDialog::showInspection()
     showReading();
     QStringList reasons;
     for (const Error &problem : found.problems) {
-        reasons << inWindowWords(problem.text());
+        reasons << windowWords(QString::fromStdString(problem.text()));
     }
     showProblems(reasons);
     m_text->setFocus();

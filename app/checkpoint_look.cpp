@@ -4,6 +4,7 @@
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
 #include "core/probe/text_reader.h"
+#include "widgets/state/window_words.h"
 
 #include <QMetaObject>
 
@@ -14,38 +15,18 @@ namespace sparsescope {
 
 namespace {
 
-/// What the command line calls an option goes by another name in a window.
-std::string shownPlace(const std::string &where)
-{
-    constexpr std::pair<const char *, const char *> kNames[] = {
-        {"--text", "Text"},  {"--tokens", "Token ids"}, {"--layer", "Layer"},
-        {"--run", "Folder"}, {"--count", "New tokens"}, {"--temperature", "Temperature"}};
-    for (const auto &[option, name] : kNames) {
-        if (where == option) {
-            return name;
-        }
-    }
-    return where;
-}
-
 QStringList reasonsOf(const std::exception &error)
 {
     QStringList reasons;
     if (const auto *config = dynamic_cast<const ConfigFailure *>(&error)) {
-        for (Error one : config->errors()) {
-            one.where = shownPlace(one.where);
-            reasons << inWindowWords(one.text());
+        for (const Error &one : config->errors()) {
+            reasons << windowWords(QString::fromStdString(one.text()));
         }
     }
-    return reasons.isEmpty() ? QStringList{QString::fromUtf8(error.what())} : reasons;
+    return reasons.isEmpty() ? QStringList{windowWords(QString::fromUtf8(error.what()))} : reasons;
 }
 
 } // namespace
-
-QString inWindowWords(const std::string &sentence)
-{
-    return QString::fromStdString(sentence).remove(QLatin1String(kIdOptions));
-}
 
 CheckpointLook::CheckpointLook(QObject *parent)
     : QObject(parent)
@@ -85,7 +66,7 @@ void CheckpointLook::look(LookRequest request)
         }
         QStringList notices;
         for (const std::string &notice : summary.notices) {
-            notices << inWindowWords(notice);
+            notices << windowWords(QString::fromStdString(notice));
         }
         return [this, notices] { Q_EMIT looked(notices); };
     });

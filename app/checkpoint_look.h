@@ -17,9 +17,6 @@
 
 namespace sparsescope {
 
-/// A sentence as a window says it: without the options of the command line that it ends with.
-QString inWindowWords(const std::string &sentence);
-
 /// Asks a stored checkpoint, off the window's thread: what it holds by its headers, what its indexer does on a text, how it
 /// writes on. One question at a time. Every question ends with exactly one of inspected(), readerKnown(), looked(), wrote(), gaveUp() and
 /// failed().

@@ -6,7 +6,9 @@
 #include "widgets/panels/tab_order.h"
 #include "widgets/plots/token_strip.h"
 #include "widgets/state/number_text.h"
+#include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QComboBox>
@@ -48,6 +50,7 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     , m_temperature(new QDoubleSpinBox(this))
     , m_reading(new ComboBox(this))
     , m_layer(new ComboBox(this))
+    , m_ids(makeLabel({}, "hint", this))
     , m_fault(makeLabel({}, "fault", this))
     , m_notices(makeLabel({}, "sub", this))
     , m_made(makeLabel({}, "sub", this))
@@ -61,7 +64,7 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
     setObjectName(QStringLiteral("continuationDialog"));
     setWindowTitle(QStringLiteral("Continue a text"));
     setAttribute(Qt::WA_DeleteOnClose);
-    resize(720, 620);
+    resizeWithinScreen(this, {720, 620});
     const auto named = [](QWidget *widget, const char *name, const QString &words) {
         widget->setObjectName(QLatin1String(name));
         widget->setAccessibleName(words);
@@ -110,11 +113,10 @@ ContinuationDialog::ContinuationDialog(std::filesystem::path checkpoint, QString
         for (const std::int32_t token : tokens) {
             ids << QString::number(token);
         }
-        m_reading->setCurrentIndex(1);
+        m_reading->setCurrentIndex(m_reading->findData(false));
         m_promptEdit->setPlainText(ids.join(QStringLiteral(", ")));
-    } else {
-        m_reader.askReader(m_checkpoint); // what is wrong with it is said when it is asked to write
     }
+    m_reader.askReader(m_checkpoint); // what is wrong with it is said when it is asked to write
 }
 
 ContinuationDialog::~ContinuationDialog() { dropRun(); }
@@ -142,6 +144,8 @@ QWidget *ContinuationDialog::buildQuestion()
     auto *row = new QHBoxLayout;
     row->setSpacing(12);
     row->addWidget(m_reading);
+    row->addWidget(m_ids);
+    m_ids->hide();
     for (const auto &[words, field] : std::initializer_list<std::pair<const char *, QWidget *>>{
              {"New tokens", m_count}, {"Temperature", m_temperature}}) {
         row->addWidget(makeLabel(QString::fromLatin1(words), "sub", box));
@@ -217,19 +221,28 @@ void ContinuationDialog::connectParts()
     });
 }
 
-/// For a model that reads no text ids are typed, unless something was chosen or typed meanwhile.
+/// For a model that reads no text ids are typed: text is not offered. What was typed meanwhile stays.
 void ContinuationDialog::showReader(bool readsText, int vocabulary)
 {
-    const bool untouched = m_reading->currentIndex() == 0 && m_promptEdit->toPlainText() == QString::fromUtf8(kSample);
-    if (readsText || !untouched || m_look.working()) {
+    if (readsText) {
         return;
     }
-    m_reading->setCurrentIndex(1);
+    m_reading->removeItem(m_reading->findData(true));
+    m_reading->setToolTip(
+        QStringLiteral("This model reads token ids only: it has %1 kinds of tokens, which are no bytes, and "
+                       "no tokenizer.model lies beside it.")
+            .arg(countText(vocabulary)));
+    m_reading->setAccessibleDescription(m_reading->toolTip());
+    m_ids->setText(QStringLiteral("0 to %1").arg(countText(vocabulary - 1)));
+    m_ids->setToolTip(m_reading->toolTip());
+    m_ids->show();
     QStringList ids; // the first of them, as good as any
     for (int id = 1; id <= std::min(8, vocabulary - 1); ++id) {
         ids << QString::number(id);
     }
-    m_promptEdit->setPlainText(ids.join(QStringLiteral(", ")));
+    if (m_promptEdit->toPlainText() == QString::fromUtf8(kSample) && !m_look.working()) {
+        m_promptEdit->setPlainText(ids.join(QStringLiteral(", ")));
+    }
     m_promptEdit->setPlaceholderText(
         QStringLiteral("Ids of the model's own vocabulary, 0 to %1: 5, 17, 3").arg(vocabulary - 1));
 }
@@ -349,7 +362,7 @@ void ContinuationDialog::showEnd(const GenerateSummary &summary)
     m_speed->setText(words);
     QStringList notices;
     for (const std::string &notice : summary.notices) {
-        notices << QStringLiteral("Notice: ") + inWindowWords(notice);
+        notices << QStringLiteral("Notice: ") + windowWords(QString::fromStdString(notice));
     }
     m_notices->setText(notices.join(QLatin1Char('\n')));
     m_notices->setVisible(!notices.empty());

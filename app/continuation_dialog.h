@@ -68,6 +68,7 @@ private:
     QSpinBox *m_count;
     QDoubleSpinBox *m_temperature;
     QComboBox *m_reading, *m_layer;
+    QLabel *m_ids; ///< which there are, where they are all that it reads
     QLabel *m_fault, *m_notices, *m_made, *m_keys, *m_speed;
     TokenStrip *m_strip;
     QPushButton *m_start, *m_inspect, *m_close;

@@ -1,6 +1,7 @@
 #include "app/help_dialog.h"
 
 #include "widgets/panels/role_label.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QGridLayout>
@@ -57,7 +58,7 @@ HelpDialog::HelpDialog(const QString &title, const QString &before, const Rows &
     foot->addStretch(1);
     foot->addWidget(close);
     column->addLayout(foot);
-    resize(620, 640);
+    resizeWithinScreen(this, {620, 640});
 }
 
 HelpDialog::Rows shortcutRows()
@@ -66,6 +67,7 @@ HelpDialog::Rows shortcutRows()
         {"Ctrl+1 to Ctrl+4", "Train, Inspect, Compare, Speed"},
         {"Ctrl+N", "New experiment"},
         {"Ctrl+O", "Open runs or a checkpoint"},
+        {"Ctrl+Shift+O", "Open a file: an experiment, a measurement, a table"},
         {"Ctrl+Return", "Start the queue"},
         {"F6", "Pause or resume"},
         {"Shift+F6", "Stop"},

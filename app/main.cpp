@@ -4,6 +4,7 @@
 #include "app/run_choice.h"
 #include "app/run_folder_reader.h"
 #include "app/screenshots.h"
+#include "app/text_size.h"
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
@@ -176,6 +177,9 @@ int main(int argc, char **argv)
         qputenv("QT_QPA_PLATFORM", "offscreen");
         makeRuntimeFolder();
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
+    }
+    if (!picture && !figure) {
+        enlargeAsChosen();
     }
     qInstallMessageHandler(sayNoDisplay);
     QApplication application(argc, argv);

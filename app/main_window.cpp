@@ -45,7 +45,7 @@ MainWindow::MainWindow(Engine engine, WindowOptions options, QWidget *parent)
 {
     setObjectName(QStringLiteral("mainWindow"));
     setWindowTitle(QStringLiteral("Sparsescope"));
-    setMinimumSize(1100, 700);
+    setMinimumSize(kSmallestWindow);
     resize(1600, 1000);
     setAcceptDrops(true);
     setContextMenuPolicy(Qt::NoContextMenu);
@@ -101,6 +101,7 @@ void MainWindow::showEvent(QShowEvent *event)
     QMainWindow::showEvent(event);
     if (!m_deviceAsked) {
         m_deviceAsked = true;
+        fitScreen();
         m_layout.reset(); // docks have no size before they are first shown
         updateDocks();
         QTimer::singleShot(0, this, &MainWindow::lookForDevice);

@@ -17,6 +17,7 @@
 
 #include <QMainWindow>
 #include <QPointer>
+#include <QSize>
 #include <QTimer>
 
 #include <chrono>
@@ -25,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +56,7 @@ class TrainPage;
 
 /// Counts up when docks come or go: a layout of other docks is not restored.
 constexpr int kDockLayout = 1;
+inline constexpr QSize kSmallestWindow(1100, 700);
 
 struct WindowOptions {
     std::filesystem::path out = "runs"; ///< where new experiments are written
@@ -168,6 +171,12 @@ private:
     void showMeasurable();
     void useCpu();
     void connectRemedies();
+    /// Asks for a folder; the experiment is stopped, copied into it and goes on there.
+    void trainElsewhere(const std::filesystem::path &experiment);
+    void leaveFolder(const std::filesystem::path &experiment);
+    void stayHere(const std::filesystem::path &experiment);
+    void copyAndResume(const std::filesystem::path &experiment, const std::filesystem::path &out,
+                       const std::vector<std::string> &runs);
     void lookForDevice();
     void warmUp();
     DeviceSpeed speed() const; ///< as measured, else that of such a device
@@ -181,6 +190,7 @@ private:
     void experimentAdded(const QueuedExperiment &experiment);
     void experimentRemoved(const QueuedExperiment &experiment);
     void runRemoved(const QueuedExperiment &experiment, const std::string &id);
+    void dropExperiment(const std::filesystem::path &folder); ///< its runs leave the table
     static void takeFromQueue(RunData *run, RunState state);
     void leaveRun();
     void duplicateExperiment(const std::filesystem::path &folder, const RunNotices::Changes &changes = {});
@@ -199,7 +209,10 @@ private:
     /// Docks where they belong in a window of this size; what a page was left with is forgotten.
     void resetLayout();
     void arrangeDocks();
+    /// Enlarged, or on a small screen, the window is no larger than what there is.
+    void fitScreen();
     void chooseFolder();
+    void chooseFile(); ///< an experiment, a measurement, a table, a checkpoint's weights
     void openCheckpoint(const std::filesystem::path &folder);
     /// Shows the run in a folder that was made on somebody's question as soon as it has been read.
     void showMade(const std::filesystem::path &folder, Page page = Page::Inspect);
@@ -208,9 +221,10 @@ private:
     void connectSpeed();
     /// Why the measurement that is shown cannot be made again here, in words; empty: it can.
     QString whyNotMeasured() const;
+    QString whyNotMeasured(const BenchDocument &what) const;
     void showBenchable();
     /// Training is paused first; the measurement begins when it stands still.
-    void measureAgain();
+    void measure(std::shared_ptr<const BenchDocument> what);
     void beginMeasurement();
     void endMeasurement();
     /// Where new measurements are kept.
@@ -255,15 +269,16 @@ private:
     QTimer m_sessionTimer;
     std::optional<Session> m_restored; ///< until the runs it speaks of are there
     std::vector<std::filesystem::path> m_folders, m_recent;
+    std::set<std::filesystem::path> m_left;      ///< experiments that went on elsewhere
     std::filesystem::path m_asked;               ///< the run that the command line named
     std::filesystem::path m_looked;              ///< the run in it is shown when it is found
     Page m_lookedPage = Page::Inspect;           ///< there
     std::map<std::string, QByteArray> m_layouts; ///< of the docks, by page
     /// The page whose layout is on screen; empty on the first-run page, which has no docks.
     std::optional<std::string> m_layout;
-    std::optional<int> m_exitCode;        ///< the program ends with it when the window closes
-    bool m_low = false, m_narrow = false; ///< sizes at which docks stand otherwise
-    bool m_composing = false;             ///< a new experiment is being made: the form instead of the first-run page
+    std::optional<int> m_exitCode;                         ///< the program ends with it when the window closes
+    bool m_low = false, m_narrow = false, m_tight = false; ///< sizes at which docks stand otherwise
+    bool m_composing = false; ///< a new experiment is being made: the form instead of the first-run page
     bool m_closing = false;
     bool m_deviceAsked = false;
     bool m_measurementsShown = false;

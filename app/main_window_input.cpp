@@ -3,6 +3,7 @@
 #include "app/exporting.h"
 #include "app/preferences_dialog.h"
 #include "app/run_actions.h"
+#include "app/text_size.h"
 #include "app/train_page.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
@@ -137,12 +138,13 @@ void MainWindow::showPreferences()
 {
     const QString folder = QSettings().value(QStringLiteral("exportFolder"), QDir::currentPath()).toString();
     auto *dialog = new PreferencesDialog({currentTheme(), QSettings().value(QStringLiteral("reducedMotion")).toBool(),
-                                          m_queue.continueOnError(), folder},
+                                          m_queue.continueOnError(), folder, chosenTextSize()},
                                          this);
     connect(dialog, &PreferencesDialog::changed, this, [this](const Preferences &wanted) {
         QSettings settings;
         settings.setValue(QStringLiteral("reducedMotion"), wanted.reducedMotion);
         settings.setValue(QStringLiteral("exportFolder"), wanted.exportFolder);
+        chooseTextSize(wanted.textSize);
         setReducedMotion(wanted.reducedMotion);
         m_queue.setContinueOnError(wanted.continueOnError);
         m_runActions->refresh();

@@ -89,6 +89,8 @@ void MainWindow::buildFileMenus()
     QMenu *file = menuBar()->addMenu(QStringLiteral("File"));
     addCommand(file, QStringLiteral("New experiment"), QKeySequence(Qt::CTRL | Qt::Key_N), [this] { newExperiment(); });
     addCommand(file, QStringLiteral("Open…"), QKeySequence(Qt::CTRL | Qt::Key_O), [this] { chooseFolder(); });
+    addCommand(file, QStringLiteral("Open file…"), QKeySequence(Qt::CTRL | Qt::SHIFT | Qt::Key_O),
+               [this] { chooseFile(); });
     QMenu *recent = file->addMenu(QStringLiteral("Open recent"));
     recent->setObjectName(QStringLiteral("recentMenu"));
     connect(file, &QMenu::aboutToShow, this, [this, recent] {

@@ -4,6 +4,7 @@
 #include "app/continuation_dialog.h"
 #include "app/csv_import.h"
 #include "app/presets.h"
+#include "app/run_notices.h"
 #include "core/base/bench_document.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/notice_bar.h"
@@ -77,6 +78,8 @@ void MainWindow::openPath(const std::filesystem::path &given)
         return;
     }
     ++m_opening;
+    m_left.erase(path); // asked for by name
+    m_runNotices->comeBack(path);
     rememberFolder(path);
     m_reader.open(path);
 }
@@ -166,6 +169,16 @@ void MainWindow::showMade(const std::filesystem::path &folder, Page page)
     std::error_code ignored;
     m_looked = std::filesystem::absolute(folder, ignored).lexically_normal();
     openPath(m_looked);
+}
+
+void MainWindow::chooseFile()
+{
+    const QString file = dialogs::chooseFile(
+        this, QStringLiteral("Open a file"), QString::fromStdString(m_options.out.string()),
+        QStringLiteral("Experiments, measurements, tables, weights (*.json *.csv *.safetensors);;All files (*)"));
+    if (!file.isEmpty()) {
+        openPath(file.toStdString());
+    }
 }
 
 void MainWindow::chooseFolder()

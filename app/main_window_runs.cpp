@@ -95,10 +95,15 @@ void MainWindow::experimentRemoved(const QueuedExperiment &experiment)
         }
         return;
     }
-    const std::vector<std::unique_ptr<RunData>> gone = m_runs.take(experiment.folder); // until the views look elsewhere
-    m_model.removeExperiment(QString::fromStdString(experiment.folder.string()));
+    dropExperiment(experiment.folder);
+}
+
+void MainWindow::dropExperiment(const std::filesystem::path &folder)
+{
+    const std::vector<std::unique_ptr<RunData>> gone = m_runs.take(folder); // until the views look elsewhere
+    m_model.removeExperiment(QString::fromStdString(folder.string()));
     showCompareRuns(true);
-    if (m_current && m_current->experimentFolder() == experiment.folder) {
+    if (m_current && m_current->experimentFolder() == folder) {
         leaveRun();
     }
     showFirstRun();
@@ -238,6 +243,9 @@ void MainWindow::runFound(const FoundRun &found, bool first)
 {
     const std::filesystem::path experiment = experimentFolderOf(found.folder, found.config);
     RunData *run = m_runs.find(experiment, found.config.folder());
+    if (m_left.contains(experiment)) {
+        return;
+    }
     if (m_queue.current() && m_queue.current()->folder == experiment) {
         return; // its records come from memory
     }

@@ -65,7 +65,13 @@ void MainWindow::connectSpeed()
         showCursor();
         showBenchable();
     });
-    connect(m_speedPage, &SpeedPage::measureRequested, this, &MainWindow::measureAgain);
+    connect(m_speedPage, &SpeedPage::measureRequested, this, [this] { measure(m_speedPage->shownDocument()); });
+    connect(m_speedPage, &SpeedPage::firstRequested, this, [this] {
+        BenchDocument first = usualBench();
+        first.gpu = m_device.isCuda;
+        measure(std::make_shared<const BenchDocument>(std::move(first)));
+    });
+    connect(m_speedPage, &SpeedPage::openRequested, this, &MainWindow::chooseFile);
     connect(m_speedPage, &SpeedPage::cancelRequested, this, &MainWindow::endMeasurement);
     connect(m_bench.get(), &BenchProcess::progressed, this, [this](const QString &what, double share) {
         m_speedPage->setMeasuring((m_pausedForBench ? QStringLiteral("Training is paused · ") : QString()) + what,
@@ -86,9 +92,11 @@ void MainWindow::connectSpeed()
 QString MainWindow::whyNotMeasured() const
 {
     const BenchDocument *shown = m_speedPage->shown();
-    if (shown == nullptr) {
-        return QStringLiteral("Open a measurement first.");
-    }
+    return shown == nullptr ? QStringLiteral("Open a measurement first.") : whyNotMeasured(*shown);
+}
+
+QString MainWindow::whyNotMeasured(const BenchDocument &what) const
+{
     std::error_code ignored;
     if (!std::filesystem::exists(BenchProcess::program().toStdString(), ignored)) {
         return QStringLiteral("%1 is not there: it is what measures.").arg(BenchProcess::program());
@@ -96,12 +104,17 @@ QString MainWindow::whyNotMeasured() const
     if (m_device.name.empty()) {
         return QStringLiteral("Looking for devices…");
     }
-    if (shown->gpu && !m_device.isCuda) {
+    if (what.gpu && !m_device.isCuda && what.machine.empty()) {
+        return QStringLiteral("Measuring needs an NVIDIA card%1.")
+            .arg(m_device.note.empty() ? QString()
+                                       : QStringLiteral(" (%1)").arg(QString::fromStdString(m_device.note)));
+    }
+    if (what.gpu && !m_device.isCuda) {
         return QStringLiteral(
                    "No GPU is used here%1. This was measured on %2; the CPU's time for it says nothing about "
                    "the kernels.")
             .arg(m_device.note.empty() ? QString() : QStringLiteral(" (%1)").arg(QString::fromStdString(m_device.note)),
-                 QString::fromStdString(shown->machine));
+                 QString::fromStdString(what.machine));
     }
     return {};
 }
@@ -116,15 +129,17 @@ void MainWindow::showBenchable()
                                !why.isEmpty() ? why
                                               : QStringLiteral("The same sizes on %1. Training is paused meanwhile.")
                                                     .arg(QString::fromStdString(m_device.description)));
+    const QString whyNoFirst = whyNotMeasured(usualBench());
+    m_speedPage->setFirst(whyNoFirst.isEmpty() ? QStringLiteral("Measure this card") : QString(), whyNoFirst);
     m_speedPage->setRemark(!m_device.name.empty() && m_speedPage->shown() != nullptr ? why : QString());
 }
 
-void MainWindow::measureAgain()
+void MainWindow::measure(std::shared_ptr<const BenchDocument> what)
 {
-    if (!whyNotMeasured().isEmpty() || m_bench->running()) {
+    if (what == nullptr || !whyNotMeasured(*what).isEmpty() || m_bench->running()) {
         return;
     }
-    m_benchDue = m_speedPage->shownDocument();
+    m_benchDue = std::move(what);
     if (m_queue.training() && !m_queue.thread().pausing()) {
         m_pausedForBench = true;
         m_queue.pause();

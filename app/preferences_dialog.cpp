@@ -1,5 +1,6 @@
 #include "app/preferences_dialog.h"
 
+#include "app/text_size.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/dialogs.h"
@@ -9,15 +10,21 @@
 #include <QComboBox>
 #include <QFormLayout>
 #include <QHBoxLayout>
+#include <QLabel>
 #include <QLineEdit>
 #include <QPushButton>
 #include <QVBoxLayout>
+
+#include <algorithm>
 
 namespace sparsescope {
 
 PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *parent)
     : QDialog(parent)
     , m_theme(new ComboBox(this))
+    , m_size(new ComboBox(this))
+    , m_sizeHint(makeLabel(QStringLiteral("from the next start on"), "hint", this))
+    , m_sizeNow(preferences.textSize)
     , m_motion(new QCheckBox(QStringLiteral("Reduce motion: jump through snapshots instead of playing them"), this))
     , m_continue(new QCheckBox(QStringLiteral("Go on with the queue when a run has failed"), this))
     , m_folder(new QLineEdit(preferences.exportFolder, this))
@@ -30,11 +37,17 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
         widget->setAccessibleName(words);
     };
     named(m_theme, "themeCombo", QStringLiteral("Theme"));
+    named(m_size, "textSizeCombo", QStringLiteral("Text and controls"));
     named(m_motion, "reducedMotionBox", m_motion->text());
     named(m_continue, "continueOnErrorBox", m_continue->text());
     named(m_folder, "exportFolderEdit", QStringLiteral("Folder for exports"));
     m_theme->addItems({QStringLiteral("Light"), QStringLiteral("Dark")});
     m_theme->setCurrentIndex(preferences.theme == Theme::Dark ? 1 : 0);
+    for (const int percent : kTextSizes) {
+        m_size->addItem(QStringLiteral("%1 %").arg(percent), percent);
+    }
+    m_size->setCurrentIndex(std::max(m_size->findData(preferences.textSize), 0));
+    m_sizeHint->hide();
     m_motion->setChecked(preferences.reducedMotion);
     m_continue->setChecked(preferences.continueOnError);
     m_folder->setMinimumWidth(320);
@@ -52,6 +65,11 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
     form->setHorizontalSpacing(12);
     form->setVerticalSpacing(12);
     form->addRow(makeLabel(QStringLiteral("Theme"), "sub", this), m_theme);
+    auto *size = new QHBoxLayout;
+    size->addWidget(m_size);
+    size->addWidget(m_sizeHint);
+    size->addStretch(1);
+    form->addRow(makeLabel(QStringLiteral("Text and controls"), "sub", this), size);
     form->addRow(makeLabel(QStringLiteral("Motion"), "sub", this), m_motion);
     form->addRow(makeLabel(QStringLiteral("Queue"), "sub", this), m_continue);
     form->addRow(makeLabel(QStringLiteral("Exports"), "sub", this), folder);
@@ -67,6 +85,10 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
     column->addLayout(foot);
 
     connect(m_theme, &QComboBox::activated, this, &PreferencesDialog::tell);
+    connect(m_size, &QComboBox::activated, this, [this] {
+        m_sizeHint->setVisible(m_size->currentData().toInt() != m_sizeNow);
+        tell();
+    });
     connect(m_motion, &QCheckBox::toggled, this, &PreferencesDialog::tell);
     connect(m_continue, &QCheckBox::toggled, this, &PreferencesDialog::tell);
     connect(m_folder, &QLineEdit::editingFinished, this, &PreferencesDialog::tell);
@@ -83,7 +105,7 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
 void PreferencesDialog::tell()
 {
     Q_EMIT changed({m_theme->currentIndex() == 1 ? Theme::Dark : Theme::Light, m_motion->isChecked(),
-                    m_continue->isChecked(), m_folder->text()});
+                    m_continue->isChecked(), m_folder->text(), m_size->currentData().toInt()});
 }
 
 } // namespace sparsescope

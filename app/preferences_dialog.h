@@ -7,6 +7,7 @@
 
 class QCheckBox;
 class QComboBox;
+class QLabel;
 class QLineEdit;
 
 namespace sparsescope {
@@ -17,9 +18,10 @@ struct Preferences {
     bool reducedMotion = false;  ///< nothing plays: it jumps
     bool continueOnError = true; ///< of the queue
     QString exportFolder;        ///< that the export proposes
+    int textSize = 100;          ///< percent, from the next start on
 };
 
-/// Shows the preferences; every change takes effect at once.
+/// Shows the preferences; every change takes effect at once, but for the size, which says so.
 class PreferencesDialog : public QDialog {
     Q_OBJECT
 
@@ -32,7 +34,9 @@ Q_SIGNALS:
 private:
     void tell();
 
-    QComboBox *m_theme;
+    QComboBox *m_theme, *m_size;
+    QLabel *m_sizeHint; ///< that another size comes with the next start
+    int m_sizeNow;
     QCheckBox *m_motion, *m_continue;
     QLineEdit *m_folder;
 };

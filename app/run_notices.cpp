@@ -41,6 +41,9 @@ RunNotices::RunNotices(NoticeBar *bar, const RunTableModel *model, const RunColl
 
 void RunNotices::look(const RunData &run)
 {
+    if (m_left.contains(run.experimentFolder())) {
+        return;
+    }
     const QString key = keyOf(run);
     const bool waits = run.state() == RunState::Paused && !run.reason().isEmpty();
     if (run.state() != RunState::Failed && run.state() != RunState::Interrupted && !waits) {
@@ -63,6 +66,18 @@ void RunNotices::look(const RunData &run)
 }
 
 void RunNotices::experimentStarted(const std::filesystem::path &folder)
+{
+    m_trains = folder;
+    forget(folder);
+}
+
+void RunNotices::leave(const std::filesystem::path &folder)
+{
+    m_left.insert(folder);
+    forget(folder);
+}
+
+void RunNotices::forget(const std::filesystem::path &folder)
 {
     m_bar->remove(keyOf(folder));
     for (const RunData *run : m_runs->of(folder)) {
@@ -131,19 +146,28 @@ void RunNotices::tellWaiting(const RunData &run)
     if (const qsizetype file = reason.indexOf(run.id() + QLatin1Char('/')); file >= 0) {
         reason.remove(0, file + run.id().size() + 1); // the way to it is long, and the heading says whose file it is
     }
-    const qsizetype full = reason.indexOf(QLatin1String(" The disk is full"));
-    if (full >= 0) {
-        m_bar->post(keyOf(run), NoticeBar::Kind::Failed,
-                    QStringLiteral("Disk full: %1 is paused at step %2").arg(who, step),
-                    QStringLiteral("Nothing is lost: make room, and it goes on by itself. ") + reason.left(full) +
-                        QStringLiteral(" New experiments can go into another folder."),
-                    {{QStringLiteral("Open the folder"),
-                      [this, folder = run.experimentFolder(), id = run.id().toStdString()] {
-                          if (const RunData *known = m_runs->find(folder, id)) {
-                              Q_EMIT folderRequested(known);
-                          }
-                      }},
-                     {QStringLiteral("Choose another folder…"), [this] { Q_EMIT otherFolderRequested(); }}});
+    // A file says "cannot write the file. The disk is full: ...", the database "disk is full, got ...".
+    static const QRegularExpression kFull(QStringLiteral("(?:(:)| The) disk is full"));
+    if (const QRegularExpressionMatch full = kFull.match(reason); full.hasMatch()) {
+        const std::filesystem::path folder = run.experimentFolder();
+        std::vector<NoticeBar::Remedy> remedies{
+            {QStringLiteral("Open the folder"), [this, folder, id = run.id().toStdString()] {
+                 if (const RunData *known = m_runs->find(folder, id)) {
+                     Q_EMIT folderRequested(known);
+                 }
+             }}};
+        const bool ours = folder == m_trains; // a run of another process cannot be taken elsewhere
+        if (ours) {
+            remedies.push_back(
+                {QStringLiteral("Choose another folder…"), [this, folder] { Q_EMIT otherFolderRequested(folder); }});
+        }
+        m_bar->post(
+            keyOf(run), NoticeBar::Kind::Failed, QStringLiteral("Disk full: %1 is paused at step %2").arg(who, step),
+            QStringLiteral("Nothing is lost: make room, and it goes on by itself%1. ")
+                    .arg(ours ? QStringLiteral("; in another folder it goes on from its last checkpoint") : QString()) +
+                reason.left(full.capturedStart()) +
+                (full.captured(1).isEmpty() ? QString() : QStringLiteral(" cannot be written.")),
+            std::move(remedies));
         return;
     }
     m_bar->post(keyOf(run), NoticeBar::Kind::Failed,

@@ -41,12 +41,32 @@ void RunQueue::put(QueuedExperiment entry)
     Q_EMIT added(entry);
 }
 
-void RunQueue::add(const ExperimentConfig &experiment, std::vector<std::string> runs)
+QueuedExperiment RunQueue::placed(const ExperimentConfig &experiment, std::vector<std::string> runs) const
 {
     nlohmann::ordered_json document = experiment.document;
     const std::string name = freeName(experiment.name);
     document["name"] = name;
-    put({parseExperiment(document, experiment.origin), m_out / name, false, std::move(runs)});
+    return {parseExperiment(document, experiment.origin), m_out / name, false, std::move(runs)};
+}
+
+void RunQueue::setOut(const std::filesystem::path &out)
+{
+    m_out = out;
+    for (QueuedExperiment &entry : m_waiting) {
+        if (entry.resume || entry.folder.parent_path() == out) {
+            continue;
+        }
+        const QueuedExperiment before = entry;
+        entry = placed(before.config, before.runs);
+        Q_EMIT removed(before);
+        Q_EMIT added(QueuedExperiment(entry));
+    }
+    Q_EMIT changed();
+}
+
+void RunQueue::add(const ExperimentConfig &experiment, std::vector<std::string> runs)
+{
+    put(placed(experiment, std::move(runs)));
     if (m_going && !m_current) {
         startNext();
     }
@@ -123,6 +143,7 @@ bool RunQueue::removeRun(const std::filesystem::path &folder, const std::string 
         if (!m_thread.removeRun(run)) {
             return false;
         }
+        std::erase(m_current->runs, run); // nor when the experiment goes on another time
         Q_EMIT runRemoved(*m_current, run);
     } else {
         const int at = placeOf(folder);

@@ -26,7 +26,8 @@ public:
 
     void setDevice(const std::string &device) { m_device = device; }
     const std::filesystem::path &out() const { return m_out; }
-    void setOut(const std::filesystem::path &out) { m_out = out; } ///< of what is added from now on
+    /// Where what is added from now on goes, and what waits and has not begun; what trains stays where it is.
+    void setOut(const std::filesystem::path &out);
     /// Copies the experiment under a name that no folder of `out` has yet ("smoke-2"); starts it when the queue is going.
     /// `runs`: only those, in that order; empty: all.
     void add(const ExperimentConfig &experiment, std::vector<std::string> runs = {});
@@ -69,6 +70,8 @@ private:
     void startNext();
     void ended(const ExperimentOutcome &outcome);
     void put(QueuedExperiment entry);
+    /// The experiment under a name that no folder of `out` has yet.
+    QueuedExperiment placed(const ExperimentConfig &experiment, std::vector<std::string> runs) const;
     std::string freeName(const std::string &name) const;
 
     std::filesystem::path m_out;

@@ -7,9 +7,12 @@
 #include <QFrame>
 #include <QHBoxLayout>
 #include <QLabel>
+#include <QLayout>
 #include <QPainter>
 #include <QPushButton>
 #include <QToolButton>
+
+#include <algorithm>
 
 namespace sparsescope {
 
@@ -58,6 +61,8 @@ RunToolbar::RunToolbar(QWidget *parent)
     , m_pause(button(QStringLiteral("Pause"), "pauseButton", QStringLiteral("Pause or resume (F6)"), Icon::Pause))
     , m_stop(
           button(QStringLiteral("Stop"), "stopButton", QStringLiteral("Stop with a checkpoint (Shift+F6)"), Icon::Stop))
+    , m_new(button(QStringLiteral("New experiment"), "newExperimentButton", QStringLiteral("New experiment (Ctrl+N)"),
+                   Icon::Add))
     , m_export(button(QStringLiteral("Export…"), "exportButton", QStringLiteral("Export figure or data (Ctrl+E)"),
                       Icon::Export))
     , m_device(new QLabel)
@@ -98,10 +103,9 @@ RunToolbar::RunToolbar(QWidget *parent)
     page(m_speed, QStringLiteral("Speed"), "speedPageButton", Icon::Speed, QStringLiteral("Ctrl+4"), Page::Speed);
     m_train->setChecked(true);
 
-    auto *fresh = button(QStringLiteral("New experiment"), "newExperimentButton",
-                         QStringLiteral("New experiment (Ctrl+N)"), Icon::Add);
     m_device->setObjectName(QStringLiteral("deviceChip"));
-    m_device->setText(QStringLiteral("Looking for devices…"));
+    m_deviceWords = QStringLiteral("Looking for devices…");
+    m_device->setText(m_deviceWords);
     setRole(m_device, "sub");
     m_theme->setObjectName(QStringLiteral("themeButton"));
     m_theme->setAccessibleName(QStringLiteral("Light or dark"));
@@ -118,7 +122,7 @@ RunToolbar::RunToolbar(QWidget *parent)
         addWidget(control);
     }
     gap(8);
-    addWidget(fresh);
+    addWidget(m_new);
     addWidget(m_export);
     auto *stretch = new QWidget;
     stretch->setSizePolicy(QSizePolicy::Expanding, QSizePolicy::Preferred);
@@ -132,7 +136,7 @@ RunToolbar::RunToolbar(QWidget *parent)
     connect(m_start, &QPushButton::clicked, this, &RunToolbar::startRequested);
     connect(m_pause, &QPushButton::clicked, this, &RunToolbar::pauseRequested);
     connect(m_stop, &QPushButton::clicked, this, &RunToolbar::stopRequested);
-    connect(fresh, &QPushButton::clicked, this, &RunToolbar::newExperimentRequested);
+    connect(m_new, &QPushButton::clicked, this, &RunToolbar::newExperimentRequested);
     connect(m_export, &QPushButton::clicked, this, &RunToolbar::exportRequested);
     connect(m_theme, &QToolButton::clicked, this, &RunToolbar::themeRequested);
     setTraining(Training::Idle, false);
@@ -177,10 +181,65 @@ void RunToolbar::setExportable(bool exportable) { m_export->setEnabled(exportabl
 void RunToolbar::setDevice(const QString &words, bool warning, const QString &details)
 {
     m_deviceWarning = warning;
-    m_device->setText(words);
-    m_device->setToolTip(details);
+    m_deviceWords = words;
+    m_deviceDetails = details;
+    fitWidth();
     m_device->setAccessibleName(QStringLiteral("Device: ") + words);
     showDevice();
+}
+
+void RunToolbar::fitWidth()
+{
+    constexpr int kFewest = 28; ///< px: "CPU"
+    const auto write = [](QPushButton *button, const QString &words) {
+        if (button->text() != words) {
+            button->setText(words);
+            button->setAccessibleName(words);
+        }
+    };
+    write(m_new, QStringLiteral("New experiment"));
+    m_device->setText(m_deviceWords);
+    layout()->activate();
+    constexpr int kAround = 28; ///< px at its ends, which its hint leaves out
+    auto *pages = findChild<QFrame *>(QStringLiteral("pageSwitch"));
+    const auto press = [pages](const QString &sheet) { // every sheet that is set goes through the widgets again
+        if (pages->styleSheet() != sheet) {
+            pages->setStyleSheet(sheet);
+        }
+    };
+    press({});
+    int over = sizeHint().width() + kAround - width();
+    if (over > 0 && m_device->sizeHint().width() - over < kFewest) {
+        const int before = m_new->sizeHint().width();
+        write(m_new, QStringLiteral("New"));
+        over -= before - m_new->sizeHint().width();
+    }
+    if (over > 0 && m_device->sizeHint().width() - over < kFewest) {
+        const int before = pages->sizeHint().width();
+        press(QStringLiteral("QToolButton { padding: 4px 6px; }"));
+        over -= before - pages->sizeHint().width();
+    }
+    if (over > 0) {
+        const int room = std::max(m_device->sizeHint().width() - over, kFewest);
+        m_device->setText(m_device->fontMetrics().elidedText(m_deviceWords, Qt::ElideRight, room));
+    }
+    const bool cut = m_device->text() != m_deviceWords;
+    m_device->setToolTip(!cut                        ? m_deviceDetails
+                         : m_deviceDetails.isEmpty() ? m_deviceWords
+                                                     : m_deviceWords + QLatin1Char('\n') + m_deviceDetails);
+}
+
+void RunToolbar::resizeEvent(QResizeEvent *event)
+{
+    QToolBar::resizeEvent(event);
+    // Its layout has gone by the old words: it is asked again once it has come to its end.
+    QMetaObject::invokeMethod(
+        this,
+        [this] {
+            fitWidth();
+            layout()->invalidate();
+        },
+        Qt::QueuedConnection);
 }
 
 void RunToolbar::showDevice()

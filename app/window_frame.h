@@ -40,13 +40,17 @@ Q_SIGNALS:
 
 protected:
     void changeEvent(QEvent *event) override;
+    void resizeEvent(QResizeEvent *event) override;
 
 private:
     void showDevice();
+    /// Where not all of it fits, the device's words are the first to be cut, and stand whole in their tooltip.
+    void fitWidth();
 
     QToolButton *m_train, *m_inspect, *m_compare, *m_speed, *m_theme;
-    QPushButton *m_start, *m_pause, *m_stop, *m_export;
+    QPushButton *m_start, *m_pause, *m_stop, *m_new, *m_export;
     QLabel *m_device, *m_deviceIcon;
+    QString m_deviceWords, m_deviceDetails;
     bool m_deviceWarning = false;
     std::optional<std::pair<Training, bool>> m_shown;
 };

@@ -42,13 +42,15 @@ const std::vector<Table> &tables()
           {"captured", {"indexer.captured"}, 3},
           {"accuracy with random", {"counterfactual.accuracy.random"}, 3},
           {"with recency", {"counterfactual.accuracy.recency"}, 3}}},
-        {"What the selection finds. Needed keys: the k that dense attention weighs most. Answer's place: the token to "
-         "copy (best layer);\n"
-         "a model may read the answer elsewhere, from a later token that carries it on.",
+        {"What the selection finds. Needed keys: the k that dense attention weighs most, mean of layers. Answer place: "
+         "the "
+         "token\n"
+         "to copy, in the layer that finds it most often; a model may read the answer elsewhere, from a later token "
+         "that carries it on.",
          {{"needed keys found", {"selection.recall"}, 3},
           {"by random", {"selection.recall.random", "selection.recall.chance"}, 3},
           {"by recency", {"selection.recall.recency"}, 3},
-          {"answer's place found", {"oracle.recall.best_layer", "oracle.recall"}, 3},
+          {"place found, best layer", {"oracle.recall.best_layer"}, 3},
           {"by random", {"oracle.recall.random", "oracle.recall.chance"}, 3},
           {"by recency", {"oracle.recall.recency"}, 3}}},
     };

@@ -43,12 +43,12 @@ std::vector<MetricInfo> makeTable()
         "tasks: val.accuracy of the answers whose key lies back by each quarter of the window")
         .parts = 4;
     add("val.exact.distance", "Exact answers by distance", "share", "tasks: val.exact by the same quarters").parts = 4;
-    withChance(layered(add("oracle.recall", "Answer place found", "share",
+    withChance(layered(add("oracle.recall", "Place found, mean of layers", "share",
                            "tasks: share of the known keys of the labels that are in S", "mean of min(1, k/(t+1))")));
-    add("oracle.recall.best_layer", "Answer place found, best layer", "share", "tasks: the largest of oracle.recall/N");
-    layered(
-        add("oracle.recall.random", "Answer place found by random keys", "share", "oracle.recall of k random keys"));
-    layered(add("oracle.recall.recency", "Answer place found by the nearest keys", "share",
+    add("oracle.recall.best_layer", "Place found, best layer", "share",
+        "tasks: the largest of oracle.recall/N; one layer that finds the place is enough");
+    layered(add("oracle.recall.random", "Place found by random keys", "share", "oracle.recall of k random keys"));
+    layered(add("oracle.recall.recency", "Place found by the nearest keys", "share",
                 "oracle.recall of the k nearest keys"));
 
     layered(add("indexer.kl", "Indexer KL", "nats",

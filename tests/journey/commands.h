@@ -9,6 +9,7 @@ struct Command {
 
 inline constexpr Command kCommands[] = {{"File", "New experiment", "Ctrl+N"},
                                         {"File", "Open…", "Ctrl+O"},
+                                        {"File", "Open file…", "Ctrl+Shift+O"},
                                         {"File", "Open recent", ""},
                                         {"File", "Import CSV…", ""},
                                         {"File", "Export…", "Ctrl+E"},

@@ -349,7 +349,7 @@ void tst_Launch::aRunThatHasToWaitIsTold()
     QTest::keyClick(window.get(), Qt::Key_Return, Qt::ControlModifier);
     auto *notices = window.child<NoticeBar>("noticeBar");
     QTRY_COMPARE(notices->newest(), QStringLiteral("Disk full: Classic is paused at step 5"));
-    QVERIFY(says(*notices, "Nothing is lost: make room, and it goes on by itself. checkpoints/00000005.partial/"));
+    QVERIFY(says(*notices, "in another folder it goes on from its last checkpoint. checkpoints/00000005.partial/"));
     QTRY_VERIFY(window.child<QLabel>("statusRun")->text().startsWith(QStringLiteral("Paused tiny")));
     QVERIFY(window.child<QPushButton>("stopButton")->isEnabled());
     room = true;

@@ -27,6 +27,7 @@ private Q_SLOTS:
     void theStepOfANanIsShown();
     void aGpuThatIsTooSmallLeavesTheCpu();
     void anExperimentWithoutItsDeviceRunsOnTheCpu();
+    void aFullDiskOffersAnotherFolder_data();
     void aFullDiskOffersAnotherFolder();
 
 private:
@@ -122,14 +123,39 @@ void tst_Remedies::anExperimentWithoutItsDeviceRunsOnTheCpu()
     QCOMPARE(window.child<NoticeBar>("noticeBar")->count(), 0);
 }
 
+void tst_Remedies::aFullDiskOffersAnotherFolder_data()
+{
+    QTest::addColumn<QByteArray>("reason");
+    QTest::newRow("a file") << QByteArray(
+        "snapshot: cannot write the file. The disk is full: make room and try again.");
+    QTest::newRow("the database") << QByteArray(
+        "run.sqlite: disk is full, got database or disk is full. Make room and try again.");
+}
+
 void tst_Remedies::aFullDiskOffersAnotherFolder()
 {
+    QFETCH(QByteArray, reason);
+    const std::string full = reason.toStdString();
     test::LaunchWindow &window = *m_window;
-    window.open([](const ExperimentConfig &experiment, const RunnerOptions &, RunControl &control,
-                   TrainingObserver &observer) {
+    static std::mutex mutex;
+    static std::vector<RunnerOptions> trained;
+    trained.clear();
+    // Trains a little, writes it down, and then finds no room.
+    window.open([full](const ExperimentConfig &experiment, const RunnerOptions &options, RunControl &control,
+                       TrainingObserver &observer) {
         const RunConfig run = expand(experiment).front();
-        observer.onState({run.folder(), RunState::Paused,
-                          "metrics.sqlite: cannot write the file. The disk is full: make room and try again.", 5, 600});
+        const std::lock_guard lock(mutex);
+        trained.push_back(options);
+        if (options.out.filename() != "runs") { // another disk
+            observer.onState({run.folder(), RunState::Finished, "", 600, 600});
+            return std::vector<RunOutcome>{{run.folder(), RunState::Finished, "", 600}};
+        }
+        const fs::path folder = options.out / experiment.name;
+        fs::create_directories(folder);
+        std::ofstream(folder / "experiment.json") << experiment.document.dump();
+        RunWriter::create(folder / run.folder(), run)->scalars(5, 1, {{"train.loss", 3.0}});
+        std::ofstream(folder / run.folder() / "run.lock") << "gone";
+        observer.onState({run.folder(), RunState::Paused, full, 5, 600});
         while (!control.stopping()) {
             std::this_thread::sleep_for(std::chrono::milliseconds(5));
         }
@@ -143,14 +169,31 @@ void tst_Remedies::aFullDiskOffersAnotherFolder()
         said = said || (label->text() + label->toolTip()).contains(QLatin1String("it goes on by itself"));
     }
     QVERIFY(said);
-    const fs::path other = window.file("other");
+    QTest::mouseClick(window.child<QPushButton>("addToQueueButton"), Qt::LeftButton); // waits, and has not begun
+    const fs::path run = expand(parseExperiment(test::launchExperiment(), "tiny.json")).front().folder();
+
+    // A folder that has one of that name: nothing is lost, and another can be chosen.
+    const fs::path taken = window.file("taken"), other = window.file("other");
+    fs::create_directories(taken / "tiny");
     fs::create_directories(other);
+    dialogs::setNextPath(QString::fromStdString(taken.string()));
+    QTest::mouseClick(remedy("Choose another folder…"), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(remedy("Resume here") != nullptr, 10000);
+    QVERIFY(fs::is_empty(taken / "tiny") && !fs::exists(taken / ".tiny.copy.tmp"));
+
     dialogs::setNextPath(QString::fromStdString(other.string()));
     QTest::mouseClick(remedy("Choose another folder…"), Qt::LeftButton);
-    QTest::mouseClick(window.child<QPushButton>("addToQueueButton"), Qt::LeftButton);
-    QCOMPARE(window->queue().waiting().back().folder, other / "tiny");
-    QTest::keyClick(window.get(), Qt::Key_F6, Qt::ShiftModifier);
+    QTRY_VERIFY_WITH_TIMEOUT(remedy("Open the old folder") != nullptr, 10000);
     QTRY_VERIFY_WITH_TIMEOUT(!window->queue().training(), 5000);
+    const std::lock_guard lock(mutex);
+    QCOMPARE(trained.at(1).out, other);
+    QVERIFY(trained.at(1).resume);
+    QCOMPARE(trained.at(2).out, other);                                   // what waited went along
+    QVERIFY(fs::exists(window.file("runs") / "tiny" / run / "run.json")); // where it was, untouched
+    QVERIFY(fs::exists(other / "tiny" / run / "run.json"));
+    QVERIFY(!fs::exists(other / "tiny" / run / "run.lock"));
+    QCOMPARE(window.rows(), (QStringList{"tiny", "tiny-2"})); // the experiment stands in the table once
+    QCOMPARE(window->queue().out(), other);
 }
 
 QTEST_MAIN(tst_Remedies)

@@ -25,7 +25,7 @@ namespace sparsescope {
 
 namespace {
 
-constexpr int kBadge = 22, kWordsFrom = 900,
+constexpr int kColumns = 9, kBadge = 22, kWordsFrom = 900,
               kOneRowFrom = 1560, ///< px of width from which everything stands in one row
     kFactGaps = 80;               ///< px beside the words of the facts: two signs, and room between
 
@@ -279,12 +279,29 @@ void CompareHeader::resizeEvent(QResizeEvent *event)
     int row = 0, column = 0, rows = 0, columns = 0;
     grid->getItemPosition(grid->indexOf(m_matchBox), &row, &column, &rows, &columns);
     m_against->setVisible(width() >= kWordsFrom);
-    if ((row == 0) != oneRow) {
-        grid->removeWidget(m_matchBox);
+    // What is compared, then by what, then what matches: as many rows as the width asks for.
+    int wanted = grid->contentsMargins().left() + grid->contentsMargins().right();
+    for (const QWidget *widget :
+         std::initializer_list<const QWidget *>{m_badgeA, m_a, m_badgeB, m_b, m_swap, m_by, m_export}) {
+        wanted += widget->minimumSizeHint().expandedTo(widget->minimumSize()).width() + grid->horizontalSpacing();
+    }
+    const bool folded = wanted > width();
+    const int factsRow = oneRow ? 0 : folded ? 2 : 1;
+    if (row != factsRow) {
+        for (QWidget *widget : std::initializer_list<QWidget *>{m_matchBox, m_by, m_export}) {
+            grid->removeWidget(widget);
+        }
         if (oneRow) {
             grid->addWidget(m_matchBox, 0, 6);
         } else {
-            grid->addWidget(m_matchBox, 1, 0, 1, 9);
+            grid->addWidget(m_matchBox, factsRow, 0, 1, kColumns);
+        }
+        if (folded) {
+            grid->addWidget(m_by, 1, 0, 1, 2, Qt::AlignLeft);
+            grid->addWidget(m_export, 1, 2, 1, kColumns - 2, Qt::AlignRight);
+        } else {
+            grid->addWidget(m_by, 0, kColumns - 2);
+            grid->addWidget(m_export, 0, kColumns - 1);
         }
     }
     QMetaObject::invokeMethod(

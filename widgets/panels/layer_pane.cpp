@@ -148,7 +148,7 @@ void LayerPane::showStatistics()
         {QStringLiteral("Overlap with dense top-k"), shareText(metrics.recall)},
     };
     if (metrics.neededRecall) {
-        values.emplace_back(QStringLiteral("Answer's place found"), shareText(metrics.neededRecall));
+        values.emplace_back(QStringLiteral("Place found"), shareText(metrics.neededRecall));
         values.emplace_back(QStringLiteral("  random keys"), shareText(metrics.neededRecallChance));
     }
     values.emplace_back(m_stepBefore >= 0 ? QStringLiteral("Churn since step %1").arg(countText(m_stepBefore))

@@ -3,7 +3,9 @@
 #include "widgets/style/theme.h"
 
 #include <QEvent>
+#include <QHBoxLayout>
 #include <QPainter>
+#include <QPushButton>
 #include <QVBoxLayout>
 
 namespace sparsescope {
@@ -16,6 +18,7 @@ constexpr int kSignSize = 26, kTextWidth = 380;
 
 MessageView::MessageView(QWidget *parent)
     : QWidget(parent)
+    , m_ways(new QHBoxLayout)
     , m_sign(new QLabel(this))
     , m_title(new QLabel(this))
     , m_text(new QLabel(this))
@@ -35,6 +38,8 @@ MessageView::MessageView(QWidget *parent)
     centred->addWidget(m_text, 1);
     centred->addStretch();
     column->addLayout(centred);
+    m_ways->setSpacing(8);
+    column->addLayout(m_ways);
     column->addStretch();
 }
 
@@ -47,6 +52,27 @@ void MessageView::setMessage(Mood mood, const QString &title, const QString &tex
     setAccessibleName(title);
     setAccessibleDescription(text);
     drawSign();
+}
+
+void MessageView::setWays(std::vector<Way> ways)
+{
+    while (QLayoutItem *item = m_ways->takeAt(0)) {
+        if (item->widget() != nullptr) {
+            item->widget()->hide();
+            item->widget()->deleteLater(); // it may be the one that was just pressed
+        }
+        delete item;
+    }
+    m_ways->addStretch();
+    for (const Way &way : ways) {
+        auto *button = new QPushButton(way.words, this);
+        button->setObjectName(QLatin1String(way.name));
+        button->setAccessibleName(way.words);
+        setRole(button, &way == &ways.front() ? "primary" : "");
+        connect(button, &QPushButton::clicked, this, way.take);
+        m_ways->addWidget(button);
+    }
+    m_ways->addStretch();
 }
 
 void MessageView::drawSign()

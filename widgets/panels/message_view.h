@@ -5,9 +5,14 @@
 #include <QLabel>
 #include <QWidget>
 
+#include <functional>
+#include <vector>
+
+class QHBoxLayout;
+
 namespace sparsescope {
 
-/// What stands in a view that has nothing to show: a sign, what is so, and one sentence more.
+/// What stands in a view that has nothing to show: a sign, what is so, one sentence more, and buttons for what can be done.
 class MessageView : public QWidget {
     Q_OBJECT
 
@@ -16,6 +21,13 @@ public:
 
     enum class Mood { Neutral, Info, Failed };
     void setMessage(Mood mood, const QString &title, const QString &text);
+    /// Buttons below the sentence, the first of them the one that is meant; object names and words in the same order.
+    struct Way {
+        const char *name;
+        QString words;
+        std::function<void()> take;
+    };
+    void setWays(std::vector<Way> ways);
     QString title() const { return m_title->text(); }
 
 protected:
@@ -24,6 +36,7 @@ protected:
 private:
     void drawSign();
 
+    QHBoxLayout *m_ways;
     QLabel *m_sign, *m_title, *m_text;
     Mood m_mood = Mood::Neutral;
 };

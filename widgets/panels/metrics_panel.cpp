@@ -45,7 +45,7 @@ constexpr ShownMetric kShown[] = {
     {"selection.mass_kept", Form::Decimal},
     {"selection.mass_kept.worst", Form::Decimal},
     {"selection.recall", Form::Share},
-    {"oracle.recall", Form::Share},
+    {"oracle.recall.best_layer", Form::Share},
     {"selection.sink_kept", Form::Share},
     {"selection.look_back", Form::Plain},
     {"selection.churn", Form::Plain},

@@ -4,10 +4,12 @@
 #include "widgets/panels/run_delegate.h"
 #include "widgets/state/run_data.h"
 #include "widgets/state/run_table_model.h"
+#include "widgets/style/theme.h"
 
 #include <QHeaderView>
 #include <QLineEdit>
 #include <QMouseEvent>
+#include <QPushButton>
 #include <QSortFilterProxyModel>
 #include <QTreeView>
 #include <QVBoxLayout>
@@ -72,6 +74,8 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     , m_view(new QTreeView(this))
     , m_delegate(new RunDelegate(m_view))
     , m_proxy(new MarkedRuns(*m_delegate, *model, this))
+    , m_hiddenBar(new QWidget(this))
+    , m_hidden(makeLabel({}, "hint", m_hiddenBar))
     , m_hint(
           makeLabel(QStringLiteral("Press A or B to put a run on that side, C to draw it beside them"), "hint", this))
 {
@@ -79,6 +83,8 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     m_filter->setAccessibleName(QStringLiteral("Filter"));
     m_filter->setPlaceholderText(QStringLiteral("Filter: family, k, seed, state"));
     m_filter->setClearButtonEnabled(true);
+    const auto beQuiet = [this] { ++m_quiet; };
+    connect(model, &QAbstractItemModel::rowsAboutToBeRemoved, this, beQuiet); // before the proxy, which lets go at once
     m_proxy->setSourceModel(model);
     m_proxy->setFilterRole(RunTableModel::FilterRole);
     m_proxy->setFilterKeyColumn(RunTableModel::Name);
@@ -86,6 +92,7 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     m_proxy->setRecursiveFilteringEnabled(true);
     m_view->setObjectName(QStringLiteral("runTable"));
     m_view->setAccessibleName(QStringLiteral("Runs"));
+    connect(m_proxy, &QAbstractItemModel::rowsAboutToBeRemoved, this, beQuiet); // before the view
     m_view->setModel(m_proxy);
     m_view->setItemDelegate(m_delegate);
     m_view->setRootIsDecorated(false);
@@ -120,16 +127,40 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     layout->setContentsMargins(0, 0, 0, 0);
     layout->setSpacing(0);
     layout->addWidget(top);
+    layout->addWidget(m_hiddenBar);
     layout->addWidget(m_view, 1);
     m_hint->setContentsMargins(12, 4, 12, 8);
     m_hint->setWordWrap(true);
     m_hint->hide();
     layout->addWidget(m_hint);
 
+    m_hidden->setObjectName(QStringLiteral("runHidden"));
+    m_hidden->setWordWrap(true);
+    auto *showIt = new QPushButton(QStringLiteral("Show it"), m_hiddenBar);
+    showIt->setObjectName(QStringLiteral("runHiddenShow"));
+    showIt->setAccessibleName(showIt->text());
+    showIt->setToolTip(QStringLiteral("Clear the filter"));
+    setRole(showIt, "flat");
+    connect(showIt, &QPushButton::clicked, m_filter, &QLineEdit::clear);
+    auto *hiddenRow = new QHBoxLayout(m_hiddenBar);
+    hiddenRow->setContentsMargins(12, 0, 10, 5);
+    hiddenRow->addWidget(m_hidden, 1);
+    hiddenRow->addWidget(showIt);
+    m_hiddenBar->hide();
+
     connect(m_filter, &QLineEdit::textChanged, this, [this](const QString &text) {
         m_proxy->setFilterFixedString(text);
         m_view->expandAll();
+        keepPicked();
     });
+    // The proxy must not be asked while it is still taking rows out: what changes in the model or the filter has come to its end.
+    connect(m_proxy, &QAbstractItemModel::rowsRemoved, this, [this] { --m_quiet; });
+    connect(model, &QAbstractItemModel::rowsRemoved, this, [this] {
+        --m_quiet;
+        keepPicked();
+    });
+    connect(model, &QAbstractItemModel::rowsInserted, this, &RunTable::keepPicked);
+    connect(model, &QAbstractItemModel::dataChanged, this, &RunTable::keepPicked); // what the filter reads
     connect(m_proxy, &QAbstractItemModel::rowsInserted, this, [this](const QModelIndex &parent, int first, int last) {
         if (parent.isValid()) {
             m_view->expand(parent);
@@ -147,6 +178,11 @@ RunTable::RunTable(RunTableModel *model, QWidget *parent)
     connect(model, &QAbstractItemModel::rowsRemoved, this, &RunTable::measureAllChips);
     connect(model, &QAbstractItemModel::modelReset, this, &RunTable::measureAllChips);
     connect(m_view->selectionModel(), &QItemSelectionModel::currentRowChanged, this, [this] {
+        if (m_quiet > 0) {
+            return;
+        }
+        m_picked = m_proxy->mapToSource(m_view->currentIndex());
+        keepPicked();
         if (RunData *run = currentRun()) {
             Q_EMIT currentRunChanged(run);
         }
@@ -235,11 +271,50 @@ RunData *RunTable::currentRun() const { return m_model->runAt(m_proxy->mapToSour
 
 void RunTable::setCurrentRun(const RunData *run)
 {
-    const QModelIndex at = m_proxy->mapFromSource(m_model->indexOf(run));
+    const QModelIndex source = m_model->indexOf(run), at = m_proxy->mapFromSource(source);
+    if (source.isValid() && !at.isValid()) {
+        m_picked = source;
+        keepPicked();
+    }
     if (at.isValid() && currentRun() != run) {
         m_view->setCurrentIndex(at);
         m_view->scrollTo(at);
     }
+}
+
+/// The view's row is the one that was picked; where the filter hides that, none is, and it is said which one it is.
+void RunTable::keepPicked()
+{
+    if (m_quiet > 0) {
+        return;
+    }
+    const QModelIndex current = m_proxy->mapToSource(m_view->currentIndex());
+    if (!m_picked.isValid() &&
+        current.isValid()) { // the row itself is gone: the one that the view took is as good as any
+        m_picked = current;
+        if (RunData *run = currentRun()) {
+            Q_EMIT currentRunChanged(run);
+        }
+        Q_EMIT currentRowChanged();
+    }
+    const bool hidden = m_picked.isValid() && !m_proxy->mapFromSource(m_picked).isValid();
+    if (m_picked.isValid() && current != m_picked) {
+        ++m_quiet; // for the window nothing has changed
+        m_view->setCurrentIndex(m_proxy->mapFromSource(m_picked));
+        if (hidden) {
+            m_view->clearSelection();
+        }
+        --m_quiet;
+        Q_EMIT currentRowChanged(); // what can be done with the row in sight
+    }
+    if (hidden) {
+        const RunData *run = m_model->runAt(m_picked);
+        m_hidden->setText(
+            QStringLiteral("The filter hides the current %1, %2")
+                .arg(run != nullptr ? QStringLiteral("run") : QStringLiteral("experiment"),
+                     run != nullptr ? runTitle(*run, m_model->runsBeside(run)) : m_picked.data().toString()));
+    }
+    m_hiddenBar->setVisible(hidden);
 }
 
 QString RunTable::currentExperiment() const

@@ -2,6 +2,7 @@
 
 #include "widgets/state/run_data.h"
 
+#include <QPersistentModelIndex>
 #include <QWidget>
 
 #include <map>
@@ -20,7 +21,7 @@ class RunTableModel;
 /// What stands before a run while sides are compared.
 enum class RunMark { Unticked, Ticked, A, B, SecondB };
 
-/// The runs of every open experiment, with a filter.
+/// The runs of every open experiment, with a filter. What it hides stays current: it says so, and nothing takes its place.
 class RunTable : public QWidget {
     Q_OBJECT
 
@@ -54,6 +55,7 @@ protected:
     bool eventFilter(QObject *watched, QEvent *event) override;
 
 private:
+    void keepPicked();
     /// Shows the trends where the chips of every run leave them room, and the words of the states.
     void fitColumns();
     void measureChips(const QModelIndex &parent, int first, int last);
@@ -64,6 +66,10 @@ private:
     QTreeView *m_view;
     RunDelegate *m_delegate;
     QSortFilterProxyModel *m_proxy;
+    QPersistentModelIndex m_picked; ///< the current row in the model, which the filter may hide
+    int m_quiet = 0;                ///< above 0 the view takes rows that nobody chose
+    QWidget *m_hiddenBar;
+    QLabel *m_hidden;   ///< what is current and not in the list
     QLabel *m_hint;     ///< which keys put a run on a side, while sides are compared
     QPoint m_pressed;   ///< in the view's viewport
     double m_chips = 0; ///< px that those of the run take that has most to say

@@ -18,6 +18,7 @@
 #include <QLabel>
 #include <QProgressBar>
 #include <QPushButton>
+#include <QScrollArea>
 #include <QStackedWidget>
 #include <QVBoxLayout>
 
@@ -63,14 +64,16 @@ SpeedPage::SpeedPage(QWidget *parent)
     column->setContentsMargins(8, 8, 8, 8);
     column->setSpacing(8);
     column->addWidget(buildHeader());
-    column->addWidget(buildBody(), 1);
+    auto *scroll = new QScrollArea(page); // notices above may leave less than all of it needs
+    scroll->setWidget(buildBody());
+    scroll->setWidgetResizable(true);
+    scroll->setFrameShape(QFrame::NoFrame);
+    scroll->setHorizontalScrollBarPolicy(Qt::ScrollBarAlwaysOff);
+    scroll->setFocusPolicy(Qt::NoFocus);
+    column->addWidget(scroll, 1);
     m_stack->addWidget(m_message);
     m_stack->addWidget(page);
-    m_message->setMessage(
-        MessageView::Mood::Neutral, QStringLiteral("No measurement is open"),
-        QStringLiteral("sparsescope-cli bench attention --context 4096..131072 --indexer 4x64 --out layer.json\n"
-                       "measures a layer on your card, bench topk, indexer, loss and step the rest. Open the "
-                       "file here: File > Open, or drop it on the window."));
+    showEmpty();
     connect(m_chosen, &QComboBox::currentIndexChanged, this, &SpeedPage::showChosen);
     connect(m_precision, &QComboBox::activated, this, [this](int index) {
         change(counterpart(m_chosen->currentIndex(), m_content->document->direction,
@@ -179,6 +182,38 @@ void SpeedPage::setMeasurable(bool possible, const QString &why)
     m_measure->setAccessibleDescription(why);
 }
 
+void SpeedPage::setFirst(const QString &words, const QString &why)
+{
+    if (words == m_first && why == m_whyNoFirst) {
+        return;
+    }
+    m_first = words;
+    m_whyNoFirst = why;
+    showEmpty();
+}
+
+void SpeedPage::showEmpty()
+{
+    if (m_content) {
+        return;
+    }
+    if (!m_measuring.isEmpty()) {
+        m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("Measuring"), m_measuring);
+        m_message->setWays({{"measureFirstCancel", QStringLiteral("Cancel"), [this] { Q_EMIT cancelRequested(); }}});
+        return;
+    }
+    m_message->setMessage(MessageView::Mood::Neutral, QStringLiteral("No measurement is open"),
+                          QStringLiteral("A measurement says what a sparse layer costs on one card, at which length it "
+                                         "wins against dense attention, and why. ") +
+                              (m_first.isEmpty() ? m_whyNoFirst : QString()));
+    std::vector<MessageView::Way> ways{
+        {"openMeasurement", QStringLiteral("Open a measurement…"), [this] { Q_EMIT openRequested(); }}};
+    if (!m_first.isEmpty()) {
+        ways.insert(ways.begin(), {"measureFirst", m_first, [this] { Q_EMIT firstRequested(); }});
+    }
+    m_message->setWays(std::move(ways));
+}
+
 void SpeedPage::setRemark(const QString &sentence)
 {
     m_remark->setText(sentence);
@@ -188,6 +223,10 @@ void SpeedPage::setRemark(const QString &sentence)
 void SpeedPage::setMeasuring(const QString &what, double share)
 {
     const bool measuring = !what.isEmpty();
+    if (measuring != m_measuring.isEmpty() || what != m_measuring) {
+        m_measuring = what;
+        showEmpty();
+    }
     m_progressWords->setText(what);
     m_progress->setValue(static_cast<int>(1000 * share));
     for (QWidget *widget : std::initializer_list<QWidget *>{m_progressWords, m_progress, m_cancel}) {

@@ -49,6 +49,8 @@ public:
 
     /// The shown one can be measured again here; `why`: what the button says about it, or why it cannot be pressed.
     void setMeasurable(bool possible, const QString &why);
+    /// Nothing is open: what could be measured here first, in words that a button can have; empty: `why` says why nothing can.
+    void setFirst(const QString &words, const QString &why);
     void setRemark(const QString &sentence); ///< below the header; empty: none
     /// What is being measured, with the share that is done; empty: nothing is.
     void setMeasuring(const QString &what, double share);
@@ -57,6 +59,8 @@ Q_SIGNALS:
     void statusChanged();
     void measureRequested();
     void cancelRequested();
+    void openRequested();  ///< a stored measurement
+    void firstRequested(); ///< what setFirst() named
 
 protected:
     void changeEvent(QEvent *event) override;
@@ -67,6 +71,7 @@ private:
     QWidget *buildBody();
     QWidget *buildCard(QLabel *&title, const QString &words, QLabel *&sub, QWidget *body);
     void showChosen();
+    void showEmpty();
     void showDirections();
     void showPrecisions();
     void foldHeader();
@@ -79,6 +84,7 @@ private:
     std::vector<std::shared_ptr<const BenchDocument>> m_documents;
     std::shared_ptr<const SpeedContent> m_content;
     int m_point = 0;
+    QString m_first, m_whyNoFirst, m_measuring;
     QStackedWidget *m_stack;
     MessageView *m_message;
     ComboBox *m_chosen, *m_precision;

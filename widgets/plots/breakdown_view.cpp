@@ -8,12 +8,21 @@
 #include <QPainter>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 
 namespace sparsescope {
 namespace {
 
-constexpr double kRow = 22, kLabel = 72, kValue = 104;
+constexpr double kValue = 104, kGap = 6;
+
+/// How the lines stand: below titles of their own, or in a low window close together with the title in front of the bar.
+struct Lines {
+    double row, label;
+    bool titles;
+};
+constexpr Lines kWide{22, 72, true}, kClose{18, 96, false};
+constexpr double kFactor = 56;
 
 QString flopsText(double flops) { return significantText(flops / 1e12) + QStringLiteral(" TFLOP"); }
 
@@ -24,7 +33,7 @@ BreakdownView::BreakdownView(QWidget *parent)
 {
     setObjectName(QStringLiteral("breakdownView"));
     setAccessibleName(QStringLiteral("Breakdown"));
-    setMinimumSize(260, 260);
+    setMinimumWidth(260);
 }
 
 void BreakdownView::setPoint(std::shared_ptr<const SpeedContent> content, int index)
@@ -38,7 +47,22 @@ void BreakdownView::setPoint(std::shared_ptr<const SpeedContent> content, int in
         }
     }
     setAccessibleDescription(words.join(QStringLiteral(", ")));
+    setMinimumHeight(static_cast<int>(std::ceil(heightOf(false)))); // nothing is left out, however low the window
     update();
+}
+
+bool BreakdownView::hasDense() const { return point()->baseline && point()->baseline->name == "torch.sdpa"; }
+
+double BreakdownView::heightOf(bool wide) const
+{
+    if (!point()) {
+        return 0;
+    }
+    constexpr int kGroups = 3;
+    const Lines &lines = wide ? kWide : kClose;
+    const double bars = kGroups * (lines.titles ? 2 : 1) + (hasDense() ? 1 : 0),
+                 words = static_cast<double>(gains().size());
+    return bars * lines.row + kGroups * kGap + (words > 0 ? kGap + (words + 1) * lines.row : 0);
 }
 
 const SpeedPoint *BreakdownView::point() const
@@ -71,16 +95,20 @@ std::vector<std::pair<QString, double>> BreakdownView::gains() const
     return result;
 }
 
-double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top, const Tokens &t) const
+double BreakdownView::paintBars(QPainter &painter, const QRectF &box, bool wide, const Tokens &t) const
 {
+    const auto [kRow, kLabel, titles] = wide ? kWide : kClose;
+    double top = box.top();
     const SpeedPoint &shown = *point();
     using Measure = std::function<double(const MeasuredRow &)>;
     const auto group = [&](const QString &title, const Measure &ours, double baseline,
                            const std::function<QString(double)> &words) {
-        painter.setFont(uiFont(12, QFont::DemiBold));
-        painter.setPen(t.text);
-        painter.drawText(QRectF(box.left(), top, box.width(), kRow), Qt::AlignLeft | Qt::AlignVCenter, title);
-        top += kRow;
+        if (titles) {
+            painter.setFont(uiFont(12, QFont::DemiBold));
+            painter.setPen(t.text);
+            painter.drawText(QRectF(box.left(), top, box.width(), kRow), Qt::AlignLeft | Qt::AlignVCenter, title);
+            top += kRow;
+        }
         double sum = 0;
         for (const SpeedPiece &piece : shown.pieces) {
             sum += ours(*piece.row);
@@ -96,21 +124,21 @@ double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top
                              words(value));
         };
         if (baseline > 0) {
-            row(QStringLiteral("Dense"), baseline);
+            row(titles ? QStringLiteral("Dense") : title + QStringLiteral(", dense"), baseline);
             painter.fillRect(QRectF(box.left() + kLabel, top + 4, width * baseline / full, kRow - 8),
                              baselineColour(t));
             top += kRow;
         }
-        row(m_content->atLength() ? QStringLiteral("Sparse") : QStringLiteral("Ours"), sum);
+        const QString ourName = m_content->atLength() ? QStringLiteral("Sparse") : QStringLiteral("Ours");
+        row(titles ? ourName : baseline > 0 ? title + QStringLiteral(", ") + ourName.toLower() : title, sum);
         double left = box.left() + kLabel;
         for (const SpeedPiece &piece : shown.pieces) {
             const double length = width * ours(*piece.row) / full;
             painter.fillRect(QRectF(left, top + 4, std::max(length - 1, 0.0), kRow - 8), partColour(piece.part, t));
             left += length;
         }
-        top += kRow + 6;
+        top += kRow + kGap;
     };
-    const bool dense = shown.baseline && shown.baseline->name == "torch.sdpa";
     group(
         QStringLiteral("Arithmetic"), [](const MeasuredRow &row) { return row.flops; }, 0, flopsText);
     group(
@@ -118,7 +146,7 @@ double BreakdownView::paintBars(QPainter &painter, const QRectF &box, double top
         [](double bytes) { return bytesText(bytes); });
     group(
         QStringLiteral("Time"), [](const MeasuredRow &row) { return row.timings.front().microseconds; },
-        dense ? shown.baseline->microseconds : 0, timeText);
+        hasDense() ? shown.baseline->microseconds : 0, timeText);
     return top;
 }
 
@@ -135,29 +163,32 @@ void BreakdownView::paintBody(QPainter &painter, const QRectF &whole, const Toke
                          QStringLiteral("A part did not equal its reference: no time of it is shown"));
         return;
     }
-    double top = paintBars(painter, box, box.top(), t);
+    const bool wide = heightOf(true) <= box.height() + 2;
+    // What is left over goes between the lines.
+    const double row =
+        wide ? kWide.row
+             : kClose.row + std::clamp((box.height() - heightOf(false)) / static_cast<double>(gains().size() + 1), 0.0,
+                                       kWide.row - kClose.row);
+    double top = paintBars(painter, box, wide, t);
     const auto all = gains();
     if (all.empty()) {
         return;
     }
     painter.setPen(t.border);
     painter.drawLine(QPointF(box.left(), top), QPointF(box.right(), top));
-    top += 6;
+    top += kGap;
     painter.setFont(uiFont(12, QFont::DemiBold));
     painter.setPen(t.text);
-    painter.drawText(QRectF(box.left(), top, box.width(), kRow), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.drawText(QRectF(box.left(), top, box.width(), row), Qt::AlignLeft | Qt::AlignVCenter,
                      QStringLiteral("What would make it faster"));
     for (const auto &[words, factor] : all) {
-        top += kRow - 1;
-        if (top + kRow > box.bottom() + 2) {
-            return; // a low window: the rest is in the export
-        }
+        top += row;
         painter.setFont(uiFont(12));
         painter.setPen(t.text2);
-        painter.drawText(QRectF(box.left(), top, box.width() - kValue, kRow), Qt::AlignLeft | Qt::AlignVCenter, words);
+        painter.drawText(QRectF(box.left(), top, box.width() - kFactor, row), Qt::AlignLeft | Qt::AlignVCenter, words);
         painter.setFont(monoFont(12));
         painter.setPen(t.text);
-        painter.drawText(QRectF(box.right() - kValue, top, kValue, kRow), Qt::AlignRight | Qt::AlignVCenter,
+        painter.drawText(QRectF(box.right() - kFactor, top, kFactor, row), Qt::AlignRight | Qt::AlignVCenter,
                          factorText(factor));
     }
 }

@@ -32,7 +32,10 @@ protected:
 
 private:
     const SpeedPoint *point() const;
-    double paintBars(QPainter &painter, const QRectF &box, double top, const Tokens &tokens) const;
+    bool hasDense() const;
+    double heightOf(bool wide) const; ///< of all that is to be said, in one of two settings
+    /// Returns the height at which they end.
+    double paintBars(QPainter &painter, const QRectF &box, bool wide, const Tokens &tokens) const;
 
     std::shared_ptr<const SpeedContent> m_content;
     int m_point = 0;

@@ -1,5 +1,6 @@
 #include "widgets/state/run_data.h"
 
+#include "core/base/error.h"
 #include "core/base/gates.h"
 
 #include <QFuture>
@@ -18,6 +19,15 @@ struct LoadResult {
     std::shared_ptr<const Snapshot> snapshot;
     QString reason;
 };
+
+/// Copied from a run of another model it would be shown as what this one did. Throws Failure.
+void demandOf(const RunConfig &config, const Snapshot &snapshot, const std::filesystem::path &file)
+{
+    if (!snapshot.run.empty() && snapshot.run != config.folder()) {
+        throw Failure({"the snapshot is of another run", file.string(), snapshot.run, config.folder(),
+                       "Put the run's own file back, or remove this one: the others can still be shown."});
+    }
+}
 
 std::size_t bytesOf(const Snapshot &snapshot)
 {
@@ -164,11 +174,13 @@ void RunData::load(std::int64_t step)
     // The continuation belongs to this object: it is dropped when the run is closed before the file was read.
     promise->future().then(
         this, [this, step](const LoadResult &result) { loadFinished(step, result.snapshot, result.reason); });
-    readers().start([promise, file = snapshotFile(folder(), step)] {
+    readers().start([promise, file = snapshotFile(folder(), step), config = m_config] {
         LoadResult result;
         promise->start();
         try {
-            result.snapshot = std::make_shared<const Snapshot>(readSnapshot(file));
+            auto snapshot = std::make_shared<const Snapshot>(readSnapshot(file));
+            demandOf(config, *snapshot, file);
+            result.snapshot = std::move(snapshot);
         } catch (const std::exception &error) {
             result.reason = QString::fromUtf8(error.what());
         }

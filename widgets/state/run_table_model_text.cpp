@@ -4,6 +4,7 @@
 #include "widgets/state/run_table_model.h"
 
 #include <algorithm>
+#include <filesystem>
 
 /// What the cells of the run table say; rows and their order are in run_table_model.cpp.
 namespace sparsescope {
@@ -15,6 +16,20 @@ bool differs(const std::vector<RunData *> &runs, const Value &value)
 {
     return std::any_of(runs.begin(), runs.end(),
                        [&](const RunData *run) { return value(*run) != value(*runs.front()); });
+}
+
+/// The name of an experiment, with the part of its path that tells it from others of that name: its folder, or the one above.
+template <class Group>
+QString shownName(const std::vector<Group> &groups, const Group &group)
+{
+    const auto sameName = [&](const Group &other) { return other.name == group.name && other.key != group.key; };
+    if (std::none_of(groups.begin(), groups.end(), sameName)) {
+        return group.name;
+    }
+    const std::filesystem::path folder = group.key.toStdString();
+    const QString last = QString::fromStdString(folder.filename().string());
+    return group.name + QStringLiteral(" · ") +
+           (last == group.name ? QString::fromStdString(folder.parent_path().filename().string()) : last);
 }
 
 } // namespace
@@ -59,9 +74,9 @@ QVariant RunTableModel::groupData(const Group &group, int column, int role) cons
     const QString progress = QStringLiteral("%1 of %2 done").arg(done).arg(group.runs.size());
     switch (role) {
     case Qt::DisplayRole:
-        return column == Name ? group.name : column == State ? progress : QString();
+        return column == Name ? shownName(m_groups, group) : column == State ? progress : QString();
     case Qt::AccessibleTextRole:
-        return column == Name ? group.name + QStringLiteral(", ") + progress : QString();
+        return column == Name ? shownName(m_groups, group) + QStringLiteral(", ") + progress : QString();
     case Qt::ToolTipRole:
         return group.runs.empty() ? QString() : QString::fromStdString(group.runs.front()->config().question);
     case SortRole:

@@ -110,7 +110,7 @@ QPlainTextEdit { font-family: "@mono@"; font-size: 12px; }
 QPlainTextEdit[role="field"] { background: @field@; border: 1px solid @border@; border-radius: 4px; padding: 3px; }
 QPlainTextEdit[role="field"]:focus { border: 2px solid @accent@; padding: 2px; }
 QDockWidget { color: @text@; font-weight: 600; }
-QTabBar::tab { background: transparent; border: 0; padding: 5px 10px; color: @text2@; }
+QTabBar::tab { background: transparent; border: 0; padding: 5px 7px; color: @text2@; }
 QTabBar::tab:selected { color: @accent@; border-bottom: 2px solid @accent@; font-weight: 600; }
 QToolTip { background: @panel@; color: @text@; border: 1px solid @border@; }
 QCheckBox { spacing: 6px; color: @text@; background: transparent; }

@@ -4,6 +4,9 @@
 #include "widgets/state/run_table_model.h"
 #include "widgets/style/theme.h"
 
+#include <QLabel>
+#include <QPushButton>
+#include <QSignalSpy>
 #include <QTest>
 #include <QTreeView>
 
@@ -18,6 +21,8 @@ private Q_SLOTS:
     void seedsAndSweptValuesStayInSight_data();
     void seedsAndSweptValuesStayInSight();
     void wideListsKeepTheirWords();
+    void whatTheFilterHidesStaysCurrent();
+    void whatIsRemovedIsCurrentNoMore();
 };
 
 namespace {
@@ -87,6 +92,63 @@ void tst_RunTable::wideListsKeepTheirWords()
     QVERIFY(!table.view()->isColumnHidden(RunTableModel::Trend));
     const QStringList chips{"MHLA+DSA", "k32", "s1"};
     QCOMPARE(RunDelegate::fitted(chips, RunDelegate::widthOf(chips)), chips);
+}
+
+void tst_RunTable::whatTheFilterHidesStaysCurrent()
+{
+    const auto runs = sweptRuns("top_k", {16, 32});
+    RunTableModel model;
+    model.setRuns(test::pointers(runs));
+    RunTable table(&model);
+    table.resize(400, 400);
+    table.show();
+    const auto *hidden = table.findChild<QLabel *>("runHidden");
+    RunData *run = runs.front().get();
+    QVERIFY(run->config().model.family == Family::Classic);
+    table.setCurrentRun(run);
+    QSignalSpy picked(&table, &RunTable::currentRunChanged);
+    QVERIFY(!hidden->isVisible());
+
+    table.setFilterText("MHLA");
+    QVERIFY(picked.isEmpty()); // nobody has picked another
+    QVERIFY(table.currentRun() == nullptr && hidden->isVisible());
+    QVERIFY2(hidden->text().startsWith("The filter hides the current run, Classic"), qPrintable(hidden->text()));
+    table.setFilterText("no such run");
+    QVERIFY(picked.isEmpty() && hidden->isVisible());
+
+    QTest::mouseClick(table.findChild<QPushButton *>("runHiddenShow"), Qt::LeftButton);
+    QCOMPARE(table.filterText(), QString());
+    QVERIFY(picked.isEmpty() && !hidden->isVisible());
+    QCOMPARE(table.currentRun(), run);
+
+    // Another that is picked while it is hidden takes its place.
+    table.setFilterText("MHLA");
+    const QModelIndex group = table.view()->model()->index(0, 0);
+    QTest::mouseClick(table.view()->viewport(), Qt::LeftButton, {},
+                      table.view()->visualRect(table.view()->model()->index(0, 0, group)).center());
+    QCOMPARE(picked.size(), 1);
+    QVERIFY(!hidden->isVisible() && table.currentRun() != nullptr && table.currentRun() != run);
+
+    // One that the window makes current while the filter hides it.
+    table.setCurrentRun(run);
+    QVERIFY(hidden->isVisible() && table.currentRun() == nullptr);
+}
+
+void tst_RunTable::whatIsRemovedIsCurrentNoMore()
+{
+    const auto runs = sweptRuns("top_k", {16, 32});
+    RunTableModel model;
+    model.setRuns(test::pointers(runs));
+    RunTable table(&model);
+    table.setCurrentRun(runs.front().get());
+    QSignalSpy picked(&table, &RunTable::currentRunChanged);
+    model.removeRun(runs.front().get());
+    QCOMPARE(picked.size(), 1);
+    QCOMPARE(picked.front().front().value<RunData *>(), table.currentRun());
+
+    table.setFilterText("no such run");
+    model.removeRun(runs.at(1).get());
+    QVERIFY(table.findChild<QWidget *>("runHidden")->parentWidget()->isHidden());
 }
 
 QTEST_MAIN(tst_RunTable)

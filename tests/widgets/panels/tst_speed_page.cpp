@@ -99,6 +99,37 @@ void tst_SpeedPage::saysWhatToOpenWhileNothingIs()
     QVERIFY(page.shown() == nullptr && page.exportableViews().empty());
     const auto *message = page.findChild<QWidget *>("kernelTable");
     QVERIFY(message != nullptr && !message->isVisible());
+    QSignalSpy open(&page, &SpeedPage::openRequested), first(&page, &SpeedPage::firstRequested),
+        cancel(&page, &SpeedPage::cancelRequested);
+    const auto press = [&](const char *name) {
+        auto *button = page.findChild<QPushButton *>(QLatin1String(name));
+        QVERIFY2(button != nullptr, name);
+        QTest::mouseClick(button, Qt::LeftButton);
+        QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    };
+    const auto says = [&](const char *words) {
+        for (const QLabel *label : page.findChildren<QLabel *>()) {
+            if (label->isVisible() && label->text().contains(QLatin1String(words))) {
+                return true;
+            }
+        }
+        return false;
+    };
+    page.setFirst({}, "Measuring needs an NVIDIA card.");
+    QCoreApplication::sendPostedEvents(nullptr, QEvent::DeferredDelete);
+    QVERIFY(says("needs an NVIDIA card") && !says("sparsescope-cli"));
+    QVERIFY(page.findChild<QPushButton *>("measureFirst") == nullptr);
+    press("openMeasurement");
+    QCOMPARE(open.size(), 1);
+    page.setFirst("Measure this card", {});
+    press("measureFirst");
+    QCOMPARE(first.size(), 1);
+    page.setMeasuring("attention core, 4096 tokens", 0.1);
+    QVERIFY(says("4096 tokens"));
+    press("measureFirstCancel");
+    QCOMPARE(cancel.size(), 1);
+    page.setMeasuring({}, 0);
+    QVERIFY(says("No measurement is open"));
 }
 
 void tst_SpeedPage::factorsFloorsAndParts()
@@ -118,7 +149,14 @@ void tst_SpeedPage::factorsFloorsAndParts()
     SpeedPage page;
     page.add(core("forward"), true);
     QCOMPARE(page.point(), 1); // the longest
-    const auto gains = page.findChild<BreakdownView *>("breakdownView")->gains();
+    auto *breakdown = page.findChild<BreakdownView *>("breakdownView");
+    // In the lowest window, below three notices, too: every line has its room.
+    page.resize(1100, 400);
+    page.show();
+    QVERIFY(QTest::qWaitForWindowExposed(&page));
+    constexpr int kLine = 16, kLines = 4 + 6; // bars and words
+    QVERIFY2(breakdown->height() >= kLines * kLine, qPrintable(QString::number(breakdown->height())));
+    const auto gains = breakdown->gains();
     QCOMPARE(gains.size(), std::size_t{5});
     QCOMPARE(gains[0].second, 4.0);
     QCOMPARE(gains[1].second, 4.0);       // attention stands at its floor

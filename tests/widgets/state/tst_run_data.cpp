@@ -15,6 +15,7 @@ private Q_SLOTS:
     void stagesComeFromTheRecipeUntilTheyHappen();
     void snapshotsLoadOffTheGuiThread();
     void newestRequestWins();
+    void aSnapshotOfAnotherRunIsRefused();
     void missingSnapshotIsReported();
     void cacheIsBounded();
 };
@@ -24,7 +25,7 @@ namespace {
 Snapshot snapshotOf(std::int64_t step, int tokens)
 {
     Snapshot snapshot;
-    snapshot.run = "seq_64/sparse/seed_0";
+    snapshot.run = test::smallRuns().front()->config().folder();
     snapshot.step = step;
     snapshot.stage = "Sparse training";
     snapshot.scale = 0.25;
@@ -109,6 +110,22 @@ void tst_RunData::snapshotsLoadOffTheGuiThread()
     QTRY_COMPARE(loaded.count(), 1);
     QVERIFY(run.cachedSnapshot(40));
     QCOMPARE(run.cachedSnapshot(40)->length(), 16);
+}
+
+void tst_RunData::aSnapshotOfAnotherRunIsRefused()
+{
+    QTemporaryDir folder;
+    RunData run(test::smallRuns().front()->config(), folder.path().toStdString());
+    std::filesystem::create_directories(run.folder() / "snapshots");
+    Snapshot other = snapshotOf(40, 16);
+    other.run = "seq_64/mhla/seed_3";
+    writeSnapshot(other, snapshotFile(run.folder(), 40));
+    QSignalSpy failed(&run, &RunData::snapshotFailed);
+    run.requestSnapshot(40);
+    QTRY_COMPARE(failed.count(), 1);
+    const QString reason = failed.front()[1].toString();
+    QVERIFY2(reason.contains("another run") && reason.contains("seq_64/mhla/seed_3"), qPrintable(reason));
+    QVERIFY(!run.cachedSnapshot(40));
 }
 
 void tst_RunData::newestRequestWins()

@@ -14,6 +14,7 @@ class tst_RunTableModel : public QObject {
 
 private Q_SLOTS:
     void readsAsText();
+    void experimentsOfOneNameAreToldApart();
     void growsUnderTheModelTester();
     void chipsNameOnlyWhatDiffers();
     void waitingExperimentsMoveAndGo();
@@ -229,6 +230,19 @@ void tst_RunTableModel::numbersReadAsTheyShould()
     QCOMPARE(significantText(0.01312), QStringLiteral("0.0131"));
     QCOMPARE(significantText(0.0008), QStringLiteral("8.00e-4"));
     QCOMPARE(significantText(-2.5e7), QChar(0x2212) + QStringLiteral("2.50e7"));
+}
+
+void tst_RunTableModel::experimentsOfOneNameAreToldApart()
+{
+    const RunConfig config = test::smallRuns().front()->config();
+    RunData mine(config, "runs/mine"), theirs(config, "elsewhere/theirs");
+    RunTableModel model;
+    model.addRun(&mine);
+    const QString name = model.index(0, RunTableModel::Name).data().toString();
+    QCOMPARE(name, mine.experiment()); // alone it needs no more
+    model.addRun(&theirs);
+    QCOMPARE(model.index(0, RunTableModel::Name).data().toString(), name + " · mine");
+    QCOMPARE(model.index(1, RunTableModel::Name).data().toString(), name + " · theirs");
 }
 
 QTEST_GUILESS_MAIN(tst_RunTableModel)
