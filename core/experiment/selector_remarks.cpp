@@ -125,6 +125,14 @@ std::string everySeed(const std::vector<const Counterfactual *> &tables, const S
     return fmt::format("{}", fmt::join(values, " / "));
 }
 
+std::string seedsText(const std::vector<const Counterfactual *> &tables)
+{
+    std::vector<std::string> seeds;
+    for (const Counterfactual *table : tables)
+        seeds.push_back(seedOf(*table));
+    return fmt::format("{}", fmt::join(seeds, " / "));
+}
+
 std::string answersOf(const std::string &name, const std::vector<const Counterfactual *> &tables)
 {
     const bool exact = haveExact(tables);
@@ -152,14 +160,6 @@ std::string answersOf(const std::string &name, const std::vector<const Counterfa
     return fmt::format("**{}: {} in percent, seed {}{}**\n\n", markdownCell(name), exact ? "exact answers" : "accuracy",
                        seedsText(tables), chance ? fmt::format("; chance {:.1f}", 100 * *chance) : "") +
            markdownTable(titles, rows) + "\n";
-}
-
-std::string seedsText(const std::vector<const Counterfactual *> &tables)
-{
-    std::vector<std::string> seeds;
-    for (const Counterfactual *table : tables)
-        seeds.push_back(seedOf(*table));
-    return fmt::format("{}", fmt::join(seeds, " / "));
 }
 
 /// A row of the table of precisions: one selector at one k.
