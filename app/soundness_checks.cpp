@@ -5,6 +5,8 @@
 #include "core/base/stored_checks.h"
 #include "widgets/state/run_data.h"
 
+#include <optional>
+
 namespace sparsescope {
 
 namespace {
@@ -18,6 +20,14 @@ std::filesystem::path newestCheckpoint(const std::filesystem::path &folder)
     }
     const std::vector<CheckpointInfo> checkpoints = RunReader(folder).checkpoints();
     return checkpoints.empty() ? std::filesystem::path() : checkpoints.back().folder;
+}
+
+/// What the run wrote down while it trained; without it the gate that reads it would be "not run", in place of what was found.
+std::optional<RecordedProbes> recordOf(const std::filesystem::path &folder)
+{
+    std::error_code ignored;
+    return std::filesystem::exists(folder / "run.json", ignored) ? std::optional(recordedProbes(RunReader(folder)))
+                                                                 : std::nullopt;
 }
 
 void store(const std::filesystem::path &folder, const std::vector<CheckResult> &results)
@@ -72,6 +82,7 @@ void SoundnessChecks::start(RunData *run)
                 SoundnessOptions options;
                 options.device = device;
                 options.checkpoint = newestCheckpoint(folder);
+                options.recorded = recordOf(folder);
                 options.cancelled = [cancelled] { return cancelled->load(); };
                 options.onResult = [this, question](const CheckResult &result) {
                     QMetaObject::invokeMethod(
