@@ -33,7 +33,13 @@ std::optional<RecordedProbes> recordOf(const std::filesystem::path &folder)
 void store(const std::filesystem::path &folder, const std::vector<CheckResult> &results)
 {
     std::error_code ignored;
-    if (std::filesystem::exists(folder / "run.json", ignored)) {
+    if (!std::filesystem::exists(folder / "run.json", ignored)) {
+        return;
+    }
+    const RunReader run(folder);
+    const std::vector<CheckpointInfo> there = run.checkpoints(), named = run.recordedCheckpoints();
+    // Where the newest weights are gone, others were judged: what was found of those that the run ended with stays.
+    if (named.empty() || (!there.empty() && there.back().step >= named.back().step)) {
         storeChecks(*RunWriter::open(folder), results);
     }
 }

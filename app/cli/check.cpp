@@ -40,6 +40,13 @@ struct Judged {
     std::optional<RecordedProbes> recorded = {}; ///< what it wrote down on the way to these weights
 };
 
+/// Does the database name a checkpoint that is newer than all that are there?
+bool newestIsGone(const RunReader &reader)
+{
+    const std::vector<CheckpointInfo> there = reader.checkpoints(), named = reader.recordedCheckpoints();
+    return !named.empty() && (there.empty() || there.back().step < named.back().step);
+}
+
 /// A run whose newest checkpoint is damaged is left out: with others of its weights the gates would judge another model.
 std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files, Output &output)
 {
@@ -55,6 +62,13 @@ std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files
         Judged run{reader.config(), runFile(reader.folder()).string(), reader.folder(),
                    checkpoints.empty() ? fs::path() : checkpoints.back().folder};
         run.recorded = recordedProbes(reader);
+        if (!files.checkpoint() && newestIsGone(reader)) {
+            run.folder.clear(); // other weights than the run ended with: what was found of those stays
+            output.note(fmt::format("{}: its newest checkpoint is not there: {} are checked, and nothing is stored "
+                                    "beside the run.",
+                                    run.config.folder(),
+                                    checkpoints.empty() ? "the weights of step 0" : "those of an earlier one"));
+        }
         if (files.checkpoint()) {
             run.recorded.reset(); // the run has gone on since
             run.folder.clear();   // what one checkpoint shows does not replace what the run ended with
