@@ -5,6 +5,8 @@
 #include "core/base/stored_checks.h"
 #include "widgets/state/run_data.h"
 
+#include <optional>
+
 namespace sparsescope {
 
 namespace {
@@ -20,10 +22,24 @@ std::filesystem::path newestCheckpoint(const std::filesystem::path &folder)
     return checkpoints.empty() ? std::filesystem::path() : checkpoints.back().folder;
 }
 
+/// What the run wrote down while it trained; without it the gate that reads it would be "not run", in place of what was found.
+std::optional<RecordedProbes> recordOf(const std::filesystem::path &folder)
+{
+    std::error_code ignored;
+    return std::filesystem::exists(folder / "run.json", ignored) ? std::optional(recordedProbes(RunReader(folder)))
+                                                                 : std::nullopt;
+}
+
 void store(const std::filesystem::path &folder, const std::vector<CheckResult> &results)
 {
     std::error_code ignored;
-    if (std::filesystem::exists(folder / "run.json", ignored)) {
+    if (!std::filesystem::exists(folder / "run.json", ignored)) {
+        return;
+    }
+    const RunReader run(folder);
+    const std::vector<CheckpointInfo> there = run.checkpoints(), named = run.recordedCheckpoints();
+    // Where the newest weights are gone, others were judged: what was found of those that the run ended with stays.
+    if (named.empty() || (!there.empty() && there.back().step >= named.back().step)) {
         storeChecks(*RunWriter::open(folder), results);
     }
 }
@@ -72,6 +88,7 @@ void SoundnessChecks::start(RunData *run)
                 SoundnessOptions options;
                 options.device = device;
                 options.checkpoint = newestCheckpoint(folder);
+                options.recorded = recordOf(folder);
                 options.cancelled = [cancelled] { return cancelled->load(); };
                 options.onResult = [this, question](const CheckResult &result) {
                     QMetaObject::invokeMethod(

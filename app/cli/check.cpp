@@ -40,6 +40,13 @@ struct Judged {
     std::optional<RecordedProbes> recorded = {}; ///< what it wrote down on the way to these weights
 };
 
+/// Does the database name a checkpoint that is newer than all that are there?
+bool newestIsGone(const RunReader &reader)
+{
+    const std::vector<CheckpointInfo> there = reader.checkpoints(), named = reader.recordedCheckpoints();
+    return !named.empty() && (there.empty() || there.back().step < named.back().step);
+}
+
 /// A run whose newest checkpoint is damaged is left out: with others of its weights the gates would judge another model.
 std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files, Output &output)
 {
@@ -55,6 +62,13 @@ std::vector<Judged> storedRuns(const fs::path &subject, const StoredFiles &files
         Judged run{reader.config(), runFile(reader.folder()).string(), reader.folder(),
                    checkpoints.empty() ? fs::path() : checkpoints.back().folder};
         run.recorded = recordedProbes(reader);
+        if (!files.checkpoint() && newestIsGone(reader)) {
+            run.folder.clear(); // other weights than the run ended with: what was found of those stays
+            output.note(fmt::format("{}: its newest checkpoint is not there: {} are checked, and nothing is stored "
+                                    "beside the run.",
+                                    run.config.folder(),
+                                    checkpoints.empty() ? "the weights of step 0" : "those of an earlier one"));
+        }
         if (files.checkpoint()) {
             run.recorded.reset(); // the run has gone on since
             run.folder.clear();   // what one checkpoint shows does not replace what the run ended with
@@ -91,13 +105,25 @@ void store(const Judged &run, const std::vector<CheckResult> &results, Output &o
     }
 }
 
+std::size_t titleWidth()
+{
+    std::size_t width = 0;
+    for (const GateInfo &info : gates())
+        width = std::max(width, info.title.size());
+    return width;
+}
+
 void print(const CheckResult &result, Output &output)
 {
     const GateInfo &info = gate(result.gate);
-    output.line(fmt::format("  {:<8} {:<29} {}", toString(result.outcome), info.title, result.measured));
+    const auto line = [&, width = titleWidth()](const std::string &outcome, const std::string &title,
+                                                const std::string &text) {
+        output.line(fmt::format("  {:<8} {:<{}} {}", outcome, title, width, text));
+    };
+    line(toString(result.outcome), info.title, result.measured);
     if (result.outcome == CheckOutcome::Failed || result.outcome == CheckOutcome::Warning) {
-        output.line(fmt::format("  {:<8} {:<29} passes when: {}", "", "", info.passes));
-        output.line(fmt::format("  {:<8} {:<29} {}", "", "", info.remedy));
+        line("", "", "passes when: " + info.passes);
+        line("", "", info.remedy);
     }
 }
 
@@ -116,6 +142,20 @@ std::vector<CheckResult> measured(const Judged &run, const CheckOptions &options
     } catch (const ConfigFailure &failure) {
         throw placed(failure, options.changes, run.origin);
     }
+}
+
+/// What a fault of single runs needs.
+std::string placeText(const PlantedFault &fault)
+{
+    if (fault.needsRecord)
+        return "the folder of a trained run with a trained indexer and two or more sparse steps";
+    const GateScope scope = gate(fault.gate).scope;
+    const bool indexed = scope == GateScope::Indexed || scope == GateScope::Learning;
+    if (fault.needsTrained)
+        return indexed ? "the folder of a trained run with a trained indexer" : "the folder of a trained run";
+    if (fault.needsFresh)
+        return "a preset or an experiment file: weights of step 0";
+    return indexed ? "a run that selects keys by an indexer" : "a run that selects keys";
 }
 
 /// Refuses what is no fault, or one that these runs cannot show.
@@ -145,15 +185,10 @@ void demandFault(const std::string &name, const std::vector<Judged> &runs)
         return;
     }
     const bool shown = std::any_of(runs.begin(), runs.end(), [&](const Judged &run) {
-        return (!fault->needsSelection || isSparse(run.config.model.family)) &&
-               (!fault->needsTrained || !run.checkpoint.empty()) && (!fault->needsFresh || run.checkpoint.empty());
+        return hasPlace(*fault, run.config, {!run.checkpoint.empty(), run.recorded.has_value()});
     });
     if (!shown)
-        throw ConfigFailure({{"these runs cannot show it", "--plant", name,
-                              fault->needsTrained ? "the folder of a trained run"
-                              : fault->needsFresh ? "a preset or an experiment file: weights of step 0"
-                                                  : "a run that selects keys",
-                              ""}});
+        throw ConfigFailure({{"these runs cannot show it", "--plant", name, placeText(*fault), ""}});
 }
 
 int check(const CheckOptions &options, Output &output)

@@ -63,7 +63,7 @@ const std::vector<GateInfo> &gates()
          "Takes the attention that k random keys keep, over the rows with more than k keys.", "at most 0.5",
          "Choose a smaller k: at this one any selector would do.", GateScope::Selecting, GateForm::AtMost, false},
         {"dense-probe", "Keeps what dense attention weighs",
-         "Follows the dense attention that the selected keys keep, and the indexer's KL, through the sparse stage.",
+         "Follows the dense attention that the selected keys keep, and the indexer's KL, through each sparse stage.",
          "while the KL falls, the attention kept never falls 0.1 below its best",
          "KL sees selected keys alone: train the indexer longer on all visible ones (recipe warmup).",
          GateScope::Learning, GateForm::AtMost, false},

@@ -1,6 +1,7 @@
 #include "core/train/planted_fault.h"
 
 #include "core/base/gates.h"
+#include "core/train/gates/dense_probe.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -18,11 +19,13 @@ const std::vector<PlantedFault> &plantedFaults()
         {"untaught-indexer", "indexer-moves", "The trained indexer is replaced by that of step 0.", true, true},
         {"missing-key-of-all", "dense-limit", "Where every key is asked for, one is left out.", true},
         {"missing-key", "effective-k", "Every query gets one key fewer than asked for.", true},
-        {"equal-scores", "ties", "All index scores are 0.", true, false, false, true},
+        {"equal-scores", "ties",
+         "All index scores are 0; an indexer that was trained has then learned nothing, and its own gate fails, too.",
+         true, false, false, true},
         {"every-key", "selection-binds", "As many keys are asked for as there are tokens.", true, false, false, true},
         {"blind-kl", "dense-probe",
-         "Over the last two steps the recorded attention kept falls by half while the KL falls.", true, true, false,
-         true},
+         "Over the last two sparse steps the recorded attention kept falls by half while the KL falls.", true, true,
+         false, true, true},
         {"repeated-documents", "split-overlap", "Validation is what was trained on."},
         {"loud-head", "start", "The output head is 60 times as large as it is drawn.", false, false, true},
         {"worse-than-chance", "chance", "The trained output head has its sign turned.", false, true},
@@ -51,6 +54,18 @@ bool isBetweenRuns(const PlantedFault &fault)
 {
     const GateScope scope = gate(fault.gate).scope;
     return scope == GateScope::Group || scope == GateScope::Experiment;
+}
+
+bool hasPlace(const PlantedFault &fault, const RunConfig &run, const FaultPlace &place)
+{
+    if (fault.needsRecord) {
+        const std::vector<StageSpan> stages = sparseSpans(run);
+        if (!place.recorded || stages.empty() || stages.back().to - stages.back().from < 2) {
+            return false;
+        }
+    }
+    return (!fault.needsSelection || isSparse(run.model.family)) && applies(gate(fault.gate), run) &&
+           (!fault.needsTrained || place.trained) && (!fault.needsFresh || !place.trained);
 }
 
 bool hasPlace(const PlantedFault &fault, const std::vector<RunConfig> &runs)

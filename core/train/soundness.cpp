@@ -102,7 +102,7 @@ std::vector<CheckResult> checkRun(const RunConfig &honest, const SoundnessOption
     planting.weights(subject.model, *fresh);
     subject.selector = planting.selector();
     subject.trained = trained != nullptr;
-    const std::optional<RecordedProbes> recorded = planting.recorded(options.recorded, config.training.steps);
+    const std::optional<RecordedProbes> recorded = planting.recorded(options.recorded, config);
     subject.recorded = recorded ? &*recorded : nullptr;
     subject.fresh = trained ? fresh.get() : nullptr;
     subject.device = device;

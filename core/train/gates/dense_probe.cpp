@@ -1,3 +1,4 @@
+#include "core/train/gates/dense_probe.h"
 #include "core/train/gates/gate.h"
 
 #include <fmt/format.h>
@@ -9,29 +10,16 @@ namespace {
 
 constexpr double kMostLost = 0.1; // EXPERIMENTS.md section 4
 
-/// Main-model steps before the first sparse stage; nothing where there is none.
-std::optional<double> sparseFrom(const RunConfig &config)
-{
-    double steps = 0;
-    for (const StageConfig &stage : stagesOf(config)) {
-        if (stage.attention == StageAttention::Sparse) {
-            return steps;
-        }
-        steps += countsOnAxis(stage) ? static_cast<double>(stage.steps) : 0;
-    }
-    return std::nullopt;
-}
-
 struct Looked {
     double step = 0, massKept = 0, kl = 0; ///< kl: mean since the probe before, of batches that differ
 };
 
-std::vector<Looked> probesAfter(double from, const RecordedProbes &recorded)
+std::vector<Looked> probesWithin(const StageSpan &stage, const RecordedProbes &recorded)
 {
     std::vector<Looked> probes;
-    double before = from;
+    double before = stage.from;
     for (const Point &kept : recorded.massKept) {
-        if (!(kept.x > from) || !std::isfinite(kept.y)) {
+        if (!(kept.x > stage.from && kept.x <= stage.to) || !std::isfinite(kept.y)) {
             continue;
         }
         double sum = 0;
@@ -52,29 +40,50 @@ std::vector<Looked> probesAfter(double from, const RecordedProbes &recorded)
 
 } // namespace
 
-CheckResult judgedProbes(const RecordedProbes &recorded, double from)
+std::vector<StageSpan> sparseSpans(const RunConfig &config)
 {
-    const std::vector<Looked> probes = probesAfter(from, recorded);
-    if (probes.size() < 2) {
-        return notRun("fewer than two evaluations in the sparse stage");
-    }
-    const Looked *best = &probes.front(), *bestThen = best, *worst = best;
-    double lost = 0;
-    for (const Looked &probe : probes) {
-        if (probe.massKept > best->massKept) {
-            best = &probe;
-        } else if (probe.kl < best->kl && best->massKept - probe.massKept > lost) {
-            lost = best->massKept - probe.massKept;
-            bestThen = best;
-            worst = &probe;
+    std::vector<StageSpan> spans;
+    double steps = 0;
+    for (const StageConfig &stage : stagesOf(config)) {
+        const double from = steps;
+        steps += countsOnAxis(stage) ? static_cast<double>(stage.steps) : 0;
+        if (stage.attention == StageAttention::Sparse && steps > from) {
+            spans.push_back({from, steps});
         }
+    }
+    return spans;
+}
+
+CheckResult judgedProbes(const RecordedProbes &recorded, const std::vector<StageSpan> &stages)
+{
+    if (stages.empty()) {
+        return notRun("no stage is sparse");
+    }
+    Looked best, worst;
+    double lost = 0;
+    bool seen = false;
+    for (const StageSpan &stage : stages) {
+        const std::vector<Looked> probes = probesWithin(stage, recorded);
+        seen = seen || probes.size() >= 2;
+        const Looked *bestHere = nullptr;
+        for (const Looked &probe : probes) {
+            if (!bestHere || probe.massKept > bestHere->massKept) {
+                bestHere = &probe;
+            } else if (probe.kl < bestHere->kl && bestHere->massKept - probe.massKept > lost) {
+                lost = bestHere->massKept - probe.massKept;
+                best = *bestHere;
+                worst = probe;
+            }
+        }
+    }
+    if (!seen) {
+        return notRun("fewer than two evaluations in a sparse stage");
     }
     std::string measured = "the attention kept does not fall while the KL does";
     if (lost > 0) {
-        measured =
-            fmt::format("from step {:.0f} to {:.0f} the attention kept falls from {:.2f} to {:.2f}, the KL from "
-                        "{:.3g} to {:.3g}",
-                        bestThen->step, worst->step, bestThen->massKept, worst->massKept, bestThen->kl, worst->kl);
+        measured = fmt::format("from step {:.0f} to {:.0f} the attention kept falls from {:.2f} to {:.2f}, the KL from "
+                               "{:.3g} to {:.3g}",
+                               best.step, worst.step, best.massKept, worst.massKept, best.kl, worst.kl);
     }
     return judged(lost, kMostLost, std::move(measured), CheckOutcome::Warning);
 }
@@ -87,8 +96,7 @@ std::optional<CheckResult> checkDenseProbe(GateSubject &subject)
     if (!subject.recorded) {
         return notRun("needs what a run wrote down while it trained");
     }
-    const std::optional<double> from = sparseFrom(subject.config);
-    return from ? judgedProbes(*subject.recorded, *from) : notRun("no stage is sparse");
+    return judgedProbes(*subject.recorded, sparseSpans(subject.config));
 }
 
 } // namespace sparsescope

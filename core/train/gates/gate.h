@@ -59,10 +59,6 @@ struct MeasuredLosses {
 /// differs from place to place, the mean.
 CheckResult judgedLosses(const MeasuredLosses &losses, double chance, const std::optional<double> &floor);
 
-/// Does the attention that the selected keys keep fall while the KL, which sees only them, falls? `from`: the last step before
-/// the sparse stage.
-CheckResult judgedProbes(const RecordedProbes &recorded, double from);
-
 /// All of them, in the order of the table. `checkRun` (soundness.h) makes the subject of a run.
 std::vector<CheckResult> checkSubject(GateSubject &subject, const SoundnessOptions &options);
 

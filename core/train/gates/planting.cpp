@@ -1,5 +1,6 @@
 #include "core/train/gates/planting.h"
 
+#include "core/train/gates/dense_probe.h"
 #include "core/train/planted_fault.h"
 
 #include <ATen/TensorOperators.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <vector>
 
 namespace sparsescope {
 namespace {
@@ -120,10 +122,11 @@ std::unique_ptr<DataSource> Planting::data(std::unique_ptr<DataSource> data) con
                                   : std::move(data);
 }
 
-std::optional<RecordedProbes> Planting::recorded(std::optional<RecordedProbes> recorded, std::int64_t steps) const
+std::optional<RecordedProbes> Planting::recorded(std::optional<RecordedProbes> recorded, const RunConfig &config) const
 {
-    if (m_name == "blind-kl" && recorded) {
-        const auto last = static_cast<double>(steps);
+    const std::vector<StageSpan> stages = sparseSpans(config);
+    if (m_name == "blind-kl" && recorded && !stages.empty()) {
+        const double last = stages.back().to;
         return RecordedProbes{{{last - 1, 0.9}, {last, 0.4}}, {{last - 1, 2}, {last, 1}}};
     }
     return recorded;

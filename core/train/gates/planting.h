@@ -4,7 +4,6 @@
 #include "core/model/transformer.h"
 #include "core/train/soundness.h"
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,8 +20,8 @@ public:
     std::unique_ptr<DataSource> data(std::unique_ptr<DataSource> data) const;
     /// The weights that are judged; `fresh`: those of step 0.
     void weights(Transformer &judged, const Transformer &fresh) const;
-    /// What a run recorded until its last step.
-    std::optional<RecordedProbes> recorded(std::optional<RecordedProbes> recorded, std::int64_t steps) const;
+    /// What a run of this configuration wrote down.
+    std::optional<RecordedProbes> recorded(std::optional<RecordedProbes> recorded, const RunConfig &config) const;
     const Selector *selector() const { return m_selector.get(); }
 
 private:

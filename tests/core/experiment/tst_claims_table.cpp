@@ -36,6 +36,7 @@ private Q_SLOTS:
     void smallResultsSayTheSame();
     void smallResultsStayInTheirPlace();
     void filesOfTheTable();
+    void storedTableIsDrawnFromTheseResults();
     void commandLine();
 };
 
@@ -324,6 +325,18 @@ void tst_ClaimsTable::filesOfTheTable()
     const std::string cells{std::istreambuf_iterator<char>(csv), {}};
     QVERIFY(cells.starts_with("id,claim,claimed,measured,verdict,seeds,steps,model,data,card,sources\r\n1,"));
     QVERIFY(contains(cells, "\r\n28,"));
+}
+
+/// Drawn from these files and not from older ones.
+void tst_ClaimsTable::storedTableIsDrawnFromTheseResults()
+{
+    const fs::path root = fs::path(qgetenv("SPARSESCOPE_SOURCE").toStdString()) / "experiments/results";
+    const Json document = judgeClaims(root);
+    QVERIFY2(readJson(root / "claims.json") == document, "sparsescope-cli report experiments/results --claims");
+    std::ifstream table(root / "CLAIMS.md");
+    std::stringstream text;
+    text << table.rdbuf();
+    QVERIFY2(text.str() == claimsMarkdown(document), "sparsescope-cli report experiments/results --claims");
 }
 
 void tst_ClaimsTable::commandLine()

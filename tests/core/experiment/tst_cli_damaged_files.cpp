@@ -56,6 +56,7 @@ private Q_SLOTS:
     void filesOfTheProgramAreDamagedNotWrittenWrongly_data();
     void filesOfTheProgramAreDamagedNotWrittenWrongly();
     void aCheckpointThatIsGoneIsNoneToWaitFor();
+    void whatWasFoundStaysWhereWeightsAreGone();
 
 private:
     QString experiment() const { return m_copy->filePath("smoke"); }
@@ -321,6 +322,23 @@ void tst_CliDamagedFiles::aCheckpointThatIsGoneIsNoneToWaitFor()
     QVERIFY2(ask("check").err.contains("snapshot is missing. run.sqlite names it: restore it from a copy. The other "
                                        "snapshots"),
              "");
+}
+
+/// The gates of other weights than those that the run ended with do not take the place of what was found at its end.
+void tst_CliDamagedFiles::whatWasFoundStaysWhereWeightsAreGone()
+{
+    const auto found = [&] { return *RunReader(runFolder("sparse")).value("check/chance"); };
+    const std::string atTheEnd = found();
+    QVERIFY(atTheEnd.find("not run") == std::string::npos);
+    for (const bool all : {false, true}) {
+        const fs::path newest = RunReader(runFolder("sparse")).checkpoints().back().folder;
+        fs::remove_all(all ? runFolder("sparse") / "checkpoints" : newest);
+        const Result result = ask("check");
+        QVERIFY2(result.err.contains("its newest checkpoint is not there") &&
+                     result.err.contains(all ? "the weights of step 0" : "an earlier one"),
+                 result.err.constData());
+        QCOMPARE(found(), atTheEnd);
+    }
 }
 
 QTEST_GUILESS_MAIN(tst_CliDamagedFiles)

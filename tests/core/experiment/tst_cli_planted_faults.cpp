@@ -127,6 +127,20 @@ void tst_CliPlantedFaults::refuses()
         {"check", "smoke", "--set", R"(sweep.family=["classic"])", "--device", "cpu", "--plant", "missing-key"});
     QCOMPARE(dense.code, 2);
     QVERIFY2(dense.err.contains("a run that selects keys"), dense.err.constData());
+    // What has no indexer, or wrote nothing down, has no place for a fault of either.
+    for (const char *fault : {"attached-indexer", "no-kl", "equal-scores"}) {
+        const Result recency =
+            sparsescope::testing::run({"check", "smoke", "--set", R"(sweep.family=["sparse"])", "--set",
+                                       "model.selection.kind=recency", "--device", "cpu", "--plant", fault});
+        QCOMPARE(recency.code, 2);
+        QVERIFY2(recency.err.contains("selects keys by an indexer"), recency.err.constData());
+    }
+    QDirIterator checkpoint(m_run, {"model.safetensors"}, QDir::Files, QDirIterator::Subdirectories);
+    QVERIFY(checkpoint.hasNext());
+    const Result alone = sparsescope::testing::run(
+        {"check", QFileInfo(checkpoint.next()).absolutePath(), "--device", "cpu", "--plant", "blind-kl"});
+    QCOMPARE(alone.code, 2);
+    QVERIFY2(alone.err.contains("two or more sparse steps"), alone.err.constData());
     const auto allowed = [&](const char *fault) {
         const Result refused = sparsescope::testing::run({"check", m_run, "--device", "cpu", "--plant", fault});
         return refused.code == 2 ? refused.err : QByteArray();

@@ -2,6 +2,7 @@
 
 #include "core/base/gates.h"
 #include "core/model/hf_weights.h"
+#include "core/train/gates/dense_probe.h"
 #include "core/train/gates/gate.h"
 #include "core/train/gates/planting.h"
 #include "core/train/soundness.h"
@@ -312,7 +313,7 @@ void tst_Soundness::fallingProbesAreAWarning()
 {
     const Series kl = {{11, 3}, {20, 2.6}, {30, 2.2}, {40, 2}};
     const auto found = [&](std::vector<double> kept, const Series &kls) {
-        return judgedProbes({{{10, 0.99}, {20, kept[0]}, {30, kept[1]}, {40, kept[2]}}, kls}, 10);
+        return judgedProbes({{{10, 0.99}, {20, kept[0]}, {30, kept[1]}, {40, kept[2]}}, kls}, {{10, 40}});
     };
     QVERIFY(found({0.8, 0.75, 0.71}, kl).outcome == CheckOutcome::Passed); // what came before the stage does not count
     const CheckResult fallen = found({0.8, 0.85, 0.74}, kl);
@@ -322,7 +323,14 @@ void tst_Soundness::fallingProbesAreAWarning()
              std::string("from step 30 to 40 the attention kept falls from 0.85 to 0.74, the KL from 2.2 to 2"));
     QVERIFY(found({0.8, 0.85, 0.4}, {{20, 2}, {30, 2.2}, {40, 2.3}}).outcome == CheckOutcome::Passed); // KL shows it
     QVERIFY(found({0.2, 0.5, 0.8}, kl).outcome == CheckOutcome::Passed);
-    QVERIFY(judgedProbes({{{20, 0.8}}, kl}, 10).outcome == CheckOutcome::NotRun);
+    QVERIFY(judgedProbes({{{20, 0.8}}, kl}, {{10, 40}}).outcome == CheckOutcome::NotRun);
+    QVERIFY(judgedProbes({{{20, 0.8}, {30, 0.4}}, kl}, {}).outcome == CheckOutcome::NotRun);
+    // Between two sparse stages, and from one to the next, the KL is over other keys.
+    const Series dropping = {{20, 0.9}, {30, 0.7}, {40, 0.5}, {50, 0.45}};
+    QVERIFY(judgedProbes({dropping, {{20, 4}, {30, 3}, {40, 2}, {50, 1}}}, {{10, 20}, {30, 50}}).outcome ==
+            CheckOutcome::Passed);
+    QVERIFY(judgedProbes({dropping, {{20, 4}, {30, 3}, {40, 2}, {50, 1}}}, {{10, 30}, {30, 50}}).outcome ==
+            CheckOutcome::Warning);
 }
 
 /// A leak at t < k alone need not show in the mean.
