@@ -95,6 +95,7 @@ take_shots()
     local train=("$bin/sparsescope-cli" train "$root/experiments/smoke.json" --device cpu --quiet)
     mkdir -p "$out"
     [ -e "$runs/demo/summary.json" ] || { rm -rf "$runs"; train_demo "$runs" || return $?; }
+    [ -e "$runs/demo/counterfactual.csv" ] || "$bin/sparsescope-cli" counterfactual "$runs/demo" --device cpu --quiet > /dev/null || return $?
     [ -e "$states/made" ] || make_states "$states"
     [ -e "$states/failures-made" ] || make_failures "$states"
     shot train train "$runs/demo"

@@ -8,6 +8,7 @@
 #include "app/run_choice.h"
 #include "app/run_folder_reader.h"
 #include "core/base/error.h"
+#include "core/train/counterfactual.h"
 #include "widgets/panels/compare_page.h"
 #include "widgets/panels/inspect_page.h"
 #include "widgets/style/theme.h"
@@ -116,6 +117,7 @@ void takeScreenshot(const ScreenshotOptions &options)
     const bool inspect = view == QLatin1String("focus") || view == QLatin1String("atlas");
     WindowOptions given;
     given.frozen = true;
+    given.measureSelectors = measureCounterfactual; // nothing is measured, but what offers it is drawn
     if (options.device) {
         given.describeDevice = [found = *options.device](const std::string &) { return found; };
     }

@@ -51,8 +51,7 @@ QString SelectorMeasure::whyNot(const std::vector<RunData *> &runs) const
         return QStringLiteral("Choose a side first.");
     }
     if (!m_measure) {
-        return QStringLiteral("Run sparsescope-cli counterfactual %1 and open the runs again.")
-            .arg(QString::fromStdString(runs.front()->experimentFolder().string()));
+        return QStringLiteral("This window was opened without what measures it.");
     }
     if (std::any_of(runs.begin(), runs.end(), [](const RunData *run) { return isBusy(run->state()); })) {
         return QStringLiteral("It can be measured when training has ended: weights must stand still.");

@@ -10,7 +10,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 namespace sparsescope {
@@ -49,10 +48,6 @@ int compare(const CompareOptions &options, Output &output)
         checkOutFile(options.out);
     std::vector<std::string> problems;
     const std::vector<ComparedRun> runs = comparedRuns(options.folder, problems);
-    if (runs.empty() && !problems.empty() &&
-        !std::filesystem::exists(std::filesystem::path(options.folder) / "experiment.json"))
-        throw Failure({"is not the folder of one experiment", options.folder, "",
-                       "a folder with experiment.json, such as runs/demo", ""});
     const StoredFiles files(options.folder);
     for (const std::string &damage : files.damagesOfRuns())
         problems.push_back(damage);

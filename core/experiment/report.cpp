@@ -287,6 +287,15 @@ std::vector<fs::path> experimentRuns(const fs::path &folder)
     if (runs.empty())
         throw Failure(
             {"no runs in the folder", folder.string(), {}, {}, "Train the experiment first, or give another folder."});
+    const bool own = std::any_of(runs.begin(), runs.end(), [&](const fs::path &run) {
+        return run.lexically_relative(folder).begin()->string().starts_with("seq_");
+    });
+    if (!own && !fs::exists(folder / "experiment.json", code))
+        throw Failure({"is not the folder of one experiment",
+                       folder.string(),
+                       {},
+                       "a folder with experiment.json, such as runs/demo",
+                       {}});
     return runs;
 }
 

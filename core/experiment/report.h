@@ -13,7 +13,8 @@ namespace sparsescope {
 
 struct StoredSummary;
 
-/// The run folders of an experiment, sorted. Throws Failure where there is no such folder, no run in it, or it is a run itself.
+/// The run folders of an experiment, sorted. Throws Failure where there is no such folder, no run in it, or it is a run itself or
+/// holds experiments.
 std::vector<std::filesystem::path> experimentRuns(const std::filesystem::path &experimentFolder);
 /// Reads every run below an experiment folder and writes summary.json, summary.csv, comparisons.csv, RESULTS_SUMMARY.md and
 /// seq_<L>/<family>_results.json (CONTRACTS.md 3, 6), atomically. Returns the summary; a run that cannot

@@ -139,8 +139,13 @@ void tst_CliHardWeather::aFinishedRunWithoutItsLossIsNamed()
         QVERIFY2(result.err.contains("seq_32/sparse/seed_0: finished at step 4 without a finite val.loss"),
                  result.err.constData());
     }
-    const Result parent = run({"compare", folder.path()}); // one folder too high: nothing is damaged
-    QVERIFY2(parent.code != 0 && parent.err.contains("is not the folder of one experiment"), parent.err.constData());
+    for (const char *command :
+         {"compare", "report"}) { // one folder too high: nothing is damaged, and nothing written there
+        const Result parent = run({command, folder.path()});
+        QCOMPARE(parent.code, 2);
+        QVERIFY2(parent.err.contains("is not the folder of one experiment"), parent.err.constData());
+        QCOMPARE(QDir(folder.path()).entryList(QDir::AllEntries | QDir::NoDotAndDotDot), QStringList("smoke"));
+    }
 }
 
 void tst_CliHardWeather::aFileOfAnotherRunIsNamed_data()
