@@ -243,7 +243,7 @@ FirstRunPage::FirstRunPage(QWidget *parent)
     auto *cards = new QHBoxLayout;
     cards->setSpacing(20);
     cards->addWidget(
-        card("demoCard", Picture::Demo, QStringLiteral("Run the two-minute demo"),
+        card("demoCard", Picture::Demo, QStringLiteral("Watch an indexer learn"),
              QStringLiteral(
                  "Trains all four families side by side on a generated recall task. Curves, indexer heatmaps and "
                  "selection masks update as it learns."),
