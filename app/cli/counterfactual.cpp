@@ -6,6 +6,7 @@
 #include "app/cli/frozen_runs.h"
 #include "app/cli/stored_files.h"
 #include "app/cli/text_table.h"
+#include "core/base/config_words.h"
 #include "core/base/damage_failure.h"
 #include "core/base/gates.h"
 #include "core/base/rounded_expression.h"
@@ -204,9 +205,7 @@ int counterfactual(const Request &request, Output &output)
     for (Frozen &run : runs) {
         CounterfactualOptions options;
         options.device = request.device;
-        options.precision = request.precision == "fp32"   ? Precision::Fp32
-                            : request.precision == "bf16" ? Precision::Bf16
-                                                          : Precision::Auto;
+        fromWord(request.precision, options.precision);
         options.topK = sweepOf(request, run.config.training.sequenceLength, cut);
         options.selectors = request.selectors;
         options.batches = request.batches;
@@ -261,7 +260,7 @@ Action declareCounterfactual(CLI::App &command)
         ->check(CLI::Range(1, 100000))
         ->capture_default_str();
     command.add_option("--precision", request->precision, "In which the model runs; auto: as it was trained")
-        ->check(CLI::IsMember({"auto", "fp32", "bf16"}))
+        ->check(CLI::IsMember(wordsOf<Precision>()))
         ->capture_default_str();
     command.add_option("--device", request->device, "auto, cpu, cuda or cuda:N")->capture_default_str();
     return [request](Output &output) { return counterfactual(*request, output); };

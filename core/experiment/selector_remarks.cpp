@@ -2,6 +2,7 @@
 
 #include "core/base/statistics.h"
 #include "core/base/table_text.h"
+#include "core/train/counterfactual.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -197,7 +198,7 @@ std::string selectorPrecision(const std::vector<Counterfactual> &tables)
     for (const auto &[name, group] : groupsOf(tables)) {
         std::vector<std::vector<std::string>> rows;
         for (const CounterfactualRow &row : group.front()->rows) {
-            if (row.selector.starts_with("lightning-"))
+            if (isRounded(row.selector))
                 rows.push_back(precisionRow(row, group));
         }
         if (!rows.empty())

@@ -171,6 +171,7 @@ struct Choice {
     std::int64_t topK = 1;
     double topP = 0;
     int draws = 1;
+    bool ownIndexer = true; ///< the indexers in place are the layers' own: others are held against them
 };
 
 ForwardOptions forwardOptions(const Choice &choice)
@@ -245,7 +246,9 @@ Pass passOf(Subject &subject, const DataSource &data, int batches, const Choice 
             }
             if (forward.trace) {
                 statistics.add(trace, batch);
-                changed.add(trace);
+                if (choice.ownIndexer) {
+                    changed.add(trace);
+                }
             }
         }
     }
@@ -289,10 +292,8 @@ CounterfactualRow rowOf(const SelectorKind &kind, std::int64_t topK, Pass pass, 
     row.needed = take("oracle.recall");
     row.neededBestLayer = take("oracle.recall.best_layer");
     row.neededChance = take("oracle.recall.chance");
-    if (kind.counterfactual != IndexerSource::Fresh && kind.counterfactual != IndexerSource::OtherLayer) {
-        row.rowsChanged = pass.rowsChanged; // of others the indexer in place is not the layer's own
-        row.keysChanged = pass.keysChanged;
-    }
+    row.rowsChanged = pass.rowsChanged;
+    row.keysChanged = pass.keysChanged;
     row.windows = std::move(pass.windows);
     return row;
 }
@@ -337,7 +338,12 @@ std::vector<std::string> counterfactualSelectors()
     return names;
 }
 
-bool isRounded(const std::string &selector) { return selectorKind(selector).rounded; }
+bool isRounded(const std::string &selector)
+{
+    const std::vector<SelectorKind> &kinds = selectorKinds();
+    return std::any_of(kinds.begin(), kinds.end(),
+                       [&](const SelectorKind &kind) { return kind.name == selector && kind.rounded; });
+}
 
 Counterfactual measureCounterfactual(const RunConfig &config, const CounterfactualOptions &options)
 {
@@ -377,6 +383,8 @@ Counterfactual measureCounterfactual(const RunConfig &config, const Counterfactu
             subject.use(kind->counterfactual);
             const std::unique_ptr<Selector> selector = kind->make();
             Choice choice{selector.get(), k, 0, kind->name == "random" ? kDraws : 1};
+            choice.ownIndexer =
+                kind->counterfactual == IndexerSource::Own || kind->counterfactual == IndexerSource::None;
             if (kind->adaptive) {
                 choice.topP = calibrated(subject, *data, choice);
             }

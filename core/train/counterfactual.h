@@ -28,7 +28,8 @@ struct CounterfactualOptions {
 std::vector<std::int64_t> counterfactualSweep(std::int64_t sequenceLength);
 /// Every registered selector, in the order of the table.
 std::vector<std::string> counterfactualSelectors();
-/// Whether it is the learned selection in another precision. Measured only where it is asked for by name.
+/// Whether it is the learned selection in another precision; false for a name that is not registered. Measured only where it
+/// is asked for by name.
 bool isRounded(const std::string &selector);
 
 /// Loss and answers of every selector at every k, on the same validation windows, against the dense attention of the same

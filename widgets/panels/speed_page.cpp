@@ -223,7 +223,7 @@ void SpeedPage::setRemark(const QString &sentence)
 void SpeedPage::setMeasuring(const QString &what, double share)
 {
     const bool measuring = !what.isEmpty();
-    if (measuring != m_measuring.isEmpty() || what != m_measuring) {
+    if (what != m_measuring) {
         m_measuring = what;
         showEmpty();
     }
