@@ -23,9 +23,6 @@ namespace dsa::benchmark {
 
 namespace {
 
-constexpr int kSampledRows = 8;
-constexpr double kScoreTolerance = 1e-5;
-
 /// The sampled rows: batch entry and query.
 std::vector<std::pair<std::int64_t, std::int64_t>> sampledRows(const Shape &s)
 {

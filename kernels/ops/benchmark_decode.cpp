@@ -28,7 +28,7 @@ namespace dsa::benchmark {
 namespace {
 
 constexpr std::int64_t kWidth = 576, kValueWidth = 512, kChunkPages = 512, kSampledRequests = 3;
-constexpr double kScoreTolerance = 2e-3, kOutputTolerance = 5e-3, kSumTolerance = 1e-4;
+constexpr double kQuantizedTolerance = 2e-3, kOutputTolerance = 5e-3, kSumTolerance = 1e-4;
 
 double scaleOf() { return 1 / std::sqrt(static_cast<double>(kWidth)); }
 
@@ -78,10 +78,10 @@ struct Decode {
 };
 
 /// The parts for sampled requests: scores and attention against float64, the selection bit for bit.
-struct PartChecks {
+struct DecodeChecks {
     Check scores, selection, attention;
 
-    PartChecks(const DecodeShape &s, const Decode &in)
+    DecodeChecks(const DecodeShape &s, const Decode &in)
     {
         const NewQueries &set = in.sets[0];
         const auto attend = [&] {
@@ -97,7 +97,7 @@ struct PartChecks {
             const Tensor expected =
                 reference::decodeScores(own(set.q8), own(set.w).to(at::kDouble), in.indexPages, table, length);
             const std::int64_t keys = s.layer.context;
-            if (!near(scores, found.narrow(2, 0, keys), expected.narrow(2, 0, keys), kScoreTolerance)) {
+            if (!near(scores, found.narrow(2, 0, keys), expected.narrow(2, 0, keys), kQuantizedTolerance)) {
                 scores.wrong = "scores off by more than 2e-3" + where;
             }
             const Tensor mask = reference::decodeMask(found, s.layer.k, length);
@@ -173,7 +173,7 @@ std::vector<Row> measureDecode(const DecodeShape &s, const Machine &machine, con
                  pageBytes = requests * pages * 64 * static_cast<double>(layer.indexerWidth + 4);
     const int sets = setsFor(pageBytes, machine);
     const Decode in(s, sets, machine);
-    const PartChecks checks(s, in);
+    const DecodeChecks checks(s, in);
 
     const Shape indexerShape{s.requests,   1, layer.context, layer.k, layer.indexerHeads, layer.indexerWidth,
                              "float8_e4m3"},

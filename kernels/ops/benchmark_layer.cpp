@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::int64_t kWidening = 4; ///< of the MLP
 constexpr double kNormEpsilon = 1e-6;
-constexpr double kOutputLimit = 5e-3, kGradientLimit = 1e-2;
+constexpr double kOutputLimit = 5e-3;
 constexpr auto kFlash = static_cast<std::int64_t>(at::SDPBackend::flash_attention);
 
 /// Attention that ran, and the gradients of q, k and v that it gives for one of its outputs.
@@ -33,12 +33,12 @@ struct Attended {
     std::function<std::array<Tensor, 3>(const Tensor &gradO)> backward;
 };
 
-struct IndexInputs {
+struct LayerIndex {
     Tensor qi, ki, w;
 };
 
 /// Selected by the indexer, which learns from it: all that DSA adds to a layer. `gradients` of qi, ki and w are handed on.
-Attended attendSelected(const IndexInputs &index, const Tensor &q, const Tensor &k, const Tensor &v, std::int64_t topK,
+Attended attendSelected(const LayerIndex &index, const Tensor &q, const Tensor &k, const Tensor &v, std::int64_t topK,
                         double scale, const std::function<void(const std::array<Tensor, 3> &)> &gradients)
 {
     LossInputs loss{index.qi, index.ki, index.w, q, k, {}, {}, {}};
@@ -72,7 +72,7 @@ Attended attendDense(std::int64_t kind, const Tensor &q, const Tensor &k, const 
 }
 
 struct CoreInputs {
-    IndexInputs index;
+    LayerIndex index;
     Tensor q, k, v, gradO;
 };
 
@@ -161,10 +161,10 @@ Tensor normBackward(const Tensor &grad, const Tensor &x, const Normed &saved, co
 }
 
 /// q, k, v of the block and the normed stream they come from.
-using Attend = std::function<Attended(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &stream)>;
+using AttentionCall = std::function<Attended(const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &stream)>;
 
 /// Forward and backward, the gradients of all weights among it: the output and the gradient of x.
-std::pair<Tensor, Tensor> pass(const Block &b, const Attend &attend)
+std::pair<Tensor, Tensor> pass(const Block &b, const AttentionCall &attend)
 {
     const std::int64_t size = b.heads * b.width;
     const Normed h = normed(b.x, b.before);
@@ -190,14 +190,14 @@ std::pair<Tensor, Tensor> pass(const Block &b, const Attend &attend)
     return {std::move(z), normBackward(at::mm(gradQkv, b.qkv.t()), b.x, h, b.before).add_(gradY)};
 }
 
-Attend selectedOf(const Block &b, std::int64_t topK, double scale)
+AttentionCall selectedOf(const Block &b, std::int64_t topK, double scale)
 {
     return [&b, topK, scale](const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &stream) {
         const Tensor w =
             at::mm(stream, b.indexW).to(at::kFloat).mul_(1 / std::sqrt(static_cast<double>(kIndexHeads * kIndexWidth)));
-        const IndexInputs index{at::mm(stream, b.indexQ).view({b.batch, b.length, kIndexHeads, kIndexWidth}),
-                                at::mm(stream, b.indexK).view({b.batch, b.length, kIndexWidth}),
-                                w.view({b.batch, b.length, kIndexHeads})};
+        const LayerIndex index{at::mm(stream, b.indexQ).view({b.batch, b.length, kIndexHeads, kIndexWidth}),
+                               at::mm(stream, b.indexK).view({b.batch, b.length, kIndexWidth}),
+                               w.view({b.batch, b.length, kIndexHeads})};
         // The indexer's inputs are detached: its gradients end in its own weights.
         return attendSelected(index, q, k, v, topK, scale, [&](const std::array<Tensor, 3> &grads) {
             for (const Tensor &grad : grads) {
@@ -207,7 +207,7 @@ Attend selectedOf(const Block &b, std::int64_t topK, double scale)
     };
 }
 
-Attend denseOf(std::int64_t kind, double scale)
+AttentionCall denseOf(std::int64_t kind, double scale)
 {
     return [kind, scale](const Tensor &q, const Tensor &k, const Tensor &v, const Tensor &) {
         return attendDense(kind, q, k, v, scale);

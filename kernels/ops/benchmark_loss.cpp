@@ -16,7 +16,7 @@ namespace dsa::benchmark {
 
 namespace {
 
-constexpr double kLossLimit = 1e-4, kGradientLimit = 1e-2;
+constexpr double kLossLimit = 1e-4;
 
 LossInputs makeInputs(const Shape &s, const Machine &machine)
 {

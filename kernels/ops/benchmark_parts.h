@@ -26,6 +26,10 @@ void repeat(Check &check, const std::function<std::vector<Tensor>()> &call);
 /// What holds of a whole if these hold of its parts.
 void include(Check &whole, const Check &part);
 
+constexpr std::int64_t kSampledRows = 8; ///< that are compared with the exact answer where all would take too long
+constexpr double kScoreTolerance = 1e-5; ///< of the largest score
+constexpr double kGradientLimit = 1e-2;  ///< of the norm of a gradient in low precision
+
 constexpr std::int64_t kIndexHeads = 4, kIndexWidth = 64; ///< the indexer of the subjects loss and layer
 
 /// What the attention of a layer works on, and what it gave.

@@ -11,7 +11,6 @@ namespace dsa::benchmark {
 
 namespace {
 
-constexpr std::int64_t kSampledRows = 8;
 constexpr double kTolerance = 2e-3;
 
 struct Quantized {

@@ -17,12 +17,6 @@ namespace dsa {
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 
-namespace {
-
-namespace launcher = launch::embedding;
-
-} // namespace
-
 const char *orderedEmbeddingRefusal(const at::Tensor &table, const at::Tensor &ids)
 {
     const char *why = kernelRefusal(table);
@@ -30,11 +24,11 @@ const char *orderedEmbeddingRefusal(const at::Tensor &table, const at::Tensor &i
         why = "the table must be float32";
     }
     if (!why) {
-        launcher::Params params;
+        launch::embedding::Params params;
         params.tokens = ids.numel();
         params.kindCount = table.size(0);
         params.width = table.size(1);
-        launcher::supported(params, &why);
+        launch::embedding::supported(params, &why);
     }
     return why;
 }
@@ -45,7 +39,7 @@ at::Tensor orderedEmbeddingGradient(const at::Tensor &grad, const at::Tensor &id
     const at::Tensor rows = grad.to(at::kFloat).contiguous();
     const auto [sorted, places] = at::sort(ids.reshape({-1}).to(at::kInt), /*stable=*/true, 0, /*descending=*/false);
     at::Tensor result = at::empty({kinds, rows.size(-1)}, rows.options());
-    launcher::Params params;
+    launch::embedding::Params params;
     params.kinds = sorted.const_data_ptr<std::int32_t>();
     params.places = places.const_data_ptr<std::int64_t>();
     params.grad = rows.const_data_ptr<float>();
@@ -53,7 +47,7 @@ at::Tensor orderedEmbeddingGradient(const at::Tensor &grad, const at::Tensor &id
     params.tokens = sorted.size(0);
     params.kindCount = kinds;
     params.width = rows.size(-1);
-    C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::embedding::launch(params, c10::cuda::getCurrentCUDAStream()));
     return result;
 }
 

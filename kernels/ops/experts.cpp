@@ -24,11 +24,9 @@ namespace {
 constexpr std::int64_t kPack = 8; ///< elements of 16 bytes
 constexpr std::int64_t kPieceRows = 1024, kMostPieces = 8;
 
-namespace launcher = launch::experts;
-
-launcher::RouteParams sizesOf(const at::Tensor &logits, std::int64_t chosen)
+launch::experts::RouteParams routeSizes(const at::Tensor &logits, std::int64_t chosen)
 {
-    launcher::RouteParams params;
+    launch::experts::RouteParams params;
     params.tokens = logits.size(0);
     params.count = logits.size(1);
     params.chosen = chosen;
@@ -57,7 +55,7 @@ const char *expertsRefusal(const at::Tensor &logits, const at::Tensor &x, std::i
         why = "the router's logits must be float32";
     }
     if (!why) {
-        launcher::supported(sizesOf(logits, chosen), &why);
+        launch::experts::supported(routeSizes(logits, chosen), &why);
     }
     return why ? why : inner % kPack != 0 ? "an expert's width must be a multiple of 8" : nullptr;
 }
@@ -71,8 +69,8 @@ ExpertOrder sortPairs(const at::Tensor &experts, std::int64_t count)
     const std::int64_t pieces = std::clamp<std::int64_t>(source.numel() / count / kPieceRows, 1, kMostPieces);
     ExpertOrder result{at::empty({source.numel()}, numbers), at::empty({source.numel()}, numbers),
                        at::empty({count}, numbers), at::empty({count * pieces}, numbers)};
-    const at::Tensor scratch = at::empty({launcher::sortScratch(source.numel(), count)}, numbers);
-    launcher::SortParams params;
+    const at::Tensor scratch = at::empty({launch::experts::sortScratch(source.numel(), count)}, numbers);
+    launch::experts::SortParams params;
     params.experts = source.const_data_ptr<std::int64_t>();
     params.scratch = scratch.mutable_data_ptr<std::int32_t>();
     params.places = result.places.mutable_data_ptr<std::int32_t>();
@@ -82,7 +80,7 @@ ExpertOrder sortPairs(const at::Tensor &experts, std::int64_t count)
     params.pairs = source.numel();
     params.count = count;
     params.pieceCount = pieces;
-    C10_CUDA_CHECK(launcher::launchSort(params, stream()));
+    C10_CUDA_CHECK(launch::experts::launchSort(params, stream()));
     return result;
 }
 
@@ -96,7 +94,7 @@ ExpertChoice choose(const Tensor &logits, const Tensor &bias, std::int64_t chose
     ExpertChoice choice{
         at::empty({tokens, chosen}, rows.options()), at::empty({tokens, chosen}, rows.options().dtype(at::kLong)),
         at::empty(rows.sizes(), rows.options().dtype(at::kInt)), at::empty({rows.size(1)}, rows.options())};
-    launcher::RouteParams params = sizesOf(rows, chosen);
+    launch::experts::RouteParams params = routeSizes(rows, chosen);
     params.logits = rows.const_data_ptr<float>();
     params.bias = biases.const_data_ptr<float>();
     params.experts = choice.experts.mutable_data_ptr<std::int64_t>();
@@ -105,7 +103,7 @@ ExpertChoice choose(const Tensor &logits, const Tensor &bias, std::int64_t chose
     params.loads = choice.loads.mutable_data_ptr<float>();
     params.normalise = normalise;
     params.scale = static_cast<float>(scale);
-    C10_CUDA_CHECK(launcher::launchRoute(params, stream()));
+    C10_CUDA_CHECK(launch::experts::launchRoute(params, stream()));
     return choice;
 }
 
@@ -115,7 +113,7 @@ Tensor chooseBackward(const Tensor &gradWeights, const Tensor &logits, const Ten
     const c10::cuda::CUDAGuard device(logits.device());
     const Tensor grad = gradWeights.contiguous(), rows = logits.contiguous();
     Tensor result = at::empty(rows.sizes(), rows.options());
-    launcher::RouteParams params = sizesOf(rows, experts.size(1));
+    launch::experts::RouteParams params = routeSizes(rows, experts.size(1));
     params.logits = rows.const_data_ptr<float>();
     // Read only here; the forward writes them.
     params.experts = const_cast<std::int64_t *>(experts.const_data_ptr<std::int64_t>());
@@ -123,15 +121,15 @@ Tensor chooseBackward(const Tensor &gradWeights, const Tensor &logits, const Ten
     params.gradLogits = result.mutable_data_ptr<float>();
     params.normalise = normalise;
     params.scale = static_cast<float>(scale);
-    C10_CUDA_CHECK(launcher::launchRouteBackward(params, stream()));
+    C10_CUDA_CHECK(launch::experts::launchRouteBackward(params, stream()));
     return result;
 }
 
 namespace {
 
-launcher::RowsParams rowsOf(const Tensor &from, const Tensor &to, const Tensor &places, std::int64_t tokens)
+launch::experts::RowsParams rowsOf(const Tensor &from, const Tensor &to, const Tensor &places, std::int64_t tokens)
 {
-    launcher::RowsParams params;
+    launch::experts::RowsParams params;
     params.from = from.const_data_ptr();
     params.to = to.mutable_data_ptr();
     params.places = places.const_data_ptr<std::int32_t>();
@@ -141,11 +139,11 @@ launcher::RowsParams rowsOf(const Tensor &from, const Tensor &to, const Tensor &
     return params;
 }
 
-launcher::GatedParams gatedOf(const Tensor &gate, const Tensor &up, const Tensor &weights, const Tensor &slots)
+launch::experts::GatedParams gatedOf(const Tensor &gate, const Tensor &up, const Tensor &weights, const Tensor &slots)
 {
     TORCH_CHECK(gate.sizes() == up.sizes() && gate.strides() == up.strides() && gate.stride(1) == 1,
                 "gated: gate and up must have one shape and one layout, got ", gate.sizes(), " and ", up.sizes());
-    launcher::GatedParams params;
+    launch::experts::GatedParams params;
     params.gate = gate.const_data_ptr();
     params.up = up.const_data_ptr();
     params.weights = weights.defined() ? weights.const_data_ptr<float>() : nullptr;
@@ -163,7 +161,7 @@ Tensor spread(const Tensor &x, const Tensor &places)
     const c10::cuda::CUDAGuard device(x.device());
     const Tensor rows = x.contiguous();
     Tensor result = at::empty({places.size(0), rows.size(1)}, rows.options());
-    C10_CUDA_CHECK(launcher::launchSpread(rowsOf(rows, result, places, rows.size(0)), stream()));
+    C10_CUDA_CHECK(launch::experts::launchSpread(rowsOf(rows, result, places, rows.size(0)), stream()));
     return result;
 }
 
@@ -172,7 +170,7 @@ Tensor sum(const Tensor &x, const Tensor &places, std::int64_t tokens)
     const c10::cuda::CUDAGuard device(x.device());
     const Tensor rows = x.contiguous();
     Tensor result = at::empty({tokens, rows.size(1)}, rows.options());
-    C10_CUDA_CHECK(launcher::launchSum(rowsOf(rows, result, places, tokens), stream()));
+    C10_CUDA_CHECK(launch::experts::launchSum(rowsOf(rows, result, places, tokens), stream()));
     return result;
 }
 
@@ -180,9 +178,9 @@ Tensor gate(const Tensor &gate, const Tensor &up, const Tensor &weights, const T
 {
     const c10::cuda::CUDAGuard device(gate.device());
     Tensor result = at::empty(gate.sizes(), gate.options());
-    launcher::GatedParams params = gatedOf(gate, up, weights, slots);
+    launch::experts::GatedParams params = gatedOf(gate, up, weights, slots);
     params.out = result.mutable_data_ptr();
-    C10_CUDA_CHECK(launcher::launchGated(params, stream()));
+    C10_CUDA_CHECK(launch::experts::launchGated(params, stream()));
     return result;
 }
 
@@ -192,13 +190,13 @@ Tensor gateBackward(const Tensor &gradOut, const Tensor &gate, const Tensor &up,
     const c10::cuda::CUDAGuard device(gate.device());
     const Tensor grad = gradOut.contiguous();
     const Tensor gradWeights = weights.defined() ? at::empty(weights.sizes(), weights.options()) : Tensor();
-    launcher::GatedParams params = gatedOf(gate, up, weights, slots);
+    launch::experts::GatedParams params = gatedOf(gate, up, weights, slots);
     params.gradOut = grad.const_data_ptr();
     params.gradGate = gradGate.mutable_data_ptr();
     params.gradUp = gradUp.mutable_data_ptr();
     params.gradStride = gradGate.stride(0);
     params.gradWeights = weights.defined() ? gradWeights.mutable_data_ptr<float>() : nullptr;
-    C10_CUDA_CHECK(launcher::launchGatedBackward(params, stream()));
+    C10_CUDA_CHECK(launch::experts::launchGatedBackward(params, stream()));
     return gradWeights;
 }
 

@@ -59,12 +59,13 @@ const char *gatheredRefusal(const Tensor &q, const Tensor &kv, const Tensor &idx
 
 void setStrides(std::int64_t (&to)[2], const Tensor &x) { std::copy_n(x.strides().begin(), 2, to); }
 
-/// Inputs as the kernels read them, and scratch; kept until they are launched.
-struct Inputs {
+/// GatheredInputs as the kernels read them, and scratch; kept until they are launched.
+struct GatheredInputs {
     Tensor q, kv, idx, sink, slots;
     gather::Params params;
 
-    Inputs(const Tensor &q, const Tensor &kv, const Tensor &idx, const Tensor &sink, std::int64_t dv, double scale)
+    GatheredInputs(const Tensor &q, const Tensor &kv, const Tensor &idx, const Tensor &sink, std::int64_t dv,
+                   double scale)
         : q(readable(q))
         , kv(readable(kv))
         , idx(idx.contiguous())
@@ -86,7 +87,7 @@ std::array<Tensor, 3> backwardByKernel(const Tensor &gradO, const GatheredForwar
 {
     const BelowAutograd guard;
     const c10::cuda::CUDAGuard device(f.q.device());
-    Inputs inputs(f.q, f.kv, f.idx, f.sink, f.dv, f.scale);
+    GatheredInputs inputs(f.q, f.kv, f.idx, f.sink, f.dv, f.scale);
     const Tensor grad = readable(gradO.to(f.q.scalar_type())), o = readable(f.o);
     // With a sink the weights are exp(score - log(exp lse + exp sink)).
     const Tensor norm = inputs.sink.defined() ? at::logaddexp(f.lse, inputs.sink.unsqueeze(0)) : f.lse.contiguous();
@@ -151,7 +152,7 @@ std::tuple<Tensor, Tensor> gathered_attention(const Tensor &q, const Tensor &kv,
     const c10::cuda::CUDAGuard device(q.device());
     checks::reportValues();
     const Tensor places = checks::indicesBelow("gathered_attention", "idx", idx, kv.size(0));
-    Inputs inputs(q, kv, places, sink.value_or(Tensor()), dv, factor);
+    GatheredInputs inputs(q, kv, places, sink.value_or(Tensor()), dv, factor);
     const Tensor o = at::empty({q.size(0), q.size(1), dv}, q.options()),
                  lse = at::empty({q.size(0), q.size(1)}, q.options().dtype(at::kFloat));
     inputs.params.o = o.mutable_data_ptr();

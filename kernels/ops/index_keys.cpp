@@ -19,12 +19,10 @@ namespace {
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 
-namespace launcher = launch::index_keys;
-
 /// What the kernels read; kept until they are launched.
 struct KeyInputs {
     Tensor x, weight, bias, cos, sin;
-    launcher::Params params;
+    launch::index_keys::Params params;
 
     KeyInputs(const Tensor &x, const Tensor &weight, const Tensor &bias, const Tensor &cos, const Tensor &sin,
               RopeStyle style)
@@ -49,12 +47,12 @@ struct KeyInputs {
 
 bool byKernel(const Tensor &x, const Tensor &cos)
 {
-    launcher::Params params;
+    launch::index_keys::Params params;
     params.rows = x.size(0) * x.size(1);
     params.width = x.size(2);
     params.positions = x.size(1);
     params.pairs = cos.size(1);
-    return x.scalar_type() == at::kBFloat16 && !kernelRefusal(x) && launcher::supported(params);
+    return x.scalar_type() == at::kBFloat16 && !kernelRefusal(x) && launch::index_keys::supported(params);
 }
 
 #endif
@@ -70,7 +68,7 @@ Tensor preparedKeys(const Tensor &x, const Tensor &weight, const Tensor &bias, c
         KeyInputs inputs(x, weight, bias, cos, sin, style);
         Tensor out = at::empty(x.sizes(), x.options());
         inputs.params.out = out.mutable_data_ptr();
-        C10_CUDA_CHECK(launcher::launchForward(inputs.params, c10::cuda::getCurrentCUDAStream()));
+        C10_CUDA_CHECK(launch::index_keys::launchForward(inputs.params, c10::cuda::getCurrentCUDAStream()));
         return out;
     }
 #endif
@@ -88,14 +86,14 @@ std::array<Tensor, 3> preparedKeysBackward(const Tensor &grad, const Tensor &x, 
         Tensor gradX = at::empty(x.sizes(), x.options());
         Tensor gradWeight = at::empty(weight.sizes(), x.options().dtype(at::kFloat));
         Tensor gradBias = at::empty(bias.sizes(), x.options().dtype(at::kFloat));
-        const Tensor scratch = at::empty({launcher::scratchRows(inputs.params.rows), 2, inputs.params.width},
+        const Tensor scratch = at::empty({launch::index_keys::scratchRows(inputs.params.rows), 2, inputs.params.width},
                                          x.options().dtype(at::kFloat));
         inputs.params.grad = rows.const_data_ptr();
         inputs.params.gradX = gradX.mutable_data_ptr();
         inputs.params.gradWeight = gradWeight.mutable_data_ptr<float>();
         inputs.params.gradBias = gradBias.mutable_data_ptr<float>();
         inputs.params.scratch = scratch.mutable_data_ptr<float>();
-        C10_CUDA_CHECK(launcher::launchBackward(inputs.params, c10::cuda::getCurrentCUDAStream()));
+        C10_CUDA_CHECK(launch::index_keys::launchBackward(inputs.params, c10::cuda::getCurrentCUDAStream()));
         return {gradX, gradWeight.to(weight.scalar_type()), gradBias.to(bias.scalar_type())};
     }
 #endif

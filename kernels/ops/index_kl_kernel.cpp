@@ -26,14 +26,12 @@ namespace dsa {
 
 namespace {
 
-namespace launcher = launch::index_kl;
-
-launcher::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
+launch::index_kl::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
 {
-    launcher::Params params;
-    params.type = qi.scalar_type() == at::kBFloat16 ? launcher::Type::BFloat16
-                  : qi.scalar_type() == at::kHalf   ? launcher::Type::Half
-                                                    : launcher::Type::Float;
+    launch::index_kl::Params params;
+    params.type = qi.scalar_type() == at::kBFloat16 ? launch::index_kl::Type::BFloat16
+                  : qi.scalar_type() == at::kHalf   ? launch::index_kl::Type::Half
+                                                    : launch::index_kl::Type::Float;
     params.batch = qi.size(0);
     params.queries = qi.size(1);
     params.keys = ki.size(1);
@@ -71,7 +69,7 @@ reference::KlResult klByKernel(const IndexKlInputs &in, bool wantGradients)
                      kPart = in.ki.narrow(1, 0, seen);
         const Tensor dots = reference::product(qPart, kPart.transpose(1, 2));
         Tensor gradDots, gradW;
-        launcher::Params params = sizesOf(in.qi, in.ki, in.q);
+        launch::index_kl::Params params = sizesOf(in.qi, in.ki, in.q);
         params.queries = count;
         params.keys = seen;
         params.scores = scores.const_data_ptr<float>();
@@ -103,7 +101,7 @@ reference::KlResult klByKernel(const IndexKlInputs &in, bool wantGradients)
             params.gradDots = gradDots.mutable_data_ptr();
             params.gradWeights = gradW.mutable_data_ptr<float>();
         }
-        C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+        C10_CUDA_CHECK(launch::index_kl::launch(params, c10::cuda::getCurrentCUDAStream()));
         if (!wantGradients) {
             continue;
         }
@@ -179,7 +177,7 @@ const char *indexKlRefusal(const Tensor &qi, const Tensor &ki, const Tensor &q)
         why = "no kernel for float64";
     }
     if (!why) {
-        launcher::supported(sizesOf(qi, ki, q), &why);
+        launch::index_kl::supported(sizesOf(qi, ki, q), &why);
     }
     return why;
 }

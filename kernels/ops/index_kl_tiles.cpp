@@ -20,13 +20,11 @@ namespace dsa {
 
 namespace {
 
-namespace launcher = launch::index_kl_tiles;
-
 constexpr std::int64_t kTile = 64;
 
-launcher::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
+launch::index_kl_tiles::Params tileSizes(const Tensor &qi, const Tensor &ki, const Tensor &q)
 {
-    launcher::Params params;
+    launch::index_kl_tiles::Params params;
     params.batch = qi.size(0);
     params.queries = qi.size(1);
     params.keys = ki.size(1);
@@ -38,10 +36,13 @@ launcher::Params sizesOf(const Tensor &qi, const Tensor &ki, const Tensor &q)
     return params;
 }
 
-std::int64_t paddedKeys(const launcher::Params &params) { return (params.keys + kTile - 1) / kTile * kTile; }
+std::int64_t paddedKeys(const launch::index_kl_tiles::Params &params)
+{
+    return (params.keys + kTile - 1) / kTile * kTile;
+}
 
 /// Queries whose gradients in the scores are there at once: all, or whole groups of the blocks that `rowStride` counts.
-std::int64_t chunkRows(const launcher::Params &params, std::int64_t rowStride, const at::Device &device)
+std::int64_t chunkRows(const launch::index_kl_tiles::Params &params, std::int64_t rowStride, const at::Device &device)
 {
     const std::int64_t fit = reference::chunkRows(params.queries, params.batch * paddedKeys(params) * 2, device),
                        group = kTile * rowStride;
@@ -61,8 +62,8 @@ const char *indexKlTilesRefusal(const Tensor &qi, const Tensor &ki, const Tensor
     if (qi.scalar_type() != at::kBFloat16 || q.scalar_type() != at::kBFloat16) {
         return "the tiles are bfloat16's";
     }
-    const launcher::Params params = sizesOf(qi, ki, q);
-    if (!launcher::supported(params, &why)) {
+    const launch::index_kl_tiles::Params params = tileSizes(qi, ki, q);
+    if (!launch::index_kl_tiles::supported(params, &why)) {
         return why;
     }
     if (params.keys < params.queries && chunkRows(params, 1, qi.device()) < params.queries) {
@@ -70,14 +71,15 @@ const char *indexKlTilesRefusal(const Tensor &qi, const Tensor &ki, const Tensor
     }
     int most = 0;
     C10_CUDA_CHECK(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, qi.device().index()));
-    return launcher::sharedBytes(params) > static_cast<std::size_t>(most) ? "more shared memory than the card has"
-                                                                          : nullptr;
+    return launch::index_kl_tiles::sharedBytes(params) > static_cast<std::size_t>(most)
+               ? "more shared memory than the card has"
+               : nullptr;
 }
 
 KernelReport indexKlTilesKernel(const Tensor &qi, const Tensor &ki, const Tensor &q)
 {
     const char *why = indexKlTilesRefusal(qi, ki, q);
-    return why ? KernelReport{false, why} : describedKernel(sizesOf(qi, ki, q), launcher::describe);
+    return why ? KernelReport{false, why} : describedKernel(tileSizes(qi, ki, q), launch::index_kl_tiles::describe);
 }
 
 namespace {
@@ -111,7 +113,7 @@ reference::KlResult klAtOnce(const IndexKlInputs &in, bool wantGradients, Tensor
                  bits = in.bits.defined() ? in.bits.contiguous() : Tensor(),
                  phase = in.phase.defined() ? in.phase.to(at::kInt) : Tensor();
     const auto floats = qi.options().dtype(at::kFloat);
-    launcher::Params params = sizesOf(qi, ki, q);
+    launch::index_kl_tiles::Params params = tileSizes(qi, ki, q);
     params.keyHeads = k.size(1);
     params.offset = params.keys - params.queries;
     params.rowStride = in.rowStride;
@@ -148,7 +150,7 @@ reference::KlResult klAtOnce(const IndexKlInputs &in, bool wantGradients, Tensor
         params.gradK = result.gradK.mutable_data_ptr<float>();
         params.gradW = result.gradW.mutable_data_ptr<float>();
     }
-    C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::index_kl_tiles::launch(params, c10::cuda::getCurrentCUDAStream()));
     result.loss = mean.select(0, 0);
     return result;
 }
@@ -160,7 +162,7 @@ reference::KlResult indexKlByTiles(const IndexKlInputs &in, bool wantGradients)
     const c10::cuda::CUDAGuard device(in.q.device());
     const std::int64_t rows = in.qi.size(1),
                        chunk =
-                           wantGradients ? chunkRows(sizesOf(in.qi, in.ki, in.q), in.rowStride, in.q.device()) : rows;
+                           wantGradients ? chunkRows(tileSizes(in.qi, in.ki, in.q), in.rowStride, in.q.device()) : rows;
     Tensor used;
     if (chunk >= rows) {
         return klAtOnce(in, wantGradients, used);

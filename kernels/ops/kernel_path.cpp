@@ -26,7 +26,8 @@ namespace dsa {
 
 namespace {
 
-constexpr std::int64_t kScoreShare = 4; ///< of what a chunk may take: scores are the largest array of a small layer's step
+constexpr std::int64_t kScoreShare =
+    4; ///< of what a chunk may take: scores are the largest array of a small layer's step
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 

@@ -20,8 +20,6 @@ constexpr std::int64_t kCpuChunkBytes = std::int64_t{32} << 20;
 constexpr std::int64_t kCudaChunkBytes = std::int64_t{256} << 20;
 std::atomic<std::int64_t> chunkBytesOverride{0};
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
 template <class T>
 void fillBias(T *out, const std::int64_t *words, std::int64_t batch, std::int64_t rows, std::int64_t keys,
               std::int64_t batchStride, std::int64_t rowStride)

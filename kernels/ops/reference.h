@@ -3,6 +3,7 @@
 #include "kernels/ops/dsa.h"
 
 #include <array>
+#include <limits>
 
 // B batch, T queries, S keys, H attention heads, KV key heads, D their width, Hi indexer heads, Di their width
 /// The operations in plain tensor code: the path of every device without a kernel, and in float64 the oracle of the tests.
@@ -10,12 +11,16 @@
 /// Nothing here checks shapes (checks.h does) or records gradients (autograd.cpp does).
 namespace dsa::reference {
 
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 /// Rows of one chunk when a row of the largest temporary takes `bytesPerRow`: all of them, or a multiple of 64.
 std::int64_t chunkRows(std::int64_t rows, std::int64_t bytesPerRow, const at::Device &device);
 /// The bytes a chunk's largest temporary may take; 0 restores the default. For tests of chunking.
 void setChunkBytes(std::int64_t bytes);
 /// fp64 for fp64, else fp32: the type in which scores and sums are kept.
 at::ScalarType accumulateType(at::ScalarType type);
+/// Of one value of such a type.
+inline std::int64_t bytesOf(at::ScalarType type) { return type == at::kDouble ? 8 : 4; }
 /// a [N,M,K] times b [N,K,P] with sums and result in the accumulation type; low precision stays exact before the sum.
 Tensor product(const Tensor &a, const Tensor &b);
 

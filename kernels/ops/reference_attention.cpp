@@ -13,11 +13,8 @@ namespace dsa::reference {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kLowest = std::numeric_limits<float>::lowest();
 constexpr double kTiny = std::numeric_limits<float>::min();
-
-std::int64_t bytesOf(at::ScalarType type) { return type == at::kDouble ? 8 : 4; }
 
 /// On the CPU low precision is widened once, instead of at every product.
 Tensor working(const Tensor &x, at::ScalarType type) { return x.is_cuda() ? x : x.to(type); }

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::int64_t kValues = 512, kBlock = 128, kBlocks = kValues / kBlock, kPlainColumns = 64,
                        kScaleBytes = kBlocks * 4;
-constexpr double kInfinity = std::numeric_limits<double>::infinity(), kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// bool [B,T,S]: s <= lengths[b] - T + t.
 Tensor visibleToNew(const Tensor &lengths, std::int64_t queries, std::int64_t keys)
@@ -85,7 +85,7 @@ Tensor decodeScores(const Tensor &q8, const Tensor &w, const Tensor &pages, cons
         const Tensor k = unpackIndexPages(own, q8.size(3), type).unsqueeze(0);
         out.narrow(0, b, 1).copy_(weightedSum(indexDots(q8.narrow(0, b, 1).to(type), k), w.narrow(0, b, 1).to(type)));
     }
-    return out.masked_fill_(visibleToNew(lengths, queries, keys).logical_not(), -kInfinity);
+    return out.masked_fill_(visibleToNew(lengths, queries, keys).logical_not(), -reference::kInfinity);
 }
 
 Tensor decodeMask(const Tensor &scores, std::int64_t k, const Tensor &lengths)

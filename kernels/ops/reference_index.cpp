@@ -15,10 +15,6 @@ namespace dsa::reference {
 
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-std::int64_t bytesOf(at::ScalarType type) { return type == at::kDouble ? 8 : 4; }
-
 /// Gradients of weightedSum(indexDots(q, k), w) for gradScores [B,c,n]; gradK is added to.
 struct IndexGradients {
     Tensor q, w;

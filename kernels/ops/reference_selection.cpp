@@ -173,10 +173,9 @@ std::tuple<SelectedBits, Tensor, Tensor> indexSelect(const Tensor &q, const Tens
     const std::int64_t batch = q.size(0), rows = q.size(1), keys = k.size(1);
     const at::ScalarType type = accumulateType(q.scalar_type());
     const auto options = q.options().dtype(type);
-    constexpr double kInfinity = std::numeric_limits<double>::infinity();
     SelectionBuilder builder(batch, rows, keys, topK, offset, wantBits, wantIdx, options);
     Tensor tau = at::empty({batch, rows}, options), lse = at::empty({batch, rows}, options);
-    const std::int64_t chunk = chunkRows(rows, batch * q.size(2) * keys * (type == at::kDouble ? 8 : 4), q.device());
+    const std::int64_t chunk = chunkRows(rows, batch * q.size(2) * keys * bytesOf(type), q.device());
     for (std::int64_t begin = 0; begin < rows; begin += chunk) {
         const std::int64_t count = std::min(chunk, rows - begin);
         const Tensor scores = weightedSum(indexDots(q.narrow(1, begin, count), k), w.narrow(1, begin, count));

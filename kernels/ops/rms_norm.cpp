@@ -18,11 +18,9 @@ namespace dsa {
 
 namespace {
 
-namespace launcher = launch::rms_norm;
-
-launcher::Params sizesOf(const at::Tensor &x)
+launch::rms_norm::Params sizesOf(const at::Tensor &x)
 {
-    launcher::Params params;
+    launch::rms_norm::Params params;
     params.width = x.size(-1);
     params.rows = params.width > 0 ? x.numel() / params.width : 0;
     return params;
@@ -54,7 +52,7 @@ const char *addedRmsNormRefusal(const at::Tensor &x, const at::Tensor &branch, c
         why = "what is added must be bfloat16, of the same shape";
     }
     if (!why) {
-        launcher::supported(sizesOf(x), &why);
+        launch::rms_norm::supported(sizesOf(x), &why);
     }
     return why;
 }
@@ -65,7 +63,7 @@ Rows forward(const Tensor &x, const Tensor &branch, const Tensor &weight, double
 {
     const c10::cuda::CUDAGuard device(x.device());
     const Tensor rows = rowsOf(x), added = rowsOf(branch), weights = rowsOf(weight);
-    launcher::Params params = sizesOf(rows);
+    launch::rms_norm::Params params = sizesOf(rows);
     Rows result;
     result.low = at::empty(rows.sizes(), rows.options().dtype(at::kBFloat16));
     result.inverse = at::empty({params.rows}, rows.options());
@@ -83,7 +81,7 @@ Rows forward(const Tensor &x, const Tensor &branch, const Tensor &weight, double
         result.full = at::empty(rows.sizes(), rows.options());
         params.full = result.full.mutable_data_ptr<float>();
     }
-    C10_CUDA_CHECK(launcher::launchForward(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::rms_norm::launchForward(params, c10::cuda::getCurrentCUDAStream()));
     return result;
 }
 
@@ -93,11 +91,11 @@ Gradients backward(const Tensor &gradSum, const Tensor &gradFull, const Tensor &
     const c10::cuda::CUDAGuard device(sum.device());
     const Tensor ofSum = rowsOf(gradSum), ofFull = rowsOf(gradFull), ofLow = rowsOf(gradLow), rows = rowsOf(sum),
                  weights = rowsOf(weight);
-    launcher::Params params = sizesOf(rows);
+    launch::rms_norm::Params params = sizesOf(rows);
     Gradients result;
     result.x = at::empty(rows.sizes(), rows.options());
     result.weight = at::empty(weights.sizes(), weights.options());
-    const Tensor scratch = at::empty({launcher::scratchRows(params.rows), params.width}, rows.options());
+    const Tensor scratch = at::empty({launch::rms_norm::scratchRows(params.rows), params.width}, rows.options());
     params.x = floatsOf(rows);
     params.weight = floatsOf(weights);
     // Read only here; the forward writes it.
@@ -112,7 +110,7 @@ Gradients backward(const Tensor &gradSum, const Tensor &gradFull, const Tensor &
         result.branch = at::empty(rows.sizes(), rows.options().dtype(at::kBFloat16));
         params.gradBranch = result.branch.mutable_data_ptr();
     }
-    C10_CUDA_CHECK(launcher::launchBackward(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::rms_norm::launchBackward(params, c10::cuda::getCurrentCUDAStream()));
     return result;
 }
 

@@ -19,15 +19,13 @@ namespace dsa {
 
 namespace {
 
-namespace launcher = launch::rotary;
-
 /// Sizes and strides with dimensions of one in front, so that there are three besides the width.
-launcher::Params sizesOf(const Tensor &x, const Tensor &cos)
+launch::rotary::Params sizesOf(const Tensor &x, const Tensor &cos)
 {
-    launcher::Params params;
-    params.type = x.scalar_type() == at::kBFloat16 ? launcher::Type::BFloat16
-                  : x.scalar_type() == at::kHalf   ? launcher::Type::Half
-                                                   : launcher::Type::Float;
+    launch::rotary::Params params;
+    params.type = x.scalar_type() == at::kBFloat16 ? launch::rotary::Type::BFloat16
+                  : x.scalar_type() == at::kHalf   ? launch::rotary::Type::Half
+                                                   : launch::rotary::Type::Float;
     std::fill_n(params.sizes, 3, 1);
     const std::int64_t rowDims = x.dim() - 1;
     std::copy_n(x.sizes().begin(), rowDims, params.sizes + 3 - rowDims);
@@ -51,7 +49,7 @@ const char *rotaryRefusal(const Tensor &x, const Tensor &cos)
         why = "more dimensions than the kernel takes";
     }
     if (!why) {
-        launcher::supported(sizesOf(x, cos), &why);
+        launch::rotary::supported(sizesOf(x, cos), &why);
     }
     return why;
 }
@@ -65,7 +63,7 @@ Tensor rotated(const Tensor &source, const Tensor &cos, const Tensor &sin, RopeS
     const Tensor x = source.stride(-1) == 1 ? source : source.contiguous();
     const Tensor c = cos.to(at::kFloat).contiguous(), s = sin.to(at::kFloat).contiguous();
     Tensor out = at::empty_like(x); // laid out like x, so that the views before and behind it need no copy
-    launcher::Params params = sizesOf(x, cos);
+    launch::rotary::Params params = sizesOf(x, cos);
     std::copy_n(out.strides().begin(), x.dim() - 1, params.outStrides + 4 - x.dim());
     params.x = x.const_data_ptr();
     params.cos = c.const_data_ptr<float>();
@@ -73,7 +71,7 @@ Tensor rotated(const Tensor &source, const Tensor &cos, const Tensor &sin, RopeS
     params.out = out.mutable_data_ptr();
     params.interleaved = style == RopeStyle::Interleaved;
     params.inverse = inverse;
-    C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::rotary::launch(params, c10::cuda::getCurrentCUDAStream()));
     return out;
 }
 

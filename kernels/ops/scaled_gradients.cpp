@@ -22,17 +22,15 @@ using at::Tensor;
 
 #ifdef SPARSESCOPE_HAS_KERNELS
 
-namespace launcher = launch::scaled_copy;
-
-std::optional<launcher::Type> typeOf(at::ScalarType type)
+std::optional<launch::scaled_copy::Type> typeOf(at::ScalarType type)
 {
     switch (type) {
     case at::kFloat:
-        return launcher::Type::Float;
+        return launch::scaled_copy::Type::Float;
     case at::kHalf:
-        return launcher::Type::Half;
+        return launch::scaled_copy::Type::Half;
     case at::kBFloat16:
-        return launcher::Type::BFloat16;
+        return launch::scaled_copy::Type::BFloat16;
     default:
         return std::nullopt;
     }
@@ -55,15 +53,15 @@ std::array<Tensor, 3> scaledGradients(const std::array<Tensor, 3> &gradients, co
     if (std::equal(gradients.begin(), gradients.end(), types.begin(), takes) && factor.is_cuda() &&
         factor.scalar_type() == at::kFloat) {
         const c10::cuda::CUDAGuard device(factor.device());
-        launcher::Params params;
+        launch::scaled_copy::Params params;
         params.factor = factor.const_data_ptr<float>();
         for (std::size_t i = 0; i < scaled.size(); ++i) {
             scaled[i] = at::empty_like(gradients[i], gradients[i].options().dtype(types[i]));
             params.arrays[i] = {gradients[i].const_data_ptr<float>(), scaled[i].mutable_data_ptr(),
                                 gradients[i].numel(), *typeOf(types[i])};
         }
-        if (launcher::supported(params)) {
-            C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+        if (launch::scaled_copy::supported(params)) {
+            C10_CUDA_CHECK(launch::scaled_copy::launch(params, c10::cuda::getCurrentCUDAStream()));
             return scaled;
         }
     }

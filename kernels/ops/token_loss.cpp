@@ -18,14 +18,12 @@ namespace dsa {
 
 namespace {
 
-namespace launcher = launch::token_loss;
-
-launcher::Params sizesOf(const Tensor &logits)
+launch::token_loss::Params lossSizes(const Tensor &logits)
 {
-    launcher::Params params;
-    params.type = logits.scalar_type() == at::kBFloat16 ? launcher::Type::BFloat16
-                  : logits.scalar_type() == at::kHalf   ? launcher::Type::Half
-                                                        : launcher::Type::Float;
+    launch::token_loss::Params params;
+    params.type = logits.scalar_type() == at::kBFloat16 ? launch::token_loss::Type::BFloat16
+                  : logits.scalar_type() == at::kHalf   ? launch::token_loss::Type::Half
+                                                        : launch::token_loss::Type::Float;
     params.rows = logits.size(0);
     params.kinds = logits.size(1);
     params.stride = logits.stride(0);
@@ -42,7 +40,7 @@ const char *tokenLossRefusal(const Tensor &logits)
         why = "the kernel takes float32, bfloat16 and float16";
     }
     if (!why) {
-        launcher::supported(sizesOf(logits), &why);
+        launch::token_loss::supported(lossSizes(logits), &why);
     }
     return why;
 }
@@ -53,7 +51,7 @@ TokenLossRows tokenLossRows(const Tensor &logits, const Tensor &targets, bool wa
     const Tensor loss = at::empty({logits.size(0)}, logits.options().dtype(at::kFloat));
     const Tensor share = targets.ge(0).sum().to(at::kFloat).reciprocal_();
     TokenLossRows result;
-    launcher::Params params = sizesOf(logits);
+    launch::token_loss::Params params = lossSizes(logits);
     params.logits = logits.const_data_ptr();
     params.targets = targets.const_data_ptr<std::int64_t>();
     params.loss = loss.mutable_data_ptr<float>();
@@ -62,7 +60,7 @@ TokenLossRows tokenLossRows(const Tensor &logits, const Tensor &targets, bool wa
         result.gradient = at::empty(logits.sizes(), logits.options());
         params.gradient = result.gradient.mutable_data_ptr();
     }
-    C10_CUDA_CHECK(launcher::launch(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::token_loss::launch(params, c10::cuda::getCurrentCUDAStream()));
     result.mean = loss.sum().mul_(share);
     return result;
 }
@@ -71,10 +69,10 @@ void scaleTokenLossGradient(const Tensor &gradient, const Tensor &factor)
 {
     const c10::cuda::CUDAGuard device(gradient.device());
     const Tensor wide = factor.to(at::kFloat);
-    launcher::Params params = sizesOf(gradient);
+    launch::token_loss::Params params = lossSizes(gradient);
     params.gradient = gradient.mutable_data_ptr();
     params.factor = wide.const_data_ptr<float>();
-    C10_CUDA_CHECK(launcher::launchScale(params, c10::cuda::getCurrentCUDAStream()));
+    C10_CUDA_CHECK(launch::token_loss::launchScale(params, c10::cuda::getCurrentCUDAStream()));
 }
 
 #else
