@@ -81,17 +81,23 @@ ordered_json rowDocument(const Row &row)
     document["shared_bytes"] = row.sharedBytes;
     const double ours = row.timings.front().microseconds;
     for (const Timing &timing : row.timings) {
+        const bool own = timing.bytes > 0;
+        const double bytes = own ? timing.bytes : row.bytes, flops = own ? timing.flops : row.flops;
         document["timings"].push_back({{"name", timing.name},
                                        {"backend", timing.backend},
                                        {"us", timing.microseconds},
                                        {"us_quartiles", {timing.lower, timing.upper}},
                                        {"fraction_of_floor", orNull(row.floorMicroseconds / timing.microseconds)},
                                        {"times_ours", timing.microseconds / ours},
-                                       {"bytes_per_s", row.bytes / timing.microseconds * 1e6},
-                                       {"flops_per_s", orNull(row.flops / timing.microseconds * 1e6)},
+                                       {"bytes_per_s", bytes / timing.microseconds * 1e6},
+                                       {"flops_per_s", orNull(flops / timing.microseconds * 1e6)},
                                        {"peak_bytes", orNull(timing.peakBytes)},
                                        {"launches", timing.launches},
                                        {"samples", timing.samples}});
+        if (own) {
+            document["timings"].back()["bytes"] = bytes;
+            document["timings"].back()["flops"] = flops;
+        }
     }
     return document;
 }

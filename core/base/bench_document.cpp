@@ -44,6 +44,8 @@ MeasuredTiming timingOf(const JsonView &view, const char *name, const char *back
     timing.lower = scale * bounds[0];
     timing.upper = scale * bounds[1];
     timing.peakBytes = numberAt(view, "peak_bytes");
+    timing.bytes = numberAt(view, "bytes");
+    timing.flops = numberAt(view, "flops");
     if (!(timing.microseconds > 0)) {
         view.at(unit).refuse("more than 0");
     }
@@ -125,6 +127,7 @@ BenchDocument benchFromJson(const nlohmann::ordered_json &document, const std::f
     result.clockMhz = numberAt(machine, "clock_mhz");
     result.bytesPerSecond = numberAt(machine, "copy_bytes_per_s");
     result.flopsPerSecond = numberAt(machine, "bf16_flops_per_s");
+    result.e4m3PerSecond = numberAt(machine, "e4m3_flops_per_s");
     if (view.has("method") && view.at("method").has("rounds")) {
         result.rounds = static_cast<int>(view.at("method").at("rounds").integer());
     }

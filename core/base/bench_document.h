@@ -16,6 +16,7 @@ struct MeasuredTiming {
     std::string backend; ///< what ran
     double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
     std::optional<double> peakBytes;
+    std::optional<double> bytes = {}, flops = {}; ///< of a candidate that does another work than its row
 
     double spread() const { return microseconds > 0 ? (upper - lower) / microseconds : 0; }
 };
@@ -49,6 +50,7 @@ struct BenchDocument {
     std::optional<double> clockMhz;       ///< while multiplying
     std::optional<double> bytesPerSecond; ///< of a copy; measured there, as the next
     std::optional<double> flopsPerSecond; ///< of a bf16 product
+    std::optional<double> e4m3PerSecond;  ///< FLOP/s of an e4m3 product, where the library has one
     int rounds = 0;
     std::string measured; ///< ISO 8601, UTC; empty where it does not say
     std::vector<MeasuredRow> rows;

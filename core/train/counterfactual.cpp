@@ -350,6 +350,7 @@ Counterfactual measureCounterfactual(const RunConfig &config, const Counterfactu
     const std::vector<const SelectorKind *> kinds = kindsOf(options);
     const std::unique_ptr<DataSource> data = asked([&] { return makeDataSource(config); });
     const StreamScope stream(resolveDevice(options.device)); // as the trainer's, so that nothing has to wait
+    const dsa::KernelScope kernels(kernelUse(config.training.kernels));
     Subject subject(config, options, *data);
     const int batches = options.batches > 0 ? options.batches : config.training.evalBatches;
 

@@ -93,6 +93,13 @@ at::Device resolveDevice(const std::string &device)
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*index));
 }
 
+dsa::KernelUse kernelUse(Kernels kernels)
+{
+    return kernels == Kernels::Plain      ? dsa::KernelUse::None
+           : kernels == Kernels::Portable ? dsa::KernelUse::Portable
+                                          : dsa::KernelUse::All;
+}
+
 double hostMemory() { return statusField("VmRSS"); }
 
 double deviceMemory(const at::Device &device)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/train/train_run.h"
+#include "kernels/ops/dsa.h"
 
 #include <ATen/core/Tensor.h>
 
@@ -8,6 +9,8 @@ namespace sparsescope {
 
 /// "auto", "cpu", "cuda", "cuda:1" as a device; throws Failure naming the word, what this machine has and what is allowed.
 at::Device resolveDevice(const std::string &device);
+/// What training.kernels lets operations take.
+dsa::KernelUse kernelUse(Kernels kernels);
 /// Bytes in use by this process on the device (allocator peak on CUDA, resident set on the CPU).
 double deviceMemory(const at::Device &device);
 double hostMemory();

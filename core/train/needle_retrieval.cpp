@@ -188,6 +188,7 @@ bool answer(const RunConfig &config, const NeedleOptions &options, NeedleRow &ro
     row.yarnFactor = subject.yarnFactor();
     row.depths.assign(static_cast<std::size_t>(options.depths), {});
     const StreamScope stream(subject.device());
+    const dsa::KernelScope kernels(kernelUse(config.training.kernels));
     if (subject.device().is_cuda()) {
         at::getDeviceAllocator(at::kCUDA)->resetPeakStats(subject.device().index());
     }

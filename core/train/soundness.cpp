@@ -85,6 +85,7 @@ std::vector<CheckResult> checkRun(const RunConfig &honest, const SoundnessOption
     const Planting planting(options.plant);
     const RunConfig config = planting.config(honest);
     const at::Device device = resolveDevice(options.device);
+    const dsa::KernelScope kernels(kernelUse(config.training.kernels));
     const std::unique_ptr<DataSource> data = planting.data(asked([&] { return makeDataSource(config); }));
     const auto modelAtStart = [&] {
         auto model = std::make_unique<Transformer>(planting.options(modelOptions(config, data->vocabulary())));

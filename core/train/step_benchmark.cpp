@@ -191,6 +191,7 @@ StepRow measureStep(const RunConfig &run, int vocabulary, const std::string &dev
 {
     const at::Device place = resolveDevice(device);
     const StreamScope stream(place);
+    const dsa::KernelScope kernels(kernelUse(run.training.kernels));
     const StageConfig stage = stagesOf(run).back();
     const std::vector<Batch> batches = randomBatches(run, vocabulary);
     StepRow row;

@@ -34,13 +34,6 @@ constexpr int kObservedBatches = 2; ///< validation batches that are traced at a
 constexpr int kObservedAtTheEnd = 4;
 constexpr const char *kTrainedSeconds = "trained_seconds"; ///< at the last checkpoint
 
-dsa::KernelUse useOf(Kernels kernels)
-{
-    return kernels == Kernels::Plain      ? dsa::KernelUse::None
-           : kernels == Kernels::Portable ? dsa::KernelUse::Portable
-                                          : dsa::KernelUse::All;
-}
-
 } // namespace
 
 struct TrainRun::Impl {
@@ -91,7 +84,7 @@ struct TrainRun::Impl {
     void onStream(Action action)
     {
         const StreamScope stream(trainer->device());
-        const dsa::KernelScope kernels(useOf(config.training.kernels));
+        const dsa::KernelScope kernels(kernelUse(config.training.kernels));
         try {
             action(*this);
         } catch (const std::exception &error) {

@@ -1,11 +1,11 @@
 #include "kernels/ops/attention_kernel.h"
-#include "kernels/ops/below_autograd.h"
 #include "kernels/ops/checks.h"
 #include "kernels/ops/dispatch.h"
 #include "kernels/ops/fused_dense.h"
 #include "kernels/ops/gathered_kernel.h"
 #include "kernels/ops/index_keys.h"
 #include "kernels/ops/layer_norm.h"
+#include "kernels/ops/node_scope.h"
 #include "kernels/ops/plain_path.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/rotary.h"
@@ -25,13 +25,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// Double backward would silently miss terms; the engine records a backward only when it is asked for one.
-void refuseSecondDerivative(const char *op)
-{
-    TORCH_CHECK(!at::GradMode::is_enabled(), op,
-                ": has no second derivative, got a backward with create_graph; call it without");
-}
-
 variable_list padded(std::initializer_list<Tensor> gradients, std::size_t arguments)
 {
     variable_list list(gradients);
@@ -42,7 +35,7 @@ variable_list padded(std::initializer_list<Tensor> gradients, std::size_t argume
 struct IndexScores : Function<IndexScores> {
     static Tensor forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &w, std::int64_t offset)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->save_for_backward({q, k, w});
         ctx->saved_data["offset"] = offset;
         return index_scores(q, k, w, offset);
@@ -50,7 +43,7 @@ struct IndexScores : Function<IndexScores> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("index_scores");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const auto [q, k, w] =
             reference::indexScoresBackward(grads[0], saved[0], saved[1], saved[2], ctx->saved_data["offset"].toInt());
@@ -63,7 +56,7 @@ struct MaskedAttention : Function<MaskedAttention> {
                                  const Tensor &bits, const Maybe &bitsT, std::optional<double> scale,
                                  bool deterministic)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const auto [o, lse] = masked_attention(q, k, v, bits, bitsT, scale, deterministic);
         ctx->save_for_backward({q, k, v, o, lse, bits, bitsT.value_or(Tensor())});
@@ -74,7 +67,7 @@ struct MaskedAttention : Function<MaskedAttention> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("masked_attention");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         if (!grads[0].defined()) {
             return variable_list(7);
@@ -89,7 +82,7 @@ struct DenseAttention : Function<DenseAttention> {
     static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &k, const Tensor &v,
                                  std::optional<double> scale, std::int64_t offset)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const double factor = plain::scaleOr(scale, q.size(3));
         checks::attention("dense_attention", q, k, v);
@@ -111,7 +104,7 @@ struct DenseAttention : Function<DenseAttention> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("dense_attention");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         if (!grads[0].defined()) {
             return variable_list(5);
@@ -137,7 +130,7 @@ struct IndexKl : Function<IndexKl> {
                                  const Maybe &bitsT, const Maybe &lseSelected, std::optional<double> scale,
                                  std::int64_t target, std::int64_t rowStride, const Maybe &phase)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const auto [loss, rows, gradQ, gradK, gradW] =
             index_kl_with_gradients(qi, ki, w, q, k, lse, bits, bitsT, lseSelected, scale, target, rowStride, phase);
@@ -150,7 +143,7 @@ struct IndexKl : Function<IndexKl> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("index_kl");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         if (!grads[0].defined()) {
             return variable_list(13);
@@ -166,7 +159,7 @@ struct GatheredAttention : Function<GatheredAttention> {
     static variable_list forward(AutogradContext *ctx, const Tensor &q, const Tensor &kv, const Tensor &idx,
                                  std::int64_t dv, std::optional<double> scale, const Maybe &sink, bool deterministic)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const auto [o, lse] = gathered_attention(q, kv, idx, dv, scale, sink, deterministic);
         ctx->save_for_backward({q, kv, idx, sink.value_or(Tensor()), o, lse});
@@ -179,7 +172,7 @@ struct GatheredAttention : Function<GatheredAttention> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("gathered_attention");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         if (!grads[0].defined()) {
             return variable_list(7);
@@ -206,7 +199,7 @@ struct IndexPrepare : Function<IndexPrepare> {
                                  const Tensor &lnBias, const Tensor &cos, const Tensor &sin, std::int64_t style,
                                  bool hadamard)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const auto [q, k] = index_prepare(qiRaw, kiRaw, lnWeight, lnBias, cos, sin, style, hadamard);
         ctx->save_for_backward({qiRaw, kiRaw, lnWeight, lnBias, cos, sin});
@@ -217,7 +210,7 @@ struct IndexPrepare : Function<IndexPrepare> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("index_prepare");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const auto style = static_cast<RopeStyle>(ctx->saved_data["style"].toInt());
         const bool hadamard = ctx->saved_data["hadamard"].toBool();
@@ -247,7 +240,7 @@ struct ApplyRope : Function<ApplyRope> {
     static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &cos, const Tensor &sin,
                           std::int64_t style)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->save_for_backward({cos, sin});
         ctx->saved_data["style"] = style;
         return apply_rope(x, cos, sin, style);
@@ -255,7 +248,7 @@ struct ApplyRope : Function<ApplyRope> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("apply_rope");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const auto style = static_cast<RopeStyle>(ctx->saved_data["style"].toInt());
         return padded({rotated(grads[0], saved[0], saved[1], style, true)}, 4);

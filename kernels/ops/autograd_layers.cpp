@@ -1,6 +1,6 @@
-#include "kernels/ops/below_autograd.h"
 #include "kernels/ops/embedding.h"
 #include "kernels/ops/experts_kernel.h"
+#include "kernels/ops/node_scope.h"
 #include "kernels/ops/reference.h"
 #include "kernels/ops/rms_norm_kernel.h"
 #include "kernels/ops/token_loss.h"
@@ -26,18 +26,11 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-/// Double backward would silently miss terms; the engine records a backward only when it is asked for one.
-void refuseSecondDerivative(const char *op)
-{
-    TORCH_CHECK(!at::GradMode::is_enabled(), op,
-                ": has no second derivative, got a backward with create_graph; call it without");
-}
-
 struct Choose : Function<Choose> {
     static variable_list forward(AutogradContext *ctx, const Tensor &logits, const Tensor &bias, std::int64_t chosen,
                                  bool normalise, double scale)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const ExpertChoice choice = experts::choose(logits, bias, chosen, normalise, scale);
         ctx->save_for_backward({logits, choice.experts});
@@ -49,7 +42,7 @@ struct Choose : Function<Choose> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("chooseExperts");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         variable_list list(5);
         if (grads[0].defined()) {
@@ -63,7 +56,7 @@ struct Choose : Function<Choose> {
 struct Spread : Function<Spread> {
     static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &places)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->save_for_backward({places});
         ctx->saved_data["tokens"] = x.size(0);
         return experts::spread(x, places);
@@ -71,7 +64,7 @@ struct Spread : Function<Spread> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("spreadRows");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         return {experts::sum(grads[0], ctx->get_saved_variables()[0], ctx->saved_data["tokens"].toInt()), Tensor()};
     }
 };
@@ -79,14 +72,14 @@ struct Spread : Function<Spread> {
 struct Sum : Function<Sum> {
     static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &places, std::int64_t tokens)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->save_for_backward({places});
         return experts::sum(x, places, tokens);
     }
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("sumRows");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         return {experts::spread(grads[0], ctx->get_saved_variables()[0]), Tensor(), Tensor()};
     }
 };
@@ -94,7 +87,7 @@ struct Sum : Function<Sum> {
 struct GatedPairs : Function<GatedPairs> {
     static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &weights, const Tensor &slots)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const Tensor rows = x.contiguous(), values = weights.contiguous(), places = slots.contiguous();
         ctx->save_for_backward({rows, values, places});
         const std::int64_t inner = rows.size(1) / 2;
@@ -103,7 +96,7 @@ struct GatedPairs : Function<GatedPairs> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("gatedPairs");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const std::int64_t inner = saved[0].size(1) / 2;
         const Tensor grad = at::empty(saved[0].sizes(), saved[0].options());
@@ -117,7 +110,7 @@ struct GatedPairs : Function<GatedPairs> {
 struct Gated : Function<Gated> {
     static Tensor forward(AutogradContext *ctx, const Tensor &gate, const Tensor &up)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const Tensor first = gate.contiguous(), second = up.contiguous();
         ctx->save_for_backward({first, second});
         return experts::gate(first.flatten(0, -2), second.flatten(0, -2), {}, {}).view(first.sizes());
@@ -125,7 +118,7 @@ struct Gated : Function<Gated> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("gated");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const Tensor gradGate = at::empty(saved[0].sizes(), saved[0].options()),
                      gradUp = at::empty(saved[0].sizes(), saved[0].options());
@@ -140,7 +133,7 @@ struct AddedNorm : Function<AddedNorm> {
     static variable_list forward(AutogradContext *ctx, const Tensor &x, const std::optional<Tensor> &branch,
                                  const Tensor &weight, double epsilon, bool wantFull)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->set_materialize_grads(false);
         const rms_norm::Rows rows = rms_norm::forward(x, branch.value_or(Tensor()), weight, epsilon, wantFull);
         ctx->save_for_backward({rows.sum.defined() ? rows.sum : x, rows.inverse, weight});
@@ -157,7 +150,7 @@ struct AddedNorm : Function<AddedNorm> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("addedRmsNorm");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const bool added = ctx->saved_data["added"].toBool(), full = ctx->saved_data["full"].toBool();
         const Tensor ofSum = added ? grads[0] : Tensor(), ofFull = full ? grads[added] : Tensor(),
@@ -177,7 +170,7 @@ struct AddedNorm : Function<AddedNorm> {
 struct OrderedEmbedding : Function<OrderedEmbedding> {
     static Tensor forward(AutogradContext *ctx, const Tensor &table, const Tensor &ids)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         ctx->save_for_backward({ids});
         ctx->saved_data["kinds"] = table.size(0);
         return at::embedding(table, ids);
@@ -185,7 +178,7 @@ struct OrderedEmbedding : Function<OrderedEmbedding> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("embedding");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         return {orderedEmbeddingGradient(grads[0], ctx->get_saved_variables()[0], ctx->saved_data["kinds"].toInt()),
                 Tensor()};
     }
@@ -196,7 +189,7 @@ struct GroupedProduct : Function<GroupedProduct> {
     static Tensor forward(AutogradContext *ctx, const Tensor &x, const Tensor &weights, const Tensor &ends,
                           const Tensor &pieces)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const Tensor low = weights.to(x.scalar_type());
         ctx->save_for_backward({x, low, ends, pieces});
         ctx->saved_data["type"] = weights.scalar_type();
@@ -205,7 +198,7 @@ struct GroupedProduct : Function<GroupedProduct> {
     static variable_list backward(AutogradContext *ctx, const variable_list &grads)
     {
         refuseSecondDerivative("groupedProduct");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const auto saved = ctx->get_saved_variables();
         const Tensor grad = grads[0].contiguous();
         const std::int64_t groups = saved[1].size(0);
@@ -221,7 +214,7 @@ struct GroupedProduct : Function<GroupedProduct> {
 struct TokenLoss : Function<TokenLoss> {
     static Tensor forward(AutogradContext *ctx, const Tensor &logits, const Tensor &targets, bool wanted)
     {
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const Tensor rows = logits.stride(1) == 1 ? logits : logits.contiguous(), places = targets.contiguous();
         const TokenLossRows result = tokenLossRows(rows, places, wanted);
         ctx->save_for_backward({result.gradient});
@@ -233,7 +226,7 @@ struct TokenLoss : Function<TokenLoss> {
         refuseSecondDerivative("token_loss");
         TORCH_CHECK(!ctx->saved_data["spent"].toBool(),
                     "token_loss: its gradient was taken already and scaled in place; compute the loss again");
-        const BelowAutograd guard;
+        const NodeScope scope(ctx);
         const Tensor gradient = ctx->get_saved_variables()[0];
         scaleTokenLossGradient(gradient, grads[0]);
         ctx->saved_data["spent"] = true;

@@ -44,6 +44,7 @@ struct Timing {
     double microseconds = 0, lower = 0, upper = 0; ///< a call: median and quartiles
     double peakBytes = 0;                          ///< allocated during a call beyond its inputs; 0 on the CPU
     int launches = 0, samples = 0;                 ///< calls a graph, timed graphs
+    double bytes = 0, flops = 0;                   ///< of a candidate that does another work than its row; else 0
 };
 
 /// What a comparison with the reference found, before anything was timed.

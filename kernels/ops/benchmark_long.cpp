@@ -235,6 +235,10 @@ struct Dense {
         name = std::string("dense causal attention ") + std::to_string(s.heads) +
                " heads 192/128: " + fusedDenseName(kind);
     }
+    /// Columns of the products that a pair takes part in: two of the forward, five of the backward, which forms the scores again.
+    static double columns(bool back) { return (back ? 4 : 1) * kDenseWidth + (back ? 3 : 1) * kDenseValueWidth; }
+    /// Values that a token has in each head: q, k, v and o; in a backward all of them again with a gradient each.
+    static double values(bool back) { return static_cast<double>((back ? 6 : 2) * (kDenseWidth + kDenseValueWidth)); }
     static double scale() { return 1 / std::sqrt(static_cast<double>(kDenseWidth)); }
     void run(bool training) const
     {
@@ -332,6 +336,8 @@ std::vector<Row> measureLong(const LongShape &s, const Machine &machine, const O
     if (dense.kind) {
         core.timings.push_back({"torch.sdpa", dense.name});
         core.timings[1].peakBytes = peakBytesOf([&] { dense.run(s.training); }, machine.isCuda);
+        core.timings[1].flops = 2 * heads * pairs * Dense::columns(s.training);
+        core.timings[1].bytes = 2 * heads * tokens * Dense::values(s.training);
     }
     std::vector<double> parts[Parts], whole, baseline;
     const auto ours = [&] {

@@ -100,8 +100,10 @@ void set_value_checks(bool on);
 
 /// Which of the kernels operations may take.
 enum class KernelUse { All, Portable, None };
-/// While it lives, all operations of the process take these alone; SPARSESCOPE_KERNELS in the environment forbids more. Of several the one made
-/// last counts.
+/// What operations called on this thread, and the gradients of what they give, may take; SPARSESCOPE_KERNELS in the
+/// environment forbids more.
+KernelUse usedKernels();
+/// While it lives, another answer to that.
 class KernelScope {
 public:
     explicit KernelScope(KernelUse use);

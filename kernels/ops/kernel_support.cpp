@@ -1,23 +1,25 @@
 #include "kernels/ops/kernel_support.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <string_view>
+#include <utility>
 
 namespace dsa {
 
 namespace {
 
-std::atomic<KernelUse> usedKernels{KernelUse::All};
+thread_local KernelUse used = KernelUse::All;
 
 } // namespace
 
 KernelScope::KernelScope(KernelUse use)
-    : m_before(usedKernels.exchange(use))
+    : m_before(std::exchange(used, use))
 {}
 
-KernelScope::~KernelScope() { usedKernels.store(m_before); }
+KernelScope::~KernelScope() { used = m_before; }
+
+KernelUse usedKernels() { return used; }
 
 const char *kernelRefusal(const Tensor &x)
 {
@@ -29,7 +31,7 @@ const char *kernelRefusal(const Tensor &x)
     if (wanted && std::string_view(wanted) == "aten") {
         return "SPARSESCOPE_KERNELS=aten is set";
     }
-    if (usedKernels.load() == KernelUse::None) {
+    if (used == KernelUse::None) {
         return "training.kernels is aten";
     }
     int major = 0;
@@ -47,7 +49,7 @@ const char *hopperRefusal()
 {
     const char *wanted = std::getenv("SPARSESCOPE_KERNELS");
     return wanted && std::string_view(wanted) == "sm80" ? "SPARSESCOPE_KERNELS=sm80 is set"
-           : usedKernels.load() == KernelUse::Portable  ? "training.kernels is sm80"
+           : used == KernelUse::Portable                ? "training.kernels is sm80"
                                                         : nullptr;
 }
 

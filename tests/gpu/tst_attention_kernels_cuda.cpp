@@ -18,6 +18,8 @@
 
 #include <QtTest>
 
+#include <thread>
+
 using at::Tensor;
 using optest::identical;
 using optest::randn;
@@ -410,6 +412,33 @@ private Q_SLOTS:
             QCOMPARE(dsa::backend_of("masked_attention", x).name, std::string("sm80"));
         }
         QCOMPARE(dsa::backend_of("masked_attention", x).name, fastest);
+    }
+
+    void aBackwardTakesWhatItsForwardMight()
+    {
+        const dsa::Selection selection = dsa::topk_select(onCard(randn({1, 100, 100}, at::kFloat)), 20);
+        const std::vector<Tensor> x = Inputs({1, 2, 2, 100, 100, 64, 64, 0}, at::kBFloat16).card();
+        const Tensor weights = onCard(randn(x[0].sizes().vec(), at::kFloat)).to(at::kBFloat16);
+        const auto gradient = [&](dsa::KernelUse forward, dsa::KernelUse backward) {
+            const Tensor q = x[0].detach().clone().requires_grad_(true);
+            Tensor loss;
+            {
+                const dsa::KernelScope scope(forward);
+                loss = std::get<0>(dsa::masked_attention(q, x[1], x[2], selection)).mul(weights).sum();
+            }
+            const dsa::KernelScope scope(backward);
+            loss.backward();
+            return q.grad();
+        };
+        const Tensor plain = gradient(dsa::KernelUse::None, dsa::KernelUse::None);
+        const Tensor kernel = gradient(dsa::KernelUse::All, dsa::KernelUse::All);
+        QVERIFY(!identical(plain, kernel));
+        QVERIFY(identical(gradient(dsa::KernelUse::None, dsa::KernelUse::All), plain));
+        QVERIFY(identical(gradient(dsa::KernelUse::All, dsa::KernelUse::None), kernel));
+        dsa::KernelUse elsewhere = dsa::KernelUse::None;
+        const dsa::KernelScope scope(dsa::KernelUse::Portable);
+        std::thread([&] { elsewhere = dsa::usedKernels(); }).join();
+        QCOMPARE(elsewhere, dsa::KernelUse::All);
     }
 
     void theEnvironmentForcesAten()

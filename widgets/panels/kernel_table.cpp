@@ -76,18 +76,19 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
         return;
     }
     const Tokens &t = currentTokens();
+    const SpeedPoint &point = content.points[static_cast<std::size_t>(index)];
     const auto add = [&](const QString &title, const MeasuredRow &row, const MeasuredTiming &timing, bool ours) {
         const int at = rowCount();
         insertRow(at);
         const bool right = row.right || !ours;
-        const bool rated = ours || !content.atLength(); // the dense core does another work than the parts' sum
+        const Work work = ours || !content.atLength() ? Work{row.flops, row.bytes} : content.baselineWork(point);
+        const auto floor = ours || !content.atLength() ? row.floorMicroseconds : work.floor(*content.document);
         const std::array<QString, Columns> words{title,
                                                  sourceText(timing, ours),
                                                  right ? timeText(timing.microseconds) : unknownText(),
-                                                 right && rated ? rateText(row, timing.microseconds) : unknownText(),
-                                                 right && rated && row.floorMicroseconds
-                                                     ? percentText(*row.floorMicroseconds / timing.microseconds)
-                                                     : unknownText(),
+                                                 right ? rateText(work, timing.microseconds) : unknownText(),
+                                                 right && floor ? percentText(*floor / timing.microseconds)
+                                                                : unknownText(),
                                                  ours ? errorText(row) : QStringLiteral("reference"),
                                                  !ours || !row.deterministic ? unknownText()
                                                  : *row.deterministic        ? QStringLiteral("yes")
@@ -114,7 +115,6 @@ void KernelTable::setPoint(const SpeedContent &content, int index)
             setItem(at, column, item);
         }
     };
-    const SpeedPoint &point = content.points[static_cast<std::size_t>(index)];
     for (const SpeedPiece &piece : point.pieces) {
         if (piece.row != point.whole) {
             add(piece.title, *piece.row, piece.row->timings.front(), true);

@@ -53,6 +53,8 @@ void BreakdownView::setPoint(std::shared_ptr<const SpeedContent> content, int in
 
 bool BreakdownView::hasDense() const { return point()->baseline && point()->baseline->name == "torch.sdpa"; }
 
+Work BreakdownView::denseWork() const { return hasDense() ? m_content->baselineWork(*point()) : Work{}; }
+
 double BreakdownView::heightOf(bool wide) const
 {
     if (!point()) {
@@ -60,7 +62,8 @@ double BreakdownView::heightOf(bool wide) const
     }
     constexpr int kGroups = 3;
     const Lines &lines = wide ? kWide : kClose;
-    const double bars = kGroups * (lines.titles ? 2 : 1) + (hasDense() ? 1 : 0),
+    const double bars = kGroups * (lines.titles ? 2 : 1) + (hasDense() ? 1 : 0) + (denseWork().flops > 0 ? 1 : 0) +
+                        (denseWork().bytes > 0 ? 1 : 0),
                  words = static_cast<double>(gains().size());
     return bars * lines.row + kGroups * kGap + (words > 0 ? kGap + (words + 1) * lines.row : 0);
 }
@@ -139,10 +142,11 @@ double BreakdownView::paintBars(QPainter &painter, const QRectF &box, bool wide,
         }
         top += kRow + kGap;
     };
+    const Work dense = denseWork();
     group(
-        QStringLiteral("Arithmetic"), [](const MeasuredRow &row) { return row.flops; }, 0, flopsText);
+        QStringLiteral("Arithmetic"), [](const MeasuredRow &row) { return row.flops; }, dense.flops, flopsText);
     group(
-        QStringLiteral("Memory traffic"), [](const MeasuredRow &row) { return row.bytes; }, 0,
+        QStringLiteral("Memory traffic"), [](const MeasuredRow &row) { return row.bytes; }, dense.bytes,
         [](double bytes) { return bytesText(bytes); });
     group(
         QStringLiteral("Time"), [](const MeasuredRow &row) { return row.timings.front().microseconds; },
@@ -202,6 +206,14 @@ QString BreakdownView::csv() const
 {
     QString text = QStringLiteral("part,flops,bytes,us,floor_us\n");
     if (point()) {
+        if (const Work dense = denseWork(); hasDense()) {
+            const auto known = [](double value) { return value > 0 ? csvNumber(value) : QString(); };
+            text += QStringList{csvText(m_content->baselineTitle), known(dense.flops), known(dense.bytes),
+                                csvNumber(point()->baseline->microseconds),
+                                known(dense.floor(*m_content->document).value_or(0))}
+                        .join(QLatin1Char(',')) +
+                    QLatin1Char('\n');
+        }
         for (const SpeedPiece &piece : point()->pieces) {
             const MeasuredRow &row = *piece.row;
             text += QStringList{csvText(piece.title), csvNumber(row.flops), csvNumber(row.bytes),

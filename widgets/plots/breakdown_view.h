@@ -24,7 +24,7 @@ public:
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {480, 420}; }
-    QString csv() const override; ///< part,flops,bytes,us,floor_us
+    QString csv() const override; ///< part,flops,bytes,us,floor_us; the dense core first
     nlohmann::ordered_json exportContext() const override;
 
 protected:
@@ -33,6 +33,7 @@ protected:
 private:
     const SpeedPoint *point() const;
     bool hasDense() const;
+    Work denseWork() const;
     double heightOf(bool wide) const; ///< of all that is to be said, in one of two settings
     /// Returns the height at which they end.
     double paintBars(QPainter &painter, const QRectF &box, bool wide, const Tokens &tokens) const;

@@ -7,11 +7,30 @@
 #include "widgets/style/theme.h"
 
 #include <QPainter>
+#include <QtMath>
 
 #include <algorithm>
 #include <cmath>
 
 namespace sparsescope {
+namespace {
+
+/// A circle; attention a square, the indexer a diamond, the selection a triangle.
+void drawMark(QPainter &painter, const QPointF &at, SpeedPart part)
+{
+    if (part == SpeedPart::Attention || part == SpeedPart::Backward) {
+        painter.drawRect(QRectF(at.x() - 4.5, at.y() - 4.5, 9, 9));
+    } else if (part == SpeedPart::Indexer) {
+        painter.drawPolygon(
+            QPolygonF{at + QPointF(0, -6), at + QPointF(6, 0), at + QPointF(0, 6), at + QPointF(-6, 0)});
+    } else if (part == SpeedPart::Selection) {
+        painter.drawPolygon(QPolygonF{at + QPointF(0, -5.5), at + QPointF(6, 5), at + QPointF(-6, 5)});
+    } else {
+        painter.drawEllipse(at, 5, 5);
+    }
+}
+
+} // namespace
 
 RooflinePlot::RooflinePlot(QWidget *parent)
     : PaintedFigure(parent)
@@ -39,20 +58,30 @@ std::vector<RooflinePlot::Mark> RooflinePlot::marks(const Tokens &t) const
     if (!m_content || m_content->points.empty()) {
         return result;
     }
-    const auto add = [&](const QString &title, const QString &candidate, const MeasuredRow &row, double microseconds,
-                         const QColor &colour) {
-        if (row.flops > 0 && row.bytes > 0 && row.right) {
-            result.push_back({title, candidate, row.flops / row.bytes, row.flops / microseconds * 1e6, colour});
+    const auto add = [&](const QString &title, const QString &candidate, const Work &work, double microseconds,
+                         const QColor &colour, SpeedPart part) {
+        if (work.flops > 0 && work.bytes > 0) {
+            result.push_back(
+                {title, candidate, work.flops / work.bytes, work.flops / microseconds * 1e6, colour, part});
         }
     };
     const SpeedPoint &point = m_content->points[static_cast<std::size_t>(m_point)];
     for (const SpeedPiece &piece : point.pieces) {
-        add(piece.title, QStringLiteral("ours"), *piece.row, piece.microseconds(), partColour(piece.part, t));
+        if (!piece.row->right) {
+            continue;
+        }
+        Work work{piece.row->flops, piece.row->bytes};
+        // A selection multiplies nothing. Beside parts that do, a comparison stands for each score of four bytes.
+        const bool compares = m_content->atLength() && piece.part == SpeedPart::Selection && work.flops == 0;
+        if (compares) {
+            work.flops = work.bytes / 4;
+        }
+        add(compares ? piece.title + QStringLiteral(", comparisons") : piece.title, QStringLiteral("ours"), work,
+            piece.microseconds(), partColour(piece.part, t), piece.part);
     }
-    // The baseline of a whole core does another work than its parts: its own rate is not known from here.
-    if (point.baseline && !m_content->atLength()) {
-        add(m_content->baselineTitle, QString::fromStdString(point.baseline->name), *point.whole,
-            point.baseline->microseconds, baselineColour(t));
+    if (point.baseline && point.whole->right) {
+        add(m_content->baselineTitle, QString::fromStdString(point.baseline->name), m_content->baselineWork(point),
+            point.baseline->microseconds, baselineColour(t), SpeedPart::Whole);
     }
     return result;
 }
@@ -74,7 +103,8 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
         return;
     }
     const double memory = *document.bytesPerSecond, arithmetic = *document.flopsPerSecond;
-    double lowX = 1, highX = 4000, lowY = 1e12, highY = 2 * arithmetic;
+    const double eight = document.e4m3PerSecond.value_or(0);
+    double lowX = 1, highX = 4000, lowY = 1e12, highY = 2 * std::max(arithmetic, eight);
     for (const Mark &mark : all) {
         lowX = std::min(lowX, mark.intensity / 2);
         highX = std::max(highX, mark.intensity * 2);
@@ -102,6 +132,14 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
                          value >= 1e12 ? countText(std::llround(value / 1e12)) : QString::number(value / 1e12));
     }
     const double ridge = arithmetic / memory;
+    if (eight > arithmetic) {
+        painter.setPen(QPen(t.text2, 1));
+        painter.drawPolyline(QPolygonF{QPointF(x(ridge), y(arithmetic)), QPointF(x(eight / memory), y(eight)),
+                                       QPointF(plot.right(), y(eight))});
+        painter.setFont(uiFont(11));
+        painter.drawText(QRectF(plot.left() + 6, y(eight) - 18, 240, 16), Qt::AlignLeft | Qt::AlignVCenter,
+                         QStringLiteral("e4m3 product %1").arg(significantText(eight / 1e12)));
+    }
     painter.setPen(QPen(t.text, 1.5));
     painter.drawPolyline(QPolygonF{QPointF(x(std::max(lowX, lowY / memory)), y(std::max(lowX * memory, lowY))),
                                    QPointF(x(ridge), y(arithmetic)), QPointF(plot.right(), y(arithmetic))});
@@ -109,8 +147,14 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
     painter.setPen(t.text2);
     painter.drawText(QRectF(plot.left() + 6, y(arithmetic) - 18, 240, 16), Qt::AlignLeft | Qt::AlignVCenter,
                      QStringLiteral("bf16 product %1").arg(significantText(arithmetic / 1e12)));
-    painter.drawText(QRectF(plot.left() + 6, plot.bottom() - 20, 240, 16), Qt::AlignLeft | Qt::AlignVCenter,
+    painter.save(); // along the slope, in its middle, above it
+    const QPointF foot(x(std::max(lowX, lowY / memory)), y(std::max(lowX * memory, lowY))),
+        knee(x(ridge), y(arithmetic));
+    painter.translate((foot + knee) / 2);
+    painter.rotate(qRadiansToDegrees(std::atan2(knee.y() - foot.y(), knee.x() - foot.x())));
+    painter.drawText(QRectF(-80, -19, 160, 16), Qt::AlignCenter,
                      QStringLiteral("memory %1 TB/s").arg(significantText(memory / 1e12)));
+    painter.restore();
     painter.drawText(QRectF(plot.left(), plot.bottom() + 20, plot.width(), 16), Qt::AlignCenter,
                      QStringLiteral("Arithmetic intensity (FLOP per byte)"));
     painter.save();
@@ -120,7 +164,10 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
     painter.restore();
     LabelRoom room(plot);
     room.addBox(QRectF(plot.left() + 6, y(arithmetic) - 18, 120, 16)); // the words of the ceilings
-    room.addBox(QRectF(plot.left() + 6, plot.bottom() - 20, 120, 16));
+    if (eight > arithmetic) {
+        room.addBox(QRectF(plot.left() + 6, y(eight) - 18, 120, 16));
+        room.addStroke(QPointF(x(eight / memory), y(eight)), QPointF(plot.right(), y(eight)));
+    }
     const QPointF bend(x(ridge), y(arithmetic));
     room.addStroke(QPointF(x(std::max(lowX, lowY / memory)), y(std::max(lowX * memory, lowY))), bend);
     room.addStroke(bend, QPointF(plot.right(), bend.y()));
@@ -129,7 +176,7 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
         const QPointF at = placeOf(mark);
         painter.setPen(Qt::NoPen);
         painter.setBrush(mark.colour);
-        painter.drawEllipse(at, 5, 5);
+        drawMark(painter, at, mark.part);
         room.addBox(QRectF(at.x() - 6, at.y() - 6, 12, 12));
     }
     painter.setPen(t.text);
@@ -167,6 +214,7 @@ nlohmann::ordered_json RooflinePlot::exportContext() const
         context["machine"] = m_content->document->machine;
         context["copy_bytes_per_s"] = m_content->document->bytesPerSecond.value_or(0);
         context["bf16_flops_per_s"] = m_content->document->flopsPerSecond.value_or(0);
+        context["e4m3_flops_per_s"] = m_content->document->e4m3PerSecond.value_or(0);
     }
     return context;
 }

@@ -29,6 +29,7 @@ private:
         QString title, candidate;
         double intensity = 0, rate = 0; ///< FLOP per byte, FLOP/s
         QColor colour;
+        SpeedPart part = SpeedPart::Whole; ///< its shape: colour alone says nothing to some
     };
     std::vector<Mark> marks(const Tokens &tokens) const;
 

@@ -113,6 +113,25 @@ double SpeedContent::largestSpread() const
     return largest;
 }
 
+Work SpeedContent::baselineWork(const SpeedPoint &point) const
+{
+    if (!point.baseline) {
+        return {};
+    }
+    if (point.baseline->flops && point.baseline->bytes) {
+        return {*point.baseline->flops, *point.baseline->bytes};
+    }
+    return atLength() ? Work{} : Work{point.whole->flops, point.whole->bytes};
+}
+
+std::optional<double> Work::floor(const BenchDocument &document) const
+{
+    if (!(bytes > 0) || !document.bytesPerSecond || !document.flopsPerSecond) {
+        return std::nullopt;
+    }
+    return 1e6 * std::max(bytes / *document.bytesPerSecond, flops / *document.flopsPerSecond);
+}
+
 SpeedContent speedContent(std::shared_ptr<const BenchDocument> document)
 {
     SpeedContent content;
@@ -219,12 +238,12 @@ QString factorText(double factor)
     return QStringLiteral("%1×").arg(factor, 0, 'f', factor < 0.995 ? 2 : factor < 99.5 ? 1 : 0);
 }
 
-QString rateText(const MeasuredRow &row, double microseconds)
+QString rateText(const Work &work, double microseconds)
 {
-    if (row.flops > 0) {
-        return significantText(row.flops / microseconds / 1e6) + QStringLiteral(" TFLOP/s");
+    if (work.flops > 0) {
+        return significantText(work.flops / microseconds / 1e6) + QStringLiteral(" TFLOP/s");
     }
-    return significantText(row.bytes / microseconds / 1e6) + QStringLiteral(" TB/s");
+    return work.bytes > 0 ? significantText(work.bytes / microseconds / 1e6) + QStringLiteral(" TB/s") : unknownText();
 }
 
 QColor partColour(SpeedPart part, const Tokens &tokens)

@@ -36,6 +36,13 @@ struct SpeedPoint {
     std::optional<double> factor() const;
 };
 
+/// What a candidate does and moves.
+struct Work {
+    double flops = 0, bytes = 0; ///< both 0: not known
+    /// Its floor on the machine of the document, in microseconds.
+    std::optional<double> floor(const BenchDocument &document) const;
+};
+
 /// A stored measurement, ordered for the Speed page. Points refer to rows of `document`.
 struct SpeedContent {
     std::shared_ptr<const BenchDocument> document;
@@ -45,6 +52,8 @@ struct SpeedContent {
 
     bool atLength() const { return !document->indexer.empty(); } ///< a layer's core, in parts, by context
     double largestSpread() const;
+    /// A dense core does another work than the parts' sum, which the file tells only where it is newer.
+    Work baselineWork(const SpeedPoint &point) const;
 };
 
 SpeedContent speedContent(std::shared_ptr<const BenchDocument> document);
@@ -60,7 +69,7 @@ QString timeText(double microseconds);
 /// "3.2×", "0.38×".
 QString factorText(double factor);
 /// "591 TFLOP/s", or where nothing is multiplied "3.40 TB/s".
-QString rateText(const MeasuredRow &row, double microseconds);
+QString rateText(const Work &work, double microseconds);
 
 QColor partColour(SpeedPart part, const Tokens &tokens);
 QColor baselineColour(const Tokens &tokens);

@@ -142,6 +142,8 @@ void addLongContexts(std::vector<KernelGoal> &goals)
         const auto row = [&](const char *op, const char *indexer) {
             GoalRow found{op, 1, at.keys, kRowKeys};
             found.indexer = indexer;
+            const std::string_view name(op);
+            found.direction = name.ends_with("backward") || name.ends_with("training") ? "training" : "forward";
             return found;
         };
         goals.push_back({part,
@@ -225,7 +227,8 @@ bool GoalRow::fits(const BenchDocument &bench, const MeasuredRow &row) const
     };
     return row.op == op && same(batch, row.batch) && same(keys, row.keys) && same(k, row.k) && same(heads, row.heads) &&
            same(width, row.width) && (indexer.empty() || indexer == bench.indexer) &&
-           (scores.empty() || scores == row.scores) && row.type != "float32";
+           (direction.empty() || direction == bench.direction) && (scores.empty() || scores == row.scores) &&
+           row.type != "float32";
 }
 
 const std::vector<KernelGoal> &kernelGoals()

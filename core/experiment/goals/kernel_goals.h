@@ -15,8 +15,9 @@ namespace sparsescope {
 struct GoalRow {
     std::string op; ///< "masked_attention", "training step of sparse"
     std::optional<std::int64_t> batch = {}, keys = {}, k = {}, heads = {}, width = {};
-    std::string indexer = {}; ///< of an attention core: "64x128"
-    std::string scores = {};  ///< of a selection: "random"
+    std::string indexer = {};   ///< of an attention core: "64x128"
+    std::string scores = {};    ///< of a selection: "random"
+    std::string direction = {}; ///< of the pass that it was timed in: "forward", "training"; a card runs warmer in one
 
     bool fits(const BenchDocument &bench, const MeasuredRow &row) const;
 };

@@ -1,3 +1,4 @@
+// Longer than 400 lines: one page, its four views and the samples they share.
 #include "widgets/panels/kernel_table.h"
 #include "widgets/panels/speed_page.h"
 #include "widgets/plots/breakdown_view.h"
@@ -71,11 +72,56 @@ private Q_SLOTS:
     void nothingOfTheHeaderIsCut_data();
     void nothingOfTheHeaderIsCut();
     void errorsAndRepeatsAreSaidWhereTheyWereKept();
+    void denseStandsBesideThePartsWhereItsWorkIsKnown();
     void whatIsWrongHasNoTime();
     void everyStoredMeasurementIsShown();
     void exports();
     void whyNothingIsMeasuredIsRead();
 };
+
+void tst_SpeedPage::denseStandsBesideThePartsWhereItsWorkIsKnown()
+{
+    const auto content = [](bool known) {
+        auto document = core("forward");
+        for (MeasuredRow &row : document->rows) {
+            row.bytes = 1e9;
+            if (known && row.timings.size() > 1) {
+                row.timings[1].flops = 4e11; // in 1 ms: 400 TFLOP/s, half of the card's
+                row.timings[1].bytes = 2e8;
+            }
+        }
+        return std::make_shared<const SpeedContent>(speedContent(document));
+    };
+    const auto lineOf = [](const QString &csv, const QString &start) {
+        const QStringList lines = csv.split(QLatin1Char('\n'));
+        const auto found =
+            std::find_if(lines.begin(), lines.end(), [&](const QString &x) { return x.startsWith(start); });
+        return found == lines.end() ? QString() : *found;
+    };
+    KernelTable table;
+    RooflinePlot roofline;
+    BreakdownView breakdown;
+    const auto show = [&](bool known) {
+        const auto shown = content(known);
+        table.setPoint(*shown, 0);
+        roofline.setPoint(shown, 0);
+        breakdown.setPoint(shown, 0);
+    };
+    show(true);
+    const int dense = table.rowCount() - 1;
+    QCOMPARE(cell(table, dense, 0), QStringLiteral("Dense attention"));
+    QCOMPARE(cell(table, dense, 3), QStringLiteral("400 TFLOP/s"));
+    QCOMPARE(cell(table, dense, 4), QStringLiteral("50.0 %"));
+    QCOMPARE(lineOf(roofline.csv(), QStringLiteral("Dense")), QStringLiteral("Dense attention,torch.sdpa,2000,4e+14"));
+    // 1 GB of scores in 400 us: a comparison for each of four bytes.
+    QVERIFY2(lineOf(roofline.csv(), QStringLiteral("\"Top-k")).endsWith(QStringLiteral(",ours,0.25,6.25e+11")),
+             qPrintable(roofline.csv()));
+    QCOMPARE(lineOf(breakdown.csv(), QStringLiteral("Dense")), QStringLiteral("Dense attention,4e+11,200000000,1000,500"));
+    show(false);
+    QCOMPARE(cell(table, dense, 3), QStringLiteral("–"));
+    QVERIFY(lineOf(roofline.csv(), QStringLiteral("Dense")).isEmpty());
+    QCOMPARE(lineOf(breakdown.csv(), QStringLiteral("Dense")), QStringLiteral("Dense attention,,,1000,"));
+}
 
 void tst_SpeedPage::whyNothingIsMeasuredIsRead()
 {
