@@ -5,14 +5,16 @@
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/exp.h>
+#include <ATen/ops/from_blob.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/logical_and.h>
 #include <ATen/ops/logical_or.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/quantile.h>
+#include <ATen/ops/stack.h>
 #include <ATen/ops/where.h>
-#include <ATen/ops/zeros_like.h>
+#include <ATen/ops/zeros.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <algorithm>
 #include <cmath>
@@ -26,19 +28,18 @@ constexpr std::int64_t kHeadSequences = 2; // of a batch: how alike indexer head
 /// Head mean of the dense attention for query rows [from, to): [B,to-from,S] fp32, 0 beyond causality.
 at::Tensor headMean(const AttentionTrace &trace, double scale, std::int64_t from, std::int64_t to)
 {
-    const auto heads = trace.q.size(1), kvHeads = trace.k.size(1), keys = trace.k.size(2);
+    const auto batch = trace.q.size(0), heads = trace.q.size(1), kvHeads = trace.k.size(1), keys = trace.k.size(2);
     const at::Tensor visible = at::arange(keys, trace.q.options().dtype(at::kLong))
                                    .unsqueeze(0)
                                    .le(at::arange(from, to, trace.q.options().dtype(at::kLong)).unsqueeze(1));
-    at::Tensor sum;
-    for (std::int64_t h = 0; h < heads; ++h) {
-        const at::Tensor q = trace.q.select(1, h).slice(1, from, to).to(at::kFloat);
-        const at::Tensor k = trace.k.select(1, h / (heads / kvHeads)).to(at::kFloat);
-        const at::Tensor lse = trace.lseDense.select(1, h).slice(1, from, to).to(at::kFloat);
-        const at::Tensor p = at::exp(at::matmul(q, k.transpose(1, 2)).mul_(scale).sub_(lse.unsqueeze(2)));
-        sum = sum.defined() ? sum.add_(p) : p;
-    }
-    return at::where(visible, sum.div_(static_cast<double>(heads)), at::zeros_like(sum));
+    const auto grouped = [&](const at::Tensor &x) { // [B,KV,H/KV rows,...]: the heads that read the same keys
+        return x.slice(2, from, to).to(at::kFloat).reshape({batch, kvHeads, heads / kvHeads * (to - from), -1});
+    };
+    const at::Tensor k = trace.k.to(at::kFloat);
+    const at::Tensor p =
+        at::matmul(grouped(trace.q), k.transpose(2, 3)).mul_(scale).sub_(grouped(trace.lseDense.unsqueeze(3)));
+    const at::Tensor mean = p.exp_().reshape({batch, heads, to - from, keys}).mean(1);
+    return at::where(visible, mean, at::zeros({}, mean.options()));
 }
 
 /// The mask of the min(k, t+1) best keys of every row of p.
@@ -52,18 +53,24 @@ at::Tensor bestKeys(const at::Tensor &p, std::int64_t from, std::int64_t k)
     return dsa::unpack_mask(dsa::topk_select(scores, k, from), keys);
 }
 
-double meanOf(const at::Tensor &values) { return values.to(at::kDouble).mean().item<double>(); }
+at::Tensor meanOf(const at::Tensor &values) { return values.mean(at::kDouble); }
+
+/// Mean over rows [from, to) of what `of` says of the share k / (t + 1) that a random choice has.
+template <class Of>
+double meanChance(std::int64_t k, std::int64_t from, std::int64_t to, Of of)
+{
+    double sum = 0;
+    for (std::int64_t t = from; t < to; ++t) {
+        sum += of(static_cast<double>(k) / static_cast<double>(t + 1));
+    }
+    return sum / static_cast<double>(to - from);
+}
+double meanChance(std::int64_t k, std::int64_t from, std::int64_t to)
+{
+    return meanChance(k, from, to, [](double share) { return share; });
+}
 
 } // namespace
-
-void SelectionStatistics::Sum::add(double value, double by)
-{
-    if (std::isnan(value) || by <= 0) {
-        return;
-    }
-    total += value * by;
-    weight += by;
-}
 
 SelectionStatistics::SelectionStatistics(std::int64_t topK, double attentionScale, std::uint64_t seed)
     : m_topK(topK)
@@ -73,10 +80,13 @@ SelectionStatistics::SelectionStatistics(std::int64_t topK, double attentionScal
 
 void SelectionStatistics::add(const std::vector<AttentionTrace> &trace, const Batch &batch)
 {
+    // In a pass of low precision this would be rounded as the pass is.
+    const c10::impl::ExcludeDispatchKeyGuard withoutAutocast(c10::autocast_dispatch_keyset);
     m_previousMask = at::Tensor();
+    const KnownKeys known = trace.empty() ? KnownKeys{} : knownKeys(batch, trace.front());
     for (std::size_t layer = 0; layer < trace.size(); ++layer) {
         if (trace[layer].selection.bits.defined()) {
-            addLayer(static_cast<int>(layer), trace[layer], batch);
+            addLayer(static_cast<int>(layer), trace[layer], known);
         }
     }
 }
@@ -93,21 +103,21 @@ dsa::Selection SelectionStatistics::selectionOf(const char *selector, int layer,
     return selectorKind(selector).make()->select(input).selection;
 }
 
-void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const Batch &batch)
+void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const KnownKeys &known)
 {
     const std::int64_t length = trace.q.size(2), rowsFrom = std::min(m_topK, length);
     const auto longs = trace.q.options().dtype(at::kLong);
     const at::Tensor mask = dsa::unpack_mask(trace.selection, length); // [B,T,S]
-    auto sum = [&](const char *metric) -> Sum & { return m_sums[metric][layer]; };
+    auto sum = [&](const char *metric) -> Mean & { return m_means[metric][layer]; };
 
     sum("selection.k_effective").add(meanOf(trace.selection.count));
     const double visiblePairs = length * (length + 1) / 2.0;
-    sum("selection.pairs_kept").add(trace.selection.count.sum(1).to(at::kDouble).mean().item<double>() / visiblePairs);
+    sum("selection.pairs_kept").add(meanOf(trace.selection.count.sum(1)) / visiblePairs);
     if (trace.kl.defined()) {
-        sum("indexer.kl").add(trace.kl.item<double>());
-        sum("indexer.kl_uniform").add(trace.klUniform.item<double>());
+        sum("indexer.kl").add(trace.kl.to(at::kDouble));
+        sum("indexer.kl_uniform").add(trace.klUniform.to(at::kDouble));
     }
-    addKnownKeys(layer, trace, batch);
+    addKnownKeys(layer, trace, known);
     if (rowsFrom >= length) {
         return; // every row is dense: nothing below has a row
     }
@@ -115,20 +125,18 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
     const at::Tensor sparseMask = mask.slice(1, rowsFrom);
     const at::Tensor t = at::arange(rowsFrom, length, longs).unsqueeze(1), s = at::arange(length, longs).unsqueeze(0);
     const double rows = static_cast<double>(sparseMask.size(0) * sparseMask.size(1));
-    const at::Tensor chance =
-        at::full({}, static_cast<double>(m_topK), trace.q.options().dtype(at::kDouble)) / (t + 1).to(at::kDouble);
-    const double meanChance = meanOf(chance);
-    sum("selection.look_back")
-        .add((sparseMask * (t - s)).sum(2).to(at::kDouble).div_(sparseMask.sum(2)).mean().item<double>(), rows);
-    sum("selection.look_back.chance").add(meanOf(t) / 2.0, rows);
+    const double chance = meanChance(m_topK, rowsFrom, length);
+    sum("selection.look_back").add((sparseMask * (t - s)).sum(2).to(at::kDouble).div_(sparseMask.sum(2)).mean(), rows);
+    sum("selection.look_back.chance").add(static_cast<double>(rowsFrom + length - 1) / 4, rows);
     sum("selection.coverage").add(meanOf(sparseMask.slice(2, 0, length - 1).any(1)));
     sum("selection.sink_kept").add(meanOf(sparseMask.slice(2, 0, std::min<std::int64_t>(4, length))), rows);
-    sum("selection.sink_kept.chance").add(meanChance, rows);
+    sum("selection.sink_kept.chance").add(chance, rows);
     if (m_previousMask.defined()) {
         const at::Tensor both = at::logical_and(sparseMask, m_previousMask).sum(2).to(at::kDouble);
         const at::Tensor either = at::logical_or(sparseMask, m_previousMask).sum(2).to(at::kDouble);
-        sum("selection.agreement").add(both.div_(either).mean().item<double>(), rows);
-        sum("selection.agreement.chance").add(meanOf(chance / (2 - chance)), rows);
+        sum("selection.agreement").add(both.div_(either).mean(), rows);
+        sum("selection.agreement.chance")
+            .add(meanChance(m_topK, rowsFrom, length, [](double share) { return share / (2 - share); }), rows);
     }
     m_previousMask = sparseMask;
 
@@ -138,7 +146,8 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
 
     addHeads(layer, trace, rowsFrom);
     const std::int64_t batchRows = trace.q.size(0);
-    const std::int64_t chunk = std::max<std::int64_t>(1, kChunkBytes / (batchRows * length * 4 * 4));
+    const std::int64_t chunk =
+        std::max<std::int64_t>(1, kChunkBytes / (batchRows * length * 4 * (4 + trace.q.size(1))));
     for (std::int64_t from = rowsFrom; from < length; from += chunk) {
         const std::int64_t to = std::min(length, from + chunk), a = from - rowsFrom, b = to - rowsFrom;
         const double weight = static_cast<double>(batchRows * (to - from));
@@ -146,7 +155,7 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         const at::Tensor best = bestKeys(p, from, m_topK), chosen = sparseMask.slice(1, a, b);
         const at::Tensor kept = (p * chosen).sum(2);
         const at::Tensor keptRandom = (p * randomMask.slice(1, a, b)).sum(2);
-        const double chanceHere = meanOf(chance.slice(0, a, b));
+        const double chanceHere = meanChance(m_topK, from, to);
         sum("selection.mass_kept").add(meanOf(kept), weight);
         sum("selection.mass_kept.chance").add(chanceHere, weight);
         sum("selection.mass_kept.oracle").add(meanOf((p * best).sum(2)), weight);
@@ -157,8 +166,8 @@ void SelectionStatistics::addLayer(int layer, const AttentionTrace &trace, const
         sum("selection.recall.random").add(recallOf(randomMask.slice(1, a, b)), weight);
         sum("selection.recall.recency").add(recallOf(newestMask.slice(1, a, b)), weight);
         sum("selection.recall.chance").add(chanceHere, weight);
-        m_kept[layer].push_back(kept.flatten().cpu());
-        m_keptRandom[layer].push_back(keptRandom.flatten().cpu());
+        m_kept[layer].push_back(kept.flatten());
+        m_keptRandom[layer].push_back(keptRandom.flatten());
         if (trace.index.defined() && trace.tau.defined()) {
             IndexFactors rows = trace.index;
             rows.q = rows.q.slice(1, from, to);
@@ -194,59 +203,90 @@ void SelectionStatistics::addHeads(int layer, const AttentionTrace &trace, std::
     // A key that c heads take is common to c (c - 1) ordered pairs of them.
     const at::Tensor common = (takers * (takers - 1)).sum(2);
     const double pairs = static_cast<double>(heads * (heads - 1) * m_topK);
-    const at::Tensor visible = at::arange(rowsFrom + 1, length + 1, takers.options().dtype(at::kDouble));
     const double rows = static_cast<double>(common.numel());
-    m_sums["indexer.head_overlap"][layer].add(meanOf(common) / pairs, rows);
-    m_sums["indexer.head_overlap.chance"][layer].add(meanOf(static_cast<double>(m_topK) / visible), rows);
+    m_means["indexer.head_overlap"][layer].add(meanOf(common) / pairs, rows);
+    m_means["indexer.head_overlap.chance"][layer].add(meanChance(m_topK, rowsFrom, length), rows);
 }
 
-void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch)
+SelectionStatistics::KnownKeys SelectionStatistics::knownKeys(const Batch &batch, const AttentionTrace &trace) const
 {
-    if (batch.needed.empty()) {
+    KnownKeys known;
+    const std::int64_t length = trace.q.size(2), words = (length + 63) / 64;
+    std::vector<std::int64_t> places, shifts;
+    double chance = 0;
+    for (const NeededKeys &needed : batch.needed) {
+        chance +=
+            std::min(1.0, static_cast<double>(m_topK) / (needed.query + 1)) * static_cast<double>(needed.keys.size());
+        for (const int key : needed.keys) {
+            places.push_back((needed.row * length + needed.query) * words + key / 64);
+            shifts.push_back(key % 64);
+        }
+    }
+    if (!places.empty()) {
+        const auto upload = [&](std::vector<std::int64_t> &values) {
+            return at::from_blob(values.data(), {static_cast<std::int64_t>(values.size())}, at::kLong)
+                .to(trace.q.device(), /*non_blocking=*/false, /*copy=*/true);
+        };
+        known = {upload(places), upload(shifts), chance / static_cast<double>(places.size())};
+    }
+    return known;
+}
+
+void SelectionStatistics::addKnownKeys(int layer, const AttentionTrace &trace, const KnownKeys &known)
+{
+    if (!known.words.defined()) {
         return;
     }
-    const std::int64_t length = trace.q.size(2);
-    auto recallOf = [&](const dsa::Selection &selection) {
-        const at::Tensor bits = selection.bits.cpu().contiguous();
-        const std::int64_t words = bits.size(2);
-        const auto *data = bits.const_data_ptr<std::int64_t>();
-        double found = 0, all = 0;
-        for (const NeededKeys &needed : batch.needed) {
-            for (const int key : needed.keys) {
-                const auto word =
-                    static_cast<std::uint64_t>(data[(needed.row * length + needed.query) * words + key / 64]);
-                found += static_cast<double>((word >> (key % 64)) & 1);
-                all += 1;
+    const auto recallOf = [&](const dsa::Selection &selection) {
+        const at::Tensor words = selection.bits.reshape({-1}).index_select(0, known.words);
+        return meanOf(words.bitwise_right_shift(known.shifts).bitwise_and(1));
+    };
+    m_means["oracle.recall"][layer].add(recallOf(trace.selection));
+    m_means["oracle.recall.chance"][layer].add(known.chance);
+    for (const char *name : {"random", "recency"}) {
+        m_means[std::string("oracle.recall.") + name][layer].add(recallOf(selectionOf(name, layer, trace)));
+    }
+}
+
+std::map<std::string, std::map<int, double>> SelectionStatistics::means() const
+{
+    std::vector<at::Tensor> waiting;
+    for (const auto &[metric, layers] : m_means) {
+        for (const auto &[layer, mean] : layers) {
+            for (const Mean::Part &part : mean.parts()) {
+                if (part.onDevice.defined()) {
+                    waiting.push_back(part.onDevice);
+                }
             }
         }
-        return all > 0 ? found / all : std::nan("");
-    };
-    double chance = 0, all = 0;
-    for (const NeededKeys &needed : batch.needed) {
-        const double share = std::min(1.0, static_cast<double>(m_topK) / (needed.query + 1));
-        chance += share * static_cast<double>(needed.keys.size());
-        all += static_cast<double>(needed.keys.size());
     }
-    m_sums["oracle.recall"][layer].add(recallOf(trace.selection));
-    m_sums["oracle.recall.chance"][layer].add(all > 0 ? chance / all : std::nan(""));
-    for (const char *name : {"random", "recency"}) {
-        m_sums[std::string("oracle.recall.") + name][layer].add(recallOf(selectionOf(name, layer, trace)));
+    const at::Tensor read = waiting.empty() ? at::Tensor() : at::stack(waiting).to(at::kCPU, at::kDouble);
+    const double *next = read.defined() ? read.const_data_ptr<double>() : nullptr;
+    std::map<std::string, std::map<int, double>> result;
+    for (const auto &[metric, layers] : m_means) {
+        for (const auto &[layer, mean] : layers) {
+            double total = 0, weight = 0;
+            for (const Mean::Part &part : mean.parts()) {
+                const double value = part.onDevice.defined() ? *next++ : part.value;
+                if (!std::isnan(value) && part.weight > 0) {
+                    total += value * part.weight;
+                    weight += part.weight;
+                }
+            }
+            if (weight > 0) {
+                result[metric][layer] = total / weight;
+            }
+        }
     }
+    return result;
 }
 
 std::vector<Scalar> SelectionStatistics::scalars() const
 {
     std::vector<Scalar> result;
-    std::map<std::string, std::map<int, double>> values;
-    for (const auto &[metric, layers] : m_sums) {
-        for (const auto &[layer, sum] : layers) {
-            if (sum.weight > 0) {
-                values[metric][layer] = sum.total / sum.weight;
-            }
-        }
-    }
+    std::map<std::string, std::map<int, double>> values = means();
     auto percentile = [](const std::vector<at::Tensor> &rows) {
-        return at::quantile(at::cat(rows), 0.05).item<double>();
+        return at::quantile(at::cat(rows).cpu(), 0.05).item<double>();
     };
     for (const auto &[layer, rows] : m_kept) {
         values["selection.mass_kept.worst"][layer] = percentile(rows);

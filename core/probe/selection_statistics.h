@@ -27,21 +27,39 @@ public:
     std::vector<Scalar> scalars() const;
 
 private:
-    struct Sum {
-        double total = 0, weight = 0;
-        void add(double value, double by = 1);
+    /// Weighted values, of which those of a device stay there until all are asked for: nothing waits in between.
+    class Mean {
+    public:
+        void add(double value, double weight = 1) { m_parts.push_back({value, weight, {}}); }
+        void add(const at::Tensor &value, double weight = 1) { m_parts.push_back({0, weight, value}); }
+        struct Part {
+            double value, weight;
+            at::Tensor onDevice; ///< [] in its place where defined
+        };
+        const std::vector<Part> &parts() const { return m_parts; }
+
+    private:
+        std::vector<Part> m_parts;
     };
-    void addLayer(int layer, const AttentionTrace &trace, const Batch &batch);
+    /// Metric -> layer -> mean; NaN and parts of no weight do not count.
+    std::map<std::string, std::map<int, double>> means() const;
+    /// Where the needed keys of a batch stand in the words of a mask; undefined where it has none.
+    struct KnownKeys {
+        at::Tensor words, shifts; ///< int64 [keys]: place in the flat mask, bit
+        double chance = 0;
+    };
+    KnownKeys knownKeys(const Batch &batch, const AttentionTrace &trace) const;
+    void addLayer(int layer, const AttentionTrace &trace, const KnownKeys &known);
     /// What another selector takes for the same queries.
     dsa::Selection selectionOf(const char *selector, int layer, const AttentionTrace &trace) const;
     /// Do the heads of an indexer choose alike, each by its own term of the score?
     void addHeads(int layer, const AttentionTrace &trace, std::int64_t rowsFrom);
-    void addKnownKeys(int layer, const AttentionTrace &trace, const Batch &batch);
+    void addKnownKeys(int layer, const AttentionTrace &trace, const KnownKeys &known);
 
     std::int64_t m_topK;
     double m_scale;
     std::uint64_t m_seed;
-    std::map<std::string, std::map<int, Sum>> m_sums;            ///< metric -> layer -> sum
+    std::map<std::string, std::map<int, Mean>> m_means;
     std::map<int, std::vector<at::Tensor>> m_kept, m_keptRandom; ///< rows, for the percentile
     at::Tensor m_previousMask;                                   ///< of the layer before, for agreement
 };

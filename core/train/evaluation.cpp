@@ -13,6 +13,8 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 namespace sparsescope {
 namespace {
@@ -60,11 +62,12 @@ std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const E
     const ModelOptions &shape = model.options();
     const std::int64_t ownSplit = shape.topK > 0 ? shape.topK : std::numeric_limits<std::int64_t>::max();
     const std::int64_t split = options.split > 0 ? options.split : ownSplit;
-    LossByPosition totals;
-    TaskScore answers;
     SelectionStatistics statistics(shape.topK, shape.attentionScale(), /*seed=*/0);
+    // Nothing waits for the device before the last batch is under way.
+    std::vector<std::pair<Batch, LabelTensors>> passes;
+    std::optional<AutocastScope> autocast(std::in_place, options.bf16); // around all: weights are cast once
     for (int index = 0; index < options.batches; ++index) {
-        const Batch batch = data.validation(index);
+        Batch batch = data.validation(index);
         const DeviceBatch onDevice = toDevice(batch, device);
         std::vector<AttentionTrace> trace;
         ForwardOptions forward;
@@ -72,18 +75,23 @@ std::vector<Scalar> evaluate(Transformer &model, const DataSource &data, const E
         forward.selector = options.selector;
         forward.selectorSeed = static_cast<std::uint64_t>(index);
         forward.trace = index < options.observedBatches && shape.selector != "none" ? &trace : nullptr;
-        AutocastScope autocast(options.bf16);
-        const ForwardOutput output = model.forward(onDevice.inputs, forward);
-        const LabelLosses losses = labelLosses(output.logits, onDevice);
+        const LabelTensors losses = labelTensors(model.forward(onDevice.inputs, forward).logits, onDevice);
+        if (forward.trace) {
+            statistics.add(trace, batch);
+        }
+        passes.emplace_back(std::move(batch), losses);
+    }
+    autocast.reset();
+    model.setTraining(true);
+    LossByPosition totals;
+    TaskScore answers;
+    for (const auto &[batch, tensors] : passes) {
+        const LabelLosses losses = tensors.read();
         accumulate(totals, losses, split);
         if (data.isTask()) {
             answers.add(losses, batch);
         }
-        if (forward.trace) {
-            statistics.add(trace, batch);
-        }
     }
-    model.setTraining(true);
 
     std::vector<Scalar> scalars;
     auto put = [&](const std::string &metric, double value) { scalars.push_back({metric, value}); };

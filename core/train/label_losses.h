@@ -24,7 +24,16 @@ struct LabelLosses {
     }
 };
 
+/// The same, still on its way: nothing waits for the device until it is read.
+struct LabelTensors {
+    std::int64_t length = 0;
+    at::Tensor labels, nll, right; ///< [B L] int64, fp32, bool
+
+    LabelLosses read() const;
+};
+
 /// From logits [B,L,V]; the loss in fp32 whatever the type of the logits.
+LabelTensors labelTensors(const at::Tensor &logits, const DeviceBatch &batch);
 LabelLosses labelLosses(const at::Tensor &logits, const DeviceBatch &batch);
 
 } // namespace sparsescope

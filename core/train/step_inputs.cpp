@@ -17,10 +17,12 @@ namespace sparsescope {
 
 DeviceBatch toDevice(const Batch &batch, const at::Device &device)
 {
-    auto upload = [&](const std::vector<std::int64_t> &values) {
-        auto *data = const_cast<std::int64_t *>(values.data()); // from_blob takes no const; the copy is made at once
-        return at::from_blob(data, {batch.rows, batch.length}, at::kLong)
-            .to(device, /*non_blocking=*/false, /*copy=*/true);
+    const auto upload = [&](const std::vector<std::int64_t> &values) {
+        auto *data = const_cast<std::int64_t *>(values.data()); // from_blob takes no const; copies are made at once
+        const at::Tensor host = at::from_blob(data, {batch.rows, batch.length}, at::kLong);
+        // Pinned memory is copied without a wait, and torch keeps it until that is done.
+        return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true)
+                                : host.to(device, /*non_blocking=*/false, /*copy=*/true);
     };
     return {upload(batch.inputs), upload(batch.targets)};
 }
