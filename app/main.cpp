@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
+#include "core/base/remedies.h"
 #include "core/experiment/runner.h"
 #include "core/train/counterfactual.h"
 #include "core/train/soundness.h"
@@ -132,12 +133,12 @@ int main(int argc, char **argv)
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
                       "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint, "
-                      "continuation, help or preferences");
+                      "continuation, export, help or preferences");
     parser.add_option(
         "--export", given.figure,
         "Write a figure: loss, comparison, selectors, needle, atlas, map, mask, row or distance; of two sides "
         "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
-        "breakdown or roofline");
+        "breakdown, roofline or kernels");
     parser.add_option(
         "--runs", given.runs,
         "Folder of the runs to draw; for form an experiment file, of a measurement the file that bench wrote, for "
@@ -201,6 +202,7 @@ int main(int argc, char **argv)
             if (device->count() > 0) {
                 options.device = describeDevice(given.device);
             }
+            writeFor(Reader::Window); // what the picture shows
             takeScreenshot(options);
             return 0;
         }
@@ -232,6 +234,7 @@ int main(int argc, char **argv)
             return exitCodeOf(failure);
         }
     }
+    writeFor(Reader::Window);
     applyTheme(application, themeOf(given.theme));
     WindowOptions options;
     options.out = given.outFolder;
