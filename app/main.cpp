@@ -179,10 +179,10 @@ int main(int argc, char **argv)
         makeRuntimeFolder();
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
-    if (!picture && !figure) {
-        enlargeAsChosen();
-    }
     qInstallMessageHandler(sayNoDisplay);
+    if (!picture && !figure) {
+        enlargeAsChosen(desktopTextDpi());
+    }
     QApplication application(argc, argv);
     qInstallMessageHandler(picture || figure ? quietAboutSizeHints : nullptr);
     QApplication::setOrganizationName(QStringLiteral("sparsescope"));
@@ -250,11 +250,13 @@ int main(int argc, char **argv)
     QuitSignals signalled;
     QObject::connect(&signalled, &QuitSignals::asked, &window, [&window] { window.saveAndQuit(kInterrupted); });
     window.restoreSession(opened.empty());
-    if (!opened.empty()) {
-        window.showWhenRead(chosen);
-        window.openPath(opened);
-    }
     window.show();
+    if (!opened.empty()) { // in the event loop: a question that it asks ends with the window
+        QTimer::singleShot(0, &window, [&window, &opened, &chosen] {
+            window.showWhenRead(chosen);
+            window.openPath(opened);
+        });
+    }
     if (given.demo) {
         QTimer::singleShot(0, &window, [&window] { window.startPreset("demo"); });
     }

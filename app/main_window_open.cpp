@@ -101,9 +101,9 @@ void MainWindow::importTable(const std::filesystem::path &file)
     for (const Family family : families) {
         buttons << QString::fromStdString(displayName(family));
     }
-    const int answer =
-        dialogs::ask(this, QStringLiteral("Import %1").arg(name),
-                     QStringLiteral("Which family do its curves show? They get its colour and marker."), buttons);
+    const int answer = dialogs::ask(this, QStringLiteral("Import %1").arg(name),
+                                    QStringLiteral("Which family do its curves show? They get its colour and marker."),
+                                    buttons, dialogs::Question::Choice);
     if (answer < 0) {
         return;
     }
