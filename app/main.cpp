@@ -179,10 +179,10 @@ int main(int argc, char **argv)
         makeRuntimeFolder();
         qputenv("QT_SCALE_FACTOR", picture ? QByteArray::number(given.scale) : QByteArray("1"));
     }
-    qInstallMessageHandler(sayNoDisplay);
     if (!picture && !figure) {
-        enlargeAsChosen(desktopTextDpi());
+        enlargeAsChosen();
     }
+    qInstallMessageHandler(sayNoDisplay);
     QApplication application(argc, argv);
     qInstallMessageHandler(picture || figure ? quietAboutSizeHints : nullptr);
     QApplication::setOrganizationName(QStringLiteral("sparsescope"));

@@ -1,8 +1,6 @@
 #include "app/text_size.h"
 
 #include <QByteArray>
-#include <QGuiApplication>
-#include <QScreen>
 #include <QSettings>
 #include <QString>
 
@@ -33,22 +31,12 @@ int chosenTextSize()
 
 void chooseTextSize(int percent) { settings().setValue(QStringLiteral("textSize"), percent); }
 
-double desktopTextDpi()
+void enlargeAsChosen()
 {
-    char name[] = "sparsescope";
-    char *arguments[] = {name, nullptr};
-    int count = 1;
-    const QGuiApplication asked(count, arguments);
-    const QScreen *screen = QGuiApplication::primaryScreen();
-    return screen != nullptr && screen->logicalDotsPerInch() > 0 ? screen->logicalDotsPerInch() : kUsualDpi;
-}
-
-void enlargeAsChosen(double desktopDpi)
-{
-    double factor = chosenTextSize() / 100.0 * desktopDpi / kUsualDpi;
+    double factor = chosenTextSize() / 100.0;
     if (const double dpi = numberOf(kFontDpi); dpi > 0) {
-        factor *= dpi / desktopDpi; // it stands instead of the desktop's
-        qunsetenv(kFontDpi);        // else Qt's own text would grow twice
+        factor *= dpi / kUsualDpi;
+        qunsetenv(kFontDpi); // else Qt's own text would grow twice
     }
     if (const double asked = numberOf(kScale); asked > 0) {
         factor *= asked;

@@ -31,30 +31,24 @@ private:
 void tst_TextSize::growsByAllThatIsAsked_data()
 {
     QTest::addColumn<int>("chosen");
-    QTest::addColumn<double>("desktop");
     QTest::addColumn<QByteArray>("dpi");
     QTest::addColumn<QByteArray>("scale");
     QTest::addColumn<QByteArray>("grown");
     const QByteArray none;
-    QTest::newRow("nothing") << 100 << 96. << none << none << none;
-    QTest::newRow("chosen") << 150 << 96. << none << none << QByteArray("1.5");
-    QTest::newRow("text of the desktop, 125 %") << 100 << 96. << QByteArray("120") << none << QByteArray("1.25");
-    QTest::newRow("text of the desktop, 200 %") << 100 << 96. << QByteArray("192") << none << QByteArray("2");
-    QTest::newRow("the desktop's own, 125 %") << 100 << 120. << none << none << QByteArray("1.25");
-    QTest::newRow("asked for instead of the desktop's")
-        << 100 << 120. << QByteArray("144") << none << QByteArray("1.5");
-    QTest::newRow("the desktop's own, with what was chosen") << 150 << 192. << none << none << QByteArray("3");
-    QTest::newRow("with a scale") << 100 << 96. << none << QByteArray("2") << QByteArray("2");
-    QTest::newRow("all of them") << 125 << 96. << QByteArray("144") << QByteArray("2") << QByteArray("3.75");
-    QTest::newRow("more than helps") << 200 << 96. << QByteArray("192") << QByteArray("4") << QByteArray("4");
-    QTest::newRow("a setting that is none") << 7 << 96. << none << none << none;
-    QTest::newRow("words") << 100 << 96. << QByteArray("large") << none << none;
+    QTest::newRow("nothing") << 100 << none << none << none;
+    QTest::newRow("chosen") << 150 << none << none << QByteArray("1.5");
+    QTest::newRow("text of the desktop, 125 %") << 100 << QByteArray("120") << none << QByteArray("1.25");
+    QTest::newRow("text of the desktop, 200 %") << 100 << QByteArray("192") << none << QByteArray("2");
+    QTest::newRow("with a scale") << 100 << none << QByteArray("2") << QByteArray("2");
+    QTest::newRow("all of them") << 125 << QByteArray("144") << QByteArray("2") << QByteArray("3.75");
+    QTest::newRow("more than helps") << 200 << QByteArray("192") << QByteArray("4") << QByteArray("4");
+    QTest::newRow("a setting that is none") << 7 << none << none << none;
+    QTest::newRow("words") << 100 << QByteArray("large") << none << none;
 }
 
 void tst_TextSize::growsByAllThatIsAsked()
 {
     QFETCH(int, chosen);
-    QFETCH(double, desktop);
     QFETCH(QByteArray, dpi);
     QFETCH(QByteArray, scale);
     QFETCH(QByteArray, grown);
@@ -64,7 +58,7 @@ void tst_TextSize::growsByAllThatIsAsked()
     };
     set("QT_FONT_DPI", dpi);
     set("QT_SCALE_FACTOR", scale);
-    enlargeAsChosen(desktop);
+    enlargeAsChosen();
     QCOMPARE(qgetenv("QT_SCALE_FACTOR"), grown);
     QVERIFY(qgetenv("QT_FONT_DPI").toDouble() == 0); // text does not grow twice
     set("QT_FONT_DPI", {});
