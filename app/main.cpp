@@ -33,7 +33,7 @@ namespace {
 struct Arguments {
     std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size, run, beside,
                                                             sideA, sideB;
-    int scale = 1;
+    double scale = 1;
     bool demo = false;
 };
 
@@ -152,8 +152,8 @@ int main(int argc, char **argv)
     parser.add_option("--size", given.size,
                       "Size of the picture, WIDTHxHEIGHT; without it 1600x1000, of a dialog its own");
     parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
-    parser.add_option("--scale", given.scale, "Pixels per unit of a picture")
-        ->check(CLI::Range(1, 4))
+    parser.add_option("--scale", given.scale, "Pixels per unit of a picture, as 1.25")
+        ->check(CLI::Range(1.0, 4.0))
         ->capture_default_str();
     try {
         parser.parse(argc, argv);

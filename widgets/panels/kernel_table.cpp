@@ -65,7 +65,7 @@ KernelTable::KernelTable(QWidget *parent)
     setWordWrap(false);
     // Numbers of neighbouring columns do not touch.
     setStyleSheet(QStringLiteral(
-        "QTableWidget::item { padding: 0 5px; border: 0; } QHeaderView::section { padding: 4px 5px 4px 8px; }"));
+        "QTableWidget::item { padding: 0 5px; border: 0; } QHeaderView::section { padding: 4px 8px; }"));
     horizontalHeader()->setHighlightSections(false);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     horizontalHeader()->setStretchLastSection(true);
