@@ -64,8 +64,8 @@ KernelTable::KernelTable(QWidget *parent)
     setFrameShape(QFrame::NoFrame);
     setWordWrap(false);
     // Numbers of neighbouring columns do not touch.
-    setStyleSheet(QStringLiteral(
-        "QTableWidget::item { padding: 0 5px; border: 0; } QHeaderView::section { padding: 4px 8px; }"));
+    setStyleSheet(
+        QStringLiteral("QTableWidget::item { padding: 0 5px; border: 0; } QHeaderView::section { padding: 4px 8px; }"));
     horizontalHeader()->setHighlightSections(false);
     horizontalHeader()->setSectionResizeMode(QHeaderView::ResizeToContents);
     horizontalHeader()->setStretchLastSection(true);
