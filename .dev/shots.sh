@@ -38,6 +38,18 @@ shot()
     done
 }
 
+# shot_other NAME VIEW RUNS: on a larger screen, and at 125 %, which leaves no whole pixels a unit.
+shot_other()
+{
+    local name=$1 view=$2 runs=$3 size scale file
+    for size in 1920x1200-1 1536x960-1.25; do
+        scale=${size#*-}
+        file=$out/$name-${size%-*}-light-${scale}x.png
+        QT_QPA_PLATFORM=offscreen "$bin/sparsescope" --screenshot "$view" --runs "$runs" --size "${size%-*}" --theme light \
+            --scale "$scale" --out "$file" < /dev/null && say "${file#"$root"/}" || status=1
+    done
+}
+
 # Runs with something wrong with them, made by making it go wrong.
 make_states()
 {
@@ -105,6 +117,13 @@ take_shots()
     shot first-run first-run ''
     shot speed speed ''
     shot help help ''
+    local view
+    for view in train atlas focus compare; do
+        shot_other "$view" "$view" "$runs/demo"
+    done
+    shot_other first-run first-run ''
+    shot_other speed speed ''
+    shot export export "$runs/demo"
     shot preferences preferences ''
     shot speed-training speed "$root/experiments/results/bench/h100/core_4x64_training.json"
     shot classic atlas "$runs/demo" seq_64/classic/seed_0

@@ -6,7 +6,6 @@
 #include "widgets/panels/message_view.h"
 #include "widgets/panels/role_label.h"
 #include "widgets/state/number_text.h"
-#include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
@@ -219,7 +218,7 @@ void CheckpointDialog::showInspection()
     notices.push_back(tokenizerNotice(m_checkpoint, found.vocabulary));
     for (const std::string &notice : notices) {
         if (!notice.empty()) {
-            row(QStringLiteral("Notice"), windowWords(QString::fromStdString(notice)));
+            row(QStringLiteral("Notice"), QString::fromStdString(notice));
         }
     }
     m_facts->setText(QStringLiteral("<table>%1</table>").arg(rows));
@@ -234,7 +233,7 @@ void CheckpointDialog::showInspection()
     showReading();
     QStringList reasons;
     for (const Error &problem : found.problems) {
-        reasons << windowWords(QString::fromStdString(problem.text()));
+        reasons << QString::fromStdString(problem.text());
     }
     showProblems(reasons);
     m_text->setFocus();

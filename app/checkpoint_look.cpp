@@ -4,7 +4,6 @@
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
 #include "core/probe/text_reader.h"
-#include "widgets/state/window_words.h"
 
 #include <QMetaObject>
 
@@ -20,10 +19,10 @@ QStringList reasonsOf(const std::exception &error)
     QStringList reasons;
     if (const auto *config = dynamic_cast<const ConfigFailure *>(&error)) {
         for (const Error &one : config->errors()) {
-            reasons << windowWords(QString::fromStdString(one.text()));
+            reasons << QString::fromStdString(one.text());
         }
     }
-    return reasons.isEmpty() ? QStringList{windowWords(QString::fromUtf8(error.what()))} : reasons;
+    return reasons.isEmpty() ? QStringList{QString::fromUtf8(error.what())} : reasons;
 }
 
 } // namespace
@@ -66,7 +65,7 @@ void CheckpointLook::look(LookRequest request)
         }
         QStringList notices;
         for (const std::string &notice : summary.notices) {
-            notices << windowWords(QString::fromStdString(notice));
+            notices << QString::fromStdString(notice);
         }
         return [this, notices] { Q_EMIT looked(notices); };
     });

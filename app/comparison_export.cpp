@@ -69,9 +69,8 @@ void ComparisonExport::plan()
         writeFileAtomically(file(name).toStdString(), document.dump(2) + "\n");
     };
     for (const auto &[name, view] : m_views) {
-        const bool table = name == QLatin1String("metrics");
         for (const char *format : {"png", "svg", "pdf", "csv"}) {
-            if (table && (format == std::string("png") || format == std::string("svg"))) {
+            if (view->isTable() && (format == std::string("png") || format == std::string("svg"))) {
                 continue; // a table is no picture
             }
             m_steps.emplace_back([file, name = name, view = view, format] {

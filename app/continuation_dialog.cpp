@@ -6,7 +6,6 @@
 #include "widgets/panels/tab_order.h"
 #include "widgets/plots/token_strip.h"
 #include "widgets/state/number_text.h"
-#include "widgets/state/window_words.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
@@ -362,7 +361,7 @@ void ContinuationDialog::showEnd(const GenerateSummary &summary)
     m_speed->setText(words);
     QStringList notices;
     for (const std::string &notice : summary.notices) {
-        notices << QStringLiteral("Notice: ") + windowWords(QString::fromStdString(notice));
+        notices << QStringLiteral("Notice: ") + QString::fromStdString(notice);
     }
     m_notices->setText(notices.join(QLatin1Char('\n')));
     m_notices->setVisible(!notices.empty());

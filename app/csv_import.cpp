@@ -35,9 +35,10 @@ std::string nameOf(const std::filesystem::path &table)
 
 } // namespace
 
-std::filesystem::path importCsv(const std::filesystem::path &table, Family family, const std::filesystem::path &out)
+std::filesystem::path importCsv(const std::filesystem::path &table, Family family, const std::filesystem::path &out,
+                                std::size_t lines)
 {
-    const CsvSeries read = readCsvSeries(table);
+    const CsvSeries read = readCsvSeries(table, lines);
     const std::filesystem::path experiment = freshFolder(out, nameOf(table));
     const nlohmann::ordered_json document{{"schema", 1},
                                           {"name", experiment.filename().string()},

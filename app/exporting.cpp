@@ -1,6 +1,7 @@
 #include "app/exporting.h"
 
 #include "app/comparison_export.h"
+#include "app/export_dialog.h"
 #include "app/run_choice.h"
 #include "app/run_folder_reader.h"
 #include "app/summary_figures.h"
@@ -17,23 +18,10 @@
 #include "widgets/plots/needle_figure.h"
 #include "widgets/state/hover_state.h"
 #include "widgets/state/view_state.h"
-#include "widgets/style/combo_box.h"
-#include "widgets/style/dialogs.h"
 #include "widgets/style/figure_export.h"
-#include "widgets/style/theme.h"
 
-#include <QComboBox>
 #include <QCoreApplication>
-#include <QDialogButtonBox>
-#include <QDir>
 #include <QElapsedTimer>
-#include <QFormLayout>
-#include <QHBoxLayout>
-#include <QLabel>
-#include <QLineEdit>
-#include <QPushButton>
-#include <QSettings>
-#include <QVBoxLayout>
 
 #include <fmt/format.h>
 
@@ -42,34 +30,6 @@
 namespace sparsescope {
 
 namespace {
-
-constexpr std::pair<const char *, const char *> kFigures[] = {{"loss", "Loss"},
-                                                              {"comparison", "Comparison"},
-                                                              {"selectors", "Selectors"},
-                                                              {"needle", "Needles by length and depth"},
-                                                              {"paired", "Loss and paired difference"},
-                                                              {"metrics", "Metrics of both sides"},
-                                                              {"position", "Loss by position"},
-                                                              {"counterfactual", "Which selector"},
-                                                              {"difference", "Attention difference"},
-                                                              {"atlas", "Atlas"},
-                                                              {"map", "Map of the layer"},
-                                                              {"mask", "Selection mask"},
-                                                              {"row", "Keys of the query"},
-                                                              {"distance", "Average by distance"},
-                                                              {"speed", "Time by context or shape"},
-                                                              {"breakdown", "Breakdown"},
-                                                              {"roofline", "Roofline"}};
-
-QString words(const QString &figure)
-{
-    for (const auto &[name, label] : kFigures) {
-        if (figure == QLatin1String(name)) {
-            return QString::fromUtf8(label);
-        }
-    }
-    return figure;
-}
 
 std::vector<std::unique_ptr<RunData>> dataOf(const std::filesystem::path &folder, std::vector<std::string> &damaged)
 {
@@ -93,126 +53,6 @@ RunData *firstSparse(const std::vector<RunData *> &runs)
     });
     return sparse != runs.end() ? *sparse : runs.front();
 }
-
-} // namespace
-
-ExportDialog::ExportDialog(Figures figures, const QString &chosen, QWidget *parent)
-    : QDialog(parent)
-    , m_figures(std::move(figures))
-    , m_figure(new ComboBox(this))
-    , m_format(new ComboBox(this))
-    , m_theme(new ComboBox(this))
-    , m_scale(new ComboBox(this))
-    , m_folder(new QLineEdit(this))
-    , m_target(new QLabel(this))
-    , m_result(new QLabel(this))
-{
-    setObjectName(QStringLiteral("exportDialog"));
-    setWindowTitle(QStringLiteral("Export"));
-    const auto named = [](QWidget *widget, const char *name, const QString &words) {
-        widget->setObjectName(QLatin1String(name));
-        widget->setAccessibleName(words);
-    };
-    named(m_figure, "exportFigure", QStringLiteral("Figure"));
-    named(m_format, "exportFormat", QStringLiteral("Format"));
-    named(m_theme, "exportTheme", QStringLiteral("Colours"));
-    named(m_scale, "exportScale", QStringLiteral("Scale"));
-    named(m_folder, "exportFolder", QStringLiteral("Folder"));
-    for (const auto &[name, view] : m_figures) {
-        m_figure->addItem(words(name), name);
-    }
-    m_figure->setCurrentIndex(std::max(0, m_figure->findData(chosen)));
-    for (const char *format : {"png", "svg", "pdf", "csv"}) {
-        m_format->addItem(QString::fromLatin1(format).toUpper(), QLatin1String(format));
-    }
-    m_theme->addItem(QStringLiteral("Light for print"));
-    m_theme->addItem(QStringLiteral("As on screen"));
-    for (int scale = 1; scale <= 4; ++scale) {
-        m_scale->addItem(QStringLiteral("%1×").arg(scale), scale);
-    }
-    m_scale->setCurrentIndex(1);
-    m_folder->setText(QSettings().value(QStringLiteral("exportFolder"), QDir::currentPath()).toString());
-    m_folder->setMinimumWidth(320);
-    auto *choose = new QPushButton(QStringLiteral("Choose…"), this);
-    auto *folderRow = new QHBoxLayout;
-    folderRow->addWidget(m_folder, 1);
-    folderRow->addWidget(choose);
-    setRole(m_target, "hint");
-    m_target->setObjectName(QStringLiteral("exportTarget"));
-    m_result->setObjectName(QStringLiteral("exportResult"));
-    m_result->setWordWrap(true);
-    auto *form = new QFormLayout;
-    form->addRow(QStringLiteral("Figure"), m_figure);
-    form->addRow(QStringLiteral("Format"), m_format);
-    form->addRow(QStringLiteral("Colours"), m_theme);
-    form->addRow(QStringLiteral("Scale"), m_scale);
-    form->addRow(QStringLiteral("Folder"), folderRow);
-    form->addRow(QString(), m_target);
-    auto *save = new QPushButton(QStringLiteral("Export"), this);
-    save->setObjectName(QStringLiteral("exportSave"));
-    save->setDefault(true);
-    setRole(save, "primary");
-    auto *close = new QPushButton(QStringLiteral("Close"), this);
-    close->setObjectName(QStringLiteral("exportClose"));
-    auto *buttons = new QHBoxLayout;
-    buttons->addStretch(1);
-    buttons->addWidget(close);
-    buttons->addWidget(save);
-    setTabOrder(close, save);
-    auto *layout = new QVBoxLayout(this);
-    layout->setContentsMargins(20, 20, 20, 16);
-    layout->setSpacing(12);
-    layout->addLayout(form);
-    layout->addWidget(m_result);
-    layout->addLayout(buttons);
-
-    connect(choose, &QPushButton::clicked, this, [this] {
-        const QString folder = dialogs::chooseFolder(this, QStringLiteral("Folder for exports"), m_folder->text());
-        if (!folder.isEmpty()) {
-            m_folder->setText(folder);
-        }
-    });
-    connect(m_figure, &QComboBox::currentIndexChanged, this, &ExportDialog::showTarget);
-    connect(m_format, &QComboBox::currentIndexChanged, this, &ExportDialog::showTarget);
-    connect(m_folder, &QLineEdit::textChanged, this, &ExportDialog::showTarget);
-    connect(save, &QPushButton::clicked, this, &ExportDialog::save);
-    connect(close, &QPushButton::clicked, this, &QDialog::reject);
-    save->setEnabled(!m_figures.empty());
-    showTarget();
-}
-
-void ExportDialog::showTarget()
-{
-    const int index = m_figure->currentIndex();
-    if (index < 0) {
-        m_target->setText(QStringLiteral("Nothing to export yet"));
-        return;
-    }
-    const QString file = proposedFileName(*m_figures[static_cast<std::size_t>(index)].second) + QLatin1Char('.') +
-                         m_format->currentData().toString();
-    m_target->setText(QDir(m_folder->text()).filePath(file));
-    m_scale->setEnabled(m_format->currentData().toString() == QLatin1String("png"));
-    m_theme->setEnabled(m_format->currentData().toString() != QLatin1String("csv"));
-}
-
-void ExportDialog::save()
-{
-    FigureOptions options;
-    options.theme = m_theme->currentIndex() == 0 ? Theme::Light : currentTheme();
-    options.scale = m_scale->currentData().toDouble();
-    try {
-        const QStringList files = exportFigure(*m_figures[static_cast<std::size_t>(m_figure->currentIndex())].second,
-                                               m_target->text(), options);
-        QSettings().setValue(QStringLiteral("exportFolder"), m_folder->text());
-        m_result->setText(QStringLiteral("Wrote %1").arg(files.join(QStringLiteral(", "))));
-        setRole(m_result, "passed");
-    } catch (const std::exception &error) {
-        m_result->setText(QString::fromUtf8(error.what()));
-        setRole(m_result, "failed");
-    }
-}
-
-namespace {
 
 bool isOfTwoSides(const QString &figure)
 {
@@ -270,7 +110,7 @@ void exportOfTwoSides(const FigureRequest &request, const std::vector<RunData *>
 bool isOfMeasurement(const QString &figure)
 {
     return figure == QLatin1String("speed") || figure == QLatin1String("breakdown") ||
-           figure == QLatin1String("roofline");
+           figure == QLatin1String("roofline") || figure == QLatin1String("kernels");
 }
 
 void exportOfMeasurement(const FigureRequest &request, const FigureOptions &options)
@@ -288,14 +128,11 @@ void exportOfMeasurement(const FigureRequest &request, const FigureOptions &opti
 void drawFromRuns(const FigureRequest &request, std::vector<std::string> &damaged)
 {
     const QString &figure = request.figure;
-    const bool known = figure == QLatin1String("report") ||
-                       std::any_of(std::begin(kFigures), std::end(kFigures),
-                                   [&](const auto &f) { return figure == QLatin1String(f.first); });
-    if (!known) {
+    if (figure != QLatin1String("report") && figureWords(figure).isEmpty()) {
         throw Failure(
             {"unknown figure", "--export", figure.toStdString(),
              "loss, comparison, selectors, needle, atlas, map, mask, row or distance; of two sides paired, metrics, "
-             "position, counterfactual, difference or report; of a measurement speed, breakdown or roofline",
+             "position, counterfactual, difference or report; of a measurement speed, breakdown, roofline or kernels",
              ""});
     }
     if (figure == QLatin1String("comparison") && !request.run.isEmpty()) {

@@ -1,38 +1,12 @@
 #pragma once
 
-#include "widgets/plots/view.h"
+#include "widgets/style/tokens.h"
 
-#include <QDialog>
+#include <QString>
 
 #include <filesystem>
-#include <memory>
-#include <vector>
-
-class QComboBox;
-class QLabel;
-class QLineEdit;
 
 namespace sparsescope {
-
-class RunData;
-
-/// Which figure, in which format, into which folder (Ctrl+E).
-class ExportDialog : public QDialog {
-    Q_OBJECT
-
-public:
-    using Figures = std::vector<std::pair<QString, std::shared_ptr<ExportableView>>>;
-    ExportDialog(Figures figures, const QString &chosen, QWidget *parent = nullptr);
-
-private:
-    void save();
-    void showTarget();
-
-    Figures m_figures;
-    QComboBox *m_figure, *m_format, *m_theme, *m_scale;
-    QLineEdit *m_folder;
-    QLabel *m_target, *m_result;
-};
 
 /// What `--export` was asked for.
 struct FigureRequest {

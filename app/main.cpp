@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/base/exit_code.h"
 #include "core/base/patient_threads.h"
+#include "core/base/remedies.h"
 #include "core/experiment/runner.h"
 #include "core/train/counterfactual.h"
 #include "core/train/soundness.h"
@@ -32,7 +33,7 @@ namespace {
 struct Arguments {
     std::string path, screenshot, figure, runs, out, theme, device = "auto", outFolder = "runs", size, run, beside,
                                                             sideA, sideB;
-    int scale = 1;
+    double scale = 1;
     bool demo = false;
 };
 
@@ -132,12 +133,12 @@ int main(int argc, char **argv)
     parser.add_option("--out-folder", given.outFolder, "Folder for new experiments")->capture_default_str();
     parser.add_option("--screenshot", given.screenshot,
                       "Write a picture of a view: first-run, train, form, atlas, focus, compare, speed, checkpoint, "
-                      "continuation, help or preferences");
+                      "continuation, export, help or preferences");
     parser.add_option(
         "--export", given.figure,
         "Write a figure: loss, comparison, selectors, needle, atlas, map, mask, row or distance; of two sides "
         "paired, metrics, position, counterfactual, difference or report; of a measurement speed, "
-        "breakdown or roofline");
+        "breakdown, roofline or kernels");
     parser.add_option(
         "--runs", given.runs,
         "Folder of the runs to draw; for form an experiment file, of a measurement the file that bench wrote, for "
@@ -151,8 +152,8 @@ int main(int argc, char **argv)
     parser.add_option("--size", given.size,
                       "Size of the picture, WIDTHxHEIGHT; without it 1600x1000, of a dialog its own");
     parser.add_option("--theme", given.theme, "light or dark")->check(CLI::IsMember({"light", "dark"}));
-    parser.add_option("--scale", given.scale, "Pixels per unit of a picture")
-        ->check(CLI::Range(1, 4))
+    parser.add_option("--scale", given.scale, "Pixels per unit of a picture, as 1.25")
+        ->check(CLI::Range(1.0, 4.0))
         ->capture_default_str();
     try {
         parser.parse(argc, argv);
@@ -201,6 +202,7 @@ int main(int argc, char **argv)
             if (device->count() > 0) {
                 options.device = describeDevice(given.device);
             }
+            writeFor(Reader::Window); // what the picture shows
             takeScreenshot(options);
             return 0;
         }
@@ -232,6 +234,7 @@ int main(int argc, char **argv)
             return exitCodeOf(failure);
         }
     }
+    writeFor(Reader::Window);
     applyTheme(application, themeOf(given.theme));
     WindowOptions options;
     options.out = given.outFolder;
@@ -247,11 +250,13 @@ int main(int argc, char **argv)
     QuitSignals signalled;
     QObject::connect(&signalled, &QuitSignals::asked, &window, [&window] { window.saveAndQuit(kInterrupted); });
     window.restoreSession(opened.empty());
-    if (!opened.empty()) {
-        window.showWhenRead(chosen);
-        window.openPath(opened);
-    }
     window.show();
+    if (!opened.empty()) { // in the event loop: a question that it asks ends with the window
+        QTimer::singleShot(0, &window, [&window, &opened, &chosen] {
+            window.showWhenRead(chosen);
+            window.openPath(opened);
+        });
+    }
     if (given.demo) {
         QTimer::singleShot(0, &window, [&window] { window.startPreset("demo"); });
     }

@@ -156,6 +156,7 @@ private:
     void chooseTable();
     /// Curves of a table as a run; asks which family they show.
     void importTable(const std::filesystem::path &file);
+    void importLines(const std::filesystem::path &file, Family family, std::size_t lines);
     void buildStatusBar();
     void connectParts();
     void connectCompare();

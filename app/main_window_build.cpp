@@ -218,6 +218,13 @@ void MainWindow::connectParts()
                         QStringLiteral("Could not open %1").arg(QString::fromStdString(runName(folder.toStdString()))),
                         reason);
     });
+    connect(&m_reader, &RunFolderReader::lost, this, [this](const QString &folder, const QString &reason) {
+        m_notices->post(folder, NoticeBar::Kind::Failed,
+                        QStringLiteral("%1 cannot be watched any longer")
+                            .arg(QString::fromStdString(runName(folder.toStdString()))),
+                        reason + QStringLiteral(" What was read of it stays here."));
+    });
+    connect(&m_reader, &RunFolderReader::readAgain, m_notices, &NoticeBar::remove);
     connect(&m_reader, &RunFolderReader::opened, this, [this](const QString &folder, int runs) {
         --m_opening;
         if (m_opening == 0) {

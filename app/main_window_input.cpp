@@ -1,6 +1,6 @@
 #include "app/main_window.h"
 
-#include "app/exporting.h"
+#include "app/export_dialog.h"
 #include "app/preferences_dialog.h"
 #include "app/run_actions.h"
 #include "app/text_size.h"

@@ -6,8 +6,10 @@
 #include "app/presets.h"
 #include "app/run_notices.h"
 #include "core/base/bench_document.h"
+#include "core/base/csv_series.h"
 #include "widgets/panels/config_form.h"
 #include "widgets/panels/notice_bar.h"
+#include "widgets/state/number_text.h"
 #include "widgets/style/dialogs.h"
 
 #include <QDir>
@@ -16,6 +18,7 @@
 #include <QThreadPool>
 #include <QTimer>
 
+#include <limits>
 #include <system_error>
 
 /// What can be opened, dropped or named on the command line: runs, an experiment file, a checkpoint from elsewhere.
@@ -101,29 +104,50 @@ void MainWindow::importTable(const std::filesystem::path &file)
     for (const Family family : families) {
         buttons << QString::fromStdString(displayName(family));
     }
-    const int answer =
-        dialogs::ask(this, QStringLiteral("Import %1").arg(name),
-                     QStringLiteral("Which family do its curves show? They get its colour and marker."), buttons);
-    if (answer < 0) {
-        return;
+    const int answer = dialogs::ask(this, QStringLiteral("Import %1").arg(name),
+                                    QStringLiteral("Which family do its curves show? They get its colour and marker."),
+                                    buttons, dialogs::Question::Choice);
+    if (answer >= 0) {
+        importLines(file, families[answer], std::numeric_limits<std::size_t>::max());
     }
+}
+
+void MainWindow::importLines(const std::filesystem::path &file, Family family, std::size_t lines)
+{
+    const QString name = QString::fromStdString(file.filename().string());
     struct Answer {
         std::filesystem::path folder;
         QString failure;
+        std::size_t good = 0; ///< lines before the fault
     };
     auto promise = std::make_shared<QPromise<Answer>>();
-    promise->future().then(this, [this, name](const Answer &made) {
+    promise->future().then(this, [this, file, family, name](const Answer &made) {
         if (made.failure.isEmpty()) {
             showMade(made.folder, Page::Train); // there are curves, and nothing else
             return;
         }
-        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("Could not import %1").arg(name), made.failure);
+        std::vector<NoticeBar::Remedy> remedies;
+        QString read;
+        if (made.good > 0) {
+            const QString count = countText(static_cast<std::int64_t>(made.good));
+            read = QStringLiteral(" %1 lines were read.").arg(count);
+            remedies.push_back(
+                {QStringLiteral("Open the %1 lines").arg(count), [this, file, family, name, good = made.good] {
+                     m_notices->remove(name);
+                     importLines(file, family, good);
+                 }});
+        }
+        m_notices->post(name, NoticeBar::Kind::Failed, QStringLiteral("Could not import %1").arg(name),
+                        made.failure + read, std::move(remedies));
     });
-    QThreadPool::globalInstance()->start([promise, file, family = families[answer], out = m_options.out] {
+    QThreadPool::globalInstance()->start([promise, file, family, lines, out = m_options.out] {
         Answer made;
         promise->start();
         try {
-            made.folder = importCsv(file, family, out);
+            made.folder = importCsv(file, family, out, lines);
+        } catch (const CsvFailure &failure) {
+            made.good = failure.lines();
+            made.failure = QString::fromUtf8(failure.what());
         } catch (const std::exception &error) {
             made.failure = QString::fromUtf8(error.what());
         }

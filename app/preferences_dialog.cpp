@@ -4,6 +4,7 @@
 #include "widgets/panels/role_label.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/dialogs.h"
+#include "widgets/style/screen_room.h"
 #include "widgets/style/theme.h"
 
 #include <QCheckBox>
@@ -59,12 +60,16 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
     setRole(close, "primary");
 
     auto *folder = new QHBoxLayout;
+    folder->setSpacing(8);
     folder->addWidget(m_folder, 1);
     folder->addWidget(choose);
     auto *form = new QFormLayout;
     form->setHorizontalSpacing(12);
     form->setVerticalSpacing(12);
-    form->addRow(makeLabel(QStringLiteral("Theme"), "sub", this), m_theme);
+    auto *theme = new QHBoxLayout;
+    theme->addWidget(m_theme);
+    theme->addStretch(1);
+    form->addRow(makeLabel(QStringLiteral("Theme"), "sub", this), theme);
     auto *size = new QHBoxLayout;
     size->addWidget(m_size);
     size->addWidget(m_sizeHint);
@@ -76,13 +81,20 @@ PreferencesDialog::PreferencesDialog(const Preferences &preferences, QWidget *pa
     auto *foot = new QHBoxLayout;
     foot->addStretch(1);
     foot->addWidget(close);
+    auto *page = new QWidget;
+    auto *within = new QVBoxLayout(page);
+    within->setContentsMargins(0, 0, 12, 0);
+    within->addLayout(form);
+    within->addStretch(1);
+    foot->setContentsMargins(0, 0, 12, 0);
     auto *column = new QVBoxLayout(this);
-    column->setContentsMargins(20, 18, 20, 16);
+    column->setContentsMargins(20, 18, 8, 16);
     column->setSpacing(14);
     column->addWidget(makeLabel(QStringLiteral("Preferences"), "title", this));
-    column->addLayout(form);
-    column->addStretch(1);
+    column->addWidget(new ScrolledPage(page, windowTitle(), this), 1);
     column->addLayout(foot);
+    setTabOrder(choose, close);
+    resizeWithinScreen(this, sizeHint());
 
     connect(m_theme, &QComboBox::activated, this, &PreferencesDialog::tell);
     connect(m_size, &QComboBox::activated, this, [this] {

@@ -13,6 +13,7 @@ namespace sparsescope {
 namespace {
 
 constexpr int kPollMilliseconds = 1000;
+constexpr int kPatience = 3;              ///< looks
 constexpr int kTogetherMilliseconds = 40; ///< the window shows what came meanwhile at once, not one by one
 
 bool mayGrow(RunState state)
@@ -54,7 +55,17 @@ struct Known {
     std::map<std::string, std::int64_t> lastStep;
     std::int64_t lastEvent = 0;
     RunState state = RunState::Queued;
+    int failures = 0; ///< looks in a row that found it unreadable
 };
+
+/// An open database outlives its folder.
+void demandThere(const std::filesystem::path &folder)
+{
+    if (!std::filesystem::exists(folder / "run.json")) {
+        throw Failure(
+            {"the run's folder is gone", folder.string(), "", "", "Put it back where it was to watch it on."});
+    }
+}
 
 RunUpdate read(Known &known)
 {
@@ -189,10 +200,16 @@ private:
                 continue;
             }
             try {
+                demandThere(folder);
                 auto run = std::make_shared<FoundRun>(FoundRun{folder, known.reader.config(), read(known)});
                 Q_EMIT m_owner->updated(std::move(run));
-            } catch (const std::exception &) {
-                continue; // the writer may hold it for a moment: the next look tells
+                if (std::exchange(known.failures, 0) >= kPatience) {
+                    Q_EMIT m_owner->readAgain(QString::fromStdString(folder.string()));
+                }
+            } catch (const std::exception &error) {
+                if (++known.failures == kPatience) { // before, its writer may only hold it for a moment
+                    Q_EMIT m_owner->lost(QString::fromStdString(folder.string()), QString::fromUtf8(error.what()));
+                }
             }
         }
     }

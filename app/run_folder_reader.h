@@ -45,6 +45,9 @@ Q_SIGNALS:
     /// `run.update` holds only what is new.
     void updated(std::shared_ptr<const sparsescope::FoundRun> run);
     void failed(QString folder, QString reason);
+    /// A run that grows cannot be read any longer; readAgain() where it can after all.
+    void lost(QString folder, QString reason);
+    void readAgain(QString folder);
     /// Everything below an opened folder has been read once.
     void opened(QString folder, int runs);
 

@@ -2,6 +2,7 @@
 
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
+#include "app/export_dialog.h"
 #include "app/help_dialog.h"
 #include "app/main_window.h"
 #include "app/preferences_dialog.h"
@@ -108,8 +109,8 @@ void showSides(MainWindow &window, const ScreenshotOptions &options, const std::
 void takeScreenshot(const ScreenshotOptions &options)
 {
     const QString &view = options.view;
-    static const QStringList kViews{"first-run", "train", "form",       "atlas",        "focus",      "compare",
-                                    "speed",     "help",  "checkpoint", "continuation", "preferences"};
+    static const QStringList kViews{"first-run", "train", "form",       "atlas",        "focus",       "compare",
+                                    "speed",     "help",  "checkpoint", "continuation", "preferences", "export"};
     if (!kViews.contains(view)) {
         throw Failure(
             {"unknown view", "--screenshot", view.toStdString(), kViews.join(QStringLiteral(", ")).toStdString(), ""});
@@ -134,7 +135,7 @@ void takeScreenshot(const ScreenshotOptions &options)
     timer.start();
     const std::function<bool()> inTime = [&] { return timer.elapsed() < kLongestMilliseconds; };
     const bool compare = view == QLatin1String("compare");
-    if (inspect || compare || view == QLatin1String("train")) {
+    if (inspect || compare || view == QLatin1String("train") || view == QLatin1String("export")) {
         showRuns(window, options, inTime);
         window.showPage(inspect ? Page::Inspect : compare ? Page::Compare : Page::Train);
         window.viewState().setInspect(view == QLatin1String("focus") ? InspectView::Focus : InspectView::Atlas);
@@ -163,6 +164,12 @@ void takeScreenshot(const ScreenshotOptions &options)
         asLargeAsAsked(*dialog);
         dialog->show();
         image = settledPicture(*dialog, inTime);
+    } else if (view == QLatin1String("export")) {
+        ExportDialog dialog(window.figures(), QStringLiteral("loss"), nullptr);
+        dialog.setFolder(QStringLiteral("figures"));
+        asLargeAsAsked(dialog);
+        dialog.show();
+        image = settledPicture(dialog, inTime);
     } else if (view == QLatin1String("checkpoint")) {
         CheckpointDialog dialog(options.runs, "runs");
         dialog.setAttribute(Qt::WA_DeleteOnClose, false);

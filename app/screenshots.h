@@ -11,7 +11,7 @@
 namespace sparsescope {
 
 struct ScreenshotOptions {
-    QString view;               ///< first-run, train, form, atlas, focus, compare, checkpoint
+    QString view;               ///< first-run, train, form, atlas, focus, compare, checkpoint, export, ...
     std::filesystem::path runs; ///< empty: none; an experiment file for form, a checkpoint for checkpoint
     QSize size;                 ///< logical pixels; none: 1600 x 1000, of a dialog its own
     QString out;

@@ -2,6 +2,7 @@
 
 #include "core/base/damage_failure.h"
 #include "core/base/places.h"
+#include "core/base/remedies.h"
 #include "core/base/run_folder.h"
 #include "core/base/run_store.h"
 
@@ -64,7 +65,7 @@ void demandEmptyFolder(const std::filesystem::path &run)
     std::error_code code;
     if (std::filesystem::exists(run, code) &&
         (!std::filesystem::is_directory(run, code) || !std::filesystem::is_empty(run, code))) {
-        throw ConfigFailure({{"the folder of the run is there already", "--run", run.string(),
+        throw ConfigFailure({{"the folder of the run is there already", nameOf(Place::NewRun), run.string(),
                               "a new or an empty folder", "Choose another name, or remove it."}});
     }
 }

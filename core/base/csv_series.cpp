@@ -1,7 +1,5 @@
 #include "core/base/csv_series.h"
 
-#include "core/base/error.h"
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -73,7 +71,7 @@ std::string contentOf(const std::filesystem::path &file)
 
 } // namespace
 
-CsvSeries readCsvSeries(const std::filesystem::path &file)
+CsvSeries readCsvSeries(const std::filesystem::path &file, std::size_t lines)
 {
     const std::string text = contentOf(file);
     std::size_t from = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
@@ -100,14 +98,16 @@ CsvSeries readCsvSeries(const std::filesystem::path &file)
     std::map<std::string, std::map<std::int64_t, double>> values;
     std::vector<Error> faults;
     CsvSeries result;
-    std::size_t number = 1;
-    for (auto line = nextLine(); line && faults.size() < kMostFaults; line = nextLine()) {
+    std::size_t number = 1, good = 0;
+    for (auto line = nextLine(); line && number < lines && faults.size() < kMostFaults; line = nextLine()) {
         ++number;
         if (trimmed(*line).empty()) {
             continue;
         }
         const std::vector<std::string_view> cells = cellsOf(*line, separator);
+        const bool hadValue = !values.empty();
         const auto fault = [&](std::size_t column, const std::string &allowed) {
+            good = faults.empty() && hadValue ? number - 1 : good;
             faults.push_back({"",
                               file.string() + ", line " + std::to_string(number) + ", column " +
                                   std::string(column < columns.size() ? columns[column] : "?"),
@@ -137,7 +137,7 @@ CsvSeries readCsvSeries(const std::filesystem::path &file)
         }
     }
     if (!faults.empty()) {
-        throw ConfigFailure(std::move(faults));
+        throw CsvFailure(std::move(faults), good);
     }
     if (values.empty()) {
         throw Failure({"holds no value", file.string(), "", "", ""});

@@ -1,5 +1,6 @@
 #include "core/experiment/run_files.h"
 
+#include "core/base/remedies.h"
 #include "core/base/stored_json.h"
 #include "core/train/checkpoint.h"
 
@@ -182,10 +183,7 @@ std::optional<Error> experimentDamage(const fs::path &experimentFolder)
     if (!isThere(file))
         return std::nullopt;
     try {
-        const char *remedy =
-            "Restore it from a copy, or train the experiment again with --resume, which writes it anew and "
-            "goes on with its runs.";
-        expand(parseExperiment(readStoredJson(file, remedy), file.string(), {}));
+        expand(parseExperiment(readStoredJson(file, wordsOf(Remedy::TrainAgain)), file.string(), {}));
     } catch (const Failure &failure) {
         return failure.error();
     } catch (const ConfigFailure &failure) {

@@ -2,6 +2,7 @@
 #include "core/base/cost_model.h"
 #include "core/base/json_reader.h"
 #include "core/base/places.h"
+#include "core/base/remedies.h"
 #include "core/base/rounded_expression.h"
 #include "core/base/run_folder.h"
 #include "core/base/run_lock.h"
@@ -46,7 +47,7 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
     std::error_code code;
     if (!resume && fs::exists(folder, code) && !fs::is_empty(folder, code)) {
         errors.add({"the experiment's folder is not empty", folder.string(), "", "a new or empty folder",
-                    "Use --resume to go on with it, or another --out."});
+                    wordsOf(Remedy::ResumeOrElsewhere)});
     }
     fs::path there = fs::absolute(folder, code);
     while (there.has_relative_path() && !fs::exists(there, code)) {
@@ -54,8 +55,8 @@ void checkFolder(const fs::path &folder, bool resume, Errors &errors)
     }
     if (!fs::is_directory(there, code)) {
         errors.add({"the output folder cannot be made", folder.string(), there.string() + ", which is a file",
-                    "a place in a folder", "Choose another --out."});
-    } else if (std::optional<Error> error = takesNoFiles(there, "--out")) {
+                    "a place in a folder", wordsOf(Remedy::Elsewhere)});
+    } else if (std::optional<Error> error = takesNoFiles(there, nameOf(Place::Out))) {
         error->where = folder.string();
         errors.add(*error);
     }
@@ -193,7 +194,7 @@ void refuseOther(const RunConfig &stored, const RunConfig &asked, const fs::path
         found += fmt::format(" and {} more", different - kMostFields);
     }
     errors.add({"the run was started with another configuration", runFile(folder).string(), found, allowed,
-                "Resume with the same experiment and the same --set, or choose another --out."});
+                wordsOf(Remedy::ResumeAsItWas)});
     std::error_code code;
     if (stored.data.path != asked.data.path && !stored.data.path.empty() && !fs::exists(stored.data.path, code)) {
         errors.add({"file not found", "data.path", stored.data.path, "the text file that the run was started with",
@@ -217,7 +218,7 @@ RunStart startOf(const RunConfig &config, const fs::path &folder, Errors &errors
         const bool done = reader.state() == RunState::Finished;
         if (const std::optional<LockHolder> holder = done ? std::nullopt : lockHolder(folder)) {
             errors.add({"the run is being trained by another process", folder.string(), holder->text(), "",
-                        "Wait until it has ended or stop it, then use --resume; or choose another --out."});
+                        wordsOf(Remedy::ResumeLater)});
             return start;
         }
         start.kind = done                  ? RunStart::Kind::Done
@@ -275,7 +276,7 @@ StartPlan planStart(const ExperimentConfig &experiment, const RunnerOptions &opt
     const fs::path folder = options.out / experiment.name;
     Errors errors;
     if (options.out.empty()) {
-        errors.add({"", "--out", "\"\"", "a folder", ""});
+        errors.add({"", nameOf(Place::Out), "\"\"", "a folder", ""});
     }
     checkFolder(folder, options.resume, errors);
     try {

@@ -1,6 +1,7 @@
 #include "core/model/inspect_door.h"
 
 #include "core/base/config_words.h"
+#include "core/base/remedies.h"
 #include "core/model/checkpoint_notices.h"
 #include "core/model/hf_checkpoint.h"
 
@@ -154,7 +155,7 @@ std::vector<TensorNumbers> numbersOfLayer(const std::filesystem::path &folder, i
 {
     const HfCheckpoint checkpoint(folder);
     if (layer < -1 || layer >= checkpoint.options().nLayers) {
-        throw Failure({"no such layer", "--layer", std::to_string(layer),
+        throw Failure({"no such layer", nameOf(Place::Layer), std::to_string(layer),
                        fmt::format("0 to {}, or -1 for what is around the layers", checkpoint.options().nLayers - 1),
                        ""});
     }

@@ -2,6 +2,7 @@
 
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
+#include "core/base/remedies.h"
 #include "core/base/run_store.h"
 #include "core/base/selection_metrics.h"
 #include "core/model/checkpoint_notices.h"
@@ -51,10 +52,10 @@ private:
 
 LookSummary lookAtText(const LookRequest &request)
 {
-    PagedModel paged(request.checkpoint, typeOfName(request.dtype, "--dtype"));
+    PagedModel paged(request.checkpoint, typeOfName(request.dtype, nameOf(Place::Type)));
     const ModelOptions &options = paged.options();
     if (request.layer && (*request.layer < 0 || *request.layer >= options.nLayers)) {
-        throw ConfigFailure({{"no such layer", "--layer", std::to_string(*request.layer),
+        throw ConfigFailure({{"no such layer", nameOf(Place::Layer), std::to_string(*request.layer),
                               fmt::format("0 to {}", options.nLayers - 1), ""}});
     }
     const Probe probe = typedText(request.checkpoint, request.text, request.tokens, options.vocabulary).probe();

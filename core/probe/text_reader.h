@@ -13,7 +13,4 @@ TextReader textReader(const std::filesystem::path &checkpoint, int vocabulary);
 /// That a tokenizer.json lies there alone, which nothing here reads, and what to do instead. Empty where none does.
 std::string tokenizerNotice(const std::filesystem::path &checkpoint, int vocabulary);
 
-/// The end of sentences that send one to token ids: where the command line takes them. A window has a field instead.
-inline constexpr const char *kIdOptions = ": --tokens, or --ids of forward";
-
 } // namespace sparsescope

@@ -1,6 +1,7 @@
 #include "core/probe/typed_text.h"
 
 #include "core/base/error.h"
+#include "core/base/remedies.h"
 #include "core/probe/text_reader.h"
 
 #include <fmt/format.h>
@@ -15,11 +16,6 @@ constexpr int kByteKinds = 256;
 
 std::filesystem::path tokenizerOf(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.model"; }
 
-std::string instead()
-{
-    return fmt::format("Let its own program turn text into token ids, and give those{}.", kIdOptions);
-}
-
 std::filesystem::path unreadTokenizer(const std::filesystem::path &checkpoint) { return checkpoint / "tokenizer.json"; }
 
 bool hasUnreadTokenizer(const std::filesystem::path &checkpoint)
@@ -32,14 +28,15 @@ std::unique_ptr<Tokenizer> makeReader(const std::filesystem::path &checkpoint, i
 {
     const TextReader reader = textReader(checkpoint, vocabulary);
     if (reader == TextReader::None && hasUnreadTokenizer(checkpoint)) {
-        throw ConfigFailure({{"this tokenizer is not read", "--text", unreadTokenizer(checkpoint).string(),
-                              "text by a tokenizer.model (SentencePiece), or as bytes", instead()}});
+        throw ConfigFailure(
+            {{"this tokenizer is not read", nameOf(Place::Text), unreadTokenizer(checkpoint).string(),
+              "text by a tokenizer.model (SentencePiece), or as bytes", wordsOf(Remedy::GiveTokensFromElsewhere)}});
     }
     if (reader == TextReader::None) {
-        throw ConfigFailure({{"this model does not read bytes, and no tokenizer.model lies beside it", "--text",
-                              fmt::format("a vocabulary of {}", vocabulary),
-                              fmt::format("{} or {} for bytes", kByteKinds, kByteKinds + 1),
-                              fmt::format("Give token ids instead{}.", kIdOptions)}});
+        throw ConfigFailure(
+            {{"this model does not read bytes, and no tokenizer.model lies beside it", nameOf(Place::Text),
+              fmt::format("a vocabulary of {}", vocabulary),
+              fmt::format("{} or {} for bytes", kByteKinds, kByteKinds + 1), wordsOf(Remedy::GiveTokens)}});
     }
     return reader == TextReader::Bytes ? makeByteTokenizer() : makeSentencePieceTokenizer(tokenizerOf(checkpoint));
 }
@@ -65,7 +62,7 @@ std::string tokenizerNotice(const std::filesystem::path &checkpoint, int vocabul
                        reader == TextReader::Bytes
                            ? ": text is taken byte by byte, which may be another one than the model's"
                            : ", and no tokenizer.model (SentencePiece) lies beside it",
-                       instead());
+                       wordsOf(Remedy::GiveTokensFromElsewhere));
 }
 
 Probe TypedText::probe() const
@@ -84,20 +81,21 @@ TypedText typedText(const std::filesystem::path &checkpoint, const std::string &
 {
     TypedText result;
     if (tokens.empty() && text.empty()) {
-        throw ConfigFailure({{"nothing to read", "--text", "no text", "at least one byte", ""}});
+        throw ConfigFailure({{"nothing to read", nameOf(Place::Text), "no text", "at least one byte", ""}});
     }
     if (tokens.empty()) {
         result.reader = makeReader(checkpoint, vocabulary);
     }
     result.tokens = result.reader ? result.reader->encode(text) : tokens;
     if (result.tokens.empty()) {
-        throw ConfigFailure({{"nothing to read", "--text", "only spaces", "at least one token", ""}});
+        throw ConfigFailure({{"nothing to read", nameOf(Place::Text), "only spaces", "at least one token", ""}});
     }
     for (const std::int32_t token : result.tokens) {
         if (token < 0 || token >= vocabulary) {
-            throw ConfigFailure({{"token outside of the vocabulary", result.reader ? "--text" : "--tokens",
-                                  std::to_string(token), fmt::format("0 to {}", vocabulary - 1),
-                                  result.reader ? "tokenizer.model belongs to another model: give token ids." : ""}});
+            throw ConfigFailure(
+                {{"token outside of the vocabulary", nameOf(result.reader ? Place::Text : Place::Tokens),
+                  std::to_string(token), fmt::format("0 to {}", vocabulary - 1),
+                  result.reader ? "tokenizer.model belongs to another model: give token ids." : ""}});
         }
     }
     return result;

@@ -1,5 +1,7 @@
 #include "core/train/device.h"
 
+#include "core/base/remedies.h"
+
 #include <ATen/Context.h>
 #ifdef SPARSESCOPE_TORCH_HAS_CUDA
 #include <ATen/cuda/CUDAContext.h>
@@ -78,17 +80,17 @@ at::Device resolveDevice(const std::string &device)
     const std::string quoted = "\"" + device.substr(0, 40) + "\"";
     const std::optional<int> index = cudaIndex(device);
     if (!index) {
-        throw Failure({"unknown device", "--device", quoted, "auto, cpu, cuda or cuda:N with N from 0", ""});
+        throw Failure({"unknown device", nameOf(Place::Device), quoted, "auto, cpu, cuda or cuda:N with N from 0", ""});
     }
     if (!cudaUsable(why)) {
-        throw Failure({"no CUDA device can be used here (" + why + ")", "--device", quoted, "auto or cpu",
+        throw Failure({"no CUDA device can be used here (" + why + ")", nameOf(Place::Device), quoted, "auto or cpu",
                        "Mend the driver if this machine has a card."});
     }
     const int count = static_cast<int>(at::getNumGPUs());
     if (*index >= count) {
         throw Failure(
-            {fmt::format("no such CUDA device, {} {} there", count, count == 1 ? "is" : "are"), "--device", quoted,
-             count == 1 ? "auto, cpu or cuda:0" : fmt::format("auto, cpu, cuda:0 to cuda:{}", count - 1), ""});
+            {fmt::format("no such CUDA device, {} {} there", count, count == 1 ? "is" : "are"), nameOf(Place::Device),
+             quoted, count == 1 ? "auto, cpu or cuda:0" : fmt::format("auto, cpu, cuda:0 to cuda:{}", count - 1), ""});
     }
     return at::Device(at::kCUDA, static_cast<at::DeviceIndex>(*index));
 }

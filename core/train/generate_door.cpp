@@ -2,6 +2,7 @@
 
 #include "core/base/checkpoint_folder.h"
 #include "core/base/error.h"
+#include "core/base/remedies.h"
 #include "core/base/run_store.h"
 #include "core/model/checkpoint_notices.h"
 #include "core/model/config_of_options.h"
@@ -33,14 +34,14 @@ void demandSense(const GenerateRequest &request)
 {
     std::vector<Error> errors;
     if (request.count < 1) {
-        errors.push_back({"nothing to write", "--count", std::to_string(request.count), "1 or more", ""});
+        errors.push_back({"nothing to write", nameOf(Place::Count), std::to_string(request.count), "1 or more", ""});
     }
     if (!std::isfinite(request.temperature) || request.temperature < 0) {
-        errors.push_back({"no temperature", "--temperature", fmt::format("{}", request.temperature), "0 or more",
-                          "0 takes the likeliest token every time."});
+        errors.push_back({"no temperature", nameOf(Place::Temperature), fmt::format("{}", request.temperature),
+                          "0 or more", "0 takes the likeliest token every time."});
     }
     if (request.among < 0) {
-        errors.push_back({"no number of tokens", "--among", std::to_string(request.among), "0 or more", ""});
+        errors.push_back({"no number of tokens", nameOf(Place::Among), std::to_string(request.among), "0 or more", ""});
     }
     if (!errors.empty()) {
         throw ConfigFailure(std::move(errors));
@@ -96,7 +97,8 @@ GenerateSummary generateText(const GenerateRequest &request)
     if (!request.run.empty()) {
         demandEmptyFolder(request.run);
     }
-    const std::shared_ptr<Transformer> model = loadCheckpoint(request.checkpoint, typeOfName(request.dtype, "--dtype"));
+    const std::shared_ptr<Transformer> model =
+        loadCheckpoint(request.checkpoint, typeOfName(request.dtype, nameOf(Place::Type)));
     const int vocabulary = model->options().vocabulary;
     const TypedText prompt = typedText(request.checkpoint, request.text, request.tokens, vocabulary);
     const at::Device device = resolveDevice(request.device);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/main_window.h"
+#include "core/base/remedies.h"
 #include "core/experiment/runner.h"
 #include "core/train/warm_up.h"
 #include "widgets/panels/config_form.h"
@@ -60,6 +61,7 @@ private:
 inline void LiveWindow::prepare()
 {
     QStandardPaths::setTestModeEnabled(true);
+    writeFor(Reader::Window);
     QApplication::setOrganizationName(QStringLiteral("sparsescope-test"));
     applyTheme(*qApp, Theme::Light);
 }
@@ -114,7 +116,7 @@ inline QString LiveWindow::exported(const QString &figure, const char *format) c
         dialog->findChild<QLineEdit *>(QStringLiteral("exportFolder"))->setText(m_exports.path());
         dialog->findChild<QComboBox *>(QStringLiteral("exportFormat"))->setCurrentText(QLatin1String(format));
         QTest::mouseClick(dialog->findChild<QPushButton *>(QStringLiteral("exportSave")), Qt::LeftButton);
-        written = dialog->findChild<QLabel *>(QStringLiteral("exportTarget"))->text();
+        written = dialog->findChild<QLabel *>(QStringLiteral("exportTarget"))->toolTip(); // the path, whole
         dialog->reject();
     });
     m_window->exportFigures();

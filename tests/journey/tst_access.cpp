@@ -1,6 +1,6 @@
 #include "app/checkpoint_dialog.h"
 #include "app/continuation_dialog.h"
-#include "app/exporting.h"
+#include "app/export_dialog.h"
 #include "app/help_dialog.h"
 #include "app/preferences_dialog.h"
 #include "tests/journey/controls.h"

@@ -374,6 +374,22 @@ void tst_Commands::tableBecomesARun()
     }
     QVERIFY2(words.contains("line 2, column loss"), qPrintable(words));
     QCOMPARE(m_window->runs().size(), before + 1);
+    // What stands before the fault can be had.
+    std::ofstream(table) << "step,loss\n1,5.5\n2,5.0\n3,n/a\n4,4.5\n";
+    dialogs::setNextAnswer(0);
+    m_window->openPath(table);
+    const auto remedy = [notices] {
+        for (auto *button : notices->findChildren<QPushButton *>()) {
+            if (button->text() == QLatin1String("Open the 3 lines")) {
+                return button;
+            }
+        }
+        return static_cast<QPushButton *>(nullptr);
+    };
+    QTRY_VERIFY(remedy() != nullptr);
+    QTest::mouseClick(remedy(), Qt::LeftButton);
+    QTRY_VERIFY_WITH_TIMEOUT(m_window->runs().size() == before + 2 && m_window->settled(), 20000);
+    QCOMPARE(m_window->currentRun()->series("train.loss").size(), std::size_t{2});
 }
 
 void tst_Commands::recentFolders()

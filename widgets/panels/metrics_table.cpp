@@ -24,8 +24,8 @@ constexpr double kPaperWidths[] = {230, 80, 80, 80, 90, 160, 140};
 
 const QStringList &titles()
 {
-    static const QStringList words{QStringLiteral("Metric"), QStringLiteral("Chance"),  QStringLiteral("A"),
-                                   QStringLiteral("B"),      QStringLiteral("A − B"),   QStringLiteral("95 % CI"),
+    static const QStringList words{QStringLiteral("Metric"), QStringLiteral("Chance"), QStringLiteral("A"),
+                                   QStringLiteral("B"),      QStringLiteral("A − B"),  QStringLiteral("95 % CI"),
                                    QStringLiteral("Verdict")};
     return words;
 }
@@ -48,9 +48,7 @@ QString cellText(const MetricRow &row, int column)
     case MetricsTable::Interval:
         return row.further ? QString() : intervalText(row);
     default:
-        return row.further           ? QStringLiteral("Validation loss")
-               : row.verdict.isEmpty() ? unknownText()
-                                       : row.verdict;
+        return row.further ? QStringLiteral("Validation loss") : row.verdict.isEmpty() ? unknownText() : row.verdict;
     }
 }
 
@@ -102,11 +100,12 @@ QString whyText(const MetricRow &row, const CompareContent &content)
     } else if (row.judged && row.difference.n == 2) {
         words << QStringLiteral("Two seeds: better and worse need three.");
     } else if (row.judged && row.difference.n > 2) {
-        words << QStringLiteral("Paired over %1 seeds, t interval. Better and worse stand where Holm's procedure over this "
-                                "table allows it and the difference is not negligible.")
+        words << QStringLiteral(
+                     "Paired over %1 seeds, t interval. Better and worse stand where Holm's procedure over this "
+                     "table allows it and the difference is not negligible.")
                      .arg(row.difference.n);
     } else if (row.difference.n == 1) {
-        words << QStringLiteral("One seed: no interval.");
+        words << QStringLiteral("One seed: no interval. Two seeds or more of each side have one.");
     }
     return words.join(QLatin1Char('\n'));
 }
@@ -126,6 +125,8 @@ MetricsTable::MetricsTable(QWidget *parent)
     }
     horizontalHeader()->setSectionResizeMode(QHeaderView::Fixed);
     horizontalHeader()->setHighlightSections(false);
+    horizontalHeader()->setStyleSheet(
+        QStringLiteral("QHeaderView::section:first { padding-left: 3px; }")); // over its cells
     horizontalHeader()->setMinimumSectionSize(40);
     verticalHeader()->hide();
     verticalHeader()->setSectionResizeMode(QHeaderView::Fixed);
@@ -262,8 +263,8 @@ QString MetricsTable::csv() const
                 QLatin1Char(',') + csvNumber(row.a.value_or(unknown)) + QLatin1Char(',') +
                 csvNumber(row.b.value_or(unknown)) + QLatin1Char(',') + csvNumber(s.mean.value_or(unknown)) +
                 QLatin1Char(',') + QString::number(s.n) + QLatin1Char(',') + csvNumber(shown ? s.ci95->low : unknown) +
-                QLatin1Char(',') + csvNumber(shown ? s.ci95->high : unknown) + QLatin1Char(',') +
-                csvText(row.verdict) + QLatin1Char('\n');
+                QLatin1Char(',') + csvNumber(shown ? s.ci95->high : unknown) + QLatin1Char(',') + csvText(row.verdict) +
+                QLatin1Char('\n');
     }
     return text;
 }

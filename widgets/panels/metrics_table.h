@@ -24,6 +24,7 @@ public:
 
     QString figureTitle() const override { return QStringLiteral("Metrics of both sides"); }
     QSizeF figureSize() const override;
+    bool isTable() const override { return true; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< metric,chance,a,b,difference,n,low,high,verdict
     nlohmann::ordered_json exportContext() const override;

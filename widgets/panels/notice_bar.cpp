@@ -1,6 +1,5 @@
 #include "widgets/panels/notice_bar.h"
 
-#include "widgets/state/window_words.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
 
@@ -112,7 +111,7 @@ void NoticeBar::post(const QString &id, Kind kind, const QString &cause, const Q
                      std::vector<Remedy> remedies)
 {
     remove(id);
-    auto *bar = new Bar(kind, windowWords(cause), windowWords(consequence), this);
+    auto *bar = new Bar(kind, cause, consequence, this);
     bar->setProperty("noticeId", id);
     for (Remedy &remedy : remedies) {
         auto *button = new QPushButton(remedy.text, bar);

@@ -255,7 +255,7 @@ void SpeedPage::setPoint(int index)
     const QString label = m_content->points[static_cast<std::size_t>(index)].label;
     m_time->setPoint(index);
     m_breakdown->setPoint(m_content, index);
-    m_kernels->setPoint(*m_content, index);
+    m_kernels->setPoint(m_content, index);
     m_roof->setPoint(m_content, index);
     m_breakdownTitle->setText(QStringLiteral("Breakdown"));
     m_breakdownSub->setText(label);
@@ -287,14 +287,15 @@ std::vector<std::pair<QString, const ExportableView *>> SpeedPage::exportableVie
     }
     return {{QStringLiteral("speed"), m_time},
             {QStringLiteral("breakdown"), m_breakdown},
-            {QStringLiteral("roofline"), m_roof}};
+            {QStringLiteral("roofline"), m_roof},
+            {QStringLiteral("kernels"), m_kernels}};
 }
 
 void SpeedPage::changeEvent(QEvent *event)
 {
     // The table's colours are of its items.
     if (event->type() == QEvent::StyleChange && m_content && m_point >= 0) {
-        m_kernels->setPoint(*m_content, m_point);
+        m_kernels->setPoint(m_content, m_point);
     }
     QWidget::changeEvent(event);
 }

@@ -230,8 +230,7 @@ nlohmann::ordered_json BreakdownView::exportContext() const
 {
     nlohmann::ordered_json context;
     if (m_content) {
-        context["machine"] = m_content->document->machine;
-        context["measurement"] = m_content->document->file.filename().string();
+        context = measurementContext(*m_content->document);
         context["gains"] = nlohmann::ordered_json::object();
         for (const auto &[words, factor] : gains()) {
             context["gains"][words.toStdString()] = factor;

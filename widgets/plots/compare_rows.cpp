@@ -43,7 +43,17 @@ std::optional<double> scaled(const MetricRow &row, std::optional<double> value)
 }
 
 /// Small speeds and large ones both read with three digits.
-int plainDecimals(double value) { return std::abs(value) >= 100 ? 0 : std::abs(value) >= 1 ? 1 : 3; }
+int plainDecimals(double value)
+{
+    const double magnitude = std::abs(value);
+    return magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : 3;
+}
+
+/// Without decimals it is counted, with commas.
+QString numberText(double value, int decimals)
+{
+    return decimals == 0 ? countText(std::llround(value)) : QString::number(value, 'f', decimals);
+}
 
 int decimalsFor(const MetricRow &row)
 {
@@ -266,7 +276,13 @@ void addSelection(Table &table, const CompareInput &input)
     };
     add("mass_kept", "selection.mass_kept", QStringLiteral("Attention mass kept"), Form::Nats);
     add("mass_kept_worst", "selection.mass_kept.worst", QStringLiteral("Worst-query mass kept"), Form::Nats);
-    add("pairs_kept", "selection.pairs_kept", QStringLiteral("Key pairs kept (%)"), Form::Share);
+    const auto sparse = [](const auto &side) { return side && isSparse(side->family); };
+    if (sparse(input.a) || sparse(input.b)) {
+        exact(table.add("pairs_kept", QStringLiteral("Key pairs kept (%)"), Form::Share, [](const SideRun &run) {
+            return isSparse(run.compared.started.config.model.family) ? run.lastOf("selection.pairs_kept")
+                                                                      : std::optional(1.0); // dense: all of them
+        }));
+    }
 }
 
 } // namespace
@@ -277,7 +293,8 @@ QString valueText(const MetricRow &row, std::optional<double> value)
     if (!shown) {
         return unknownText();
     }
-    return row.form == Form::Count ? countText(std::llround(*shown)) : QString::number(*shown, 'f', decimalsFor(row));
+    const bool plain = row.form == Form::Plain || row.form == Form::Flops; // chance is far off: its digits are its own
+    return numberText(*shown, plain ? std::min(decimalsFor(row), plainDecimals(*shown)) : decimalsFor(row));
 }
 
 QString differenceValueText(const MetricRow &row)
@@ -286,10 +303,9 @@ QString differenceValueText(const MetricRow &row)
     if (!shown) {
         return unknownText();
     }
-    if (row.form == Form::Count) {
-        return (*shown < 0 ? QString() : QStringLiteral("+")) + countText(std::llround(*shown));
-    }
-    return signedText(shown, decimalsFor(row));
+    const int decimals = decimalsFor(row);
+    return decimals > 0 ? signedText(shown, decimals)
+                        : (*shown < 0 ? QString() : QStringLiteral("+")) + countText(std::llround(*shown));
 }
 
 QString intervalText(const MetricRow &row)

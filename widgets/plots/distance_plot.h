@@ -23,6 +23,7 @@ public:
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {640, 260}; }
+    double smallestWidth() const override { return 420; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< distance, share_selected, attention
     nlohmann::ordered_json exportContext() const override;

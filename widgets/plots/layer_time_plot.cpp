@@ -359,19 +359,7 @@ QString LayerTimePlot::csv() const
 
 nlohmann::ordered_json LayerTimePlot::exportContext() const
 {
-    nlohmann::ordered_json context;
-    if (m_content) {
-        const BenchDocument &document = *m_content->document;
-        context["measurement"] = document.file.filename().string();
-        context["machine"] = document.machine;
-        context["measured"] =
-            document.measured.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(document.measured);
-        context["subject"] = document.subject;
-        context["indexer"] = document.indexer;
-        context["direction"] = document.direction;
-        context["rounds"] = document.rounds;
-    }
-    return context;
+    return m_content ? measurementContext(*m_content->document) : nlohmann::ordered_json();
 }
 
 } // namespace sparsescope

@@ -26,6 +26,7 @@ public:
 
     QString figureTitle() const override { return QStringLiteral("Loss and paired difference"); }
     QSizeF figureSize() const override { return {900, 640}; }
+    double smallestWidth() const override { return 560; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< series,x,mean,std,n,low,high
     nlohmann::ordered_json exportContext() const override;

@@ -335,24 +335,30 @@ void LossPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens)
     painter.setRenderHint(QPainter::Antialiasing);
     painter.setFont(uiFont(15, QFont::DemiBold));
     painter.setPen(tokens.text);
-    painter.drawText(QRectF(16, 8, size.width() - 32, 24), Qt::AlignLeft | Qt::AlignVCenter, figureTitle());
-    double left = 18;
+    painter.drawText(
+        QRectF(16, 8, size.width() - 32, 24), Qt::AlignLeft | Qt::AlignVCenter,
+        painter.fontMetrics().elidedText(figureTitle(), Qt::ElideRight, static_cast<int>(size.width()) - 32));
+    constexpr double kLegendLeft = 18, kLegendRow = 20;
+    double left = kLegendLeft, line = 46;
     for (const LossGroup &group : m_groups) {
         if (m_options.hidden.count(group.family)) {
             continue;
         }
         const QColor colour = familyColour(group.family, tokens);
-        painter.setPen(QPen(colour, 2));
-        painter.drawLine(QPointF(left, 46), QPointF(left + 26, 46));
-        paintMarker(painter, QPointF(left + 13, 46), 7, familyMarker(group.family), colour, tokens.panel);
-        QString words = familyText(group.family);
-        if (!group.validation.empty()) {
-            words += QStringLiteral("  validation %1").arg(lossText(group.validation.back().mean));
-        }
+        const QString last = group.validation.empty() ? QString() : lossText(group.validation.back().mean);
+        const QString words =
+            familyText(group.family) + (last.isEmpty() ? last : QStringLiteral("  validation ") + last);
         painter.setFont(uiFont(12));
-        painter.setPen(tokens.text);
         const double width = painter.fontMetrics().horizontalAdvance(words);
-        painter.drawText(QRectF(left + 33, 37, width + 4, 18), Qt::AlignLeft | Qt::AlignVCenter, words);
+        if (left > kLegendLeft && left + 33 + width > size.width() - 12) {
+            left = kLegendLeft;
+            line += kLegendRow;
+        }
+        painter.setPen(QPen(colour, 2));
+        painter.drawLine(QPointF(left, line), QPointF(left + 26, line));
+        paintMarker(painter, QPointF(left + 13, line), 7, familyMarker(group.family), colour, tokens.panel);
+        painter.setPen(tokens.text);
+        painter.drawText(QRectF(left + 33, line - 9, width + 4, 18), Qt::AlignLeft | Qt::AlignVCenter, words);
         left += 33 + width + 26;
     }
     painter.setFont(uiFont(11));
@@ -360,10 +366,11 @@ void LossPlot::paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens)
     painter.drawText(
         QRectF(16, size.height() - 22, size.width() - 32, 16), Qt::AlignRight | Qt::AlignVCenter,
         QStringLiteral("Line: training, smoothing %1. Markers: validation.").arg(m_options.smoothing, 0, 'f', 3));
-    painter.translate(4, 60);
-    m_plot->paint(painter, QSize(static_cast<int>(size.width()) - 8, static_cast<int>(size.height()) - 60 - 24),
+    const int top = static_cast<int>(line) + 14;
+    painter.translate(4, top);
+    m_plot->paint(painter, QSize(static_cast<int>(size.width()) - 8, static_cast<int>(size.height()) - top - 24),
                   tokens);
-    painter.translate(-4, -60);
+    painter.translate(-4, -top);
 }
 
 QString LossPlot::csv() const { return lossCsv(m_groups, m_options, m_plot->stepRange()); }

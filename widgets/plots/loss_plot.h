@@ -50,6 +50,7 @@ public:
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {900, 520}; }
+    double smallestWidth() const override { return 560; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override;
     nlohmann::ordered_json exportContext() const override;

@@ -37,6 +37,9 @@ protected:
         int decimals = m_step > 0 ? std::clamp(-static_cast<int>(std::floor(std::log10(m_step) + 1e-9)), 0, 8) : 2;
         const double steps = m_step * std::pow(10.0, decimals);
         decimals += std::abs(steps - std::round(steps)) > 1e-6 ? 1 : 0; // 0.025 is not 0.03
+        if (decimals == 0) {
+            return countText(std::llround(tick));
+        }
         QString text = QString::number(std::abs(tick) < m_step * 1e-6 ? 0.0 : tick, 'f', decimals);
         if (text.startsWith(QLatin1Char('-'))) {
             text.replace(0, 1, QChar(0x2212));

@@ -20,6 +20,7 @@ public:
 
     QString figureTitle() const override { return QStringLiteral("Loss by position"); }
     QSizeF figureSize() const override { return {720, 480}; }
+    double smallestWidth() const override { return 480; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< series,from,to,loss
     nlohmann::ordered_json exportContext() const override;

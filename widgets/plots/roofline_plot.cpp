@@ -211,7 +211,7 @@ nlohmann::ordered_json RooflinePlot::exportContext() const
 {
     nlohmann::ordered_json context;
     if (m_content) {
-        context["machine"] = m_content->document->machine;
+        context = measurementContext(*m_content->document);
         context["copy_bytes_per_s"] = m_content->document->bytesPerSecond.value_or(0);
         context["bf16_flops_per_s"] = m_content->document->flopsPerSecond.value_or(0);
         context["e4m3_flops_per_s"] = m_content->document->e4m3PerSecond.value_or(0);

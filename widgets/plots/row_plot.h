@@ -26,6 +26,7 @@ public:
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {640, 300}; }
+    double smallestWidth() const override { return 480; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< rank, key, token, state, score, attention, and a column for each indexer head
     nlohmann::ordered_json exportContext() const override;

@@ -34,6 +34,7 @@ public:
 
     QString figureTitle() const override;
     QSizeF figureSize() const override { return {760, 520}; }
+    double smallestWidth() const override { return 600; }
     void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const override;
     QString csv() const override; ///< selector,top_k,loss_increase,runs
     nlohmann::ordered_json exportContext() const override;

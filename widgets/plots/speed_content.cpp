@@ -246,6 +246,20 @@ QString rateText(const Work &work, double microseconds)
     return work.bytes > 0 ? significantText(work.bytes / microseconds / 1e6) + QStringLiteral(" TB/s") : unknownText();
 }
 
+nlohmann::ordered_json measurementContext(const BenchDocument &document)
+{
+    nlohmann::ordered_json context;
+    context["measurement"] = document.file.filename().string();
+    context["machine"] = document.machine;
+    context["measured"] =
+        document.measured.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(document.measured);
+    context["subject"] = document.subject;
+    context["indexer"] = document.indexer;
+    context["direction"] = document.direction;
+    context["rounds"] = document.rounds;
+    return context;
+}
+
 QColor partColour(SpeedPart part, const Tokens &tokens)
 {
     switch (part) {

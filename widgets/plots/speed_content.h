@@ -3,6 +3,8 @@
 #include "core/base/bench_document.h"
 #include "widgets/style/tokens.h"
 
+#include <nlohmann/json.hpp>
+
 #include <QColor>
 #include <QString>
 
@@ -70,6 +72,9 @@ QString timeText(double microseconds);
 QString factorText(double factor);
 /// "591 TFLOP/s", or where nothing is multiplied "3.40 TB/s".
 QString rateText(const Work &work, double microseconds);
+
+/// What stands beside an exported table of it: file, machine, date, what was measured.
+nlohmann::ordered_json measurementContext(const BenchDocument &document);
 
 QColor partColour(SpeedPart part, const Tokens &tokens);
 QColor baselineColour(const Tokens &tokens);

@@ -20,6 +20,11 @@ public:
     virtual QString figureTitle() const = 0;
     /// Natural size in pixels at scale 1.
     virtual QSizeF figureSize() const = 0;
+    /// The narrowest that it can be drawn anew with its words whole, pixels at scale 1; narrower it is shrunk as it stands.
+    /// A view with no other width than its own keeps its drawing and is scaled.
+    virtual double smallestWidth() const { return figureSize().width(); }
+    /// A table goes out as PDF and CSV: no picture is made of text.
+    virtual bool isTable() const { return false; }
     /// Paints the whole figure into (0, 0, size): title, axes, legend and colour bar included, text as text, in the
     /// colours of `tokens`, which need not be those of the screen.
     virtual void paintFigure(QPainter &painter, QSizeF size, const Tokens &tokens) const = 0;

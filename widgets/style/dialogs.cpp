@@ -1,7 +1,11 @@
 #include "widgets/style/dialogs.h"
 
+#include "widgets/style/icons.h"
+#include "widgets/style/theme.h"
+
 #include <QFileDialog>
 #include <QMessageBox>
+#include <QPainter>
 #include <QPushButton>
 
 #include <optional>
@@ -16,6 +20,21 @@ std::optional<int> g_answer;
 std::optional<QString> g_path;
 QStringList g_asked;
 
+QPixmap sign(Question question, double dpr)
+{
+    constexpr int kSize = 28;
+    QPixmap picture(QSize(kSize, kSize) * dpr);
+    picture.setDevicePixelRatio(dpr);
+    picture.fill(Qt::transparent);
+    QPainter painter(&picture);
+    painter.setRenderHint(QPainter::Antialiasing);
+    const Tokens &t = currentTokens();
+    const bool warning = question == Question::Warning;
+    paintIcon(painter, QRectF(0, 0, kSize, kSize), warning ? Icon::Check : Icon::Info, warning ? t.check : t.accent,
+              t.window);
+    return picture;
+}
+
 } // namespace
 
 void setNextAnswer(int button) { g_answer = button; }
@@ -24,21 +43,22 @@ void setNextPath(const QString &path) { g_path = path; }
 
 QStringList asked() { return g_asked; }
 
-int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons)
+int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons, Question question)
 {
     g_asked << title;
     if (g_answer) {
         return *std::exchange(g_answer, std::nullopt);
     }
-    QMessageBox box(QMessageBox::Warning, title, QStringLiteral("<b>%1</b>").arg(title.toHtmlEscaped()),
+    QMessageBox box(QMessageBox::NoIcon, title, QStringLiteral("<b>%1</b>").arg(title.toHtmlEscaped()),
                     QMessageBox::NoButton, parent);
     box.setInformativeText(text);
+    box.setIconPixmap(sign(question, box.devicePixelRatioF()));
     std::vector<QPushButton *> added;
     for (const QString &button : buttons) {
         // Roles order buttons differently on each desktop; one role keeps the order of the call.
         added.push_back(box.addButton(button, QMessageBox::ActionRole));
     }
-    added.front()->setProperty("role", "primary");
+    setRole(added.front(), "primary");
     box.setDefaultButton(added.front());
     QPushButton *escape = box.addButton(QMessageBox::Close);
     escape->hide();

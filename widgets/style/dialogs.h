@@ -8,8 +8,11 @@ class QWidget;
 /// Questions to the person. A test answers the next one in advance, so that whole journeys run.
 namespace sparsescope::dialogs {
 
+/// What is asked about: something that may be lost, or a choice.
+enum class Question { Warning, Choice };
 /// Asks with named buttons, the first is the default; returns the index of the pressed one, -1 for closed.
-int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons);
+int ask(QWidget *parent, const QString &title, const QString &text, const QStringList &buttons,
+        Question question = Question::Warning);
 /// An existing folder, or empty.
 QString chooseFolder(QWidget *parent, const QString &title, const QString &start);
 /// An existing file, or empty.

@@ -22,6 +22,8 @@ namespace {
 
 constexpr double kPdfDotsPerInch = 1200;
 constexpr double kScreenDotsPerInch = 96; // one pixel of a figure is 1/96 inch on paper
+constexpr double kMillimetresPerInch = 25.4, kMillimetresPerMetre = 1000;
+constexpr double kMillimetresPerPixel = kMillimetresPerInch / kScreenDotsPerInch;
 
 void writeFile(const QString &path, const QByteArray &content)
 {
@@ -37,15 +39,30 @@ void writeFile(const QString &path, const QByteArray &content)
     }
 }
 
-QByteArray png(const ExportableView &view, QSizeF size, const FigureOptions &options)
+void paintOn(QPainter &painter, const ExportableView &view, QSizeF size, const Tokens &tokens)
 {
-    const double scale = std::clamp(options.scale, 1.0, 4.0);
+    painter.fillRect(QRectF({}, size), tokens.panel);
+    view.paintFigure(painter, size, tokens);
+}
+
+/// With `scale` device pixels a pixel; 1 or more.
+QImage imageOf(const ExportableView &view, QSizeF size, double scale, const Tokens &tokens)
+{
     QImage image((size * scale).toSize(), QImage::Format_ARGB32_Premultiplied);
     image.setDevicePixelRatio(scale);
-    image.fill(tokens(options.theme).panel);
+    image.fill(tokens.panel);
     QPainter painter(&image);
-    view.paintFigure(painter, size, tokens(options.theme));
-    painter.end();
+    view.paintFigure(painter, size, tokens);
+    return image;
+}
+
+QByteArray png(const ExportableView &view, const FigureMeasure &measure, const FigureOptions &options)
+{
+    QImage image = imageOf(view, measure.painted, std::clamp(options.scale, 1.0, 4.0), tokens(options.theme));
+    // Pixels stay whole; how large they are on paper is said beside them.
+    const int dots = static_cast<int>(std::lround(image.width() / (measure.paper.width() / kMillimetresPerMetre)));
+    image.setDotsPerMeterX(dots);
+    image.setDotsPerMeterY(dots);
     QByteArray bytes;
     QBuffer buffer(&bytes);
     buffer.open(QIODevice::WriteOnly);
@@ -53,7 +70,7 @@ QByteArray png(const ExportableView &view, QSizeF size, const FigureOptions &opt
     return bytes;
 }
 
-QByteArray svg(const ExportableView &view, QSizeF size, const FigureOptions &options)
+QByteArray svg(const ExportableView &view, const FigureMeasure &measure, const FigureOptions &options)
 {
     QByteArray bytes;
     QBuffer buffer(&bytes);
@@ -62,16 +79,15 @@ QByteArray svg(const ExportableView &view, QSizeF size, const FigureOptions &opt
     generator.setOutputDevice(&buffer);
     generator.setTitle(view.figureTitle());
     generator.setResolution(static_cast<int>(kScreenDotsPerInch));
-    generator.setSize(size.toSize());
-    generator.setViewBox(QRectF({}, size));
+    generator.setSize((measure.painted * measure.zoom).toSize());
+    generator.setViewBox(QRectF({}, measure.painted));
     QPainter painter(&generator);
-    painter.fillRect(QRectF({}, size), tokens(options.theme).panel);
-    view.paintFigure(painter, size, tokens(options.theme));
+    paintOn(painter, view, measure.painted, tokens(options.theme));
     painter.end();
     return bytes;
 }
 
-QByteArray pdf(const ExportableView &view, QSizeF size, const FigureOptions &options)
+QByteArray pdf(const ExportableView &view, const FigureMeasure &measure, const FigureOptions &options)
 {
     QByteArray bytes;
     QBuffer buffer(&bytes);
@@ -79,17 +95,43 @@ QByteArray pdf(const ExportableView &view, QSizeF size, const FigureOptions &opt
     QPdfWriter writer(&buffer);
     writer.setTitle(view.figureTitle());
     writer.setResolution(static_cast<int>(kPdfDotsPerInch));
-    writer.setPageSize(QPageSize(size / kScreenDotsPerInch, QPageSize::Inch, {}, QPageSize::ExactMatch));
+    writer.setPageSize(QPageSize(measure.paper, QPageSize::Millimeter, {}, QPageSize::ExactMatch));
     writer.setPageMargins({});
     QPainter painter(&writer);
-    painter.scale(kPdfDotsPerInch / kScreenDotsPerInch, kPdfDotsPerInch / kScreenDotsPerInch);
-    painter.fillRect(QRectF({}, size), tokens(options.theme).panel);
-    view.paintFigure(painter, size, tokens(options.theme));
+    const double dots = kPdfDotsPerInch / kScreenDotsPerInch * measure.zoom;
+    painter.scale(dots, dots);
+    paintOn(painter, view, measure.painted, tokens(options.theme));
     painter.end();
     return bytes;
 }
 
 } // namespace
+
+double naturalWidth(const ExportableView &view) { return view.figureSize().width() * kMillimetresPerPixel; }
+
+FigureMeasure measureFigure(const ExportableView &view, const FigureOptions &options)
+{
+    const QSizeF natural = view.figureSize();
+    const double asked = options.width > 0 ? options.width / kMillimetresPerPixel : natural.width();
+    const double smallest = view.smallestWidth();
+    const double width = smallest < natural.width() ? std::max(asked, smallest) : natural.width();
+    FigureMeasure measure;
+    measure.painted = natural * (width / natural.width());
+    measure.zoom = asked / width;
+    measure.paper = measure.painted * measure.zoom * kMillimetresPerPixel;
+    return measure;
+}
+
+QImage previewFigure(const ExportableView &view, const FigureOptions &options, QSizeF box, double dpr)
+{
+    const QSizeF painted = measureFigure(view, options).painted;
+    const double scale = std::min(box.width() / painted.width(), box.height() / painted.height()) * dpr;
+    const QImage whole = imageOf(view, painted, std::max(1.0, scale), tokens(options.theme));
+    QImage image =
+        whole.scaled((painted * scale).toSize().expandedTo({1, 1}), Qt::IgnoreAspectRatio, Qt::SmoothTransformation);
+    image.setDevicePixelRatio(dpr);
+    return image;
+}
 
 FigureFormat figureFormat(const QString &path)
 {
@@ -112,16 +154,16 @@ FigureFormat figureFormat(const QString &path)
 
 QStringList exportFigure(const ExportableView &view, const QString &path, const FigureOptions &options)
 {
-    const QSizeF size = options.size.isEmpty() ? view.figureSize() : options.size;
+    const FigureMeasure measure = measureFigure(view, options);
     switch (figureFormat(path)) {
     case FigureFormat::Png:
-        writeFile(path, png(view, size, options));
+        writeFile(path, png(view, measure, options));
         return {path};
     case FigureFormat::Svg:
-        writeFile(path, svg(view, size, options));
+        writeFile(path, svg(view, measure, options));
         return {path};
     case FigureFormat::Pdf:
-        writeFile(path, pdf(view, size, options));
+        writeFile(path, pdf(view, measure, options));
         return {path};
     case FigureFormat::Csv:
         break;

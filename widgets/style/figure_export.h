@@ -2,6 +2,7 @@
 
 #include "widgets/plots/view.h"
 
+#include <QImage>
 #include <QSizeF>
 #include <QString>
 #include <QStringList>
@@ -12,9 +13,22 @@ enum class FigureFormat { Png, Svg, Pdf, Csv };
 
 struct FigureOptions {
     Theme theme = Theme::Light; ///< light for print, or the theme of the screen
-    QSizeF size{};              ///< pixels at scale 1; empty: the view's natural size
     double scale = 2;           ///< PNG: device pixels per pixel, 1 to 4
+    double width = 0;           ///< mm on paper; 0: the view's natural width
 };
+
+/// What a figure of some width becomes.
+struct FigureMeasure {
+    QSizeF painted;  ///< pixels at scale 1 that the view paints into
+    double zoom = 1; ///< of them on paper
+    QSizeF paper;    ///< mm
+};
+
+/// How wide a view is on paper where nobody asks for another width, mm.
+double naturalWidth(const ExportableView &view);
+FigureMeasure measureFigure(const ExportableView &view, const FigureOptions &options);
+/// The figure as it will be, as large as it fits into `box`; `dpr` device pixels per pixel of the box.
+QImage previewFigure(const ExportableView &view, const FigureOptions &options, QSizeF box, double dpr);
 
 /// By the suffix: .png, .svg, .pdf, .csv. Throws Failure for another one.
 FigureFormat figureFormat(const QString &path);

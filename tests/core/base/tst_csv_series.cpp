@@ -66,8 +66,19 @@ void tst_CsvSeries::saysWhichCellsAreNoNumbers()
     try {
         readCsvSeries(file(many));
         QFAIL("took text for numbers");
-    } catch (const ConfigFailure &failure) {
+    } catch (const CsvFailure &failure) {
         QCOMPARE(failure.errors().size(), std::size_t{10});
+        QCOMPARE(failure.lines(), std::size_t{0}); // nothing to open
+    }
+    const auto table = file("step,loss\n1,5\n2,4\n3,n/a\n4,3\n");
+    try {
+        readCsvSeries(table);
+        QFAIL("took text for a number");
+    } catch (const CsvFailure &failure) {
+        QCOMPARE(failure.lines(), std::size_t{3});
+        const CsvSeries read = readCsvSeries(table, failure.lines());
+        QCOMPARE(read.series.at("train.loss").size(), std::size_t{2});
+        QCOMPARE(read.lastStep, std::int64_t{2});
     }
 }
 

@@ -103,7 +103,7 @@ void tst_SpeedPage::denseStandsBesideThePartsWhereItsWorkIsKnown()
     BreakdownView breakdown;
     const auto show = [&](bool known) {
         const auto shown = content(known);
-        table.setPoint(*shown, 0);
+        table.setPoint(shown, 0);
         roofline.setPoint(shown, 0);
         breakdown.setPoint(shown, 0);
     };
@@ -396,7 +396,7 @@ void tst_SpeedPage::exports()
     QTemporaryDir folder;
     SpeedPage page;
     page.add(core("forward"), true);
-    QCOMPARE(page.exportableViews().size(), std::size_t{3});
+    QCOMPARE(page.exportableViews().size(), std::size_t{4});
     for (const auto &[name, view] : page.exportableViews()) {
         for (const char *format : {"png", "svg", "pdf", "csv"}) {
             const QString path = folder.filePath(name + "." + format);
