@@ -31,7 +31,10 @@ public:
     void scalars(std::int64_t step, double wall,
                  const std::vector<Scalar> &values); ///< buffered; replaces (metric, step)
     void event(std::int64_t step, LogLevel level, const std::string &text, double wall);
-    void snapshot(const Snapshot &snapshot);                    ///< file, then row
+    void snapshot(const Snapshot &snapshot); ///< file, then row
+    /// Where the file of a snapshot belongs, for one who writes it beside other work, and its row once the file is there.
+    std::filesystem::path snapshotFile(std::int64_t step);
+    void addSnapshot(const Snapshot &snapshot);
     void state(RunState state, const std::string &reason = {}); ///< written through at once
     void value(const std::string &key,
                const std::string &value); ///< table `state`: "device", "parameters", "stage", ...

@@ -24,6 +24,8 @@ namespace sparsescope {
 
 namespace {
 
+std::string snapshotName(std::int64_t step) { return "snapshots/" + stepName(step) + ".safetensors"; }
+
 constexpr std::chrono::seconds kFlushEvery{1};
 constexpr int kPatienceMs = 10'000; // readers hold their lock for milliseconds; a slow network file system for longer
 constexpr const char *kPartial = ".partial";
@@ -273,14 +275,23 @@ void RunWriter::event(std::int64_t step, LogLevel level, const std::string &text
     m_impl->events.push_back({step, level, text, wall});
 }
 
-void RunWriter::snapshot(const Snapshot &snapshot)
+fs::path RunWriter::snapshotFile(std::int64_t step)
 {
-    const std::string name = "snapshots/" + stepName(snapshot.step) + ".safetensors";
     m_impl->confirm();
     makeFolder(m_impl->folder / "snapshots"); // it may have been cleared away while the run went on
-    writeSnapshot(snapshot, m_impl->folder / name);
-    m_impl->snapshots.push_back(
-        {snapshot.step, name, static_cast<std::int64_t>(snapshot.layers.size()), snapshot.length()});
+    return m_impl->folder / snapshotName(step);
+}
+
+void RunWriter::addSnapshot(const Snapshot &snapshot)
+{
+    m_impl->snapshots.push_back({snapshot.step, snapshotName(snapshot.step),
+                                 static_cast<std::int64_t>(snapshot.layers.size()), snapshot.length()});
+}
+
+void RunWriter::snapshot(const Snapshot &snapshot)
+{
+    writeSnapshot(snapshot, snapshotFile(snapshot.step));
+    addSnapshot(snapshot);
 }
 
 void RunWriter::state(RunState state, const std::string &reason)

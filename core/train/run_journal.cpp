@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+#include <utility>
+
 namespace sparsescope {
 
 RunJournal::RunJournal(const RunConfig &config, TrainingObserver &observer, std::function<bool()> keepTrying,
@@ -26,12 +29,21 @@ void RunJournal::open(const std::filesystem::path &folder, const RunConfig &conf
     });
 }
 
-void RunJournal::write(const std::function<void(RunWriter &)> &action) const
+void RunJournal::write(const std::function<void(RunWriter &)> &action)
 {
+    finishSnapshot();
     m_storage.write([&] { action(*m_writer); });
 }
 
-void RunJournal::value(const std::string &key, const std::string &text) const
+void RunJournal::tick()
+{
+    if (m_snapshot && m_snapshotFile.wait_for(std::chrono::seconds(0)) == std::future_status::ready) {
+        finishSnapshot();
+    }
+    m_storage.write([&] { m_writer->tick(); });
+}
+
+void RunJournal::value(const std::string &key, const std::string &text)
 {
     write([&](RunWriter &writer) { writer.value(key, text); });
 }
@@ -65,6 +77,15 @@ void RunJournal::tellState(const std::string &reason)
 
 void RunJournal::fail(const std::string &reason)
 {
+    try {
+        if (m_snapshot && m_snapshotFile.valid()) {
+            m_snapshotFile.get();
+            m_writer->addSnapshot(*m_snapshot);
+        }
+    } catch (const Failure &) {
+        // The reason of the failure is told; a snapshot is not worth another one.
+    }
+    m_snapshot.reset();
     log(LogLevel::Error, reason);
     m_state = RunState::Failed;
     tellState(reason);
@@ -112,8 +133,27 @@ void RunJournal::evaluation(std::vector<Scalar> scalars)
 
 void RunJournal::snapshot(std::shared_ptr<const Snapshot> snapshot)
 {
-    write([&](RunWriter &writer) { writer.snapshot(*snapshot); });
+    std::filesystem::path file;
+    write([&](RunWriter &writer) { file = writer.snapshotFile(snapshot->step); });
+    m_snapshot = snapshot;
+    m_snapshotFile = std::async(std::launch::async, [snapshot, file] { writeSnapshot(*snapshot, file); });
     m_observer.onSnapshot(std::move(snapshot));
+}
+
+void RunJournal::finishSnapshot()
+{
+    if (!m_snapshot) {
+        return;
+    }
+    const auto snapshot = std::exchange(m_snapshot, nullptr);
+    m_storage.write([&] {
+        if (m_snapshotFile.valid()) {
+            m_snapshotFile.get();
+            m_writer->addSnapshot(*snapshot);
+        } else { // the first try failed
+            m_writer->snapshot(*snapshot);
+        }
+    });
 }
 
 void RunJournal::checks(const std::vector<CheckResult> &results)

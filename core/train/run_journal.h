@@ -5,6 +5,7 @@
 #include "core/train/train_run.h"
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,8 +26,10 @@ public:
     RunState state() const { return m_state; }
 
     /// A write that waits while the disk does not take it; may happen more than once.
-    void write(const std::function<void(RunWriter &)> &action) const;
-    void value(const std::string &key, const std::string &text) const;
+    void write(const std::function<void(RunWriter &)> &action);
+    void value(const std::string &key, const std::string &text);
+    /// What is due to be on disk by now; waits for no snapshot that is being written.
+    void tick();
     void log(LogLevel level, const std::string &text);
     void changeState(RunState next, const std::string &reason = {});
     /// The last word of a run that broke off: as far as the disk takes it now.
@@ -35,11 +38,13 @@ public:
     void stage(const StageChange &change);
     void step(const StepRecord &record);
     void evaluation(std::vector<Scalar> scalars);
+    /// Told at once; its file is written beside what follows, and is there before anything else but ticks is written.
     void snapshot(std::shared_ptr<const Snapshot> snapshot);
     /// Stored, told, and in the log where it does not pass.
     void checks(const std::vector<CheckResult> &results);
 
 private:
+    void finishSnapshot();
     void tellState(const std::string &reason);
     void beginWait(const std::string &reason);
     void endWait();
@@ -50,6 +55,8 @@ private:
     std::function<std::int64_t()> m_step;
     StorageWait m_storage; ///< every write that may not be lost goes through it
     std::unique_ptr<RunWriter> m_writer;
+    std::shared_ptr<const Snapshot> m_snapshot; ///< whose file is being written
+    std::future<void> m_snapshotFile;
     RunState m_state = RunState::Queued, m_stateBeforeWait = RunState::Queued;
 };
 

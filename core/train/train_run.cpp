@@ -337,7 +337,7 @@ struct TrainRun::Impl {
             journal.log(LogLevel::Info, fmt::format("\"{}\" ended at step {}, \"{}\" begins", stage.name, step(),
                                                     stages.current().name));
         }
-        journal.write([](RunWriter &writer) { writer.tick(); });
+        journal.tick();
     }
 
     void finish()
@@ -397,7 +397,7 @@ void TrainRun::checkpointNow()
 
 void TrainRun::keepAlive()
 {
-    m_impl->journal.write([](RunWriter &writer) { writer.tick(); });
+    m_impl->journal.tick();
 }
 
 void TrainRun::recordChecks(const std::vector<CheckResult> &results) { m_impl->journal.checks(results); }
