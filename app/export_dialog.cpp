@@ -331,8 +331,16 @@ QString ExportDialog::target() const
 
 void ExportDialog::save()
 {
+    const QString file = target();
+    if (QFileInfo::exists(file) && file != m_written &&
+        dialogs::ask(this, QStringLiteral("Replace the file?"),
+                     QStringLiteral("%1 is there already.").arg(QDir::toNativeSeparators(file)),
+                     {QStringLiteral("Keep it"), QStringLiteral("Replace it")}) != 1) {
+        return;
+    }
     try {
         const QStringList files = exportFigure(*view(), target(), options());
+        m_written = file;
         QSettings().setValue(QStringLiteral("exportFolder"), m_folder->text());
         QStringList names;
         for (const QString &file : files) {

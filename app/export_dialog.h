@@ -69,6 +69,7 @@ private:
     QComboBox *m_figure, *m_format;
     QDoubleSpinBox *m_width;
     bool m_ownWidth = false; ///< a person chose it: it stays with the next figure
+    QString m_written;       ///< by this dialog, just now: written again without a question
     QComboBox *m_scale, *m_theme;
     QLineEdit *m_folder;
     QPushButton *m_choose;

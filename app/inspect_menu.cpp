@@ -5,6 +5,7 @@
 #include <QActionGroup>
 #include <QMenu>
 
+#include <algorithm>
 #include <optional>
 #include <vector>
 
@@ -72,7 +73,9 @@ QAction *fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view, const 
     };
     // A shortcut where the letter acts on every page; where a page answers by itself the menu only names the key.
     const auto keyed = [&add](const char *words, const char *keys, auto action) {
-        add(words, action)->setShortcut(QKeySequence(QString::fromUtf8(keys)));
+        QAction *added = add(words, action);
+        added->setShortcut(QKeySequence(QString::fromUtf8(keys)));
+        return added;
     };
     add("Atlas\tEsc", [&view] { view.setInspect(InspectView::Atlas); });
     add("Focus\tEnter", [&view] { view.setInspect(InspectView::Focus); });
@@ -94,12 +97,20 @@ QAction *fillInspectMenu(QMenu *menu, InspectPage &page, ViewState &view, const 
     add("Layer below\tPgDown", [&page] { page.moveLayer(1); });
     fillMaps(menu->addMenu(QStringLiteral("Map")), view);
     fillColours(menu->addMenu(QStringLiteral("Colours")), view);
-    keyed("Mask over the map", "M", [&page] {
+    QAction *overlay = keyed("Mask over the map", "M", [&page] {
         if (page.isVisible()) {
             page.toggleOverlay();
         }
     });
-    keyed("Lock limits", "K", lockLimits);
+    QAction *lock = keyed("Lock limits", "K", lockLimits);
+    overlay->setCheckable(true);
+    lock->setCheckable(true);
+    QObject::connect(menu, &QMenu::aboutToShow, menu, [overlay, lock, &view] {
+        const View &shown = view.view();
+        overlay->setChecked(shown.overlay);
+        lock->setChecked(std::any_of(shown.limits.begin(), shown.limits.end(),
+                                     [](const std::optional<Limits> &limits) { return limits.has_value(); }));
+    });
     menu->addSeparator();
     QAction *continueText = menu->addAction(QStringLiteral("Continue a text…"));
     continueText->setShortcut(QKeySequence(Qt::CTRL | Qt::Key_G));

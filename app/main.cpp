@@ -237,7 +237,7 @@ int main(int argc, char **argv)
     writeFor(Reader::Window);
     applyTheme(application, themeOf(given.theme));
     WindowOptions options;
-    options.out = given.outFolder;
+    options.out = std::filesystem::absolute(given.outFolder); // the session is found again from any folder
     options.device = given.device;
     options.describeDevice = describeDevice;
     options.warmUp = warmUpEngine;

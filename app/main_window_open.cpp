@@ -61,6 +61,11 @@ void MainWindow::openPath(const std::filesystem::path &given)
         openCheckpoint(checkpoint);
         return;
     }
+    // What a run says of itself stands for the run.
+    if ((path.filename() == "run.json" || path.filename() == "run.sqlite") &&
+        std::filesystem::exists(path.parent_path() / "run.sqlite", ignored)) {
+        path = path.parent_path();
+    }
     if (path.extension() == ".json" && looksLikeBench(path)) {
         openMeasurement(path);
         return;

@@ -128,6 +128,7 @@ void RunActions::refresh()
         note(entry);
     }
     if (m_queue->current()) {
+        runs[QString::fromStdString(m_queue->current()->folder.string())]; // also while its last run is being made
         note(*m_queue->current());
     }
     m_model->setWaiting(experiments);

@@ -180,14 +180,20 @@ std::optional<Session> SessionFile::load(QString &fault) const
     if (!m_ours || !fs::exists(m_file, failed)) {
         return std::nullopt;
     }
+    std::string why;
     try {
         return sessionFromJson(readJsonFile(m_file));
+    } catch (const Failure &failure) {
+        Error error = failure.error();
+        error.remedy.clear(); // nobody wrote this file by hand: what to do follows
+        why = error.text();
     } catch (const std::exception &error) {
-        const fs::path bad = m_file.string() + ".bad";
-        fs::rename(m_file, bad, failed);
-        fault = QStringLiteral("%1 The window starts clean; the file is kept as %2.")
-                    .arg(QString::fromUtf8(error.what()), QString::fromStdString(bad.string()));
+        why = error.what();
     }
+    const fs::path bad = m_file.string() + ".bad";
+    fs::rename(m_file, bad, failed);
+    fault = QStringLiteral("%1 The window starts clean; the file is kept as %2.")
+                .arg(QString::fromStdString(why), QString::fromStdString(bad.string()));
     return std::nullopt;
 }
 

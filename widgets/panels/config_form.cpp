@@ -4,6 +4,7 @@
 #include "widgets/panels/experiment_document.h"
 #include "widgets/panels/family_row.h"
 #include "widgets/panels/field_row.h"
+#include "widgets/state/field_words.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
@@ -329,7 +330,7 @@ void ConfigForm::showErrors(const std::vector<Error> &errors)
     for (const Error &error : errors) {
         if (!placed.count(&error)) {
             const bool family = fieldPathOf(error.where) == "model.family";
-            (family ? familyWords : elsewhere) << QString::fromStdString(error.text());
+            (family ? familyWords : elsewhere) << inFieldWords(error);
             ++m_bad;
         }
     }

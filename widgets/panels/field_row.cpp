@@ -1,6 +1,7 @@
 #include "widgets/panels/field_row.h"
 
 #include "widgets/panels/experiment_document.h"
+#include "widgets/state/field_words.h"
 #include "widgets/style/combo_box.h"
 #include "widgets/style/icons.h"
 #include "widgets/style/theme.h"
@@ -184,7 +185,7 @@ int FieldRow::showErrors(const std::vector<Error> &errors, std::set<const Error 
                 placed.insert(&error);
                 Error here = error;
                 here.where = editor->info.label; // on screen a field goes by its label
-                words << QString::fromStdString(here.text());
+                words << inFieldWords(here);
             }
         }
         count += bad ? 1 : 0;

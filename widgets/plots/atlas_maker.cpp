@@ -107,7 +107,7 @@ ColourScale commonScale(const std::vector<std::shared_ptr<const AtlasLayer>> &la
     if (limits) {
         scale.low = limits->first;
         scale.high = limits->second;
-        scale.logarithmic = scale.logarithmic && scale.low > 0;
+        scale.logarithmic = logarithmic && !isSigned && scale.low > 0;
     }
     return scale;
 }

@@ -1,12 +1,12 @@
 #include "widgets/plots/figure_plot.h"
 
 #include "widgets/plots/plot_canvas.h"
+#include "widgets/plots/plot_vectors.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/theme.h"
 
 #include <qcustomplot.h>
 
-#include <QPicture>
 #include <QVBoxLayout>
 
 namespace sparsescope {
@@ -48,14 +48,8 @@ void FigurePlot::paintPlot(QPainter &painter, QSizeF size, int top, const Tokens
 {
     applyTokens(tokens);
     m_plot->xAxis->setLabel(m_xLabel);
-    QPicture picture;
-    {
-        QCPPainter recorder(&picture);
-        recorder.setMode(QCPPainter::pmVectorized);
-        recorder.setMode(QCPPainter::pmNoCaching);
-        m_plot->toPainter(&recorder, static_cast<int>(size.width()), static_cast<int>(size.height()) - top);
-    }
-    painter.drawPicture(0, top, picture);
+    paintVectors(painter, QPointF(0, top), *m_plot,
+                 QSize(static_cast<int>(size.width()), static_cast<int>(size.height()) - top));
     applyTokens(currentTokens());
     labelAxis();
     replotShown();

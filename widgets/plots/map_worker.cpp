@@ -71,7 +71,8 @@ ColourScale makeScale(const MapRequest &request, const Map &values)
     if (request.limits) {
         scale.low = request.limits->first;
         scale.high = request.limits->second;
-        scale.logarithmic = scale.logarithmic && scale.low > 0;
+        // As they were locked: what this snapshot alone would ask for does not matter.
+        scale.logarithmic = request.logarithmic && request.kind != MapKind::IndexTerm && scale.low > 0;
     }
     return scale;
 }

@@ -15,6 +15,8 @@
 namespace sparsescope {
 namespace {
 
+constexpr double kTied = 16; ///< px from a mark to its words
+
 /// A circle; attention a square, the indexer a diamond, the selection a triangle.
 void drawMark(QPainter &painter, const QPointF &at, SpeedPart part)
 {
@@ -189,7 +191,18 @@ void RooflinePlot::paintBody(QPainter &painter, const QRectF &box, const Tokens 
             places.emplace_back(at.x() + 9, at.y() + down);
             places.emplace_back(at.x() - 9 - size.width(), at.y() + down);
         }
-        painter.drawText(room.place(size, places), Qt::AlignLeft | Qt::AlignVCenter, mark.title);
+        const QRectF words = room.place(size, places);
+        painter.drawText(words, Qt::AlignLeft | Qt::AlignVCenter, mark.title);
+        // Words that found no room beside their mark are tied to it.
+        const QPointF near(std::clamp(at.x(), words.left(), words.right()),
+                           std::clamp(at.y(), words.top(), words.bottom()));
+        const QPointF away = near - at;
+        if (const double distance = std::hypot(away.x(), away.y()); distance > kTied) {
+            painter.save();
+            painter.setPen(QPen(t.text2, 1));
+            painter.drawLine(at + away * (7 / distance), near);
+            painter.restore();
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include "widgets/plots/plot_canvas.h"
 #include "widgets/plots/plot_graphs.h"
 #include "widgets/plots/plot_tickers.h"
+#include "widgets/plots/plot_vectors.h"
 #include "widgets/plots/whole_markers.h"
 #include "widgets/style/fonts.h"
 #include "widgets/style/theme.h"
@@ -14,7 +15,6 @@
 #include <QApplication>
 #include <QClipboard>
 #include <QHelpEvent>
-#include <QPicture>
 #include <QToolTip>
 #include <QVBoxLayout>
 
@@ -359,25 +359,22 @@ void SeriesPlot::paint(QPainter &painter, const QSize &size, const Tokens &token
     const std::optional<std::int64_t> hover = std::exchange(m_scene.hover, std::nullopt);
     applyTokens(tokens);
     showPoints(size.width(), true);
-    const auto drawInto = [&](QPaintDevice &device) {
-        QCPPainter plotPainter(&device);
-        plotPainter.setMode(QCPPainter::pmVectorized);
-        plotPainter.setMode(QCPPainter::pmNoCaching);
-        m_plot->toPainter(&plotPainter, size.width(), size.height());
-    };
     if (painter.paintEngine()->type() == QPaintEngine::Raster) {
         const double ratio = painter.deviceTransform().m11();
         QImage image((QSizeF(size) * ratio).toSize(), QImage::Format_ARGB32_Premultiplied);
         image.setDevicePixelRatio(ratio);
         image.fill(Qt::transparent);
         setPictureRatio(*m_plot, ratio);
-        drawInto(image);
+        {
+            QCPPainter plotPainter(&image);
+            plotPainter.setMode(QCPPainter::pmVectorized);
+            plotPainter.setMode(QCPPainter::pmNoCaching);
+            m_plot->toPainter(&plotPainter, size.width(), size.height());
+        }
         setPictureRatio(*m_plot, 0);
         painter.drawImage(0, 0, image);
     } else {
-        QPicture picture;
-        drawInto(picture);
-        painter.drawPicture(0, 0, picture);
+        paintVectors(painter, {}, *m_plot, size);
     }
     m_scene.hover = hover;
     applyTokens(shown);

@@ -34,7 +34,8 @@ void RunTableModel::setWaitingRuns(std::map<QString, QStringList> runs)
 /// Those that wait share out the rows that they have, as experiments do.
 void RunTableModel::orderRuns(Group &group)
 {
-    const QStringList order = m_waitingRuns[group.key];
+    const auto found = m_waitingRuns.find(group.key);
+    const QStringList order = found == m_waitingRuns.end() ? QStringList() : found->second;
     const auto rank = [&](const RunData *run) { return order.indexOf(run->id()); };
     const QModelIndex parent = createIndex(m_positions[group.id], 0, quintptr{0});
     const auto begin = group.runs.begin();
@@ -157,7 +158,8 @@ bool RunTableModel::dropMimeData(const QMimeData *data, Qt::DropAction action, i
 bool RunTableModel::dropRun(const QString &key, const QString &id, int row, const QModelIndex &parent)
 {
     const Group *group = groupAt(parent);
-    const QStringList waiting = m_waitingRuns[key];
+    const auto found = m_waitingRuns.find(key);
+    const QStringList waiting = found == m_waitingRuns.end() ? QStringList() : found->second;
     if (group == nullptr || group->key != key || !waiting.contains(id)) {
         return false;
     }

@@ -90,7 +90,9 @@ QVariant RunTableModel::groupData(const Group &group, int column, int role) cons
 QVariant RunTableModel::runData(const Group &group, std::size_t row, int column, int role) const
 {
     const RunData &run = *group.runs[row];
-    const QString state = QString::fromStdString(displayName(run.state()));
+    // One that waits in no queue, such as after a stop, does not begin by itself.
+    const bool idle = run.state() == RunState::Queued && !m_waitingRuns.count(group.key);
+    const QString state = idle ? QStringLiteral("Not started") : QString::fromStdString(displayName(run.state()));
     const QString soundness =
         run.unsound() ? QStringLiteral(". ") + QString::fromStdString(soundnessHeadline(run.checks())) : QString();
     const std::optional<double> loss = run.last("val.loss"); // what tables and comparisons take too

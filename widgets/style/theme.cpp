@@ -63,6 +63,8 @@ QPushButton:hover, QToolButton:hover { background: @hover@; }
 QPushButton:pressed, QToolButton:pressed { background: @selection@; }
 QPushButton:focus, QToolButton:focus { border-color: @accent@; }
 QPushButton:disabled, QToolButton:disabled { color: @hint@; background: @window@; }
+QPushButton:checked, QToolButton[role="icon"]:checked { background: @selection@; border-color: @accent@;
+    color: @selectionText@; }
 QPushButton[role="primary"], QToolButton[role="primary"] { background: @accent@; border-color: @accent@;
     color: @onAccent@; font-weight: 600; }
 QPushButton[role="primary"]:hover { background: @selectionText@; border-color: @selectionText@; }

@@ -2,6 +2,7 @@
 #include "widgets/panels/inspect_page.h"
 
 #include "tests/widgets/fake_runs.h"
+#include "tests/widgets/paper_scale.h"
 #include "tests/widgets/sample_snapshot.h"
 #include "widgets/panels/key_table.h"
 #include "widgets/panels/message_view.h"
@@ -335,7 +336,11 @@ private Q_SLOTS:
             exportFigure(*view, base + ".pdf");
             QFile pdf(base + ".pdf");
             QVERIFY(pdf.open(QIODevice::ReadOnly));
-            QVERIFY(pdf.readAll().startsWith("%PDF"));
+            const QByteArray paper = pdf.readAll();
+            QVERIFY(paper.startsWith("%PDF"));
+            // Points of paper are larger than pixels: whatever enlarges once more has left the page.
+            QVERIFY2(test::largestScale(paper) <= 1,
+                     qPrintable(name + QString(" is drawn %1 times too large").arg(test::largestScale(paper))));
             if (!shotFolder().isEmpty()) {
                 exportFigure(*view, shotFolder() + "/figure-" + proposedFileName(*view) + ".png", {.scale = 1});
             }
