@@ -61,8 +61,15 @@ void tst_RunTableModel::readsAsText()
     QCOMPARE(textOf(model), QStringLiteral("small | 1 of 4 done\n"
                                            "  Classic s0 | 1.591 | 40 %\n"
                                            "  DSA s0 | 1.077 | Done\n"
-                                           "  Classic s1 | – | Queued\n"
-                                           "  DSA s1 | – | Queued\n"));
+                                           "  Classic s1 | – | Not started\n"
+                                           "  DSA s1 | – | Not started\n"));
+    // What trains keeps its place in the queue, also when none of its runs waits any more.
+    const QString key = model.index(0, 0).data(RunTableModel::ExperimentRole).toString();
+    QVERIFY(!key.isEmpty());
+    model.setWaitingRuns({{key, {}}});
+    QCOMPARE(model.data(model.indexOf(runs[2].get(), RunTableModel::State)).toString(), QStringLiteral("Queued"));
+    model.setWaitingRuns({});
+    QCOMPARE(model.data(model.indexOf(runs[2].get(), RunTableModel::State)).toString(), QStringLiteral("Not started"));
 }
 
 void tst_RunTableModel::growsUnderTheModelTester()
