@@ -1,22 +1,14 @@
 #include "core/probe/attention_probe.h"
 
+#include "core/probe/host_values.h"
+
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/from_blob.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace sparsescope {
 namespace {
-
-template <class T>
-std::vector<T> toHost(const at::Tensor &tensor, at::ScalarType type)
-{
-    const at::Tensor host = tensor.detach().to(at::kCPU, type).contiguous();
-    std::vector<T> result(static_cast<std::size_t>(host.numel()));
-    std::memcpy(result.data(), host.const_data_ptr(), result.size() * sizeof(T));
-    return result;
-}
 
 LayerSnapshot layerSnapshot(int index, const AttentionTrace &trace)
 {
@@ -25,26 +17,26 @@ LayerSnapshot layerSnapshot(int index, const AttentionTrace &trace)
     layer.heads = static_cast<int>(trace.q.size(1));
     layer.kvHeads = static_cast<int>(trace.k.size(1));
     layer.headDim = static_cast<int>(trace.q.size(3));
-    layer.q = toHost<std::uint16_t>(trace.q[0], at::kHalf);
-    layer.k = toHost<std::uint16_t>(trace.k[0], at::kHalf);
-    layer.lse = toHost<float>(trace.lse[0], at::kFloat);
-    layer.lseDense = toHost<float>(trace.lseDense[0], at::kFloat);
+    layer.q = hostValues<std::uint16_t>(trace.q[0], at::kHalf);
+    layer.k = hostValues<std::uint16_t>(trace.k[0], at::kHalf);
+    layer.lse = hostValues<float>(trace.lse[0], at::kFloat);
+    layer.lseDense = hostValues<float>(trace.lseDense[0], at::kFloat);
     if (trace.index.defined()) {
         layer.indexHeads = static_cast<int>(trace.index.q.size(2));
         layer.indexDim = static_cast<int>(trace.index.q.size(3));
-        layer.indexQ = toHost<float>(trace.index.q[0], at::kFloat);
-        layer.indexK = toHost<float>(trace.index.k[0], at::kFloat);
-        layer.indexW = toHost<float>(trace.index.w[0], at::kFloat);
+        layer.indexQ = hostValues<float>(trace.index.q[0], at::kFloat);
+        layer.indexK = hostValues<float>(trace.index.k[0], at::kFloat);
+        layer.indexW = hostValues<float>(trace.index.w[0], at::kFloat);
         layer.activation = trace.index.activation;
         if (trace.index.slope.defined()) {
-            layer.indexSlope = toHost<float>(trace.index.slope, at::kFloat);
+            layer.indexSlope = hostValues<float>(trace.index.slope, at::kFloat);
         }
     }
     if (trace.tau.defined()) {
-        layer.threshold = toHost<float>(trace.tau[0], at::kFloat);
+        layer.threshold = hostValues<float>(trace.tau[0], at::kFloat);
     }
     if (trace.selection.bits.defined()) {
-        layer.selected = toHost<std::uint64_t>(trace.selection.bits[0], at::kLong);
+        layer.selected = hostValues<std::uint64_t>(trace.selection.bits[0], at::kLong);
     }
     return layer;
 }

@@ -1,24 +1,11 @@
 #include "core/train/label_losses.h"
 
+#include "core/probe/host_values.h"
+
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/cross_entropy_loss.h>
 
-#include <cstring>
-
 namespace sparsescope {
-
-namespace {
-
-template <class T>
-std::vector<T> onHost(const at::Tensor &tensor, at::ScalarType type)
-{
-    const at::Tensor host = tensor.to(at::kCPU).to(type).contiguous();
-    std::vector<T> values(static_cast<std::size_t>(host.numel()));
-    std::memcpy(values.data(), host.const_data_ptr(), values.size() * sizeof(T));
-    return values;
-}
-
-} // namespace
 
 LabelTensors labelTensors(const at::Tensor &logits, const DeviceBatch &batch)
 {
@@ -30,8 +17,8 @@ LabelTensors labelTensors(const at::Tensor &logits, const DeviceBatch &batch)
 
 LabelLosses LabelTensors::read() const
 {
-    return {length, onHost<std::int64_t>(labels, at::kLong), onHost<double>(nll, at::kDouble),
-            onHost<std::uint8_t>(right, at::kByte)};
+    return {length, hostValues<std::int64_t>(labels, at::kLong), hostValues<double>(nll, at::kDouble),
+            hostValues<std::uint8_t>(right, at::kByte)};
 }
 
 LabelLosses labelLosses(const at::Tensor &logits, const DeviceBatch &batch)

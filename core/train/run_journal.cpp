@@ -82,7 +82,7 @@ void RunJournal::fail(const std::string &reason)
             m_snapshotFile.get();
             m_writer->addSnapshot(*m_snapshot);
         }
-    } catch (const Failure &) {
+    } catch (const std::exception &) {
         // The reason of the failure is told; a snapshot is not worth another one.
     }
     m_snapshot.reset();
